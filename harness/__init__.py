@@ -1,0 +1,1 @@
+"""wslb: does my reverse proxy really balance WebSockets? The library behind the command and the pytest plugin."""

@@ -1,0 +1,160 @@
+"""Who was elected: strict turns, the model of the lbmethod, shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+
+from harness.balancer import Carrier
+from harness.checks.judging import called, judged, no_evidence, sequence
+from harness.handshake import Handshake
+from harness.lbmethods import Prediction, Step, StepKind, replay
+from harness.results import Check, Record, Verdict
+
+__all__ = ["alternates", "follows_model", "predicted", "served_by", "split_within", "timeline"]
+
+_READ_PER_TUNNEL = len("HTTP/1.1 101 Switching Protocols")
+"""What mod_proxy_http counts as read for a handshake: the status line. mod_proxy_wstunnel counts nothing."""
+
+
+def timeline(record: Record) -> tuple[Step, ...]:
+    """Elections and ends of tunnels in the order in which they happened."""
+    moments: list[tuple[float, int, Step]] = []
+    read = _READ_PER_TUNNEL if record.carrier is Carrier.HTTP else 0
+    for handshake in record.handshakes:
+        route = record.route_of(handshake)
+        arrival = handshake.arrival
+        opening = Step(
+            kind=StepKind.OPEN,
+            conn_id=handshake.conn_id,
+            route=route,
+            sent_bytes=arrival.request_bytes if arrival else 0,
+            read_bytes=read if handshake.accepted else 0,
+        )
+        moments.append((handshake.opened_at, 1, opening))
+        if handshake.closed_at is not None:
+            closing = Step(kind=StepKind.CLOSE, conn_id=handshake.conn_id, route=route)
+            moments.append((handshake.closed_at, 0, closing))
+    return tuple(step for _, _, step in sorted(moments, key=lambda moment: moment[:2]))
+
+
+def predicted(record: Record) -> dict[str, str]:
+    """Whom the model elects for each connection, by connection id; empty where it cannot predict."""
+    if record.balancer is None:
+        return {}
+    try:
+        return {p.conn_id: p.expected for p in replay(record.balancer, record.before, timeline(record))}
+    except (KeyError, ValueError):
+        return {}
+
+
+def follows_model(record: Record) -> Verdict:
+    """Every serial connection was served by the member that the model of the lbmethod elects."""
+    name = "follows_model"
+    balancer = record.balancer
+    if balancer is None or not record.handshakes:
+        return no_evidence(name, expected="the model's elections", lacking="no connection was opened")
+    try:
+        predictions = replay(balancer, record.before, timeline(record))
+    except (KeyError, ValueError) as exc:
+        return no_evidence(name, expected="the model's elections", lacking=f"the model cannot predict ({exc})")
+    by_id = {handshake.conn_id: handshake for handshake in record.handshakes}
+    wrong = [prediction for prediction in predictions if not prediction.holds]
+    expected = f"{balancer.lbmethod.value} elects {sequence([p.expected for p in predictions])}"
+    if not wrong:
+        return judged(
+            name, holds=True, expected=expected, observed=f"all {len(predictions)} connections as the model says"
+        )
+    return judged(
+        name,
+        holds=False,
+        expected=expected,
+        observed=f"{_deviation(by_id[wrong[0].conn_id], wrong[0])}; {len(wrong)} of {len(predictions)} deviate",
+        evidence=[p.conn_id for p in wrong],
+    )
+
+
+def _deviation(handshake: Handshake, prediction: Prediction) -> str:
+    got = prediction.observed or f"nobody ({handshake.error or handshake.status or 'no greeting'})"
+    return f"{called(handshake)} expected {prediction.expected}, got {got}"
+
+
+def alternates(record: Record) -> Verdict:
+    """Strict turns over members of equal weight: first listed first, no break, shares differ by one at most."""
+    name = "alternates"
+    balancer = record.balancer
+    if balancer is None or len(record.handshakes) < 2:
+        return no_evidence(name, expected="strict turns", lacking="fewer than two connections were opened")
+    routes = [member.route for member in balancer.members]
+    turns = [routes[i % len(routes)] for i in range(len(record.handshakes))]
+    seen = record.elections
+    counts = Counter(seen)
+    breaks = sum(a == b for a, b in pairwise(seen))
+    expected = f"strict turns {' '.join(routes)} … with 0 breaks over {len(turns)} connections"
+    shares = ", ".join(f"{route} {counts[route]}" for route in routes)
+    wrong = [(h, want, got) for h, want, got in zip(record.handshakes, turns, seen, strict=True) if want != got]
+    if not wrong:
+        return judged(name, holds=True, expected=expected, observed=f"0 breaks; {shares}")
+    handshake, want, got = wrong[0]
+    refused = f" ({handshake.error or 'it was not greeted'})" if got is None else ""
+    return judged(
+        name,
+        holds=False,
+        expected=expected,
+        observed=f"{called(handshake)} expected {want}, got {got or 'nobody'}{refused}; {breaks} breaks; {shares}",
+        evidence=[h.conn_id for h, _, _ in wrong],
+    )
+
+
+def split_within(tolerance: int, *, reason: str) -> Check:
+    """Shares of concurrent connections: each member's count is within a tolerance of its part of the weights.
+
+    Args:
+        tolerance: connections; the largest allowed distance from the expected count.
+        reason: why not exact, and where the number comes from.
+    """
+
+    def split(record: Record) -> Verdict:
+        name = "split_within"
+        expected = f"each share within {tolerance} of its part ({reason})"
+        balancer = record.balancer
+        if balancer is None or not record.handshakes:
+            return no_evidence(name, expected=expected, lacking="no connection was opened")
+        counts = Counter(record.elections)
+        total = sum(member.loadfactor for member in balancer.members)
+        parts = {m.route: len(record.handshakes) * m.loadfactor / total for m in balancer.members}
+        worst = max(parts, key=lambda route: abs(counts[route] - parts[route]))
+        lost = [called(handshake) for handshake in record.handshakes if record.route_of(handshake) is None]
+        shares = ", ".join(f"{route} {counts[route]} of {parts[route]:g}" for route in parts)
+        unserved = f"; {len(lost)} served by nobody, first {lost[0]}" if lost else ""
+        return judged(
+            name,
+            holds=abs(counts[worst] - parts[worst]) <= tolerance and not lost,
+            expected=expected,
+            observed=shares + unserved,
+            evidence=lost,
+        )
+
+    return split
+
+
+def served_by(*routes: str) -> Check:
+    """Exactly this sequence of members, connection by connection."""
+
+    def served(record: Record) -> Verdict:
+        expected = sequence(routes)
+        seen = record.elections
+        if not seen:
+            return no_evidence("served_by", expected=expected, lacking="no connection was opened")
+        for handshake, want, got in zip(record.handshakes, routes, seen, strict=False):
+            if want != got:
+                return judged(
+                    "served_by",
+                    holds=False,
+                    expected=expected,
+                    observed=f"{called(handshake)} expected {want}, got {got or 'nobody'}; seen {sequence(seen)}",
+                    evidence=[handshake.conn_id],
+                )
+        return judged("served_by", holds=len(seen) == len(routes), expected=expected, observed=sequence(seen))
+
+    return served

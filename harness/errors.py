@@ -1,0 +1,131 @@
+"""Every exception of the harness. An error means that we could not look; a wrong balance is a verdict, never an error.
+
+::
+
+    HarnessError
+    ├── ConfigError                settings, site or scenario make no sense
+    ├── LabError
+    │   ├── RuntimeUnavailable     no place to run the proxy in
+    │   ├── StartError             exited early, or not ready in time
+    │   ├── ProxyConfigRejected    the proxy's own syntax check said no
+    │   └── ContractError          a backend answered outside its contract
+    └── EvidenceError              a report, journal or status page cannot be read
+
+Each carries its data as attributes; ``str()`` makes one sentence of what and why, and ``hint`` says what to do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "ConfigError",
+    "ContractError",
+    "EvidenceError",
+    "HarnessError",
+    "LabError",
+    "ProxyConfigRejected",
+    "RuntimeUnavailable",
+    "StartError",
+]
+
+
+class HarnessError(Exception):
+    """Root of all errors of the harness."""
+
+    hint: str = ""
+    """What the reader can do about it; empty when there is nothing general to say."""
+
+    log_tail: tuple[str, ...] = ()
+    """Last lines of the log that explains the error, oldest first."""
+
+
+class ConfigError(HarnessError):
+    """A setting, site or scenario makes no sense: bad usage, exit code 2."""
+
+    def __init__(self, *, option: str, value: object, allowed: str, hint: str = "") -> None:
+        super().__init__(option, value, allowed)
+        self.option, self.value, self.allowed = option, value, allowed
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.option} is {self.value!r}, but must be {self.allowed}."
+
+
+class LabError(HarnessError):
+    """The lab could not be brought up or kept up: exit code 3."""
+
+
+class RuntimeUnavailable(LabError):
+    """There is no place to run the proxy in."""
+
+    def __init__(self, *, runtime: str, reason: str, hint: str) -> None:
+        super().__init__(runtime, reason, hint)
+        self.runtime, self.reason, self.hint = runtime, reason, hint
+
+    def __str__(self) -> str:
+        return f"The {self.runtime} runtime cannot be used: {self.reason}."
+
+
+class StartError(LabError):
+    """A program of the lab exited early or was not ready in time.
+
+    Attributes:
+        name: the program, in the reader's words.
+        waited: seconds until we gave up.
+        log_tail: last lines of its log.
+    """
+
+    def __init__(
+        self, *, name: str, reason: str, waited: float = 0.0, log_tail: tuple[str, ...] = (), hint: str = ""
+    ) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason, self.waited = name, reason, waited
+        self.log_tail, self.hint = log_tail, hint
+
+    def __str__(self) -> str:
+        after = f" after {self.waited:.1f} s" if self.waited else ""
+        return f"{self.name} did not start: {self.reason}{after}."
+
+
+class ProxyConfigRejected(LabError):
+    """The proxy's own syntax check (``httpd -t``) refused the configuration.
+
+    Attributes:
+        file: the configuration file it names, if any.
+        line: the line in it, if any.
+        text: the proxy's own words.
+    """
+
+    def __init__(self, *, file: Path | None, line: int | None, text: str, hint: str = "") -> None:
+        super().__init__(file, line, text)
+        self.file, self.line, self.text = file, line, text
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = f" at line {self.line}" if self.line else ""
+        return f"httpd refused its configuration{where}: {self.text}"
+
+
+class ContractError(LabError):
+    """A backend answered outside its contract (backends/README.md)."""
+
+    def __init__(self, *, backend: str, detail: str) -> None:
+        super().__init__(backend, detail)
+        self.backend, self.detail = backend, detail
+        self.hint = "Compare the backend with backends/README.md, or start it by hand to see its log."
+
+    def __str__(self) -> str:
+        return f"Backend {self.backend} broke its contract: {self.detail}."
+
+
+class EvidenceError(HarnessError):
+    """A report, journal or status page cannot be read."""
+
+    def __init__(self, *, path: Path | str, detail: str, hint: str = "") -> None:
+        super().__init__(path, detail)
+        self.path, self.detail = path, detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"Cannot read {self.path}: {self.detail}."

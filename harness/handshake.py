@@ -1,0 +1,204 @@
+"""The opening handshake as evidence, and the rules of RFC 6455 that can be computed from it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+__all__ = [
+    "Arrival",
+    "Close",
+    "Exchange",
+    "Handshake",
+    "Headers",
+    "accept_for",
+    "header_values",
+    "one_header",
+    "tokens",
+    "valid_key",
+]
+
+Headers = tuple[tuple[str, str], ...]
+"""Header fields as ``(name, value)``: order, case and duplicates kept."""
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""The constant that a server appends to the key (RFC 6455 section 1.3)."""
+
+
+def accept_for(key: str) -> str:
+    """``Sec-WebSocket-Accept`` that answers this ``Sec-WebSocket-Key`` (RFC 6455 section 4.2.2, item 5.4)."""
+    digest = hashlib.sha1((key.strip() + GUID).encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
+
+def valid_key(key: str) -> bool:
+    """Whether a ``Sec-WebSocket-Key`` is base64 of 16 bytes (RFC 6455 section 4.1, item 7)."""
+    try:
+        return len(base64.b64decode(key.strip(), validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
+
+
+def header_values(headers: Headers, name: str) -> tuple[str, ...]:
+    """Values of every field of this name, in order; names compare without case (RFC 9110 section 5.1)."""
+    wanted = name.lower()
+    return tuple(value for key, value in headers if key.lower() == wanted)
+
+
+def one_header(headers: Headers, name: str) -> str | None:
+    """Value of the first field of this name, or None."""
+    return next(iter(header_values(headers, name)), None)
+
+
+def tokens(headers: Headers, name: str) -> tuple[str, ...]:
+    """Members of a comma-separated list field, lower-cased, over all its lines (RFC 9110 section 5.6.1)."""
+    return tuple(
+        part.strip().lower() for value in header_values(headers, name) for part in value.split(",") if part.strip()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request as one backend saw it and what it answered: one journal entry of backends/README.md.
+
+    Attributes:
+        backend: name of the backend whose journal holds the entry.
+        seq: its number in that journal.
+        at: Unix time in seconds.
+        accepted: whether the backend answered 101.
+        subprotocol: the one it chose, or None.
+        closed: how the connection ended for the backend, None while open.
+    """
+
+    backend: str
+    seq: int
+    at: float
+    listener: str
+    method: str
+    target: str
+    http_version: str
+    upgrade: bool
+    headers: Headers
+    accepted: bool
+    status: int | None
+    response: Headers
+    conn_id: str | None = None
+    peer: str = ""
+    subprotocol: str | None = None
+    closed: Close | None = None
+
+    @property
+    def request_bytes(self) -> int:
+        """Size of the request head on the wire: request line, fields, line ends and the empty line."""
+        line = len(self.method) + len(self.target) + len(f"HTTP/{self.http_version}") + 2 + 2
+        return line + sum(len(name.encode()) + len(value.encode()) + 4 for name, value in self.headers) + 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """How a connection ended, as one side saw it.
+
+    Attributes:
+        code: close code (RFC 6455 section 7.4); 1006 when no close frame came.
+        by: ``client``, ``server`` or ``lost``.
+    """
+
+    code: int
+    reason: str = ""
+    by: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether close frames were exchanged."""
+        return self.code != 1006
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One message on a tunnel, as the client saw it.
+
+    Attributes:
+        sent: True when the client sent it.
+        at: seconds since the scenario began.
+        text: the message, cut after `Exchange.KEEP` characters; binary as hexadecimal.
+        size: its length in bytes.
+    """
+
+    sent: bool
+    at: float
+    text: str
+    size: int
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """One attempt to open a WebSocket, and what became of it.
+
+    Attributes:
+        conn_id: correlation id that travels in ``X-Wslb-Conn``.
+        seq: number in its scenario, from 1, in the order of opening.
+        url: as the client used it.
+        request, response: fields as sent and as received by the client.
+        status, reason: of the answer; None when none came.
+        elapsed_seconds: from the start of the TCP connect to the end of the answer's head.
+        error: one sentence, when the handshake failed.
+        opened_at, closed_at: seconds since the scenario began; closed_at None while open.
+        greeted_by: backend whose greeting the client received, None without one.
+        signed_by: backend named by the answer's ``X-Backend``.
+        logged_by: route of the member that the proxy's access log names.
+        arrivals: what the backends saw of it; two of them mean that the proxy tried again.
+        exchanges: messages, greeting included.
+        closed: how the tunnel ended, for the client.
+    """
+
+    conn_id: str
+    seq: int
+    url: str
+    request: Headers
+    status: int | None = None
+    reason: str = ""
+    response: Headers = ()
+    elapsed_seconds: float = 0.0
+    error: str | None = None
+    opened_at: float = 0.0
+    closed_at: float | None = None
+    greeting: str | None = None
+    greeted_by: str | None = None
+    signed_by: str | None = None
+    logged_by: str | None = None
+    logged_status: int | None = None
+    subprotocol: str | None = None
+    arrivals: tuple[Arrival, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    closed: Close | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the client received 101."""
+        return self.status == 101
+
+    @property
+    def backend(self) -> str | None:
+        """Who served it, in the client's view: the greeting, else the answer's ``X-Backend``."""
+        return self.greeted_by or self.signed_by
+
+    @property
+    def arrival(self) -> Arrival | None:
+        """The arrival that led to the answer: the last accepted one, else the last."""
+        accepted = [arrival for arrival in self.arrivals if arrival.accepted]
+        return accepted[-1] if accepted else (self.arrivals[-1] if self.arrivals else None)
+
+
+def fields(pairs: Iterable[Iterable[str]]) -> Headers:
+    """`Headers` from any iterable of pairs, such as the lists of a JSON document."""
+    return tuple(_pairs(pairs))
+
+
+def _pairs(pairs: Iterable[Iterable[str]]) -> Iterator[tuple[str, str]]:
+    for pair in pairs:
+        name, value = pair
+        yield name, value

@@ -1,0 +1,332 @@
+"""A proxy under our control: its dialect, the process that runs it, and the ledger of its logs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import aiohttp
+
+from harness.balancer import Balancer, Carrier, Listener, Site
+from harness.dialects.apache import ApacheDialect
+from harness.errors import ContractError, HarnessError, ProxyConfigRejected, RuntimeUnavailable, StartError
+from harness.interfaces import Front, Installation, MemberChange
+from harness.resources import console_page
+from harness.results import AccessLine, LogLine, MemberStatus
+from harness.runtimes.local import LocalProcess, LocalRuntime
+from harness.waiting import until
+
+__all__ = ["ManagedProxy"]
+
+_PORT_TAKEN = "AH00072"
+_TRIES = 4
+
+
+class ManagedProxy:
+    """One Apache httpd, started anew for every site so that each scenario begins with fresh counters.
+
+    A start with its syntax check costs about 60 ms. A graceful restart would be no faster and weaker: children of the
+    old generation may still accept while the new one already answers.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialect: ApacheDialect,
+        runtime: LocalRuntime,
+        installation: Installation,
+        session: aiohttp.ClientSession,
+        carrier: Carrier,
+        user: tuple[str, str] | None,
+        trust: ssl.SSLContext | None,
+        ports: tuple[int, int],
+        start_seconds: float,
+        stop_seconds: float,
+    ) -> None:
+        self.dialect = dialect
+        self.runtime = runtime
+        self.installation = installation
+        self.carrier = carrier
+        self.front = Front()
+        self.site: Site | None = None
+        self.generation = ""
+        self.config = ""
+        self.config_path = ""
+        self._session = session
+        self._user = user
+        self._trust = trust or ssl.create_default_context()
+        self._tls = trust is not None
+        self._ports = ports
+        self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
+        self._process: LocalProcess | None = None
+        self._count = 0
+
+    @classmethod
+    async def discover(cls, runtime: LocalRuntime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
+        """Find httpd and what it can do.
+
+        Raises:
+            RuntimeUnavailable: there is none, or it does not answer.
+        """
+        names = (binary,) if binary else dialect.binaries
+        found = await runtime.find(names)
+        if not found:
+            raise RuntimeUnavailable(
+                runtime=runtime.name,
+                reason=f"{binary} is no program" if binary else "neither httpd nor apache2 was found",
+                hint="wslb doctor says how to install it.",
+            )
+        try:
+            version_text = await runtime.run([found, "-V"], timeout_seconds=10)
+            version, facts = dialect.parse_version(version_text.output)
+            built_in = dialect.parse_built_in((await runtime.run([found, "-l"], timeout_seconds=10)).output)
+        except (OSError, TimeoutError, HarnessError) as exc:
+            raise RuntimeUnavailable(
+                runtime=runtime.name, reason=f"{found} is not a working Apache httpd ({exc})", hint="Name one: --httpd"
+            ) from exc
+        beside = str(PurePosixPath(found).parent.parent / "modules")
+        for folder in (beside, *dialect.modules_folders):
+            files = await runtime.listing(folder)
+            loadable = frozenset(name[4:-3] for name in files if name.startswith("mod_") and name.endswith(".so"))
+            if loadable:
+                break
+        else:
+            folder, loadable = beside, frozenset()
+        return Installation(
+            binary=found,
+            modules_folder=folder,
+            version=version,
+            built_in=built_in,
+            loadable=loadable,
+            facts={**facts, "mpm": facts.get("mpm") or "event"},
+        )
+
+    async def prepare(self, files: Mapping[str, tuple[bytes, bool]]) -> None:
+        """Put the document root and the secrets into the runtime's folder."""
+        await self.runtime.write("htdocs/WSConsole.html", console_page())
+        for name, (content, secret) in files.items():
+            await self.runtime.write(name, content, secret=secret)
+
+    async def apply(self, site: Site) -> None:
+        """Serve this site and nothing else, on a freshly started httpd.
+
+        Args:
+            site: with addresses, not backend names (`Site.resolved`).
+
+        Raises:
+            ProxyConfigRejected: ``httpd -t`` said no.
+            StartError: it ended early, a port was taken, or it was not ready in time.
+        """
+        await self.stop()
+        tls = self._tls and any(mount.listener is Listener.TLS for mount in site.mounts)
+        for attempt in range(1, _TRIES + 1):
+            self._count += 1
+            self.generation = f"{PurePosixPath(self.runtime.folder).name}-{self._count}"
+            self.front = await self.runtime.front(tls=tls, plain_port=self._ports[0], tls_port=self._ports[1])
+            self.site = site
+            self.config = self.dialect.render(
+                site,
+                front=self.front,
+                generation=self.generation,
+                carrier=self.carrier,
+                installation=self.installation,
+                user=self._user,
+            )
+            try:
+                await self._start()
+            except StartError as exc:
+                taken = any(_PORT_TAKEN in line for line in exc.log_tail)
+                if taken and not any(self._ports) and attempt < _TRIES:
+                    continue  # somebody took a port between our asking and httpd's binding
+                if taken:
+                    raise StartError(
+                        name="Apache httpd",
+                        reason=f"port {self.front.plain}{f' or {self.front.tls}' if tls else ''} is taken",
+                        log_tail=exc.log_tail,
+                        hint="Stop the other program, or choose ports: --port N --tls-port N",
+                    ) from None
+                raise
+            return
+
+    async def _start(self) -> None:
+        for name in (self.dialect.error_log, self.dialect.access_log, "httpd.out"):
+            await self.runtime.remove(name)
+        self.config_path = await self.runtime.write("httpd.conf", self.config.encode())
+        argv = self.dialect.arguments(self.installation, folder=self.runtime.folder, config=self.config_path)
+        try:
+            checked = await self.runtime.run([*argv, "-t"])
+        except TimeoutError:
+            raise StartError(name="Apache httpd", reason="httpd -t did not end in time") from None
+        if checked.returncode != 0:
+            raise _rejected(checked.output, self.config_path)
+        begin = time.monotonic()
+        self._process = await self.runtime.start([*argv, "-DFOREGROUND"], name="httpd")
+        try:
+            await until(self._ready, seconds=self._start_seconds, what="readiness of Apache httpd")
+        except TimeoutError:
+            tail = await self.log_tail()
+            await self.stop()
+            raise StartError(
+                name="Apache httpd",
+                reason="it did not answer on its readiness path",
+                waited=time.monotonic() - begin,
+                log_tail=tail,
+            ) from None
+        except BaseException:
+            await self.stop()
+            raise
+        await self.runtime.started(self._process)
+
+    async def _ready(self) -> bool:
+        if self._process is None or self._process.returncode is not None:
+            raise StartError(
+                name="Apache httpd",
+                reason=f"it ended with exit code {self._process.returncode if self._process else '?'}",
+                log_tail=await self.log_tail(),
+                hint="The last lines of its log say why.",
+            )
+        url = f"http://{self.front.host}:{self.front.plain}{self.dialect.ready_path}"
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=2)) as response:
+                return await response.text() == self.dialect.ready_text(self.generation)
+        return False
+
+    async def stop(self) -> None:
+        """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""
+        process, self._process = self._process, None
+        if process:
+            await process.stop(grace_seconds=self._stop_seconds)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the parent httpd."""
+        return self._process.pid if self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether httpd runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def status(self, balancer: Balancer | None = None) -> tuple[MemberStatus, ...]:
+        """Members of the served site as balancer-manager shows them, in configuration order, with the site's routes.
+
+        Args:
+            balancer: only this one's members; None for every balancer of the plain side.
+
+        Raises:
+            ContractError: httpd does not answer.
+        """
+        site = self.site
+        if site is None:
+            return ()
+        listener = next(
+            (m.listener for m in site.mounts if isinstance(m.target, Balancer) and _same(m.target, balancer)),
+            Listener.PLAIN,
+        )
+        members = self.dialect.parse_status(await self.manager_page(listener))
+        routes = {(b.name, member.url): member.route for b in site.balancers for member in b.members}
+        return tuple(
+            replace(status, route=routes.get((status.balancer, status.url), status.route or status.url))
+            for status in members
+            if balancer is None or status.balancer == balancer.name
+        )
+
+    async def manager_page(self, listener: Listener = Listener.PLAIN) -> str:
+        """XML of balancer-manager on one side; the Referer is what it insists on."""
+        scheme = "https" if listener is Listener.TLS else "http"
+        base = f"{scheme}://{self.front.host}:{self.front.port(listener)}"
+        url = f"{base}{self.dialect.manager_path}?xml=1"
+        try:
+            async with self._session.get(url, headers={"Referer": f"{base}/"}, ssl=self._trust) as response:
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
+
+    async def change(self, balancer: Balancer, change: MemberChange) -> MemberStatus:
+        """Change a member at run time through balancer-manager, and prove the change through its XML.
+
+        Raises:
+            ContractError: balancer-manager, which always answers 200, did not do it.
+        """
+        member = balancer.member(change.route)
+        if self.site is None:
+            raise ContractError(backend="Apache httpd", detail="it serves no site, so no member can be changed")
+        served = next(b for b in self.site.balancers if b.name == balancer.name).member(change.route)
+        listener = Listener.TLS if served.url.startswith("wss") else Listener.PLAIN
+        page = await self.manager_page(listener)
+        nonce = re.search(
+            rf"<httpd:name>balancer://{re.escape(balancer.name)}</httpd:name>\s*<httpd:nonce>([^<]*)", page
+        )
+        form = {"b": balancer.name, "w": served.url, "nonce": nonce[1] if nonce else ""}
+        if change.state is not None:
+            form[f"w_status_{change.state.value}"] = "1" if change.on else "0"
+        if change.loadfactor is not None:
+            form["w_lf"] = f"{change.loadfactor:g}"
+        scheme = "https" if listener is Listener.TLS else "http"
+        base = f"{scheme}://{self.front.host}:{self.front.port(listener)}"
+        before = {s.route: s for s in await self.status(balancer)}
+        async with self._session.post(
+            base + self.dialect.manager_path, data=form, headers={"Referer": f"{base}/"}, ssl=self._trust
+        ) as response:
+            await response.read()
+        after = {s.route: s for s in await self.status(balancer)}
+        if after[member.route] == before[member.route]:
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager ignored {form}")
+        return after[member.route]
+
+    async def log(self) -> tuple[LogLine, ...]:
+        """Error log since this site is served."""
+        return self.dialect.parse_log((await self.runtime.read(self.dialect.error_log)).decode(errors="replace"))
+
+    async def access(self) -> tuple[AccessLine, ...]:
+        """Access log since this site is served; a tunnel is in it once it has ended."""
+        return self.dialect.parse_access((await self.runtime.read(self.dialect.access_log)).decode(errors="replace"))
+
+    async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
+        """Last lines of what httpd wrote, standard streams first."""
+        text = (self._process.output() if self._process else "") + (
+            await self.runtime.read(self.dialect.error_log)
+        ).decode(errors="replace")
+        return tuple(line for line in text.splitlines() if line.strip())[-lines:]
+
+    async def settled(self, *, busy: int, seconds: float) -> None:
+        """Wait until the members of the site together have this many tunnels open.
+
+        Raises:
+            TimeoutError: the counters did not get there.
+        """
+
+        async def reached() -> bool:
+            return sum(status.busy for status in await self.status()) == busy
+
+        await until(reached, seconds=seconds, what=f"busy = {busy} in balancer-manager")
+
+    async def kill(self) -> None:
+        """End httpd at once, children included, whatever is open."""
+        process, self._process = self._process, None
+        if process:
+            await asyncio.shield(process.stop(grace_seconds=0))
+
+
+def _same(target: Balancer, wanted: Balancer | None) -> bool:
+    return wanted is not None and target.name == wanted.name
+
+
+def _rejected(output: str, config_path: str) -> ProxyConfigRejected:
+    """The error that says where ``httpd -t`` stumbled; AH00526 and its kin name file and line."""
+    where = re.search(r"on line (\d+) of ([^\s:]+):", output)
+    lines = [line for line in output.splitlines() if line.strip() and "AH00558" not in line]
+    text = " ".join(lines[-2:]) if where else " ".join(lines[-3:])
+    return ProxyConfigRejected(
+        file=Path(where[2]) if where else Path(config_path),
+        line=int(where[1]) if where else None,
+        text=text or "no reason was given",
+        hint="wslb config prints the configuration with the settings given.",
+    )

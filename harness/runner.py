@@ -1,0 +1,118 @@
+"""Runs one scenario in a lab: apply, clear, act, collect, judge. pytest, the command line and tests all come here."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from harness.balancer import Carrier, Site
+from harness.checks import log as log_checks
+from harness.config import Settings
+from harness.errors import HarnessError
+from harness.lab import Lab
+from harness.results import Outcome, Record, ScenarioResult, Verdict
+from harness.scenario import Scenario
+
+__all__ = ["lacking", "run", "run_all"]
+
+
+def lacking(scenario: Scenario, lab: Lab) -> str:
+    """Why this proxy cannot be asked, in one clause; empty when it can."""
+    proxy = lab.proxy
+    missing = list(proxy.dialect.missing(scenario.site, proxy.installation))
+    missing += [f"mod_{name}" for name in scenario.needs if not proxy.installation.has(name)]
+    if not missing:
+        return ""
+    return f"this httpd ({proxy.installation.version}) has no {', '.join(dict.fromkeys(missing))}"
+
+
+async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | None = None) -> ScenarioResult:
+    """Ask one scenario's question.
+
+    Args:
+        scenario: what to ask.
+        lab: where.
+        tamper: changes what the proxy is really given, behind the scenario's back; for tests of the checks.
+    """
+    begin = time.monotonic()
+    reason = lacking(scenario, lab)
+    if reason:
+        return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
+    try:
+        await lab.begin(
+            scenario.name,
+            scenario.site,
+            balancer=scenario.judged,
+            served=tamper(scenario.site) if tamper else None,
+        )
+        await scenario.act(lab)
+        record = await lab.collect()
+    except HarnessError as exc:
+        reason = " ".join(part for part in (str(exc), exc.hint) if part)
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
+    except Exception as exc:  # noqa: BLE001 - one place turns the unforeseen into "errored", never into "failed"
+        where = traceback.extract_tb(exc.__traceback__)[-1]
+        reason = f"{type(exc).__name__}: {exc} (in {where.name}, line {where.lineno})"
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
+    return judge(scenario, record, lab=lab, began=begin)
+
+
+def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> ScenarioResult:
+    """Every check of the scenario on its record, and the gate of the error log."""
+    verdicts: list[Verdict] = []
+    for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
+        verdicts.append(check(record))
+    outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
+    return _result(scenario, lab, outcome, began, record=record, verdicts=tuple(verdicts))
+
+
+async def run_all(
+    scenarios: Sequence[Scenario],
+    lab: Lab,
+    *,
+    done: Callable[[ScenarioResult], None],
+    begin: Callable[[Scenario], None] = lambda _: None,
+) -> None:
+    """Run scenarios in order and hand over each result as it comes, so that an interrupted run keeps what it had."""
+    for scenario in scenarios:
+        begin(scenario)
+        done(await run(scenario, lab))
+
+
+def reproduce(scenario: Scenario, settings: Settings) -> str:
+    """Command that asks this question alone, with the settings that matter."""
+    words = ["wslb test", scenario.name]
+    if settings.carrier is not Carrier.WSTUNNEL:
+        words.append(f"--carrier {settings.carrier.value}")
+    if settings.connections != Settings().connections:
+        words.append(f"--connections {settings.connections}")
+    if settings.httpd:
+        words.append(f"--httpd {settings.httpd}")
+    return " ".join(words)
+
+
+def _result(
+    scenario: Scenario,
+    lab: Lab,
+    outcome: Outcome,
+    began: float,
+    *,
+    reason: str = "",
+    record: Record | None = None,
+    verdicts: tuple[Verdict, ...] = (),
+) -> ScenarioResult:
+    return ScenarioResult(
+        name=scenario.name,
+        family=scenario.family,
+        question=scenario.question,
+        limit=scenario.limit,
+        outcome=outcome,
+        seconds=time.monotonic() - began,
+        reason=reason,
+        reproduce=reproduce(scenario, lab.settings),
+        explanation=scenario.explanation,
+        site=scenario.site,
+        record=record or Record(balancer=scenario.judged),
+        verdicts=verdicts,
+    )

@@ -1,0 +1,16 @@
+"""Every scenario that ships, family by family. A family is a module with a ``SCENARIOS`` tuple."""
+
+from __future__ import annotations
+
+from harness.scenario import Scenario
+from harness.scenarios import article, headers, lb
+
+__all__ = ["FAMILIES", "SCENARIOS"]
+
+FAMILIES: dict[str, tuple[Scenario, ...]] = {
+    "lb": lb.SCENARIOS,
+    "headers": headers.SCENARIOS,
+    "article": article.SCENARIOS,
+}
+
+SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

@@ -1,0 +1,44 @@
+"""The only poll loop of the harness: until a condition holds, or a deadline on the monotonic clock has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_exponential
+
+__all__ = ["until"]
+
+T = TypeVar("T")
+
+
+async def until(
+    condition: Callable[[], Awaitable[T | None]],
+    *,
+    seconds: float,
+    what: str,
+    first_pause: float = 0.002,
+    longest_pause: float = 0.1,
+) -> T:
+    """Ask a condition until it answers something true; pauses grow from the first to the longest.
+
+    Args:
+        condition: answers the awaited value, or a false one for "not yet". Its exceptions end the waiting.
+        seconds: deadline.
+        what: what is waited for, for the error's sentence.
+
+    Raises:
+        TimeoutError: the deadline passed; the message says what was awaited.
+    """
+    retrying = AsyncRetrying(
+        retry=retry_if_result(lambda value: not value),
+        stop=stop_after_delay(seconds),
+        wait=wait_exponential(multiplier=first_pause, exp_base=1.5, min=first_pause, max=longest_pause),
+    )
+    try:
+        value: T | None = await retrying(condition)
+    except RetryError:
+        raise TimeoutError(f"{what} did not happen within {seconds:g} s") from None
+    if value is None:  # pragma: no cover - retry_if_result never lets a false value through
+        raise TimeoutError(what)
+    return value
