@@ -92,29 +92,29 @@ class ManagedBackend:
     async def start(
         cls,
         name: str,
+        program: Program,
         *,
         runtime: LocalRuntime,
         session: aiohttp.ClientSession,
         certificate: tuple[str, str] | None,
-        fixed_ports: bool,
+        ports: tuple[int, int],
         seconds: float,
     ) -> ManagedBackend:
         """Start it and wait until it has announced itself and answers on its control port.
 
         Args:
             certificate: files of certificate and key for the TLS listener; None offers none.
-            fixed_ports: listen on the article's ports instead of free ones.
+            ports: plain and TLS port; 0 takes a free one.
 
         Raises:
             StartError: it ended early or was not ready in time.
         """
-        program = BACKENDS[name]
         announce = Path(runtime.folder) / f"{name}.json"
         argv = [sys.executable, "-m", program.module, "--name", name, "--host", own_address(program.address)]
-        argv += ["--port", str(program.port if fixed_ports else 0), "--control-port", "0"]
+        argv += ["--port", str(ports[0]), "--control-port", "0"]
         argv += ["--announce", str(announce), "--exit-with-parent"]
         if certificate:
-            argv += ["--tls-port", str(program.tls_port if fixed_ports else 0)]
+            argv += ["--tls-port", str(ports[1])]
             argv += ["--tls-cert", certificate[0], "--tls-key", certificate[1]]
         user = unprivileged()
         if user:
@@ -157,6 +157,10 @@ class ManagedBackend:
     def pid(self) -> int:
         """Process id."""
         return self._process.pid
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program; ProcessLookupError when it has ended."""
+        os.kill(self.pid, number)
 
     @property
     def running(self) -> bool:

@@ -174,8 +174,8 @@ class ProcessModel:
     One thread carries one tunnel for its whole life, so ``children * threads`` bounds the tunnels.
     """
 
-    children: int = 1
-    threads: int = 256
+    children: int = 4
+    threads: int = 64
     start_children: int | None = None
 
     @property
@@ -216,6 +216,13 @@ class Site:
             if isinstance(mount.target, Balancer):
                 found.setdefault((mount.target.name, mount.listener), mount.target)
         return tuple(found.values())
+
+    @property
+    def backends(self) -> frozenset[str]:
+        """Hosts of every target: the names of backends, until `resolved` puts addresses in their place."""
+        urls = [mount.target for mount in self.mounts if isinstance(mount.target, str)]
+        urls += [member.url for balancer in self.balancers for member in balancer.members]
+        return frozenset(urlsplit(url).hostname or "" for url in urls)
 
     def mount(self, path: str) -> Mount:
         """Mount of exactly this path; KeyError when there is none."""

@@ -15,124 +15,19 @@ from typing import TYPE_CHECKING
 
 from harness.balancer import Balancer, Listener, Site
 from harness.config import Settings
-from harness.handshake import Arrival, Close, Exchange, Handshake, Headers, one_header
-from harness.interfaces import Backend, Connector, Fault, MemberChange, Opened
+from harness.conversation import Conversation
+from harness.handshake import Arrival, Handshake, Headers, one_header
+from harness.interfaces import Connector, Fault, MemberChange
 from harness.results import AccessLine, Event, MemberStatus, Record
 from harness.waiting import until
 
 if TYPE_CHECKING:
+    from harness.fleet import Fleet
     from harness.proxy import ManagedProxy
 
-__all__ = ["Conversation", "Lab"]
+__all__ = ["Lab"]
 
 CORRELATION = "X-Wslb-Conn"
-_KEEP = 4096
-
-
-class Conversation:
-    """One WebSocket of a scenario: what was sent and received, and the handshake that it began with.
-
-    It never raises for what the other side does: a refused handshake, a silent backend and a lost connection are
-    evidence, and checks judge them.
-    """
-
-    def __init__(self, lab: Lab, handshake: Handshake, opened: Opened) -> None:
-        self._lab = lab
-        self._handshake = handshake
-        self._tunnel = opened.tunnel
-        self._exchanges: list[Exchange] = []
-        self._closed_at: float | None = None
-
-    @property
-    def handshake(self) -> Handshake:
-        """The evidence so far."""
-        ended = self._tunnel.ended if self._tunnel else None
-        return replace(
-            self._handshake,
-            exchanges=tuple(self._exchanges),
-            closed=Close(code=ended[0], reason=ended[1], by=ended[2]) if ended else None,
-            closed_at=self._closed_at,
-        )
-
-    @property
-    def backend(self) -> str | None:
-        """Backend that answered, None when none did."""
-        return self._handshake.backend
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the tunnel was opened."""
-        return self._tunnel is not None
-
-    async def send(self, message: str | bytes) -> bool:
-        """Send one message; False when there is no open tunnel."""
-        if self._tunnel is None:
-            return False
-        try:
-            await self._tunnel.send(message)
-        except ConnectionError:
-            return False
-        self._note(message, sent=True)
-        return True
-
-    async def receive(self, *, seconds: float | None = None) -> str | bytes | None:
-        """Next message; None when none came in time or the connection ended."""
-        if self._tunnel is None:
-            return None
-        try:
-            message = await self._tunnel.receive(timeout_seconds=seconds or self._lab.settings.timeouts.message)
-        except (TimeoutError, ConnectionError):
-            return None
-        self._note(message, sent=False)
-        return message
-
-    async def run(self, command: str) -> str | None:
-        """Run a CL command: send it, return the answer."""
-        if not await self.send(command):
-            return None
-        answer = await self.receive()
-        return answer if isinstance(answer, str) else None
-
-    async def greet(self, *, seconds: float | None = None) -> str | None:
-        """Wait for the greeting and note whose it is."""
-        message = await self.receive(seconds=seconds)
-        if isinstance(message, str):
-            self._handshake = replace(
-                self._handshake, greeting=message, greeted_by=self._lab.backend_of_greeting(message)
-            )
-            return message
-        return None
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the tunnel and wait for the other side; twice is once."""
-        if self._tunnel is None:
-            return
-        with contextlib.suppress(ConnectionError, TimeoutError):
-            await self._tunnel.close(code, reason)
-        if self._closed_at is None:
-            self._closed_at = self._lab.clock()
-
-    async def wait_closed(self, *, seconds: float) -> Close | None:
-        """Wait for the other side to end the connection; None when it does not in time."""
-        if self._tunnel is None:
-            return None
-        with contextlib.suppress(TimeoutError):
-            await self._tunnel.wait_closed(timeout_seconds=seconds)
-        if self._closed_at is None and self._tunnel.ended:
-            self._closed_at = self._lab.clock()
-        return self.handshake.closed
-
-    def _note(self, message: str | bytes, *, sent: bool) -> None:
-        binary = isinstance(message, bytes)
-        text = message.hex() if isinstance(message, bytes) else message
-        size = len(message) if isinstance(message, bytes) else len(message.encode())
-        self._exchanges.append(Exchange(sent=sent, at=self._lab.clock(), text=text[:_KEEP], size=size, binary=binary))
-
-    async def __aenter__(self) -> Conversation:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.close()
 
 
 class Lab:
@@ -143,17 +38,15 @@ class Lab:
         *,
         settings: Settings,
         proxy: ManagedProxy,
-        backends: Mapping[str, Backend],
+        fleet: Fleet,
         connector: Connector,
         trust: ssl.SSLContext | None,
-        addresses: Mapping[str, str],
         environment: Mapping[str, object],
     ) -> None:
         self.settings = settings
         self.proxy = proxy
-        self.backends = backends
+        self.fleet = fleet
         self.environment = environment
-        self.addresses = addresses
         self.site: Site | None = None
         self._connector = connector
         self._trust = trust
@@ -181,8 +74,8 @@ class Lab:
         self._events.clear()
         self._scenario, self._seq = name, 0
         self.site, self._balancer = site, balancer
+        await self.fleet.prepare(served or site)
         await self.proxy.apply((served or site).resolved(self.addresses))
-        await asyncio.gather(*(backend.clear() for backend in self.backends.values()))
         self._before = await self._status()
         self._began = time.monotonic()
 
@@ -192,7 +85,7 @@ class Lab:
         ids = {conversation.handshake.conn_id for conversation in self._conversations if conversation.accepted}
         access = await self._access(ids)
         after = await self._status()
-        journals = await asyncio.gather(*(backend.journal() for backend in self.backends.values()))
+        journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
         arrivals: dict[str, list[Arrival]] = {}
         for entry in sorted((entry for journal in journals for entry in journal), key=lambda entry: entry.at):
             arrivals.setdefault(entry.conn_id or "", []).append(entry)
@@ -253,6 +146,17 @@ class Lab:
 
     # -- what a scenario does ----------------------------------------------------------------------------------------
 
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """``host:port`` of every backend's listener, by ``scheme://name``."""
+        return self.fleet.addresses
+
+    async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
+        """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis."""
+        status, body = await self.proxy.get(path, headers=headers, listener=listener)
+        self.note("request", f"GET {path}: {status}", status=status)
+        return status, body
+
     def clock(self) -> float:
         """Seconds since the scenario began."""
         return time.monotonic() - self._began
@@ -303,7 +207,7 @@ class Lab:
             if not hold:
                 await conversation.close()
                 if settle:
-                    await self.proxy.settled(busy=0, seconds=self.settings.timeouts.settle)
+                    await self.proxy.settled(self._balancer, busy=0, seconds=self.settings.timeouts.settle)
         return opened
 
     async def open_many(self, count: int, path: str | None = None, *, at_once: int) -> list[Conversation]:
@@ -324,7 +228,7 @@ class Lab:
         """Close these, all at a time, and wait until the proxy has counted them out."""
         await asyncio.gather(*(conversation.close() for conversation in conversations))
         still_open = sum(c.accepted and c.handshake.closed_at is None for c in self._conversations)
-        await self.proxy.settled(busy=still_open, seconds=self.settings.timeouts.settle)
+        await self.proxy.settled(self._balancer, busy=still_open, seconds=self.settings.timeouts.settle)
 
     async def close_all(self) -> None:
         """Close whatever is open."""
@@ -332,7 +236,7 @@ class Lab:
 
     async def fault(self, backend: str, fault: Fault) -> None:
         """Let a backend misbehave, and note when."""
-        await self.backends[backend].fault(fault)
+        await self.fleet[backend].fault(fault)
         self.note("fault", f"{backend}: {fault.kind}", **dict(fault.parameters))
 
     async def change(self, change: MemberChange) -> MemberStatus:
@@ -362,7 +266,7 @@ class Lab:
 
     def backend_of_greeting(self, text: str) -> str | None:
         """Backend whose greeting this is, exactly; None for nobody's and for one that two backends share."""
-        named = [name for name, backend in self.backends.items() if backend.info.greeting == text]
+        named = [name for name, backend in self.fleet.items() if backend.info.greeting == text]
         return named[0] if len(named) == 1 else None
 
     def _target(self, path: str | None, listener: Listener | None) -> tuple[str, Listener]:
@@ -371,8 +275,9 @@ class Lab:
         if path is None:
             mount = self.site.mounts[0]
             return mount.path, listener or mount.listener
-        mounts = [mount for mount in self.site.mounts if path.startswith(mount.path)]
-        return path, listener or (mounts[0].listener if mounts else Listener.PLAIN)
+        target = f"{path.partition('?')[0]}/"
+        mounted = next((mount for mount in self.site.mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
+        return path, listener or (mounted.listener if mounted else Listener.PLAIN)
 
     async def _open(self, url: str, headers: Headers, subprotocols: Sequence[str], *, greeting: bool) -> Conversation:
         self._seq += 1
@@ -388,7 +293,6 @@ class Lab:
         )
         signed = one_header(opened.response, "X-Backend")
         conversation = Conversation(
-            self,
             Handshake(
                 conn_id=conn_id,
                 seq=seq,
@@ -400,10 +304,13 @@ class Lab:
                 elapsed_seconds=opened.elapsed_seconds,
                 error=opened.error,
                 opened_at=at,
-                signed_by=signed if signed in self.backends else None,
+                signed_by=signed if signed in self.fleet else None,
                 subprotocol=opened.subprotocol,
             ),
             opened,
+            clock=self.clock,
+            whose_greeting=self.backend_of_greeting,
+            message_seconds=self.settings.timeouts.message,
         )
         self._conversations.append(conversation)
         self._conversations.sort(key=lambda item: item.handshake.seq)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import platform
 import socket
@@ -16,12 +15,13 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from harness.backend import BACKENDS, ManagedBackend, own_address, unprivileged
+from harness.backend import unprivileged
 from harness.certificates import Authority
 from harness.config import RuntimeChoice, Settings
 from harness.connectors import CONNECTORS
 from harness.dialects.apache import ApacheDialect
 from harness.errors import HarnessError
+from harness.fleet import Fleet
 from harness.interfaces import Installation
 from harness.lab import Lab
 from harness.proxy import ManagedProxy
@@ -84,22 +84,17 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             stop_seconds=settings.timeouts.stop,
         )
         stack.push_async_callback(proxy.stop)
-        backends = await _start_backends(stack, settings, runtime, session)
+        fleet = Fleet(settings=settings, runtime=runtime, session=session, authority=authority)
+        stack.push_async_callback(fleet.stop)
+        await fleet.start()
         await proxy.prepare({})
-        addresses = {
-            f"{scheme}://{name}": address
-            for name, backend in backends.items()
-            for scheme in ("ws", "wss")
-            if (address := backend.address(scheme))
-        }
         lab = Lab(
             settings=settings,
             proxy=proxy,
-            backends=backends,
+            fleet=fleet,
             connector=CONNECTORS["websockets"](),
             trust=trust,
-            addresses=addresses,
-            environment=_environment(settings, installation, backends, why, leftovers, time.monotonic() - begin),
+            environment=_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
         )
         stack.push_async_callback(_close_quietly, lab)
         yield lab
@@ -114,42 +109,15 @@ async def _close_quietly(lab: Lab) -> None:
 async def _write_secrets(runtime: LocalRuntime, authority: Authority) -> None:
     """Certificates of the run; keys are readable by us alone and go with the folder."""
     await runtime.write("tls/ca.pem", authority.pem)
-    addresses = {name: own_address(program.address) for name, program in BACKENDS.items()}
-    for name, common_name in (("proxy", "localhost"), *addresses.items()):
-        leaf = authority.leaf(common_name, names=("localhost", "127.0.0.1", "::1", socket.gethostname()))
-        await runtime.write(f"tls/{name}.pem", leaf.certificate)
-        await runtime.write(f"tls/{name}.key", leaf.key, secret=True)
-
-
-async def _start_backends(
-    stack: contextlib.AsyncExitStack, settings: Settings, runtime: LocalRuntime, session: aiohttp.ClientSession
-) -> dict[str, ManagedBackend]:
-    """Start every backend, at the same time; those that started are stopped when another fails."""
-
-    async def one(name: str) -> ManagedBackend:
-        tls = f"{runtime.folder}/tls/{name}"
-        backend = await ManagedBackend.start(
-            name,
-            runtime=runtime,
-            session=session,
-            certificate=(f"{tls}.pem", f"{tls}.key"),
-            fixed_ports=settings.fixed_ports,
-            seconds=settings.timeouts.start,
-        )
-        stack.push_async_callback(backend.stop, grace_seconds=settings.timeouts.stop)
-        return backend
-
-    results = await asyncio.gather(*(one(name) for name in BACKENDS), return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return {backend.name: backend for backend in results if isinstance(backend, ManagedBackend)}
+    leaf = authority.leaf("localhost", names=("127.0.0.1", "::1", socket.gethostname()))
+    await runtime.write("tls/proxy.pem", leaf.certificate)
+    await runtime.write("tls/proxy.key", leaf.key, secret=True)
 
 
 def _environment(
     settings: Settings,
     installation: Installation,
-    backends: dict[str, ManagedBackend],
+    fleet: Fleet,
     why: str,
     leftovers: tuple[Leftover, ...],
     seconds: float,
@@ -177,7 +145,7 @@ def _environment(
                 "uid": backend.info.uid,
                 "greeting": backend.info.greeting,
             }
-            for name, backend in backends.items()
+            for name, backend in fleet.items()
         },
         "log_level": "warn",
         "tls": ssl.OPENSSL_VERSION if installation.has("ssl") else "",

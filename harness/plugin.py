@@ -55,15 +55,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The scenarios that this session is going to ask, for a report that says when it is partial."""
-    planned = [
-        item.callspec.params["scenario"].name
+    scenarios = [
+        item.callspec.params.get("scenario")
         for item in session.items
-        if isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and isinstance(item.callspec.params.get("scenario"), Scenario)
-        and item.get_closest_marker("lb")
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.get_closest_marker("lb")
     ]
-    session.config.stash[_RUN].planned = tuple(planned)
+    session.config.stash[_RUN].planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -110,7 +107,7 @@ def _term_is_interrupt(pytestconfig: pytest.Config) -> Iterator[None]:
     global _current  # noqa: PLW0603 - pytest hands no config to pytest_keyboard_interrupt
     run = _current = pytestconfig.stash[_RUN]
 
-    def interrupt(number: int, frame: object) -> None:
+    def interrupt(number: int, _: object) -> None:
         run.interrupted = signal.Signals(number).name
         raise KeyboardInterrupt
 

@@ -77,9 +77,7 @@ def plan(
     manager = next((manager for manager in MANAGERS if which(manager.program)), None)
     if manager is None:
         return None
-    commands = [
-        (manager.program, *words) for words in (manager.refresh, manager.install) if words
-    ]
+    commands = [(manager.program, *words) for words in (manager.refresh, manager.install) if words]
     if not manager.as_root:
         return Plan(commands=tuple(commands), unattended=not is_root)
     if is_root:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import ssl
 import time
@@ -16,6 +17,7 @@ import aiohttp
 from harness.balancer import Balancer, Carrier, Listener, Site
 from harness.dialects.apache import ApacheDialect
 from harness.errors import ContractError, HarnessError, ProxyConfigRejected, RuntimeUnavailable, StartError
+from harness.handshake import Headers
 from harness.interfaces import Front, Installation, MemberChange
 from harness.resources import console_page
 from harness.results import AccessLine, LogLine, MemberStatus
@@ -249,6 +251,28 @@ class ManagedProxy:
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
 
+    async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
+        """Status and body of an ordinary HTTP request; redirects are not followed.
+
+        Raises:
+            ConnectionError: httpd did not answer.
+        """
+        scheme = "https" if listener is Listener.TLS else "http"
+        url = f"{scheme}://{self.front.host}:{self.front.port(listener)}{path}"
+        try:
+            async with self._session.get(
+                url, headers=list(headers), ssl=self._trust, allow_redirects=False
+            ) as response:
+                return response.status, await response.text()
+        except aiohttp.ClientError as exc:
+            raise ConnectionError(f"GET {path}: {exc}") from exc
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
+        if self._process is None:
+            raise ContractError(backend="Apache httpd", detail="it does not run")
+        os.kill(self._process.pid, number)
+
     async def change(self, balancer: Balancer, change: MemberChange) -> MemberStatus:
         """Change a member at run time through balancer-manager, and prove the change through its XML.
 
@@ -296,15 +320,15 @@ class ManagedProxy:
         ).decode(errors="replace")
         return tuple(line for line in text.splitlines() if line.strip())[-lines:]
 
-    async def settled(self, *, busy: int, seconds: float) -> None:
-        """Wait until the members of the site together have this many tunnels open.
+    async def settled(self, balancer: Balancer | None, *, busy: int, seconds: float) -> None:
+        """Wait until the members of a balancer together have this many tunnels open.
 
         Raises:
             TimeoutError: the counters did not get there.
         """
 
         async def reached() -> bool:
-            return sum(status.busy for status in await self.status()) == busy
+            return sum(status.busy for status in await self.status(balancer)) == busy
 
         await until(reached, seconds=seconds, what=f"busy = {busy} in balancer-manager")
 

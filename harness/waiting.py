@@ -35,8 +35,12 @@ async def until(
         stop=stop_after_delay(seconds),
         wait=wait_exponential(multiplier=first_pause, exp_base=1.5, min=first_pause, max=longest_pause),
     )
+
+    async def ask() -> T | None:
+        return await condition()  # tenacity awaits coroutine functions only, and a lambda is none
+
     try:
-        value: T | None = await retrying(condition)
+        value: T | None = await retrying(ask)
     except RetryError:
         raise TimeoutError(f"{what} did not happen within {seconds:g} s") from None
     if value is None:  # pragma: no cover - retry_if_result never lets a false value through

@@ -33,6 +33,9 @@ def balanced(balancer: Balancer, *, echo: bool = False) -> Site:
     return Site(mounts=(Mount(path=f"/{listener.value}", target=balancer, target_path=target_path, listener=listener),))
 
 
-def wide() -> Site:
+def wide(lbmethod: LbMethod | None = None, *, tls: bool = True) -> Site:
     """Both balancers of Listing 8, plain and TLS, as ``wslb up`` serves them."""
-    return Site(mounts=(*balanced(CLUSTER).mounts, *balanced(TLS_CLUSTER).mounts))
+    method = lbmethod or LbMethod.BYREQUESTS
+    plain = balanced(cluster(LIBERTY, NODE, lbmethod=method))
+    secure = balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=method))
+    return Site(mounts=(*plain.mounts, *(secure.mounts if tls else ())))
