@@ -53,7 +53,7 @@ class Expected:
             (bool(handshake.arrivals) == self.arrives, f"{len(handshake.arrivals)} arrivals at backends"),
             (
                 not self.says or (wire is not None and self.says in wire.body),
-                f"it says {wire.body[:80]!r}" if wire else "",
+                f"it says {wire.body[:80]!r}" if wire else "nobody kept what it says",
             ),
             (self.logged in {None, handshake.logged_status}, f"the access log has {handshake.logged_status}"),
             (not self.ends or (wire is not None and wire.ended == "closed"), "the connection stayed open"),
