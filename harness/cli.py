@@ -224,8 +224,9 @@ def report(file: Path, report: Path | None) -> None:
 @cli.command(epilog=EXIT_CODES)
 @lab_options
 @click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
-def doctor(install: bool, timed: bool, **options: Any) -> None:
+def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
     """Say what is missing on this machine, and how to get it.
 
     \b
@@ -234,17 +235,19 @@ def doctor(install: bool, timed: bool, **options: Any) -> None:
       wslb doctor --install
       wslb doctor --time
     """
-    settings = load({name: value for name, value in options.items() if name != "install"}, os.environ)
+    settings = load(options, os.environ)
     findings = asyncio.run(doctor_module.examine(settings))
     if install and any(finding.name == "httpd" and not finding.fine for finding in findings) and not settings.httpd:
         provision.install(say=lambda line: click.echo(line, err=True))
         findings = asyncio.run(doctor_module.examine(settings))
     for finding in findings:
-        click.echo(str(finding))
+        if not (quiet and finding.fine):
+            click.echo(str(finding))
     problems = sum(not finding.fine for finding in findings)
     if timed and not problems:
         click.echo(_until_signal(doctor_module.launch_times(settings)))
-    click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
+    if problems or not quiet:
+        click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
 
 

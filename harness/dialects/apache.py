@@ -146,7 +146,7 @@ class ApacheDialect:
             raise EvidenceError(path="the output of httpd -V", detail="it names no Apache version")
         facts = {"version": match[1] + match[2].rstrip()}
         for label, key in (("Server built", "built"), ("Server MPM", "mpm"), ("Server loaded", "libraries")):
-            found = re.search(rf"{label}:\s*(.+)", text)
+            found = re.search(rf"{label}:[ \t]*(\S.*)", text)
             if found:
                 facts[key] = found[1].strip()
         return match[1], facts
