@@ -1,0 +1,39 @@
+"""A WebSocket connection as the conversation sees it, whatever library carries it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from backends.journal import Closed
+
+
+class ChannelClosed(Exception):  # noqa: N818  (the usual end of a connection, no error)
+    """The connection has ended.
+
+    Args:
+        closed: How it ended, for the journal.
+    """
+
+    def __init__(self, closed: Closed) -> None:
+        super().__init__(closed)
+        self.closed = closed
+
+
+class Channel(Protocol):
+    """What a program must offer for each accepted connection.
+
+    It calls `on_traffic` for what the conversation does not see, such as pings.
+    """
+
+    on_traffic: Callable[[], None]
+
+    async def receive(self) -> str | bytes:
+        """Return the next message; may be cancelled without loss. Raises ChannelClosed."""
+
+    async def send(self, message: str | bytes) -> bool:
+        """Send a message; False when the connection has ended, which the next receive explains."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send a close frame and wait, for a limited time, until the client has answered it."""
+
+    def reset(self) -> None:
+        """Reset the TCP connection without a close frame, now."""

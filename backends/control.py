@@ -1,0 +1,75 @@
+"""The control port: health, journal and faults, on a listener of its own that never passes the balancer."""
+
+import asyncio
+import json
+import socket
+
+from aiohttp import web
+
+from backends import faults
+from backends.backend import Backend
+
+BODY_LIMIT = 64 * 1024
+
+
+def _json(document: object, *, status: int = 200) -> web.Response:
+    return web.Response(body=json.dumps(document).encode(), status=status, content_type="application/json")
+
+
+class Control:
+    """The control server of one backend, on aiohttp in both programs."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        app = web.Application(client_max_size=BODY_LIMIT)
+        app.router.add_get("/healthz", self._health)
+        app.router.add_get("/journal", self._read_journal)
+        app.router.add_delete("/journal", self._clear_journal)
+        app.router.add_get("/fault", self._read_faults)
+        app.router.add_post("/fault", self._add_fault)
+        app.router.add_delete("/fault", self._clear_faults)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve on a bound socket."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def stop(self) -> None:
+        """Stop serving."""
+        await self._runner.cleanup()
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        return _json(self._backend.health())
+
+    async def _read_journal(self, _request: web.Request) -> web.Response:
+        name, entries = self._backend.name, self._backend.journal.entries()
+
+        def body() -> bytes:
+            return json.dumps({"backend": name, "entries": [entry.as_json() for entry in entries]}).encode()
+
+        # 10,000 entries take a while to write down; a thread lets the connections go on meanwhile.
+        return web.Response(body=await asyncio.to_thread(body), content_type="application/json")
+
+    async def _clear_journal(self, _request: web.Request) -> web.Response:
+        self._backend.journal.clear()
+        return web.Response(status=204)
+
+    async def _read_faults(self, _request: web.Request) -> web.Response:
+        return _json({"faults": self._backend.faults.as_json()})
+
+    async def _add_fault(self, request: web.Request) -> web.Response:
+        try:
+            fault = faults.parse(json.loads(await request.read()))
+        except faults.FaultError as error:
+            return _json({"error": str(error)}, status=400)
+        except (ValueError, RecursionError) as error:
+            return _json({"error": f"The body is not JSON: {error}."}, status=400)
+        understood = fault.as_json()
+        self._backend.faults.add(fault)
+        self._backend.log.info("fault %s", json.dumps(understood))
+        return _json(understood, status=201)
+
+    async def _clear_faults(self, _request: web.Request) -> web.Response:
+        self._backend.faults.clear()
+        return web.Response(status=204)

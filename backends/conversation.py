@@ -1,0 +1,164 @@
+"""What is said on an accepted WebSocket connection, whatever library carries it."""
+
+import asyncio
+
+from backends.channel import Channel, ChannelClosed
+from backends.cl import Caller
+from backends.idle import IdleTimer
+from backends.journal import Closed, pairs
+from backends.profile import CL_MESSAGE_LIMIT
+from backends.visit import Visit
+
+LOGGED_COMMAND_LENGTH = 200
+
+
+class Conversation:
+    """One accepted connection: greeting, replies, faults, the idle limit, and the end.
+
+    Make it once the 101 answer has left, then await `run`.
+    """
+
+    def __init__(self, *, visit: Visit, channel: Channel) -> None:
+        self.channel = channel
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._visit = visit
+        self._backend = visit.backend
+        self._entry = visit.entry
+        self._idle = IdleTimer(visit.backend.options.idle_seconds, self._give_up_idle)
+        channel.on_traffic = self._idle.touch
+        self._farewell: tuple[int, str] = (1001, "going away")
+        self._leash: asyncio.Timeout | None = None
+        self._started = asyncio.get_running_loop().time()
+
+    def stop(self) -> None:
+        """Ask the conversation to close with 1001, wherever it stands."""
+        self._pull((1001, "the server is going away"))
+
+    def _give_up_idle(self) -> None:
+        self._pull((1001, f"idle for {self._backend.options.idle_seconds:g} s"))
+
+    def _pull(self, farewell: tuple[int, str]) -> None:
+        """Interrupt the conversation from outside: its task leaves what it awaits and closes by itself.
+
+        Closing from another task would not wait for the client's answer in aiohttp.
+        """
+        if self._leash is None or self._leash.expired():
+            return
+        self._farewell = farewell
+        self._leash.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Talk until the connection ends, and journal how it ended."""
+        backend, entry, visit = self._backend, self._entry, self._visit
+        backend.conversations.add(self)
+        backend.log.info("open #%d %s %s from %s", visit.number, entry.listener, visit.endpoint, entry.peer)
+        closed = Closed(code=1006, reason="", by="lost")
+        try:
+            closed = await self._talk_on_leash()
+        finally:
+            self._idle.cancel()
+            entry.closed = closed
+            backend.conversations.discard(self)
+            self.ended.set_result(None)
+            backend.log.info("closed #%d by %s, code %d %s", visit.number, closed.by, closed.code, ascii(closed.reason))
+
+    async def _talk_on_leash(self) -> Closed:
+        leash = asyncio.timeout(None)
+        try:
+            async with leash:
+                self._leash = leash
+                return await self._talk()
+        except ChannelClosed as end:
+            return end.closed
+        except TimeoutError:
+            if not leash.expired():
+                raise
+        finally:
+            self._leash = None
+        return await self._close(*self._farewell)
+
+    async def _close(self, code: int, reason: str) -> Closed:
+        await self.channel.close(code, reason)
+        return Closed(code=code, reason=reason, by="server")
+
+    async def _talk(self) -> Closed:
+        plan = self._visit.plan
+        mute = "mute" in plan
+        if self._visit.endpoint == "cl" and not mute:
+            await self._send(str(plan.get("impersonate", {}).get("greeting", self._backend.greeting)))
+        if "close" in plan:
+            return await self._close(int(plan["close"]["code"]), str(plan["close"]["reason"]))
+        cut = int(plan["cut"]["after_messages"]) if "cut" in plan else None
+        if mute or "push" not in plan:
+            return await self._listen(cut=cut, mute=mute)
+        async with asyncio.TaskGroup() as tasks:
+            pushing = tasks.create_task(self._push())
+            try:
+                closed = await self._listen(cut=cut, mute=mute)
+            except ChannelClosed as end:
+                closed = end.closed  # caught here, because a TaskGroup would wrap the exception
+            pushing.cancel()
+        return closed
+
+    async def _listen(self, *, cut: int | None, mute: bool) -> Closed:
+        entry = self._entry
+        if cut == 0:
+            return self._cut()
+        while True:
+            message = await self.channel.receive()
+            entry.messages_received += 1
+            self._idle.touch()
+            if entry.messages_received == cut:
+                return self._cut()
+            if self._visit.endpoint == "cl":
+                ended = await self._command(message, mute=mute)
+                if ended is not None:
+                    return ended
+            elif not mute:
+                await self._send(message)
+
+    def _cut(self) -> Closed:
+        self.channel.reset()
+        return Closed(code=1006, reason="", by="lost")
+
+    async def _command(self, message: str | bytes, *, mute: bool) -> Closed | None:
+        """Run one CL command and reply; returns how the connection ended when the message was none."""
+        if isinstance(message, bytes):
+            return await self._close(1003, "commands are text")
+        if len(message) > CL_MESSAGE_LIMIT or len(message.encode()) > CL_MESSAGE_LIMIT:
+            return await self._close(1009, f"commands have at most {CL_MESSAGE_LIMIT} bytes")
+        shown = message if len(message) <= LOGGED_COMMAND_LENGTH else message[:LOGGED_COMMAND_LENGTH] + "..."
+        # ascii() keeps the log at one line per command, whatever the command holds.
+        self._backend.log.info("command #%d %s", self._visit.number, ascii(shown))
+        if not mute:
+            output = await self._backend.cl.run(message, caller=self._caller())
+            await self._send(self._backend.reply_prefix + output)
+        return None
+
+    async def _push(self) -> None:
+        plan = self._visit.plan["push"]
+        for number in range(1, int(plan["messages"]) + 1):
+            await asyncio.sleep(float(plan["interval_seconds"]))
+            if not await self._send(f"push {number}"):
+                return
+
+    async def _send(self, message: str | bytes) -> bool:
+        sent = await self.channel.send(message)
+        if sent:
+            self._entry.messages_sent += 1
+            self._idle.touch()
+        return sent
+
+    def _caller(self) -> Caller:
+        entry = self._entry
+        return Caller(
+            number=self._visit.number,
+            listener=entry.listener,
+            peer=entry.peer,
+            target=entry.target,
+            age_seconds=asyncio.get_running_loop().time() - self._started,
+            messages_received=entry.messages_received,
+            messages_sent=entry.messages_sent,
+            subprotocol=entry.subprotocol,
+            headers=lambda: pairs(entry.headers),
+        )

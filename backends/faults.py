@@ -1,0 +1,149 @@
+"""Faults: what a backend does wrong on purpose, on request of the control port."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Value = str | int | float
+
+
+class FaultError(ValueError):
+    """A fault that nobody can carry out; its text is the sentence for the caller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter of a kind of fault: the test it must pass, and the words for what it must be."""
+
+    valid: Callable[[object], bool]
+    must: str
+    required: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """An active fault; `left` handshakes to go, or None for all until it is taken back."""
+
+    kind: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    left: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fault in the form of the contract."""
+        times = {} if self.left is None else {"times": self.left}
+        return {"kind": self.kind, **self.values, **times}
+
+
+def _whole(low: int, high: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _seconds(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
+
+
+def _line(value: object) -> bool:
+    """One line of header text: a line end in it would let the caller write header fields (RFC 9110 section 5.5)."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def _close_code(value: object) -> bool:
+    """Codes that an endpoint may send (RFC 6455 section 7.4); 1004, 1005, 1006 and 1015 never travel."""
+    return isinstance(value, int) and (value in {1000, 1001, 1002, 1003, *range(1007, 1015)} or 3000 <= value <= 4999)
+
+
+def _close_reason(value: object) -> bool:
+    return isinstance(value, str) and len(value.encode("utf-8", "replace")) <= 123
+
+
+_HEADER_LINE = "must be printable ASCII text"
+_COUNT = Parameter(valid=_whole(0, 1_000_000), must="must be a whole number from 0 to 1000000")
+
+KINDS: dict[str, dict[str, Parameter]] = {
+    "impersonate": {
+        "name": Parameter(valid=_line, must=_HEADER_LINE),
+        "greeting": Parameter(valid=lambda value: isinstance(value, str), must="must be text"),
+    },
+    "accept": {"value": Parameter(valid=_line, must=_HEADER_LINE)},
+    "status": {
+        "status": Parameter(valid=_whole(200, 599), must="must be an HTTP status from 200 to 599"),
+        "reason": Parameter(valid=_line, must=_HEADER_LINE, required=False),
+    },
+    "silent": {},
+    "hangup": {},
+    "mute": {},
+    "forget": {},
+    "cut": {"after_messages": _COUNT},
+    "push": {
+        "messages": _COUNT,
+        "interval_seconds": Parameter(valid=_seconds, must="must be a number from 0 to 3600"),
+    },
+    "close": {
+        "code": Parameter(valid=_close_code, must="must be a close code that a server may send, such as 1000 or 4000"),
+        "reason": Parameter(valid=_close_reason, must="must be text of at most 123 bytes"),
+    },
+}
+_TIMES = Parameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000", required=False)
+
+
+def parse(document: object) -> Fault:
+    """Understand the body of `POST /fault`.
+
+    Raises:
+        FaultError: The kind or a parameter is unknown, missing or out of range.
+    """
+    if not isinstance(document, dict):
+        raise FaultError("A fault is a JSON object with a kind.")
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise FaultError(f"Unknown kind {kind!r}; known are {', '.join(KINDS)}.")
+    parameters = {**KINDS[kind], "times": _TIMES}
+    for key in document.keys() - parameters.keys() - {"kind"}:
+        raise FaultError(f"Unknown parameter {key!r} of {kind}; known are {', '.join(parameters)}.")
+    values: dict[str, Value] = {}
+    for key, parameter in parameters.items():
+        if key not in document:
+            if parameter.required:
+                raise FaultError(f"The parameter {key} of {kind} is missing; it {parameter.must}.")
+            continue
+        if not parameter.valid(document[key]):
+            raise FaultError(f"The parameter {key} of {kind} {parameter.must}, not {document[key]!r}.")
+        values[key] = document[key]
+    times = values.pop("times", None)
+    return Fault(kind=kind, values=values, left=times if isinstance(times, int) else None)
+
+
+Plan = Mapping[str, Mapping[str, Value]]
+"""What one handshake shall suffer: parameters by kind; empty for a backend that behaves."""
+
+
+class FaultBoard:
+    """The active faults, one of each kind at most."""
+
+    def __init__(self) -> None:
+        self._active: dict[str, Fault] = {}
+
+    def add(self, fault: Fault) -> None:
+        """Activate a fault; it takes the place of an older one of its kind."""
+        self._active.pop(fault.kind, None)
+        self._active[fault.kind] = fault
+
+    def clear(self) -> None:
+        """Behave again."""
+        self._active.clear()
+
+    def take(self) -> Plan:
+        """Return what the next handshake shall suffer, and count it."""
+        if not self._active:
+            return {}
+        plan = {kind: fault.values for kind, fault in self._active.items()}
+        for fault in list(self._active.values()):
+            if fault.left is not None:
+                fault.left -= 1
+                if fault.left == 0:
+                    del self._active[fault.kind]
+        return plan
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return the active faults in the form of the contract."""
+        return [fault.as_json() for fault in self._active.values()]

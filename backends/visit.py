@@ -1,0 +1,90 @@
+"""One request to a WebSocket endpoint, from its arrival to its answer."""
+
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backends.faults import Plan
+from backends.handshake import Refusal
+from backends.journal import Entry, RawHeaders
+from backends.profile import Endpoint
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from backends.backend import Backend
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """What the backend decided about one request; the program carries it out and calls `answered` or `unanswered`.
+
+    `refusal` is None for a handshake to accept; `number` counts the accepted ones since start.
+    """
+
+    backend: "Backend"
+    endpoint: Endpoint
+    entry: Entry
+    plan: Plan
+    refusal: Refusal | None
+    subprotocol: str | None
+    number: int = 0
+
+    @property
+    def keeps_silent(self) -> bool:
+        """Whether the request stays without an answer while the TCP connection stays open."""
+        return "silent" in self.plan
+
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the TCP connection closes without an answer."""
+        return "hangup" in self.plan
+
+    @property
+    def name(self) -> str:
+        """The value of X-Backend."""
+        return str(self.plan["impersonate"]["name"]) if "impersonate" in self.plan else self.backend.name
+
+    @property
+    def accept_value(self) -> str | None:
+        """The Sec-WebSocket-Accept to send instead of the right one, or None."""
+        return str(self.plan["accept"]["value"]) if "accept" in self.plan else None
+
+    def answered(self, status: int, headers: RawHeaders) -> None:
+        """Journal the answer, exactly as it will be sent; call this before it leaves."""
+        entry = self.entry
+        entry.status = status
+        entry.response_headers = headers
+        if status == 101:
+            entry.accepted = True
+            entry.subprotocol = self.subprotocol
+            self.backend.accepted += 1
+            self.number = self.backend.accepted
+        self._write()
+
+    def unanswered(self) -> None:
+        """Journal that no answer will be sent."""
+        self._write()
+
+    def _write(self) -> None:
+        if "forget" not in self.plan:
+            self.backend.journal.add(self.entry)
+
+
+def endpoint_name(address: tuple[str, int] | tuple[str, int, int, int] | str | None) -> str:
+    """Return a peer's address and port in one word, IPv6 in brackets."""
+    if not isinstance(address, tuple):
+        return "unknown"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reset(transport: "asyncio.BaseTransport | None") -> None:
+    """Close a TCP connection with a reset: SO_LINGER with time 0, then no more buffered bytes either."""
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()  # type: ignore[attr-defined]  # every stream transport has it
