@@ -135,7 +135,15 @@ class LibertyChannel:
 
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""
-        await self._response.close(code=code, message=reason.encode())
+        try:
+            await self._response.close(code=code, message=reason.encode())
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancels us: aiohttp shares one future among all that wait for a client to read, and the
+            # interrupted send has cancelled it. A client that does not read would not see the close frame either.
+            self.reset()
 
     def reset(self) -> None:
         """Reset the TCP connection."""

@@ -748,6 +748,22 @@ async def test_idle_connection_is_closed_and_the_client_receives_it(program: str
         assert (await backend.closed())["by"] == "server"
 
 
+@pytest.mark.slow
+async def test_client_that_never_reads_is_given_up(program: str, tmp_path: Path) -> None:
+    async with running(program, tmp_path, "--idle-seconds", "0.3") as backend:
+        with socket.create_connection((backend.health["address"], backend.health["ws"])) as client:
+            client.sendall(handshake(backend, endpoint="echo"))
+            client.recv(4096)
+            client.setblocking(False)
+            size = 2**20
+            message = b"\x82\xff" + size.to_bytes(8) + b"\0\0\0\0" + b"x" * size
+            loop = asyncio.get_running_loop()
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                await asyncio.wait_for(loop.sock_sendall(client, message * 64), 1)
+            closed = await backend.closed()
+        assert (closed["code"], closed["by"]) == (1001, "server")
+
+
 async def test_traffic_keeps_a_connection_open(program: str, tmp_path: Path) -> None:
     async with running(program, tmp_path, "--idle-seconds", "0.5") as backend, backend.connect() as connection:
         begun = time.monotonic()
