@@ -25,6 +25,12 @@ class Listeners:
     tls_context: ssl.SSLContext | None
     control: socket.socket
 
+    def close(self) -> None:
+        """Close the sockets, whoever may have closed some of them before."""
+        for each in (self.plain, self.tls, self.control):
+            if each is not None:
+                each.close()
+
 
 def port_of(listener: socket.socket | None) -> int | None:
     """Return the port that a listener is bound to."""
@@ -40,9 +46,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        # Named, because asyncio switches Nagle's algorithm off only on sockets that say they are TCP, and an accepted
-        # socket inherits this: without it every TLS handshake and close waits some 45 ms for a delayed ACK.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener = socket.socket(family, socket.SOCK_STREAM)
         # A restart must not wait for the TIME_WAIT of connections that the backend closed itself.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
@@ -76,10 +80,11 @@ def _bindable(host: str) -> bool:
     return True
 
 
-def _told(host: str, host_name: str) -> str:
+def _told(listener: socket.socket, host_name: str) -> str:
     """Return the address to tell people: a wildcard is none, so the system's own stands in, as in Listing 1."""
-    if host not in WILDCARDS:
-        return host
+    address = str(listener.getsockname()[0])
+    if address not in WILDCARDS:
+        return address
     try:
         return socket.gethostbyname(host_name)
     except OSError:
@@ -150,4 +155,4 @@ def open_listeners(options: Options, *, profile: Profile, host_name: str) -> Lis
         for each in opened:
             each.close()
         raise
-    return Listeners(address=_told(host, host_name), plain=plain, tls=tls, tls_context=context, control=control)
+    return Listeners(address=_told(opened[0], host_name), plain=plain, tls=tls, tls_context=context, control=control)
