@@ -46,7 +46,9 @@ def bind(host: str, port: int) -> socket.socket:
     listener = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        # Named, because asyncio switches Nagle's algorithm off only on sockets that say they are TCP, and an accepted
+        # socket inherits this: without it every TLS handshake and close waits some 45 ms for a delayed ACK.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         # A restart must not wait for the TIME_WAIT of connections that the backend closed itself.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))

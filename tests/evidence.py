@@ -1,4 +1,4 @@
-"""Builds evidence for tests of pure code: handshakes and records as a good run leaves them, to be spoiled one by one."""
+"""Builds evidence for tests of pure code: handshakes and records of a good run, to be spoiled one by one."""
 
 from __future__ import annotations
 

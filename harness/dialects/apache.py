@@ -11,7 +11,7 @@ from functools import cache
 from xml.etree.ElementTree import Element
 
 import jinja2
-from defusedxml import ElementTree
+from defusedxml import DefusedXmlException, ElementTree
 
 from harness.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
 from harness.errors import ConfigError, EvidenceError
@@ -165,7 +165,7 @@ class ApacheDialect:
         """
         try:
             root = ElementTree.fromstring(re.sub(r"(</?)httpd:", r"\1", text))
-        except ElementTree.ParseError as exc:
+        except (ElementTree.ParseError, DefusedXmlException) as exc:
             raise EvidenceError(
                 path="the status page of balancer-manager",
                 detail=f"not XML ({exc})",

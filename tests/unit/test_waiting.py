@@ -18,14 +18,14 @@ async def test_a_lambda_serves_as_condition() -> None:
     async def yes() -> bool:
         return True
 
-    assert await until(lambda: yes(), seconds=1, what="it") is True
+    assert await until(lambda: yes(), seconds=1, what="it") is True  # noqa: PLW0108 - the lambda is what is tested
 
 
 async def test_the_deadline_says_what_was_awaited() -> None:
     async def never() -> bool:
         return False
 
-    with pytest.raises(TimeoutError, match="the moon did not happen within 0.02 s"):
+    with pytest.raises(TimeoutError, match=r"the moon did not happen within 0\.02 s"):
         await until(never, seconds=0.02, what="the moon")
 
 
