@@ -55,9 +55,15 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of every command that opens a lab."""
     for option in reversed(
         [
-            click.option("--runtime", type=click.Choice(list(RuntimeChoice)), help="Where the proxy runs."),
+            click.option(
+                "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
+            ),
             click.option("--httpd", metavar="FILE", help="Program of the local httpd; found by itself otherwise."),
-            click.option("--carrier", type=click.Choice(list(Carrier)), help="Module that must carry the tunnels."),
+            click.option(
+                "--carrier",
+                type=click.Choice([carrier.value for carrier in Carrier]),
+                help="Module that must carry the tunnels.",
+            ),
             click.option("--port", type=int, metavar="N", help="Port of the proxy; a free one otherwise."),
             click.option("--tls-port", type=int, metavar="N", help="TLS port of the proxy."),
         ]
@@ -85,7 +91,9 @@ def cli() -> None:
 @cli.command(epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...")
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="Only scenarios of this lbmethod.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="Only scenarios of this lbmethod."
+)
 @click.option("--connections", type=int, metavar="N", help="Length of the long serial scenarios (200).")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the report (reports/lb).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
@@ -170,7 +178,9 @@ def list_scenarios(names: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="lbmethod of both balancers.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
+)
 def up(**options: Any) -> None:
     """Leave the lab running on the article's ports, Apache on 8080 and 8443, until Ctrl+C.
 
@@ -192,7 +202,9 @@ def up(**options: Any) -> None:
 @cli.command()
 @click.argument("name", required=False, metavar="[SCENARIO]")
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="lbmethod of both balancers.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
+)
 def config(name: str | None, **options: Any) -> None:
     """Print the httpd.conf that `wslb up` serves, or that of one scenario.
 
@@ -300,7 +312,7 @@ def _say(error: HarnessError) -> None:
 def main() -> None:
     """Entry point: every outcome has its exit code, and no traceback reaches a user without ``WSLB_DEBUG=1``."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="wslb", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as exc:

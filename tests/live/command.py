@@ -1,0 +1,104 @@
+"""Runs the ``wslb`` command as a user would, in a folder of its own whose processes can all be told apart."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+LIMIT_SECONDS = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Place:
+    """An empty folder: the command's working directory and its folder for temporary files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("WSLB_", "PYTEST"))}
+        return {**kept, "TMPDIR": str(self.temporary), **more}
+
+    def start(self, *words: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start ``wslb words…``."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *words],
+            cwd=self.folder,
+            env=dict(environ) if environ else self.environment(PYTHONPATH=str(Path(__file__).parents[2])),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, environ: Mapping[str, str] | None = None) -> Ended:
+        """Run ``wslb words…`` to its end."""
+        return finish(self.start(*words, environ=environ))
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that runs and names this place on its command line, the commands themselves included."""
+        found = []
+        for process in psutil.process_iter(["cmdline", "status"]):
+            words = process.info["cmdline"] or []
+            if process.info["status"] != psutil.STATUS_ZOMBIE and any(str(self.temporary) in word for word in words):
+                found.append(process)
+        return found
+
+    def leftovers(self) -> list[str]:
+        """Run folders, processes and listening ports that a command left behind."""
+        left = [f"{p.name()} {p.pid}" for p in self.processes()]
+        return left + [path.name for path in self.temporary.glob("wslb-*")]
+
+
+def finish(process: subprocess.Popen[str]) -> Ended:
+    try:
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.kill()
+        process.communicate()
+        raise
+    return Ended(code=process.returncode, out=out, err=err)
+
+
+@contextmanager
+def place() -> Iterator[Place]:
+    """A fresh `Place` that an unprivileged httpd can read; whatever is left in it is ended and removed."""
+    folder = Path(tempfile.mkdtemp(prefix="wslb-test-"))
+    folder.chmod(0o755)
+    here = Place(folder)
+    try:
+        yield here
+    finally:
+        for process in here.processes():
+            process.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for(condition, *, seconds: float = 60, what: str) -> None:  # type: ignore[no-untyped-def]
+    """Poll a blocking condition until it is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.02)
