@@ -1,0 +1,48 @@
+"""Writes the report files of a run into a folder: the saved document first, everything else from what was saved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.reporters import REPORTERS, json_file
+from harness.results import Report
+
+__all__ = ["DOCUMENT", "write"]
+
+DOCUMENT = "report.json"
+
+
+def write(run: Report | Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
+    """Write ``report.json`` and every file of `REPORTERS`; a reader never sees half a file.
+
+    Args:
+        run: a run, or the saved document of one.
+        folder: made when it is not there; files of an earlier run are replaced.
+
+    Returns:
+        The files, ``report.json`` first.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json_file.render(run) if isinstance(run, Report) else json_file.text(run)
+    written = [_replace(folder / DOCUMENT, text)]
+    saved: dict[str, Any] = json.loads(text)
+    written += [_replace(folder / name, render(saved)) for name, render in REPORTERS.items()]
+    return tuple(written)
+
+
+def _replace(path: Path, text: str) -> Path:
+    """Put a file in place at once: a crash leaves the old one or the new one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(text.encode("utf-8", "replace"))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
