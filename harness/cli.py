@@ -24,7 +24,7 @@ from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import open_lab
 from harness.reporters import json_file
 from harness.reporters.console import print_result, print_summary
-from harness.reporters.files import redraw
+from harness.reporters.files import redraw, write
 from harness.results import Report
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
@@ -134,8 +134,8 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     except HarnessError as exc:
         problem = exc
         run.failed(exc)
-    paths = run.write(settings.report)
-    _close_test(run.report, paths, out, as_json=as_json, problem=problem)
+    report = run.report()
+    _close_test(report, write(report, settings.report), out, as_json=as_json, problem=problem)
 
 
 def _close_test(

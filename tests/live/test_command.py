@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.reporters.json_file import validate
-from tests.live.command import Place, finish, place, wait_for
+from tests.live.command import Place, place, wait_for
 
 pytestmark = pytest.mark.live
 
@@ -93,10 +93,10 @@ def test_a_taken_port_is_named(here: Place) -> None:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"])
 def test_a_signal_stops_everything_and_keeps_what_there_is(number: signal.Signals, code: int, here: Place) -> None:
-    process = here.start("test", "lb", "--connections", "2000")
-    wait_for(lambda: len(here.processes()) > 3 and bool(_printed(process)), what="the first scenario")
-    process.send_signal(number)
-    ended = finish(process)
+    running = here.start("test", "lb", "--connections", "2000")
+    running.wait_until_printed("PASS")
+    running.process.send_signal(number)
+    ended = running.end()
     assert ended.code == code, ended.out + ended.err
     assert f"INTERRUPTED by {number.name}" in ended.out
     document = saved(here)
@@ -105,48 +105,30 @@ def test_a_signal_stops_everything_and_keeps_what_there_is(number: signal.Signal
     assert 0 < len(document["scenarios"]) < len(document["planned"])  # type: ignore[arg-type]
 
 
-def _printed(process: object) -> str:
-    """Something on the command's stdout, without waiting for its end."""
-    stream = process.stdout  # type: ignore[attr-defined]
-    os.set_blocking(stream.fileno(), False)
-    try:
-        return stream.readline() or ""
-    finally:
-        os.set_blocking(stream.fileno(), True)
-
-
 def test_after_kill_9_the_next_run_works_and_says_what_it_found(here: Place) -> None:
-    process = here.start("test", "lb", "--connections", "2000")
-    wait_for(lambda: len(here.processes()) > 3, what="a running lab")
-    process.kill()
-    process.communicate()
+    running = here.start("test", "lb", "--connections", "2000")
+    running.wait_until_printed("PASS")
+    running.process.kill()
+    running.end()
     wait_for(lambda: not [p for p in here.processes() if "python" in p.name()], what="the end of orphaned backends")
     assert [p for p in here.processes() if "apache" in p.name() or "httpd" in p.name()], "httpd has lost its owner"
     ended = here.run("test", "lb-byrequests")
     assert ended.code == 0, ended.out + ended.err
-    assert f"(pid {process.pid}) had ended without cleaning up: stopped" in ended.err
+    assert f"(pid {running.process.pid}) had ended without cleaning up: stopped" in ended.err
     found = saved(here)["environment"]["leftovers"]  # type: ignore[index]
     assert len(found) == 1
 
 
 def test_up_serves_the_article_until_ctrl_c(here: Place) -> None:
-    process = here.start("up", "--port", "18080", "--tls-port", "18443")
-    lines: list[str] = []
-
-    def ready() -> bool:
-        line = _printed(process)
-        if line:
-            lines.append(line)
-        return any("Ctrl+C" in line for line in lines) or process.poll() is not None
-
-    wait_for(ready, what="the lab to be up")
-    text = "".join(lines)
-    assert process.poll() is None, text + finish(process).err
-    assert "ws://127.0.0.101:10000" in text or "ws://127.0.0.1:10000" in text
-    assert "ws://127.0.0.1:18080/ws" in text
-    assert "http://127.0.0.1:18080/WSConsole.html" in text
-    process.send_signal(signal.SIGINT)
-    ended = finish(process)
+    running = here.start("up", "--port", "18080", "--tls-port", "18443")
+    running.wait_until_printed("Ctrl+C")
+    assert "ws://127.0.0.101:10000" in running.out or "ws://127.0.0.1:10000" in running.out
+    assert "ws://127.0.0.1:18080/ws" in running.out
+    assert "http://127.0.0.1:18080/WSConsole.html" in running.out
+    with urllib.request.urlopen("http://127.0.0.1:18080/WSConsole.html", timeout=10) as page:
+        assert b'id="uri"' in page.read()
+    running.process.send_signal(signal.SIGINT)
+    ended = running.end()
     assert ended.code == 0, ended.err
     assert "nothing is left running" in ended.out
 
