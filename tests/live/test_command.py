@@ -106,8 +106,8 @@ def test_a_signal_stops_everything_and_keeps_what_there_is(number: signal.Signal
 
 
 def test_after_kill_9_the_next_run_works_and_says_what_it_found(here: Place) -> None:
-    running = here.start("test", "lb", "--connections", "2000")
-    running.wait_until_printed("PASS")
+    running = here.start("up", "--port", "18081", "--tls-port", "18444")
+    running.wait_until_printed("Ctrl+C")
     running.process.kill()
     running.end()
     wait_for(lambda: not [p for p in here.processes() if "python" in p.name()], what="the end of orphaned backends")
