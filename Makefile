@@ -37,7 +37,7 @@ check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q --no-header
 
 test: check ready ## everything: check, then all tests on a real Apache
-	@$(BIN)/python -m pytest tests/live -q --no-header --lb-report=$(REPORT) $(ARGS)
+	@$(BIN)/python -m pytest tests/live tests/plugin -q --no-header --lb-report=$(REPORT) $(ARGS)
 
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up

@@ -72,9 +72,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """Remember that the session did not come to its end."""
-    if _current is not None and not _current.interrupted:
+    if isinstance(excinfo.value, KeyboardInterrupt) and _current is not None and not _current.interrupted:
         _current.interrupted = "SIGINT"
-    del excinfo
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
