@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "run",
         }
     ),
-    frozenset({"launch", "preview", "standing", "doctor", "cli", "plugin", "mutations", "selftest"}),
+    frozenset({"launch", "preview", "standing", "doctor", "cli", "__main__", "plugin", "mutations", "selftest"}),
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
 
