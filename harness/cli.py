@@ -19,6 +19,7 @@ from rich.console import Console
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
+from harness.cli_check import check
 from harness.config import RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import open_lab
@@ -261,6 +262,9 @@ def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
     if problems or not quiet:
         click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
+
+
+cli.add_command(check)
 
 
 def _until_signal(work: Coroutine[Any, Any, T]) -> T:

@@ -25,9 +25,24 @@ LAYERS: tuple[frozenset[str], ...] = (
             "provision",
             "reporters",
             "run",
+            "probe",
         }
     ),
-    frozenset({"launch", "preview", "standing", "doctor", "cli", "__main__", "plugin", "mutations", "selftest"}),
+    frozenset(
+        {
+            "launch",
+            "preview",
+            "standing",
+            "doctor",
+            "cli",
+            "cli_check",
+            "cli_load",
+            "__main__",
+            "plugin",
+            "mutations",
+            "selftest",
+        }
+    ),
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
 
@@ -39,7 +54,7 @@ ONLY = {
     "websockets": {"connectors"},
     "pytest": {"plugin"},
     "pytest_asyncio": {"plugin"},
-    "click": {"cli"},
+    "click": {"cli", "cli_check", "cli_load"},
 }
 """Libraries that one part alone may import."""
 
