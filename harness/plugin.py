@@ -17,13 +17,13 @@ from harness.config import Settings, load
 from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.launch import open_lab
-from harness.reporters.console import failure_text
 from harness.reporters.files import write
 from harness.results import Outcome, ScenarioResult
 from harness.run import Run
 from harness.scenario import Scenario
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
+from harness.screen import failure_text
 
 _RUN = pytest.StashKey[Run]()
 _SETTINGS = pytest.StashKey[Settings]()

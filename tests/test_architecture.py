@@ -26,6 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "reporters",
             "run",
             "probe",
+            "screen",
         }
     ),
     frozenset(
