@@ -44,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settings once, from options over the environment; a wrong one is a usage error."""
     config.addinivalue_line("markers", "lb: asks a shipped scenario of a real proxy")
+    config.addinivalue_line("markers", "behaviour: asks a shipped scenario beyond the main job")
     names = ("report", "runtime", "httpd", "carrier", "connections")
     options = {name: config.getoption(f"--lb-{name}") for name in names}
     try:
@@ -59,7 +60,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     scenarios = [
         item.callspec.params.get("scenario")
         for item in session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.get_closest_marker("lb")
+        if isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and (item.get_closest_marker("lb") or item.get_closest_marker("behaviour"))
     ]
     session.config.stash[_RUN].planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
 
