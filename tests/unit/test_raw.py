@@ -30,7 +30,7 @@ class Script:
     async def half_close(self) -> None:
         self.half_closed = True
 
-    async def until(self, condition: Callable[[bytearray], bool], *, seconds: float) -> bool:  # noqa: ARG002
+    async def until(self, condition: Callable[[bytearray], bool], *, seconds: float) -> bool:
         while not condition(self.received):
             if not self._chunks:
                 self.ended = self.ended or self._ends
