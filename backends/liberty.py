@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+import struct
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -56,6 +57,10 @@ class Request(web.BaseRequest):
             return
         if visit.accept_value is not None and response.status == 101:
             response.headers["Sec-WebSocket-Accept"] = visit.accept_value
+        if visit.upgrade_value is not None and response.status == 101:
+            response.headers.pop("Upgrade", None)
+            if visit.upgrade_value:
+                response.headers["Upgrade"] = visit.upgrade_value
         visit.answered(response.status, tuple(response.headers.items()))
 
     def _cancel(self, exc: BaseException) -> None:
@@ -133,6 +138,22 @@ class LibertyChannel:
             return False
         return True
 
+    async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
+        """Send a message in several frames, which aiohttp cannot: uncompressed ones, written below it."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            return False
+        for number, fragment in enumerate(fragments):
+            kind = 0 if number else WSMsgType.TEXT if isinstance(fragment, str) else WSMsgType.BINARY
+            payload = fragment.encode() if isinstance(fragment, str) else fragment
+            transport.write(frame_head(kind, len(payload), fin=number == len(fragments) - 1) + payload)
+        return True
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        with contextlib.suppress(ConnectionError):
+            await self._response.ping(payload)
+
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""
         try:
@@ -148,6 +169,14 @@ class LibertyChannel:
     def reset(self) -> None:
         """Reset the TCP connection."""
         reset(self._request.transport)
+
+
+def frame_head(kind: int, size: int, *, fin: bool) -> bytes:
+    """Return the head of an unmasked frame (RFC 6455 section 5.2)."""
+    first = (0x80 if fin else 0) | kind
+    if size < 126:
+        return struct.pack("!BB", first, size)
+    return struct.pack("!BBH", first, 126, size) if size < 65536 else struct.pack("!BBQ", first, 127, size)
 
 
 def refuse(refusal: Refusal, *, name: str) -> web.Response:

@@ -126,6 +126,10 @@ class NodeConnection(ServerConnection):
         if visit.accept_value is not None and response.status_code == 101:
             del response.headers["Sec-WebSocket-Accept"]
             response.headers["Sec-WebSocket-Accept"] = visit.accept_value
+        if visit.upgrade_value is not None and response.status_code == 101:
+            del response.headers["Upgrade"]
+            if visit.upgrade_value:
+                response.headers["Upgrade"] = visit.upgrade_value
         return response
 
     async def _send_answer(self, response: Response) -> None:
@@ -171,6 +175,19 @@ class NodeChannel:
         except ConnectionClosed:
             return False
         return True
+
+    async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
+        """Send a message in several frames."""
+        try:
+            await self._connection.send(iter(fragments))
+        except ConnectionClosed:
+            return False
+        return True
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.ping(payload)
 
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""

@@ -51,6 +51,11 @@ class Visit:
         """The Sec-WebSocket-Accept to send instead of the right one, or None."""
         return str(self.plan["accept"]["value"]) if "accept" in self.plan else None
 
+    @property
+    def upgrade_value(self) -> str | None:
+        """The Upgrade to send with 101 instead of the right one, empty for no such field; None for the right one."""
+        return str(self.plan["upgrade"]["value"]) if "upgrade" in self.plan else None
+
     def answered(self, status: int, headers: RawHeaders) -> None:
         """Journal the answer, exactly as it will be sent; call this before it leaves."""
         entry = self.entry

@@ -18,7 +18,7 @@ import psutil
 from harness.backend import unprivileged
 from harness.certificates import Authority
 from harness.config import RuntimeChoice, Settings
-from harness.connectors import CONNECTORS
+from harness.connectors import CONNECTORS, RawConnector
 from harness.dialects.apache import ApacheDialect
 from harness.errors import HarnessError, RuntimeUnavailable
 from harness.fleet import Fleet
@@ -97,6 +97,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             proxy=proxy,
             fleet=fleet,
             connector=CONNECTORS["websockets"](),
+            raw_connector=RawConnector(),
             trust=trust,
             environment=_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
         )

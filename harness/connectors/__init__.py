@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harness.connectors.raw import RawConnector
 from harness.connectors.websocket import WebSocketConnector
 
-__all__ = ["CONNECTORS"]
+__all__ = ["CONNECTORS", "RawConnector"]
 
 CONNECTORS = {"websockets": WebSocketConnector}

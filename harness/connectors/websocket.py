@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers as WsHeaders
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CloseCode
 from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
@@ -94,6 +95,7 @@ class WebSocketConnector:
         subprotocols: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = 10,
+        compress: bool = False,
     ) -> Opened:
         """Open one WebSocket. ``Origin`` among the headers is sent where a browser puts it.
 
@@ -106,6 +108,7 @@ class WebSocketConnector:
             uri,
             origin=Origin(origin) if origin else None,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None,
             max_size=None,
         )
         loop = asyncio.get_running_loop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,7 @@ def _connection(handshake: Handshake, expected: str | None) -> dict[str, Any]:
         else None,
         "exchanges": [_exchange(exchange) for exchange in handshake.exchanges],
         "closed": _close(handshake.closed),
+        **({"wire": asdict(handshake.wire)} if handshake.wire else {}),
     }
 
 
@@ -207,7 +209,14 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "text": exchange.text,
         "size": exchange.size,
         "binary": exchange.binary,
+        **({"sha256": exchange.sha256} if _is_cut(exchange) else {}),
     }
+
+
+def _is_cut(exchange: Exchange) -> bool:
+    """Whether the text is only the beginning of the message."""
+    kept = len(exchange.text) // 2 if exchange.binary else len(exchange.text.encode())
+    return bool(exchange.sha256) and kept < exchange.size
 
 
 def _member_status(status: MemberStatus) -> dict[str, Any]:

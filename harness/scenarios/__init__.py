@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from harness.scenario import Scenario
-from harness.scenarios import article, headers, lb
+from harness.scenarios import (
+    article,
+    handshake,
+    handshake_answers,
+    handshake_browsers,
+    headers,
+    lb,
+    payload,
+    payload_ends,
+    tls,
+)
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 
@@ -11,6 +21,9 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "lb": lb.SCENARIOS,
     "headers": headers.SCENARIOS,
     "article": article.SCENARIOS,
+    "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_browsers.SCENARIOS,
+    "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
+    "tls": tls.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

@@ -60,6 +60,9 @@ GOOD = [
     {"kind": "cut", "after_messages": 0},
     {"kind": "push", "messages": 3, "interval_seconds": 0.5},
     {"kind": "close", "code": 1011, "reason": "x" * 123},
+    {"kind": "upgrade", "value": "h2c"},
+    {"kind": "fragment", "bytes": 7},
+    {"kind": "ping", "payload": "are you there"},
 ]
 
 
