@@ -59,10 +59,10 @@ class Authority:
         """The authority's own certificate."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def leaf(self, common_name: str, *, names: Sequence[str] = (), expired: bool = False) -> Leaf:
+    def leaf(self, common_name: str, *, names: Sequence[str] = ()) -> Leaf:
         """A server certificate for a host name or address, and for further ones."""
         entries = tuple(_entry(name) for name in dict.fromkeys([common_name, *names]))
-        return self.certify(Identity(common_name=common_name, names=entries, expired=expired), address=common_name)
+        return self.certify(Identity(common_name=common_name, names=entries), address=common_name)
 
     def certify(self, identity: Identity, *, address: str) -> Leaf:
         """A server certificate that says what an identity says; whom to trust is the caller's business.

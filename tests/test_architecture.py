@@ -9,55 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "balancer", "handshake", "identity", "results"}),
-    frozenset(
-        {
-            "interfaces",
-            "config",
-            "resources",
-            "hops",
-            "lbmethods",
-            "checks",
-            "dialects",
-            "causes",
-            "advice",
-            "frames",
-            "http1",
-        }
-    ),
-    frozenset({"waiting", "conversation", "raw", "lab", "scenario", "runner", "scenarios"}),
-    frozenset(
-        {
-            "runtimes",
-            "connectors",
-            "runfolder",
-            "certificates",
-            "backend",
-            "fleet",
-            "proxy",
-            "provision",
-            "reporters",
-            "run",
-            "probe",
-            "screen",
-        }
-    ),
-    frozenset(
-        {
-            "launch",
-            "preview",
-            "standing",
-            "doctor",
-            "cli",
-            "cli_check",
-            "cli_load",
-            "__main__",
-            "plugin",
-            "mutations",
-            "selftest",
-        }
-    ),
+LAYERS: tuple[frozenset[str], ...] = tuple(
+    frozenset(names.split())
+    for names in (
+        "errors identity balancer handshake results",
+        "interfaces config resources hops http1 frames lbmethods replay turns checks dialects causes ah_numbers advice",
+        "waiting conversation raw lab scenario runner scenarios",
+        "runtimes connectors runfolder certificates backend fleet proxy provision reporters run probe screen",
+        "launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
+    )
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
 

@@ -236,7 +236,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="handshake-body",
         question="Is the body of a handshake request kept out of the tunnel?",
-        limit="mod_proxy_http: 1 message echoed, the one sent in the tunnel; mod_proxy_wstunnel: 2, the body is one",
+        limit="mod_proxy_http: 1 message comes back, the one sent in the tunnel; mod_proxy_wstunnel: 2, the body's too",
         site=balanced(cluster(LIBERTY), echo=True),
         act=_with_body,
         checks=(handshake.answered_101, stall.body_in_tunnel("first", "second"), accounting.witnesses_agree),

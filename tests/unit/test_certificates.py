@@ -80,7 +80,7 @@ def test_a_leaf_is_signed_by_its_authority_and_names_its_address_twice() -> None
 
 
 def test_an_expired_leaf_has_expired() -> None:
-    leaf = x509.load_pem_x509_certificate(Authority().leaf("localhost", expired=True).certificate)
+    leaf = x509.load_pem_x509_certificate(Authority().certify(Identity(expired=True), address="127.0.0.1").certificate)
     assert leaf.not_valid_after_utc < datetime.datetime.now(datetime.UTC)
 
 

@@ -64,6 +64,9 @@ GOOD = [
     {"kind": "fragment", "bytes": 1000},
     {"kind": "ping", "payload": "are you there"},
     {"kind": "close", "code": 1011, "reason": "x" * 123},
+    {"kind": "upgrade", "value": "h2c"},
+    {"kind": "fragment", "bytes": 7},
+    {"kind": "ping", "payload": "are you there"},
 ]
 
 
