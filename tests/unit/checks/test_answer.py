@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.balancer import Carrier
-from harness.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after
+from harness.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
 from harness.handshake import Arrival, Handshake, Headers, Wire
 from harness.results import Check, Record
 
@@ -129,9 +129,34 @@ def test_patience_ends_in_time_or_never(handshake: Handshake, carrier: Carrier, 
     assert gives_up_after(1, within=9, hangs=2)(record(handshake, carrier=carrier)).holds is holds
 
 
+HERE, FRONT = "http://127.0.0.102:8888/there", "http://127.0.0.1:80/ws/there"
+
+
+@pytest.mark.parametrize(
+    ("sent", "got", "rewritten_by", "holds"),
+    [
+        (HERE, HERE, None, True),
+        (HERE, FRONT, None, False),
+        (HERE, FRONT, Carrier.HTTP, True),
+        (HERE, HERE, Carrier.HTTP, False),
+        (HERE, HERE, Carrier.WSTUNNEL, True),
+        (HERE, None, None, False),
+        ("http://127.0.0.1:9/", "http://127.0.0.1:9/", None, False),
+    ],
+)
+def test_a_redirect_is_rewritten_or_not(sent: str, got: str | None, rewritten_by: Carrier | None, holds: bool) -> None:
+    handshake = replace(
+        BY_BACKEND,
+        response=(("Location", got),) if got else (),
+        arrivals=(arrival(302, (("Location", sent),)),),
+    )
+    evidence = replace(record(handshake), addresses={"ws://node": "127.0.0.102:8888"}, front={"ws": "127.0.0.1:80"})
+    assert redirected(rewritten_by=rewritten_by)(evidence).holds is holds
+
+
 @pytest.mark.parametrize(
     "check",
-    [answered(http=Expected(status=400)), carries("Allow", "GET"), gives_up_after(1, within=9, hangs=2)],
+    [redirected(), answered(http=Expected(status=400)), carries("Allow", "GET"), gives_up_after(1, within=9, hangs=2)],
 )
 @pytest.mark.parametrize("carrier", list(Carrier))
 def test_an_empty_record_fails(check: Check, carrier: Carrier) -> None:
