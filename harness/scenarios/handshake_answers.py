@@ -89,7 +89,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                 redirected(rewritten_by=None if scheme == "http" else Carrier.HTTP),
             ),
             explanation=(
-                "ProxyPassReverse compares Location with the member's URL, whose scheme is ws; a backend says http, and "
+                "ProxyPassReverse compares Location with the member's URL, whose scheme is ws; a backend says http and "
                 "its own address leaks. mod_proxy_wstunnel passes every answer as it is."
             ),
         )
