@@ -6,6 +6,7 @@ A scenario's act talks to this class and to nothing else.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import ssl
 import time
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.balancer import Balancer, Listener, Site
+from harness.balancer import Balancer, Listener, MemberState, Mount, Site
 from harness.config import Settings
 from harness.conversation import Conversation
 from harness.handshake import Arrival, Handshake, Headers, one_header
@@ -39,7 +40,7 @@ class Lab:
         settings: Settings,
         proxy: ManagedProxy,
         fleet: Fleet,
-        connector: Connector,
+        connectors: Mapping[str, Connector],
         trust: ssl.SSLContext | None,
         environment: Mapping[str, object],
     ) -> None:
@@ -48,7 +49,7 @@ class Lab:
         self.fleet = fleet
         self.environment = environment
         self.site: Site | None = None
-        self._connector = connector
+        self._connectors = connectors
         self._trust = trust
         self._conversations: list[Conversation] = []
         self._events: list[Event] = []
@@ -82,7 +83,9 @@ class Lab:
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
         await self.close_all()
-        ids = {conversation.handshake.conn_id for conversation in self._conversations if conversation.accepted}
+        proxied = tuple(self.proxy.front.url(listener, "/") for listener in Listener)
+        made = [conversation.handshake for conversation in self._conversations]
+        ids = {h.conn_id for h in made if h.url.startswith(proxied) and h.status is not None}
         access = await self._access(ids)
         after = await self._status()
         journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
@@ -124,7 +127,8 @@ class Lab:
         """Backend that a member URL of the access log leads to."""
         for key, address in self.addresses.items():
             scheme, _, name = key.partition("://")
-            if member_url.startswith(f"{scheme}://{address}"):
+            spellings = {"ws": ("ws", "http"), "wss": ("wss", "https")}[scheme]
+            if any(member_url.startswith(f"{spelling}://{address}") for spelling in spellings):
                 return name
         return None
 
@@ -151,11 +155,25 @@ class Lab:
         """``host:port`` of every backend's listener, by ``scheme://name``."""
         return self.fleet.addresses
 
-    async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
+    async def get(
+        self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
+    ) -> tuple[int, str]:
         """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis."""
-        status, body = await self.proxy.get(path, headers=headers, listener=listener)
-        self.note("request", f"GET {path}: {status}", status=status)
+        begin = self.clock()
+        status, body = await self.proxy.get(path, method=method, headers=headers, listener=listener)
+        mounted = self._mounted(path)
+        balanced = mounted is not None and mounted.target == self._balancer and not mounted.conditions
+        seconds = round(self.clock() - begin, 4)
+        self.note("request", f"{method} {path}: {status}", status=status, path=path, balanced=balanced, seconds=seconds)
         return status, body
+
+    async def knock(self) -> None:
+        """Connect to the proxy's plain port and hang up without a word, as a TCP health check does."""
+        _, writer = await asyncio.open_connection(self.proxy.front.host, self.proxy.front.plain)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self.note("knock", "TCP connect and close")
 
     def clock(self) -> float:
         """Seconds since the scenario began."""
@@ -169,6 +187,8 @@ class Lab:
         headers: Headers = (),
         subprotocols: Sequence[str] = (),
         greeting: bool = True,
+        via: str = "websockets",
+        timeout_seconds: float | None = None,
     ) -> Conversation:
         """Open one WebSocket through the proxy.
 
@@ -178,9 +198,18 @@ class Lab:
             headers: further fields of the request, such as ``(("Cookie", "ROUTEID=.node"),)``.
             subprotocols: offered ones.
             greeting: wait for the greeting; False for the echo endpoints, which send none.
+            via: connector that opens it (`harness.connectors.CONNECTORS`).
+            timeout_seconds: how long to wait for the answer; None takes the run's setting.
         """
         path, listener = self._target(path, listener)
-        return await self._open(self.proxy.front.url(listener, path), headers, subprotocols, greeting=greeting)
+        return await self._open(
+            self.proxy.front.url(listener, path),
+            headers,
+            subprotocols,
+            greeting=greeting,
+            via=via,
+            timeout_seconds=timeout_seconds,
+        )
 
     async def open_url(
         self, url: str, *, headers: Headers = (), subprotocols: Sequence[str] = (), greeting: bool = True
@@ -244,7 +273,14 @@ class Lab:
         if self._balancer is None:
             raise RuntimeError("the scenario has no balancer whose member could change")
         status = await self.proxy.change(self._balancer, change)
-        self.note("member", f"{change.route}: {status.status}", loadfactor=status.loadfactor)
+        set_state = None if change.state is None else (change.state if change.on else MemberState.ENABLED).value
+        self.note(
+            "member",
+            f"{change.route}: {status.status}, loadfactor {status.loadfactor:g}",
+            route=change.route,
+            loadfactor=change.loadfactor,
+            state=set_state,
+        )
         return status
 
     async def status(self) -> tuple[MemberStatus, ...]:
@@ -275,21 +311,35 @@ class Lab:
         if path is None:
             mount = self.site.mounts[0]
             return mount.path, listener or mount.listener
-        target = f"{path.partition('?')[0]}/"
-        mounted = next((mount for mount in self.site.mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
+        mounted = self._mounted(path)
         return path, listener or (mounted.listener if mounted else Listener.PLAIN)
 
-    async def _open(self, url: str, headers: Headers, subprotocols: Sequence[str], *, greeting: bool) -> Conversation:
+    def _mounted(self, path: str) -> Mount | None:
+        """First mount that a path falls under, as ProxyPass matches: whole segments, first fit wins."""
+        target = f"{path.partition('?')[0]}/"
+        mounts = self.site.mounts if self.site else ()
+        return next((mount for mount in mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
+
+    async def _open(
+        self,
+        url: str,
+        headers: Headers,
+        subprotocols: Sequence[str],
+        *,
+        greeting: bool,
+        via: str = "websockets",
+        timeout_seconds: float | None = None,
+    ) -> Conversation:
         self._seq += 1
         seq = self._seq
         conn_id = f"{self._scenario}-{seq}" if self._scenario else str(seq)
         at = self.clock()
-        opened = await self._connector.open(
+        opened = await self._connectors[via].open(
             url,
             headers=(*headers, (CORRELATION, conn_id)),
             subprotocols=subprotocols,
             tls=self._trust if url.startswith("wss") else None,
-            timeout_seconds=self.settings.timeouts.handshake,
+            timeout_seconds=self.settings.timeouts.handshake if timeout_seconds is None else timeout_seconds,
         )
         signed = one_header(opened.response, "X-Backend")
         conversation = Conversation(
@@ -312,8 +362,7 @@ class Lab:
             whose_greeting=self.backend_of_greeting,
             message_seconds=self.settings.timeouts.message,
         )
-        self._conversations.append(conversation)
-        self._conversations.sort(key=lambda item: item.handshake.seq)
+        bisect.insort(self._conversations, conversation, key=lambda item: item.seq)
         if greeting and opened.tunnel is not None:
             await conversation.greet()
         return conversation

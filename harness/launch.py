@@ -92,7 +92,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             settings=settings,
             proxy=proxy,
             fleet=fleet,
-            connector=CONNECTORS["websockets"](),
+            connectors={name: connector() for name, connector in CONNECTORS.items()},
             trust=trust,
             environment=_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scenario import Scenario
-from harness.scenarios import article, headers, lb
+from harness.scenarios import article, carriers, headers, lb, weights
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 
@@ -11,6 +11,8 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "lb": lb.SCENARIOS,
     "headers": headers.SCENARIOS,
     "article": article.SCENARIOS,
+    "weights": weights.SCENARIOS,
+    "carrier": carriers.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)
