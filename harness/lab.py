@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Lab"]
 
 CORRELATION = "X-Wslb-Conn"
+_LINES_A_SECOND = 200
+"""Access log lines that even a busy machine writes in a second: more tunnels get more time to be logged."""
+_CLOSING_AT_ONCE = 500
+"""Closing handshakes under way at a time: thousands at once would run into each one's own deadline."""
 
 
 class Lab:
@@ -43,11 +47,13 @@ class Lab:
         connectors: Mapping[str, Connector],
         trust: ssl.SSLContext | None,
         environment: Mapping[str, object],
+        open_files: int = 1024,
     ) -> None:
         self.settings = settings
         self.proxy = proxy
         self.fleet = fleet
         self.environment = environment
+        self.open_files = open_files
         self.site: Site | None = None
         self._connectors = connectors
         self._trust = trust
@@ -140,7 +146,8 @@ class Lab:
 
         if self.proxy.running:
             with contextlib.suppress(TimeoutError):
-                await until(complete, seconds=self.settings.timeouts.settle, what="access log lines of every tunnel")
+                seconds = self.settings.timeouts.settle + len(ids) / _LINES_A_SECOND
+                await until(complete, seconds=seconds, what="access log lines of every tunnel")
         return await self.proxy.access()
 
     async def _status(self) -> tuple[MemberStatus, ...]:
@@ -239,14 +246,16 @@ class Lab:
                     await self.proxy.settled(self._balancer, busy=0, seconds=self.settings.timeouts.settle)
         return opened
 
-    async def open_many(self, count: int, path: str | None = None, *, at_once: int) -> list[Conversation]:
+    async def open_many(
+        self, count: int, path: str | None = None, *, at_once: int, timeout_seconds: float | None = None
+    ) -> list[Conversation]:
         """Open WebSockets, at most `at_once` handshakes at a time, and keep them all open."""
         gate = asyncio.Semaphore(at_once)
         opened: list[Conversation] = []
 
         async def one() -> None:
             async with gate:
-                opened.append(await self.open(path))
+                opened.append(await self.open(path, timeout_seconds=timeout_seconds))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
@@ -256,12 +265,26 @@ class Lab:
     async def close(self, conversations: Sequence[Conversation]) -> None:
         """Close these, all at a time, and wait until the proxy has counted them out."""
         await asyncio.gather(*(conversation.close() for conversation in conversations))
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until the proxy counts exactly the open tunnels: it counts a request out after it has answered it.
+
+        Raises:
+            TimeoutError: the counters did not get there.
+        """
         still_open = sum(c.accepted and c.handshake.closed_at is None for c in self._conversations)
         await self.proxy.settled(self._balancer, busy=still_open, seconds=self.settings.timeouts.settle)
 
     async def close_all(self) -> None:
-        """Close whatever is open."""
-        await asyncio.gather(*(conversation.close() for conversation in self._conversations))
+        """Close whatever is open, so many at a time."""
+        gate = asyncio.Semaphore(_CLOSING_AT_ONCE)
+
+        async def one(conversation: Conversation) -> None:
+            async with gate:
+                await conversation.close()
+
+        await asyncio.gather(*(one(conversation) for conversation in self._conversations))
 
     async def fault(self, backend: str, fault: Fault) -> None:
         """Let a backend misbehave, and note when."""

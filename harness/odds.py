@@ -34,7 +34,7 @@ def bound_for(elections: int, rate: float, alarm: float) -> int:
     return bound
 
 
-def coin_passes(elections: int, bound: int) -> float:
+def coin_passes(elections: int, bound: float) -> float:
     """Probability that a proxy that tosses a coin for each of two members stays within the bound all the same."""
     low, high = elections / 2 - bound, elections / 2 + bound
     inside = (k for k in range(elections + 1) if low <= k <= high)

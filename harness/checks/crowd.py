@@ -13,7 +13,7 @@ __all__ = ["RACE_RATE", "balanced", "busy_drift", "elected_drift"]
 RACE_RATE = 1 / 1000
 """Collisions per election that a sound Apache is granted. An election is locked inside its own process only
 (PROXY_THREAD_LOCK in mod_proxy.h), so two processes may elect at the same moment. Measured on httpd 2.4.71 with up to
-21 processes: shares off by 0 or 1 after 6,000 and 10,000 elections, a rate near 1 in 10,000; ten times that is granted."""
+21 processes: shares off by 0 or 1 after 6,000 and 10,000 elections, a rate near 1 in 10,000; ten times is granted."""
 
 
 def balanced(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
@@ -48,39 +48,54 @@ def balanced(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
     return shares
 
 
-def busy_drift(limit: int) -> Check:
-    """``busy`` after the last tunnel: how many that httpd still believes open.
+def busy_drift(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
+    """``busy`` after the last tunnel: how many that httpd still believes open, within a bound of known odds.
 
     Args:
-        limit: largest sum over the members that is accepted; the counter is raised and lowered without a lock.
+        rate: lost counts per change of the counter; each tunnel changes it twice, without a lock.
+        alarm: largest allowed probability of a false alarm.
     """
 
     def drift(record: Record) -> Verdict:
         name = "busy_drift"
-        expected = f"busy is off by {limit} at most after {len(record.accepted)} tunnels have ended"
-        if not record.after or not record.accepted:
-            return no_evidence(name, expected=expected, lacking="no tunnel, or balancer-manager was not read")
+        changes = 2 * len(record.accepted)
+        if not record.after or not changes:
+            return no_evidence(name, expected="busy", lacking="no tunnel, or balancer-manager was not read")
+        bound = bound_for(changes, rate, alarm)
+        odds = f"a false alarm in {race_alarm(changes, rate, bound):.1e} of runs"
         left = {status.route: status.busy for status in record.after}
-        told = ", ".join(f"{route} {busy}" for route, busy in left.items())
-        return judged(name, holds=sum(left.values()) <= limit, expected=expected, observed=f"left: {told}")
+        return judged(
+            name,
+            holds=sum(left.values()) <= bound,
+            expected=f"busy is off by {bound} at most after {len(record.accepted)} tunnels have ended ({odds})",
+            observed="left: " + ", ".join(f"{route} {busy}" for route, busy in left.items()),
+        )
 
     return drift
 
 
-def elected_drift(limit: int) -> Check:
-    """``elected`` against the connections that each member served: how many elections httpd lost count of."""
+def elected_drift(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
+    """``elected`` against the connections that each member served: how many elections httpd lost count of.
+
+    Args:
+        rate: lost counts per election; 0 where one process locks them all.
+        alarm: largest allowed probability of a false alarm.
+    """
 
     def drift(record: Record) -> Verdict:
         name = "elected_drift"
-        expected = f"elected is off by {limit} at most, over {len(record.handshakes)} connections"
-        if record.balancer is None or not record.before or not record.after or not record.handshakes:
-            return no_evidence(name, expected=expected, lacking="balancer-manager was not read around any connection")
+        total = len(record.handshakes)
+        if record.balancer is None or not record.before or not record.after or not total:
+            return no_evidence(name, expected="elected", lacking="balancer-manager was not read around any connection")
+        bound = bound_for(total, rate, alarm)
         counts = Counter(record.elections)
         before = {status.route: status.elected for status in record.before}
         off = {s.route: s.elected - before.get(s.route, 0) - counts[s.route] for s in record.after}
-        told = ", ".join(f"{route} {number:+d}" for route, number in off.items())
         return judged(
-            name, holds=sum(abs(n) for n in off.values()) <= limit, expected=expected, observed=f"off by {told}"
+            name,
+            holds=sum(abs(number) for number in off.values()) <= bound,
+            expected=f"elected is off by {bound} at most, over {total} connections",
+            observed="off by " + ", ".join(f"{route} {number:+d}" for route, number in off.items()),
         )
 
     return drift

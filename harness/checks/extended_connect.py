@@ -66,15 +66,16 @@ def _unlike_http1(handshake: Handshake) -> str:
     if (arrival.method, arrival.http_version) != ("GET", "1.1"):
         return f"{arrival.method} over HTTP/{arrival.http_version}"
     key = one_header(arrival.headers, "Sec-WebSocket-Key") or ""
-    if not valid_key(key):
-        return f"Sec-WebSocket-Key is {key!r}"
-    if "websocket" not in tokens(arrival.headers, "Upgrade"):
-        return f"Upgrade is {one_header(arrival.headers, 'Upgrade')!r}"
-    if one_header(arrival.headers, "Sec-WebSocket-Version") != "13":
-        return f"Sec-WebSocket-Version is {one_header(arrival.headers, 'Sec-WebSocket-Version')!r}"
-    if one_header(arrival.response, "Sec-WebSocket-Accept") != accept_for(key):
-        return "the backend's Sec-WebSocket-Accept does not answer that key"
-    return ""
+    rules = (
+        (valid_key(key), f"Sec-WebSocket-Key is {key!r}"),
+        ("websocket" in tokens(arrival.headers, "Upgrade"), f"Upgrade is {one_header(arrival.headers, 'Upgrade')!r}"),
+        (one_header(arrival.headers, "Sec-WebSocket-Version") == "13", "Sec-WebSocket-Version is not 13"),
+        (
+            one_header(arrival.response, "Sec-WebSocket-Accept") == accept_for(key),
+            "the backend's Sec-WebSocket-Accept does not answer that key",
+        ),
+    )
+    return next((sentence for holds, sentence in rules if not holds), "")
 
 
 def not_offered(record: Record) -> Verdict:

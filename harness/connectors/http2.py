@@ -183,9 +183,7 @@ class Http2Tunnel:
         for data in self._ws.data_to_send():
             rest = memoryview(data)
             while rest:
-                size = min(
-                    len(rest), self.h2.local_flow_control_window(self._stream), self.h2.max_outbound_frame_size
-                )
+                size = min(len(rest), self.h2.local_flow_control_window(self._stream), self.h2.max_outbound_frame_size)
                 if size:
                     self.h2.send_data(self._stream, bytes(rest[:size]))
                     rest = rest[size:]

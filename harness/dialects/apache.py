@@ -268,7 +268,9 @@ def _mount(mount: Mount) -> str:
         target = _value(mount.target)
     if mount.rewrite:
         conditions = [f"RewriteCond {_line(condition)}" for condition in mount.conditions]
-        return "\n".join(["RewriteEngine On", *conditions, f"RewriteRule ^{_value(mount.path)}(/.*)?$ {target}$1 [P,L]"])
+        return "\n".join(
+            ["RewriteEngine On", *conditions, f"RewriteRule ^{_value(mount.path)}(/.*)?$ {target}$1 [P,L]"]
+        )
     lines = [f"ProxyPass {_value(mount.path)} {target}"]
     if mount.reverse:
         lines.append(f"ProxyPassReverse {_value(mount.path)} {target}")

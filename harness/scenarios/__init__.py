@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scenario import Scenario
-from harness.scenarios import article, carriers, headers, lb, weights
+from harness.scenarios import article, carriers, concurrency, headers, lb, limits, methods, thieves, weights
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 
@@ -12,7 +12,11 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "headers": headers.SCENARIOS,
     "article": article.SCENARIOS,
     "weights": weights.SCENARIOS,
+    "methods": methods.SCENARIOS,
     "carrier": carriers.SCENARIOS,
+    "concurrency": concurrency.SCENARIOS,
+    "thieves": thieves.SCENARIOS,
+    "limits": limits.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

@@ -178,9 +178,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         name="carrier-upgrade-fallback-off",
         question="Does ProxyWebsocketFallbackToProxyHttp Off take http:// members with upgrade=websocket away?",
         limit=f"no: {COUNT} strict turns, mod_proxy_http by two proofs",
-        site=replace(
-            balanced(BY_UPGRADE), carrier=Carrier.HTTP, directives=("ProxyWebsocketFallbackToProxyHttp Off",)
-        ),
+        site=replace(balanced(BY_UPGRADE), carrier=Carrier.HTTP, directives=("ProxyWebsocketFallbackToProxyHttp Off",)),
         act=talk(),
         checks=CORE,
         explanation="The directive is about ws:// and wss:// URLs only (manual, mod_proxy_wstunnel).",

@@ -19,8 +19,8 @@ L, N, N2 = "liberty", "node", "node-2"
 NODE_2 = Member(route=N2, url="ws://node-2")
 
 RULE = (
-    "Each election adds every member's loadfactor to its lbstatus, elects the richest (first listed on a tie) and takes "
-    "the sum of all from it: a smooth cycle, not blocks (manual, mod_lbmethod_byrequests)."
+    "Each election adds every member's loadfactor to its lbstatus, elects the richest (first listed on a tie) and "
+    "takes the sum of all from it: a smooth cycle, not blocks (manual, mod_lbmethod_byrequests)."
 )
 RECREDIT = (
     "A loadfactor set through balancer-manager makes every member's lbstatus its own loadfactor, so the cycle starts "
