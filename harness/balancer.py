@@ -12,6 +12,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
 from harness.errors import ConfigError
+from harness.identity import Identity
 
 __all__ = [
     "Balancer",
@@ -202,6 +203,7 @@ class Site:
         process_model: processes and threads.
         inherit: False writes ``BalancerInherit Off`` and ``ProxyPassInherit Off``, as the article does.
         timeout_seconds: the server's ``Timeout``; None keeps httpd's own default of 60.
+        identities: what the certificates of backends say, by name, where it is not `Identity`'s default.
     """
 
     mounts: tuple[Mount, ...]
@@ -213,6 +215,7 @@ class Site:
     process_model: ProcessModel = field(default_factory=ProcessModel)
     inherit: bool = False
     timeout_seconds: float | None = None
+    identities: Mapping[str, Identity] = field(default_factory=dict)
 
     @property
     def balancers(self) -> tuple[Balancer, ...]:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from harness.handshake import Close, Exchange, Handshake
 from harness.interfaces import Opened
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "exchange"]
 
 _KEEP = 4096
+
+
+def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
+    """The evidence of one message: its beginning, its size, and a hash of all of it."""
+    payload = message if isinstance(message, bytes) else message.encode()
+    text = message[: _KEEP // 2].hex() if isinstance(message, bytes) else message[:_KEEP]
+    return Exchange(
+        sent=sent,
+        at=at,
+        text=text,
+        size=len(payload),
+        binary=isinstance(message, bytes),
+        sha256=hashlib.sha256(payload).hexdigest(),
+    )
 
 
 class Conversation:
@@ -121,10 +136,7 @@ class Conversation:
         return self.handshake.closed
 
     def _note(self, message: str | bytes, *, sent: bool) -> None:
-        binary = isinstance(message, bytes)
-        text = message.hex() if isinstance(message, bytes) else message
-        size = len(message) if isinstance(message, bytes) else len(message.encode())
-        self._exchanges.append(Exchange(sent=sent, at=self._clock(), text=text[:_KEEP], size=size, binary=binary))
+        self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
 
     async def __aenter__(self) -> Conversation:
         return self

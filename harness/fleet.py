@@ -18,6 +18,7 @@ from harness.balancer import Site
 from harness.certificates import Authority
 from harness.config import Settings
 from harness.errors import ConfigError
+from harness.identity import Identity
 from harness.runtimes.local import LocalRuntime
 
 __all__ = ["Fleet"]
@@ -35,6 +36,8 @@ class Fleet(Mapping[str, ManagedBackend]):
         self._authority = authority
         self._backends: dict[str, ManagedBackend] = {}
         self._frozen: set[str] = set()
+        self._identities: dict[str, Identity] = {}
+        self._unknown_authority: Authority | None = None
 
     def __getitem__(self, name: str) -> ManagedBackend:
         return self._backends[name]
@@ -68,7 +71,8 @@ class Fleet(Mapping[str, ManagedBackend]):
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
         program = _program(name)
-        certificate = self._authority.leaf(own_address(program.address), names=("localhost", "127.0.0.1", "::1"))
+        identity = self._identities.setdefault(name, Identity())
+        certificate = self._signer(identity).certify(identity, address=own_address(program.address))
         files = (
             await self._runtime.write(f"tls/{name}.pem", certificate.certificate),
             await self._runtime.write(f"tls/{name}.key", certificate.key, secret=True),
@@ -86,14 +90,29 @@ class Fleet(Mapping[str, ManagedBackend]):
             seconds=self._settings.timeouts.start,
         )
 
+    def _signer(self, identity: Identity) -> Authority:
+        if identity.trusted:
+            return self._authority
+        self._unknown_authority = self._unknown_authority or Authority()
+        return self._unknown_authority
+
     async def prepare(self, site: Site) -> None:
-        """Make every backend that a site names run and answer, with an empty journal and no fault."""
+        """Make every backend that a site names run and answer, with its certificate, an empty journal and no fault."""
         for name in tuple(self._frozen):
             await self.thaw(name)
+        await self._identify(site)
         wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(BACKENDS)
         down = [name for name in wanted if name not in self._backends or not self._backends[name].running]
         await self.start(down)
         await asyncio.gather(*(backend.clear() for backend in self._backends.values()))
+
+    async def _identify(self, site: Site) -> None:
+        """End those backends of a site that show another certificate than it wants: they read it at their start."""
+        for name in sorted(site.backends):
+            wanted = site.identities.get(name, Identity())
+            if self._identities.get(name, wanted) != wanted:
+                await self.stop_one(name)
+            self._identities[name] = wanted
 
     async def kill(self, name: str) -> None:
         """End a backend with SIGKILL: its tunnels get a FIN from the kernel, and no close frame."""

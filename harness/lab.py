@@ -6,19 +6,24 @@ A scenario's act talks to this class and to nothing else.
 from __future__ import annotations
 
 import asyncio
+import base64
 import bisect
 import contextlib
+import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.balancer import Balancer, Listener, MemberState, Mount, Site
+from harness.balancer import Balancer, Carrier, Listener, MemberState, Mount, Site
 from harness.config import Settings
 from harness.conversation import Conversation
+from harness.frames import Frame
 from harness.handshake import Arrival, Handshake, Headers, one_header
-from harness.interfaces import Connector, Fault, MemberChange
+from harness.http1 import OPENING, Request
+from harness.interfaces import Connector, Fault, MemberChange, RawConnector
+from harness.raw import RawConversation
 from harness.results import AccessLine, Event, MemberStatus, Record
 from harness.waiting import until
 
@@ -45,6 +50,7 @@ class Lab:
         proxy: ManagedProxy,
         fleet: Fleet,
         connectors: Mapping[str, Connector],
+        raw_connector: RawConnector,
         trust: ssl.SSLContext | None,
         environment: Mapping[str, object],
         open_files: int = 1024,
@@ -56,8 +62,9 @@ class Lab:
         self.open_files = open_files
         self.site: Site | None = None
         self._connectors = connectors
+        self._raw_connector = raw_connector
         self._trust = trust
-        self._conversations: list[Conversation] = []
+        self._conversations: list[Conversation | RawConversation] = []
         self._events: list[Event] = []
         self._before: tuple[MemberStatus, ...] = ()
         self._balancer: Balancer | None = None
@@ -89,19 +96,16 @@ class Lab:
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
         await self.close_all()
+        arrivals = await self._arrivals()
         proxied = tuple(self.proxy.front.url(listener, "/") for listener in Listener)
         made = [conversation.handshake for conversation in self._conversations]
-        ids = {h.conn_id for h in made if h.url.startswith(proxied) and h.status is not None}
+        ids = {h.conn_id for h in made if h.url.startswith(proxied) and (h.accepted or h.conn_id in arrivals)}
         access = await self._access(ids)
         after = await self._status()
-        journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
-        arrivals: dict[str, list[Arrival]] = {}
-        for entry in sorted((entry for journal in journals for entry in journal), key=lambda entry: entry.at):
-            arrivals.setdefault(entry.conn_id or "", []).append(entry)
         logged = {line.conn_id: line for line in access}
         return Record(
             balancer=self._balancer,
-            carrier=(self.site.carrier if self.site else None) or self.settings.carrier,
+            carrier=self.carrier,
             handshakes=tuple(
                 self._joined(conversation.handshake, arrivals, logged) for conversation in self._conversations
             ),
@@ -117,6 +121,21 @@ class Lab:
                 if (port := self.proxy.front.port(listener))
             },
         )
+
+    async def _arrivals(self) -> dict[str, list[Arrival]]:
+        """Journals by connection id, once they tell how every tunnel ended; what is missing then is evidence too."""
+        arrivals: dict[str, list[Arrival]] = {}
+
+        async def complete() -> bool:
+            journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
+            arrivals.clear()
+            for entry in sorted((entry for journal in journals for entry in journal), key=lambda entry: entry.at):
+                arrivals.setdefault(entry.conn_id or "", []).append(entry)
+            return all(entry.closed or not entry.accepted for found in arrivals.values() for entry in found)
+
+        with contextlib.suppress(TimeoutError):
+            await until(complete, seconds=self.settings.timeouts.settle, what="the end of every tunnel in the journals")
+        return arrivals
 
     def _joined(
         self, handshake: Handshake, arrivals: Mapping[str, list[Arrival]], logged: Mapping[str, AccessLine]
@@ -162,6 +181,11 @@ class Lab:
         """``host:port`` of every backend's listener, by ``scheme://name``."""
         return self.fleet.addresses
 
+    @property
+    def carrier(self) -> Carrier:
+        """Module that was asked to carry the tunnels of this site."""
+        return (self.site.carrier if self.site else None) or self.settings.carrier
+
     async def get(
         self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
     ) -> tuple[int, str]:
@@ -194,6 +218,7 @@ class Lab:
         headers: Headers = (),
         subprotocols: Sequence[str] = (),
         greeting: bool = True,
+        compress: bool = False,
         via: str = "websockets",
         timeout_seconds: float | None = None,
     ) -> Conversation:
@@ -205,6 +230,7 @@ class Lab:
             headers: further fields of the request, such as ``(("Cookie", "ROUTEID=.node"),)``.
             subprotocols: offered ones.
             greeting: wait for the greeting; False for the echo endpoints, which send none.
+            compress: offer permessage-deflate.
             via: connector that opens it (`harness.connectors.CONNECTORS`).
             timeout_seconds: how long to wait for the answer; None takes the run's setting.
         """
@@ -214,9 +240,42 @@ class Lab:
             headers,
             subprotocols,
             greeting=greeting,
+            compress=compress,
             via=via,
             timeout_seconds=timeout_seconds,
         )
+
+    async def raw(
+        self,
+        request: Request = OPENING,
+        *,
+        path: str | None = None,
+        listener: Listener | None = None,
+        tls: bool | None = None,
+        behind: Sequence[Frame] = (),
+        piece_bytes: int | None = None,
+        frames: int = 0,
+        seconds: float | None = None,
+    ) -> RawConversation:
+        """Send a request byte by byte, with the correlation id as its last field, and wait for the answer.
+
+        Args:
+            request: as it is written; see `harness.http1.Request` for what is filled in.
+            path: of the proxy, where the request names no target of its own.
+            listener: side of the proxy; None takes the mount's.
+            tls: speak TLS or not; None does what the listener wants.
+            behind: frames that follow the request in the same piece.
+            piece_bytes: send in pieces of this size, each on its own; None sends all in one.
+            frames: wait for this many frames after a 101.
+            seconds: longest wait for the answer; no answer in that time is evidence.
+        """
+        path, listener = self._target(path, listener)
+        url = self.proxy.front.url(listener, path)
+        conversation = await self._connect_raw(request, url, path, tls=listener is Listener.TLS if tls is None else tls)
+        await conversation.begin(behind, piece_bytes=piece_bytes)
+        if await conversation.answer(seconds=seconds) and frames:
+            await conversation.receive(frames, seconds=seconds)
+        return conversation
 
     async def open_url(
         self, url: str, *, headers: Headers = (), subprotocols: Sequence[str] = (), greeting: bool = True
@@ -280,7 +339,7 @@ class Lab:
         """Close whatever is open, so many at a time."""
         gate = asyncio.Semaphore(_CLOSING_AT_ONCE)
 
-        async def one(conversation: Conversation) -> None:
+        async def one(conversation: Conversation | RawConversation) -> None:
             async with gate:
                 await conversation.close()
 
@@ -343,6 +402,13 @@ class Lab:
         mounts = self.site.mounts if self.site else ()
         return next((mount for mount in mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
 
+    def _number(self) -> tuple[int, str]:
+        self._seq += 1
+        return self._seq, f"{self._scenario}-{self._seq}" if self._scenario else str(self._seq)
+
+    def _keep(self, conversation: Conversation | RawConversation) -> None:
+        bisect.insort(self._conversations, conversation, key=lambda item: item.seq)
+
     async def _open(
         self,
         url: str,
@@ -350,12 +416,11 @@ class Lab:
         subprotocols: Sequence[str],
         *,
         greeting: bool,
+        compress: bool = False,
         via: str = "websockets",
         timeout_seconds: float | None = None,
     ) -> Conversation:
-        self._seq += 1
-        seq = self._seq
-        conn_id = f"{self._scenario}-{seq}" if self._scenario else str(seq)
+        seq, conn_id = self._number()
         at = self.clock()
         opened = await self._connectors[via].open(
             url,
@@ -363,6 +428,7 @@ class Lab:
             subprotocols=subprotocols,
             tls=self._trust if url.startswith("wss") else None,
             timeout_seconds=self.settings.timeouts.handshake if timeout_seconds is None else timeout_seconds,
+            compress=compress,
         )
         signed = one_header(opened.response, "X-Backend")
         conversation = Conversation(
@@ -385,7 +451,39 @@ class Lab:
             whose_greeting=self.backend_of_greeting,
             message_seconds=self.settings.timeouts.message,
         )
-        bisect.insort(self._conversations, conversation, key=lambda item: item.seq)
+        self._keep(conversation)
         if greeting and opened.tunnel is not None:
             await conversation.greet()
+        return conversation
+
+    async def _connect_raw(self, request: Request, url: str, path: str, *, tls: bool) -> RawConversation:
+        """Connect for a request; the conversation is kept, whatever becomes of it."""
+        seq, conn_id = self._number()
+        authority = url.partition("://")[2].partition("/")[0]
+        sent = replace(request, target=request.target or path).filled(
+            {
+                "host": authority,
+                "origin": f"{'https' if tls else 'http'}://{authority}",
+                "key": base64.b64encode(secrets.token_bytes(16)).decode(),
+            }
+        )
+        sent = sent.adding((CORRELATION, conn_id))
+        handshake = Handshake(conn_id=conn_id, seq=seq, url=url, request=sent.headers, opened_at=self.clock())
+        connection = None
+        try:
+            connection = await self._raw_connector.connect(
+                url, tls=self._trust if tls else None, timeout_seconds=self.settings.timeouts.handshake
+            )
+        except ConnectionError as exc:
+            handshake = replace(handshake, error=str(exc))
+        conversation = RawConversation(
+            handshake,
+            connection,
+            request=sent,
+            clock=self.clock,
+            whose_greeting=self.backend_of_greeting,
+            backends=lambda: frozenset(self.fleet),
+            seconds=self.settings.timeouts.handshake,
+        )
+        self._keep(conversation)
         return conversation

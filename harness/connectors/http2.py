@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import ssl
 import time
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class Http2Tunnel:
         self._settings = asyncio.Event()
         self._answered = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._pongs: asyncio.Queue[bytes] = asyncio.Queue()
         self.response: Headers = ()
         self.error: str | None = None
 
@@ -85,6 +87,17 @@ class Http2Tunnel:
             self._messages.put_nowait(None)  # the next caller learns it too
             raise ConnectionError("the tunnel has ended")
         return message
+
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong."""
+        if self._ended.is_set() or self._ws.state is not State.OPEN:
+            raise ConnectionError("the tunnel has ended")
+        payload = secrets.token_bytes(4)
+        self._ws.send_ping(payload)
+        async with asyncio.timeout(timeout_seconds):
+            await self._drain()
+            while await self._pongs.get() != payload:
+                continue
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the WebSocket, wait for the other side's close frame, then end the stream and the connection."""
@@ -168,13 +181,13 @@ class Http2Tunnel:
             self._end()
 
     def _frame(self, frame: Frame) -> None:
-        if frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
+        if frame.opcode is Opcode.PONG:
+            self._pongs.put_nowait(bytes(frame.data))
+        elif frame.opcode in {Opcode.TEXT, Opcode.BINARY}:
             self._opcode, self._fragments = frame.opcode, [bytes(frame.data)]
         elif frame.opcode is Opcode.CONT:
             self._fragments.append(bytes(frame.data))
-        else:
-            return
-        if frame.fin:
+        if frame.fin and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
             whole = b"".join(self._fragments)
             self._messages.put_nowait(whole.decode() if self._opcode is Opcode.TEXT else whole)
 

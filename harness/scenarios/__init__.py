@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 from harness.scenario import Scenario
-from harness.scenarios import article, carriers, concurrency, headers, lb, limits, methods, thieves, weights
+from harness.scenarios import (
+    article,
+    carriers,
+    concurrency,
+    handshake,
+    handshake_answers,
+    handshake_browsers,
+    headers,
+    lb,
+    limits,
+    methods,
+    payload,
+    payload_ends,
+    thieves,
+    tls,
+    weights,
+)
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 
@@ -17,6 +33,9 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "concurrency": concurrency.SCENARIOS,
     "thieves": thieves.SCENARIOS,
     "limits": limits.SCENARIOS,
+    "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_browsers.SCENARIOS,
+    "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
+    "tls": tls.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

@@ -220,7 +220,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="carrier-upgrade-named-wstunnel",
         question="What does upgrade=websocket on ws:// members change for mod_proxy_wstunnel?",
-        limit="only the spelling: the backend receives websocket instead of WebSocket",
+        limit=f"only the spelling: websocket instead of WebSocket at the backend, on all {COUNT} connections",
         site=replace(balanced(BY_NAME), carrier=Carrier.WSTUNNEL),
         act=talk(),
         checks=(

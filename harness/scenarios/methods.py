@@ -160,7 +160,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="methods-bytraffic-refill",
         question="Does bytraffic notice that one member's tunnels have all ended?",
-        limit="no: it goes on by the bytes of the request heads, as the model says",
+        limit="no: it goes on by the bytes of the request heads; the model predicts all 10 connections",
         site=of(LbMethod.BYTRAFFIC),
         act=refilled(),
         checks=(*MODELLED, accounting.bytes_counted),
