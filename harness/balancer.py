@@ -158,6 +158,8 @@ class Mount:
         listener: side of the proxy that offers the path.
         reverse: also write ``ProxyPassReverse``, as the article does.
         balancer_path: write the target path in ``<Proxy balancer://name/path>`` too, as the article does.
+        rewrite: lead there by ``RewriteRule … [P]`` (mod_rewrite) instead of ``ProxyPass``.
+        conditions: ``RewriteCond`` arguments in front of the rule, as written.
     """
 
     path: str
@@ -166,6 +168,8 @@ class Mount:
     listener: Listener = Listener.PLAIN
     reverse: bool = False
     balancer_path: bool = False
+    rewrite: bool = False
+    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +199,7 @@ class Site:
         directives: further directives of the plain server, one per line, as written.
         tls_directives: further directives of the TLS virtual host.
         modules: further modules to load, without ``mod_`` and ``_module``.
+        without: modules that every other site loads and this one must not, such as ``proxy_http``.
         process_model: processes and threads.
         inherit: False writes ``BalancerInherit Off`` and ``ProxyPassInherit Off``, as the article does.
         timeout_seconds: the server's ``Timeout``; None keeps httpd's own default of 60.
@@ -206,6 +211,7 @@ class Site:
     directives: tuple[str, ...] = ()
     tls_directives: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     process_model: ProcessModel = field(default_factory=ProcessModel)
     inherit: bool = False
     timeout_seconds: float | None = None

@@ -65,6 +65,11 @@ class Conversation:
         )
 
     @property
+    def seq(self) -> int:
+        """Number in its scenario, in the order of opening."""
+        return self._handshake.seq
+
+    @property
     def backend(self) -> str | None:
         """Backend that answered, None when none did."""
         return self._handshake.backend

@@ -24,6 +24,7 @@ from harness.errors import HarnessError, RuntimeUnavailable
 from harness.fleet import Fleet
 from harness.interfaces import Installation
 from harness.lab import Lab
+from harness.openfiles import raise_limit
 from harness.proxy import ManagedProxy
 from harness.runfolder import Leftover, RunFolder, sweep
 from harness.runtimes import RUNTIMES
@@ -57,6 +58,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         LabError: it could not be brought up. What had been started is stopped.
     """
     begin = time.monotonic()
+    open_files = raise_limit()
     leftovers = sweep()
     runtime_name, why = choose(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -96,10 +98,14 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             settings=settings,
             proxy=proxy,
             fleet=fleet,
-            connector=CONNECTORS["websockets"](),
+            connectors={name: connector() for name, connector in CONNECTORS.items()},
             raw_connector=RawConnector(),
             trust=trust,
-            environment=_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
+            environment={
+                **_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
+                "open_files": open_files,
+            },
+            open_files=open_files,
         )
         stack.push_async_callback(_close_quietly, lab)
         yield lab

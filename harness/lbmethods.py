@@ -17,7 +17,7 @@ from enum import StrEnum
 from harness.balancer import Balancer, LbMethod, MemberState
 from harness.results import MemberStatus
 
-__all__ = ["MODELS", "Counters", "Prediction", "Step", "StepKind", "elect", "replay", "start"]
+__all__ = ["MODELS", "Counters", "Prediction", "Step", "StepKind", "change", "elect", "replay", "start"]
 
 FACTOR_SCALE = 100
 """httpd keeps ``loadfactor`` as an integer of hundredths (2.4.31 and later: ``loadfactor=1.5``)."""
@@ -105,6 +105,10 @@ class StepKind(StrEnum):
 
     OPEN = "open"
     CLOSE = "close"
+    TURN = "turn"
+    """A request that is no WebSocket, but is balanced: it takes a turn and has ended when the next one comes."""
+    CHANGE = "change"
+    """A member changed at run time through balancer-manager."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,8 @@ class Step:
         route: member that really served it, when known.
         sent_bytes: size of the request head that the member received, for bytraffic.
         read_bytes: bytes that the proxy counted from the member for the handshake.
+        factor: loadfactor that a CHANGE set, in hundredths; None left it alone.
+        state: state that a CHANGE gave the member; None left it alone.
     """
 
     kind: StepKind
@@ -123,6 +129,8 @@ class Step:
     route: str | None = None
     sent_bytes: int = 0
     read_bytes: int = 0
+    factor: int | None = None
+    state: MemberState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +183,30 @@ def _counted(
     members: tuple[Counters, ...], route: str | None, *, busy: int = 0, sent: int = 0, read: int = 0
 ) -> tuple[Counters, ...]:
     return tuple(
-        replace(m, busy=m.busy + busy, transferred=m.transferred + sent, read=m.read + read) if m.route == route else m
+        replace(m, busy=max(0, m.busy + busy), transferred=m.transferred + sent, read=m.read + read)
+        if m.route == route
+        else m
         for m in members
     )
+
+
+def change(members: tuple[Counters, ...], step: Step) -> tuple[Counters, ...]:
+    """Counters after a member was changed at run time.
+
+    A new loadfactor gives every member its own factor as credit, whatever it had before. A new state leaves every
+    counter as it is: a member that comes back goes on where it stopped. Both seen in balancer-manager of httpd 2.4.71.
+    """
+    changed = tuple(
+        replace(
+            m,
+            factor=m.factor if step.factor is None else step.factor,
+            state=m.state if step.state is None else step.state,
+        )
+        if m.route == step.route
+        else m
+        for m in members
+    )
+    return changed if step.factor is None else tuple(replace(m, lbstatus=m.factor) for m in changed)
 
 
 def replay(balancer: Balancer, before: Sequence[MemberStatus], steps: Sequence[Step]) -> tuple[Prediction, ...]:
@@ -191,6 +220,15 @@ def replay(balancer: Balancer, before: Sequence[MemberStatus], steps: Sequence[S
     for step in steps:
         if step.kind is StepKind.CLOSE:
             members = _counted(members, step.route, busy=-1)
+            continue
+        if step.kind is StepKind.CHANGE:
+            members = change(members, step)
+            continue
+        if step.kind is StepKind.TURN:
+            if balancer.lbmethod is LbMethod.BYTRAFFIC:
+                raise ValueError("the bytes of a request that is no WebSocket are in no journal")
+            taken, members = elect(balancer.lbmethod, members)
+            members = _counted(members, taken, busy=-1)
             continue
         expected, members = elect(balancer.lbmethod, members)
         members = _counted(members, expected, busy=-1)

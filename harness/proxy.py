@@ -251,7 +251,9 @@ class ManagedProxy:
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
 
-    async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
+    async def get(
+        self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
+    ) -> tuple[int, str]:
         """Status and body of an ordinary HTTP request; redirects are not followed.
 
         Raises:
@@ -260,12 +262,12 @@ class ManagedProxy:
         scheme = "https" if listener is Listener.TLS else "http"
         url = f"{scheme}://{self.front.host}:{self.front.port(listener)}{path}"
         try:
-            async with self._session.get(
-                url, headers=list(headers), ssl=self._trust, allow_redirects=False
+            async with self._session.request(
+                method, url, headers=list(headers), ssl=self._trust, allow_redirects=False
             ) as response:
                 return response.status, await response.text()
         except aiohttp.ClientError as exc:
-            raise ConnectionError(f"GET {path}: {exc}") from exc
+            raise ConnectionError(f"{method} {path}: {exc}") from exc
 
     def signal(self, number: int) -> None:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""

@@ -182,6 +182,28 @@ class Record:
             return handshake.backend
         return self.balancer.route_of(handshake.backend)
 
+    def thinned(self, keep: int, ids: frozenset[str] = frozenset()) -> Record:
+        """Copy for the report with no more than so many handshakes: the first ones, and those of these ids.
+
+        Thousands of handshakes fill a report without telling more; checks have judged all of them before.
+        """
+        if len(self.handshakes) <= keep:
+            return self
+        kept = tuple(h for number, h in enumerate(self.handshakes) if number < keep or h.conn_id in ids)
+        names = {handshake.conn_id for handshake in kept}
+        left_out = Event(
+            at=self.handshakes[-1].opened_at,
+            kind="note",
+            text=f"{len(self.handshakes) - len(kept)} of {len(self.handshakes)} connections are left out here",
+            data={"connections": len(self.handshakes), "shown": len(kept)},
+        )
+        return replace(
+            self,
+            handshakes=kept,
+            access=tuple(line for line in self.access if line.conn_id in names),
+            events=(*self.events, left_out),
+        )
+
 
 Check = Callable[[Record], Verdict]
 """Pure function from evidence to verdict. With no evidence it fails: a check that cannot fail proves nothing."""

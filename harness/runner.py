@@ -17,6 +17,9 @@ from harness.scenario import Scenario
 
 __all__ = ["lacking", "run", "run_all"]
 
+_SHOWN = 1000
+"""Connections of one scenario that a report shows; of more, the first and those that a verdict names."""
+
 
 def lacking(scenario: Scenario, lab: Lab) -> str:
     """Why this proxy cannot be asked, in one clause; empty when it can."""
@@ -66,7 +69,8 @@ def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> Scen
     for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
         verdicts.append(check(record))
     outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
-    return _result(scenario, lab, outcome, began, record=record, verdicts=tuple(verdicts))
+    shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
+    return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))
 
 
 async def run_all(

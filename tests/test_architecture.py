@@ -13,9 +13,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors identity balancer handshake results",
-        "interfaces config resources hops http1 frames lbmethods replay turns checks dialects causes ah_numbers advice",
+        "interfaces config resources hops http1 frames odds lbmethods replay turns checks dialects causes ah_numbers "
+        "advice",
         "waiting conversation raw lab scenario runner scenarios",
-        "runtimes connectors runfolder certificates backend fleet proxy provision reporters run probe screen",
+        "runtimes connectors runfolder certificates backend fleet proxy provision reporters run probe screen openfiles",
         "launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
     )
 )
@@ -27,6 +28,7 @@ UPWARD = {("lab", "fleet"), ("lab", "proxy")}
 ONLY = {
     "docker": {"runtimes"},
     "websockets": {"connectors"},
+    "h2": {"connectors"},
     "pytest": {"plugin"},
     "pytest_asyncio": {"plugin"},
     "click": {"cli", "cli_check", "cli_load"},

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from harness.balancer import Carrier
+from harness.balancer import Carrier, MemberState
 from harness.checks.judging import called, judged, no_evidence, sequence
 from harness.handshake import Handshake
-from harness.lbmethods import Prediction, Step, StepKind, replay
-from harness.results import Check, Record, Verdict
+from harness.lbmethods import FACTOR_SCALE, Prediction, Step, StepKind, replay
+from harness.results import Check, Event, Record, Verdict
 
 __all__ = ["alternates", "follows_model", "predicted", "served_by", "split_within", "timeline"]
 
@@ -32,10 +32,28 @@ def timeline(record: Record) -> tuple[Step, ...]:
             read_bytes=read if handshake.accepted else 0,
         )
         moments.append((handshake.opened_at, 1, opening))
-        if handshake.closed_at is not None:
+        ended = handshake.closed_at if handshake.accepted else handshake.opened_at + handshake.elapsed_seconds
+        if ended is not None:
             closing = Step(kind=StepKind.CLOSE, conn_id=handshake.conn_id, route=route)
-            moments.append((handshake.closed_at, 0, closing))
+            moments.append((ended, 0 if handshake.accepted else 2, closing))
+    moments += [(event.at, 1, step) for event in record.events if (step := _happened(event))]
     return tuple(step for _, _, step in sorted(moments, key=lambda moment: moment[:2]))
+
+
+def _happened(event: Event) -> Step | None:
+    """What an event means to the balancer; None when it means nothing."""
+    if event.kind == "member":
+        factor, state = event.data.get("loadfactor"), event.data.get("state")
+        return Step(
+            kind=StepKind.CHANGE,
+            conn_id="",
+            route=event.data.get("route"),
+            factor=round(factor * FACTOR_SCALE) if factor is not None else None,
+            state=MemberState(state) if state is not None else None,
+        )
+    if event.kind == "request" and event.data.get("balanced"):
+        return Step(kind=StepKind.TURN, conn_id="")
+    return None
 
 
 def predicted(record: Record) -> dict[str, str]:

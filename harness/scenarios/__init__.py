@@ -5,14 +5,20 @@ from __future__ import annotations
 from harness.scenario import Scenario
 from harness.scenarios import (
     article,
+    carriers,
+    concurrency,
     handshake,
     handshake_answers,
     handshake_browsers,
     headers,
     lb,
+    limits,
+    methods,
     payload,
     payload_ends,
+    thieves,
     tls,
+    weights,
 )
 
 __all__ = ["FAMILIES", "SCENARIOS"]
@@ -21,6 +27,12 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "lb": lb.SCENARIOS,
     "headers": headers.SCENARIOS,
     "article": article.SCENARIOS,
+    "weights": weights.SCENARIOS,
+    "methods": methods.SCENARIOS,
+    "carrier": carriers.SCENARIOS,
+    "concurrency": concurrency.SCENARIOS,
+    "thieves": thieves.SCENARIOS,
+    "limits": limits.SCENARIOS,
     "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_browsers.SCENARIOS,
     "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
     "tls": tls.SCENARIOS,
