@@ -15,6 +15,7 @@ from harness.results import AccessLine, LogLine, MemberStatus
 __all__ = [
     "Backend",
     "BackendInfo",
+    "BalancerChange",
     "Completed",
     "Connector",
     "Dialect",
@@ -175,6 +176,13 @@ class MemberChange:
     loadfactor: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerChange:
+    """A change of the balancer itself at run time; the method is a name as typed, so that a wrong one can be tried."""
+
+    lbmethod: str
+
+
 class Dialect(Protocol):
     """A proxy's language: pure functions from values to text and from text to values."""
 
@@ -286,6 +294,10 @@ class Tunnel(Protocol):
             TimeoutError: none came in time.
             ConnectionError: the connection ended.
         """
+        ...
+
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong; TimeoutError and ConnectionError as in `receive`."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

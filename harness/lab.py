@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.balancer import Balancer, Listener, Site
+from harness.balancer import Balancer, Listener, MemberState, Site
 from harness.config import Settings
 from harness.conversation import Conversation
 from harness.handshake import Arrival, Handshake, Headers, one_header
-from harness.interfaces import Connector, Fault, MemberChange
+from harness.interfaces import BalancerChange, Connector, Fault, MemberChange
 from harness.results import AccessLine, Event, MemberStatus, Record
 from harness.waiting import until
 
@@ -78,6 +78,8 @@ class Lab:
         await self.proxy.apply((served or site).resolved(self.addresses))
         self._before = await self._status()
         self._began = time.monotonic()
+        for decoy in sorted(self.fleet.decoys & (served or site).backends):
+            self.note("backend", f"{decoy}: no program serves this address", backend=decoy, up=False)
 
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
@@ -85,9 +87,8 @@ class Lab:
         ids = {conversation.handshake.conn_id for conversation in self._conversations if conversation.accepted}
         access = await self._access(ids)
         after = await self._status()
-        journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
         arrivals: dict[str, list[Arrival]] = {}
-        for entry in sorted((entry for journal in journals for entry in journal), key=lambda entry: entry.at):
+        for entry in await self.fleet.journal():
             arrivals.setdefault(entry.conn_id or "", []).append(entry)
         logged = {line.conn_id: line for line in access}
         return Record(
@@ -153,8 +154,8 @@ class Lab:
 
     async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
         """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis."""
-        status, body = await self.proxy.get(path, headers=headers, listener=listener)
-        self.note("request", f"GET {path}: {status}", status=status)
+        status, fields, body = await self.proxy.fetch(path, headers=headers, listener=listener)
+        self.note("request", f"GET {path}: {status}", status=status, headers=[list(field) for field in fields])
         return status, body
 
     def clock(self) -> float:
@@ -169,6 +170,7 @@ class Lab:
         headers: Headers = (),
         subprotocols: Sequence[str] = (),
         greeting: bool = True,
+        timeout_seconds: float | None = None,
     ) -> Conversation:
         """Open one WebSocket through the proxy.
 
@@ -178,9 +180,11 @@ class Lab:
             headers: further fields of the request, such as ``(("Cookie", "ROUTEID=.node"),)``.
             subprotocols: offered ones.
             greeting: wait for the greeting; False for the echo endpoints, which send none.
+            timeout_seconds: the client's patience with the handshake; None takes the run's setting.
         """
         path, listener = self._target(path, listener)
-        return await self._open(self.proxy.front.url(listener, path), headers, subprotocols, greeting=greeting)
+        url = self.proxy.front.url(listener, path)
+        return await self._open(url, headers, subprotocols, greeting=greeting, timeout_seconds=timeout_seconds)
 
     async def open_url(
         self, url: str, *, headers: Headers = (), subprotocols: Sequence[str] = (), greeting: bool = True
@@ -239,13 +243,41 @@ class Lab:
         await self.fleet[backend].fault(fault)
         self.note("fault", f"{backend}: {fault.kind}", **dict(fault.parameters))
 
-    async def change(self, change: MemberChange) -> MemberStatus:
-        """Change a member at run time, and note when."""
+    async def change(self, change: MemberChange | BalancerChange) -> None:
+        """Change a member or the balancer at run time, and note when."""
+        after = {status.route: status for status in await self.proxy.change(self.judged, change)}
+        if isinstance(change, BalancerChange):
+            self.note("balancer", f"lbmethod={change.lbmethod}", lbmethod=change.lbmethod)
+            return
+        status = after[change.route]
+        set_state = None if change.state is None else (change.state if change.on else MemberState.ENABLED).value
+        self.note(
+            "member",
+            f"{change.route}: {status.status}, loadfactor {status.loadfactor:g}",
+            route=change.route,
+            loadfactor=change.loadfactor,
+            state=set_state,
+        )
+
+    @property
+    def judged(self) -> Balancer:
+        """Balancer that the scenario's evidence is about."""
         if self._balancer is None:
             raise RuntimeError("the scenario has no balancer whose member could change")
-        status = await self.proxy.change(self._balancer, change)
-        self.note("member", f"{change.route}: {status.status}", loadfactor=status.loadfactor)
-        return status
+        return self._balancer
+
+    async def attempt(
+        self, change: MemberChange | BalancerChange, *, nonce: str | None = None, referer: str | None = "own"
+    ) -> None:
+        """Send balancer-manager a form that it should ignore, and note its answer and whether anything changed.
+
+        Args:
+            nonce: None sends the balancer's own.
+            referer: ``own`` sends the one of a browser on the page, None sends none.
+        """
+        before = await self._status()
+        status, after = await self.proxy.attempt(self.judged, change, nonce=nonce, referer=referer)
+        self.note("attempt", f"{change}: {status}", status=status, changed=after != before)
 
     async def status(self) -> tuple[MemberStatus, ...]:
         """Members as balancer-manager shows them now."""
@@ -279,7 +311,15 @@ class Lab:
         mounted = next((mount for mount in self.site.mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
         return path, listener or (mounted.listener if mounted else Listener.PLAIN)
 
-    async def _open(self, url: str, headers: Headers, subprotocols: Sequence[str], *, greeting: bool) -> Conversation:
+    async def _open(
+        self,
+        url: str,
+        headers: Headers,
+        subprotocols: Sequence[str],
+        *,
+        greeting: bool,
+        timeout_seconds: float | None = None,
+    ) -> Conversation:
         self._seq += 1
         seq = self._seq
         conn_id = f"{self._scenario}-{seq}" if self._scenario else str(seq)
@@ -289,7 +329,7 @@ class Lab:
             headers=(*headers, (CORRELATION, conn_id)),
             subprotocols=subprotocols,
             tls=self._trust if url.startswith("wss") else None,
-            timeout_seconds=self.settings.timeouts.handshake,
+            timeout_seconds=self.settings.timeouts.handshake if timeout_seconds is None else timeout_seconds,
         )
         signed = one_header(opened.response, "X-Backend")
         conversation = Conversation(

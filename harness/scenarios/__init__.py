@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.scenario import Scenario
-from harness.scenarios import article, headers, lb
+from harness.scenarios import article, failover, headers, lb, manager, restart, sticky, timeouts
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 
@@ -11,6 +11,11 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "lb": lb.SCENARIOS,
     "headers": headers.SCENARIOS,
     "article": article.SCENARIOS,
+    "failover": failover.SCENARIOS,
+    "manager": manager.SCENARIOS,
+    "sticky": sticky.SCENARIOS,
+    "timeouts": timeouts.SCENARIOS,
+    "restart": restart.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)
