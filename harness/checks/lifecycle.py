@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.checks.judging import called, judged, no_evidence
 from harness.results import Check, Record, Verdict
 
-__all__ = ["has_ended", "ran_then_ended", "refused", "restarted", "signalled"]
+__all__ = ["has_ended", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
 
 
 def signalled(name: str) -> Check:
@@ -44,6 +44,27 @@ def refused(seq: int) -> Check:
         )
 
     return nobody_listens
+
+
+def not_served(seq: int) -> Check:
+    """Connection `seq` got no tunnel that lasts: its handshake was not answered, or the tunnel was cut at once."""
+
+    def unserved(record: Record) -> Verdict:
+        expected = f"connection {seq} is not answered, or cut (1006)"
+        handshake = next((h for h in record.handshakes if h.seq == seq), None)
+        if handshake is None:
+            return no_evidence("not_served", expected=expected, lacking=f"there is no connection {seq}")
+        cut = handshake.closed is not None and handshake.closed.code == 1006
+        end = handshake.closed.code if handshake.closed else "none"
+        return judged(
+            "not_served",
+            holds=handshake.status is None or (handshake.accepted and cut),
+            expected=expected,
+            observed=f"status {handshake.status or 'none'} ({handshake.error or 'no error'}), close code {end}",
+            evidence=[handshake.conn_id],
+        )
+
+    return unserved
 
 
 def restarted(record: Record) -> Verdict:

@@ -87,21 +87,30 @@ def unanswered(label: str, *routes: str, count: int) -> Check:
     return silent
 
 
-def lost(*routes: str, count: int) -> Check:
-    """So many tunnels of these members ended without a close frame, which libraries call 1006 (RFC 6455, 7.1.5)."""
+def lost(*routes: str, count: int, before_signal: bool = False) -> Check:
+    """So many tunnels of these members ended without a close frame, which libraries call 1006 (RFC 6455, 7.1.5).
+
+    Args:
+        routes: of the members; none mean all. Tunnels of other members must not be lost.
+        count: how many.
+        before_signal: only tunnels that were open when httpd got its signal.
+    """
 
     def gone(record: Record) -> Verdict:
         expected = f"{count} tunnels {_of(routes)}end without a close frame (1006)"
-        if not record.accepted:
-            return no_evidence("lost", expected=expected, lacking="no tunnel was opened")
-        lost_ones = [h for h in _chosen(record, routes) if h.closed and h.closed.code == 1006]
-        others = [h for h in record.accepted if h not in lost_ones and h.closed and h.closed.code == 1006]
+        signals = [event.at for event in record.events if event.kind == "signal"]
+        if not record.accepted or (before_signal and not signals):
+            return no_evidence("lost", expected=expected, lacking="no tunnel was opened, or httpd got no signal")
+        looked_at = [h for h in record.accepted if not before_signal or h.opened_at < signals[0]]
+        broken = [h for h in looked_at if h.closed and h.closed.code == 1006]
+        others = [h for h in broken if routes and record.route_of(h) not in routes]
+        so = len(broken) - len(others)
         return judged(
             "lost",
-            holds=count > 0 and len(lost_ones) == count and not others,
+            holds=count > 0 and so == count and not others,
             expected=expected,
-            observed=f"{len(lost_ones)} did" + (f", and {len(others)} of other members" if others else ""),
-            evidence=[h.conn_id for h in (*lost_ones, *others)],
+            observed=f"{so} of {len(looked_at)} did" + (f", and {len(others)} of other members" if others else ""),
+            evidence=[h.conn_id for h in broken],
         )
 
     return gone

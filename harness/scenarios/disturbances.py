@@ -22,6 +22,7 @@ from harness.waiting import until
 
 __all__ = [
     "ended",
+    "falls_silent",
     "forced",
     "freeze",
     "gone",
@@ -217,17 +218,40 @@ async def gone(lab: Lab, *, seconds: float) -> None:
 
 
 async def refuses(lab: Lab) -> None:
-    """Wait until httpd no longer listens: a graceful stop closes its listeners a moment after the signal."""
+    """Wait until nobody listens any more: the children close their listeners a moment after the signal."""
 
     async def closed() -> bool:
         try:
-            await lab.proxy.get(lab.proxy.dialect.ready_path)
-        except OSError:
+            _, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
+        except ConnectionRefusedError:
             return True
+        writer.close()
         return False
 
     with contextlib.suppress(TimeoutError):
         await until(closed, seconds=lab.settings.timeouts.settle, what="the end of httpd's listeners")
+
+
+async def falls_silent(lab: Lab, *, patience_seconds: float = 0.3) -> None:
+    """Wait until an HTTP request is not answered any more: no child accepts, only the kernel still does."""
+    request = f"GET {lab.proxy.dialect.ready_path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+
+    async def silent() -> bool:
+        reader, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(patience_seconds):
+                await reader.read()
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        finally:
+            writer.close()
+        return False
+
+    with contextlib.suppress(TimeoutError):
+        await until(silent, seconds=lab.settings.timeouts.settle, what="httpd's silence")
 
 
 async def forced(lab: Lab) -> None:
