@@ -177,11 +177,15 @@ class ProcessModel:
     """Processes and threads of httpd (event MPM directives of the same names).
 
     One thread carries one tunnel for its whole life, so ``children * threads`` bounds the tunnels.
+
+    Attributes:
+        slots: places for children, old ones that only end their tunnels included (ServerLimit); None: `children`.
     """
 
     children: int = 4
     threads: int = 64
     start_children: int | None = None
+    slots: int | None = None
 
     @property
     def workers(self) -> int:

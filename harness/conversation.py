@@ -108,6 +108,16 @@ class Conversation:
         answer = await self.receive()
         return answer if isinstance(answer, str) else None
 
+    async def ping(self) -> bool:
+        """Send a ping; whether its pong came."""
+        if self._tunnel is None:
+            return False
+        try:
+            await self._tunnel.ping(timeout_seconds=self._message_seconds)
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
+
     async def greet(self, *, seconds: float | None = None) -> str | None:
         """Wait for the greeting and note whose it is."""
         message = await self.receive(seconds=seconds)

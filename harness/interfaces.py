@@ -15,6 +15,7 @@ from harness.results import AccessLine, LogLine, MemberStatus
 __all__ = [
     "Backend",
     "BackendInfo",
+    "BalancerChange",
     "Completed",
     "Connector",
     "Dialect",
@@ -175,6 +176,13 @@ class MemberChange:
     state: MemberState | None = None
     on: bool = True
     loadfactor: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerChange:
+    """A change of the balancer itself at run time; the method is a name as typed, so that a wrong one can be tried."""
+
+    lbmethod: str
 
 
 class Dialect(Protocol):

@@ -22,7 +22,7 @@ from harness.conversation import Conversation
 from harness.frames import Frame
 from harness.handshake import Arrival, Handshake, Headers, one_header
 from harness.http1 import OPENING, Request
-from harness.interfaces import Connector, Fault, MemberChange, RawConnector
+from harness.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
 from harness.raw import RawConversation
 from harness.results import AccessLine, Event, MemberStatus, Record
 from harness.waiting import until
@@ -92,6 +92,8 @@ class Lab:
         await self.proxy.apply((served or site).resolved(self.addresses))
         self._before = await self._status()
         self._began = time.monotonic()
+        for decoy in sorted(self.fleet.decoys & (served or site).backends):
+            self.note("backend", f"{decoy}: no program serves this address", backend=decoy, up=False)
 
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
@@ -124,17 +126,12 @@ class Lab:
 
     async def _arrivals(self) -> dict[str, list[Arrival]]:
         """Journals by connection id, once they tell how every tunnel ended; what is missing then is evidence too."""
-        arrivals: dict[str, list[Arrival]] = {}
-
-        async def complete() -> bool:
-            journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
-            arrivals.clear()
-            for entry in sorted((entry for journal in journals for entry in journal), key=lambda entry: entry.at):
-                arrivals.setdefault(entry.conn_id or "", []).append(entry)
-            return all(entry.closed or not entry.accepted for found in arrivals.values() for entry in found)
-
         with contextlib.suppress(TimeoutError):
-            await until(complete, seconds=self.settings.timeouts.settle, what="the end of every tunnel in the journals")
+            seconds = self.settings.timeouts.settle
+            await until(self.fleet.all_ended, seconds=seconds, what="the end of every tunnel in the journals")
+        arrivals: dict[str, list[Arrival]] = {}
+        for entry in await self.fleet.journal():
+            arrivals.setdefault(entry.conn_id or "", []).append(entry)
         return arrivals
 
     def _joined(
@@ -191,11 +188,18 @@ class Lab:
     ) -> tuple[int, str]:
         """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis."""
         begin = self.clock()
-        status, body = await self.proxy.get(path, method=method, headers=headers, listener=listener)
+        status, fields, body = await self.proxy.fetch(path, method=method, headers=headers, listener=listener)
         mounted = self._mounted(path)
         balanced = mounted is not None and mounted.target == self._balancer and not mounted.conditions
-        seconds = round(self.clock() - begin, 4)
-        self.note("request", f"{method} {path}: {status}", status=status, path=path, balanced=balanced, seconds=seconds)
+        self.note(
+            "request",
+            f"{method} {path}: {status}",
+            status=status,
+            path=path,
+            balanced=balanced,
+            seconds=round(self.clock() - begin, 4),
+            headers=[list(field) for field in fields],
+        )
         return status, body
 
     async def knock(self) -> None:
@@ -350,11 +354,13 @@ class Lab:
         await self.fleet[backend].fault(fault)
         self.note("fault", f"{backend}: {fault.kind}", **dict(fault.parameters))
 
-    async def change(self, change: MemberChange) -> MemberStatus:
-        """Change a member at run time, and note when."""
-        if self._balancer is None:
-            raise RuntimeError("the scenario has no balancer whose member could change")
-        status = await self.proxy.change(self._balancer, change)
+    async def change(self, change: MemberChange | BalancerChange) -> None:
+        """Change a member or the balancer at run time, and note when."""
+        after = {status.route: status for status in await self.proxy.change(self.judged, change)}
+        if isinstance(change, BalancerChange):
+            self.note("balancer", f"lbmethod={change.lbmethod}", lbmethod=change.lbmethod)
+            return
+        status = after[change.route]
         set_state = None if change.state is None else (change.state if change.on else MemberState.ENABLED).value
         self.note(
             "member",
@@ -363,7 +369,26 @@ class Lab:
             loadfactor=change.loadfactor,
             state=set_state,
         )
-        return status
+
+    @property
+    def judged(self) -> Balancer:
+        """Balancer that the scenario's evidence is about."""
+        if self._balancer is None:
+            raise RuntimeError("the scenario has no balancer whose member could change")
+        return self._balancer
+
+    async def attempt(
+        self, change: MemberChange | BalancerChange, *, nonce: str | None = None, referer: str | None = "own"
+    ) -> None:
+        """Send balancer-manager a form that it should ignore, and note its answer and whether anything changed.
+
+        Args:
+            nonce: None sends the balancer's own.
+            referer: ``own`` sends the one of a browser on the page, None sends none.
+        """
+        before = await self._status()
+        status, after = await self.proxy.attempt(self.judged, change, nonce=nonce, referer=referer)
+        self.note("attempt", f"{change}: {status}", status=status, changed=after != before)
 
     async def status(self) -> tuple[MemberStatus, ...]:
         """Members as balancer-manager shows them now."""

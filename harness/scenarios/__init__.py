@@ -7,16 +7,21 @@ from harness.scenarios import (
     article,
     carriers,
     concurrency,
+    failover,
     handshake,
     handshake_answers,
     handshake_browsers,
     headers,
     lb,
     limits,
+    manager,
     methods,
     payload,
     payload_ends,
+    restart,
+    sticky,
     thieves,
+    timeouts,
     tls,
     weights,
 )
@@ -36,6 +41,11 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_browsers.SCENARIOS,
     "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
     "tls": tls.SCENARIOS,
+    "failover": failover.SCENARIOS,
+    "manager": manager.SCENARIOS,
+    "sticky": sticky.SCENARIOS,
+    "timeouts": timeouts.SCENARIOS,
+    "restart": restart.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

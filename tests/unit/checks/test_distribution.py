@@ -6,7 +6,7 @@ import pytest
 
 from harness.balancer import Carrier, LbMethod, Member
 from harness.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
-from harness.lbmethods import StepKind
+from harness.replay import StepKind
 from harness.results import Record
 from tests.evidence import CLUSTER, method, record, spoiled, turns
 
