@@ -391,7 +391,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="failover-hangup-wstunnel",
         question="What does a client get when a backend hangs up on the handshake behind mod_proxy_wstunnel?",
-        limit="no status line at all in its turns; the member stays Ok",
+        limit="0 bytes of a status line in its turns; the member stays Ok",
         site=pinned_carrier(balanced(cluster(LIBERTY, NODE)), Carrier.WSTUNNEL),
         act=_hung_up,
         checks=(refusals.answers(101, None, 101, None), members.shown_after(liberty="Init Ok", node="Init Ok")),
