@@ -16,8 +16,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
         "ah_numbers driver",
         "waiting conversation raw lab scenario runner scenarios",
-        "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision place "
-        "reporters run probe screen advice load",
+        "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision "
+        "place reporters run probe screen advice load",
         "launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
     )
 )
