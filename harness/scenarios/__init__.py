@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from harness.scenario import Scenario
-from harness.scenarios import article, failover, headers, lb, manager, restart, sticky, timeouts
+from harness.scenarios import (
+    article,
+    failover,
+    failover_health,
+    failover_rude,
+    headers,
+    lb,
+    manager,
+    restart,
+    sticky,
+    timeouts,
+)
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 
@@ -11,7 +22,7 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "lb": lb.SCENARIOS,
     "headers": headers.SCENARIOS,
     "article": article.SCENARIOS,
-    "failover": failover.SCENARIOS,
+    "failover": (*failover.SCENARIOS, *failover_rude.SCENARIOS, *failover_health.SCENARIOS),
     "manager": manager.SCENARIOS,
     "sticky": sticky.SCENARIOS,
     "timeouts": timeouts.SCENARIOS,
