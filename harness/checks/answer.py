@@ -10,7 +10,7 @@ from harness.checks.judging import called, each, judged, no_evidence
 from harness.handshake import Handshake, header_values, one_header
 from harness.results import Check, Record, Verdict
 
-__all__ = ["BACKEND", "HTTPD", "NOBODY", "Expected", "answered", "carries", "gives_up_after"]
+__all__ = ["BACKEND", "HTTPD", "NOBODY", "Expected", "answered", "carries", "gives_up_after", "redirected"]
 
 BACKEND, HTTPD, NOBODY = "a backend", "httpd itself", "nobody"
 
@@ -53,7 +53,7 @@ class Expected:
             (bool(handshake.arrivals) == self.arrives, f"{len(handshake.arrivals)} arrivals at backends"),
             (
                 not self.says or (wire is not None and self.says in wire.body),
-                f"it says {wire.body[:80]!r}" if wire else "",
+                f"it says {wire.body[:80]!r}" if wire else "nobody kept what it says",
             ),
             (self.logged in {None, handshake.logged_status}, f"the access log has {handshake.logged_status}"),
             (not self.ends or (wire is not None and wire.ended == "closed"), "the connection stayed open"),
@@ -119,6 +119,31 @@ def carries(name: str, *values: str) -> Check:
         wrong=rule,
         accepted_only=False,
     )
+
+
+def redirected(*, rewritten_by: Carrier | None = None) -> Check:
+    """A backend's redirect to its own address: rewritten to the proxy's by this module, untouched by any other."""
+
+    def check(record: Record) -> Verdict:
+        rewritten = record.carrier is rewritten_by
+        front = f"http://{record.front.get('ws')}/"
+        expected = (
+            f"Location is the backend's own at the backend, {'the proxy' if rewritten else 'the same'} at the client"
+        )
+
+        def rule(handshake: Handshake) -> str:
+            arrival = handshake.arrival
+            sent = one_header(arrival.response, "Location") if arrival else None
+            if arrival is None or sent is None or record.addresses.get(f"ws://{arrival.backend}", " ") not in sent:
+                return f"the backend sent {sent}"
+            got = one_header(handshake.response, "Location") or ""
+            return (
+                "" if (got.startswith(front) if rewritten else got == sent) else f"{sent} reached the client as {got}"
+            )
+
+        return each("redirected", record, expected=expected, wrong=rule, accepted_only=False)
+
+    return check
 
 
 def gives_up_after(seconds: float, *, within: float, hangs: float) -> Check:

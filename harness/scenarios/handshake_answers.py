@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from harness.balancer import Carrier, Site
+from harness.balancer import Carrier
 from harness.checks import handshake
-from harness.checks.answer import HTTPD, NOBODY, Expected, answered, carries, gives_up_after
+from harness.checks.answer import HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
 from harness.http1 import OPENING
+from harness.interfaces import Fault
 from harness.lab import Lab
-from harness.results import Check
 from harness.scenario import Act, Scenario
 from harness.scenarios.acts import misbehave
-from harness.scenarios.handshake import refused
+from harness.scenarios.handshake import refused, sending
 from harness.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 
-ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 SILENT_SECONDS = 1
 PATIENCE_SECONDS = 2.1
 """How long the client waits for a module that never gives up: longer than the member's timeout twice over."""
@@ -42,6 +41,18 @@ def misbehaving(kind: str, **parameters: object) -> Act:
     return act
 
 
+def redirecting(scheme: str) -> Act:
+    """Let each backend redirect to a URL of its own, and send each a good handshake."""
+
+    async def act(lab: Lab) -> None:
+        for backend, path in (("liberty", "/WSConsole/CLRunner"), ("node", "/CLRunner")):
+            location = f"{scheme}://{lab.addresses[f'ws://{backend}']}{path}/there"
+            await lab.fault(backend, Fault(kind="status", parameters={"status": 302, "location": location}))
+        await sending(OPENING, OPENING)(lab)
+
+    return act
+
+
 async def _keeping_silent(lab: Lab) -> None:
     """Both backends take the handshake and say nothing; two clients wait, side by side."""
     await misbehave(lab, "silent")
@@ -50,33 +61,39 @@ async def _keeping_silent(lab: Lab) -> None:
     await asyncio.gather(*(conversation.close() for conversation in conversations))
 
 
-def _answers(
-    status: int, question: str, *, site: Site | None = None, checks: tuple[Check, ...] = (), explanation: str = ""
-) -> Scenario:
+def _answers(status: int, question: str) -> Scenario:
     http, wstunnel = refused(status, f"{status}")
-    extra = {"location": ELSEWHERE} if status == 302 else {}
     return Scenario(
         name=f"handshake-backend-{status}",
         question=question,
         limit=f"2 of 2 with {status} and the backend's own text, one arrival each",
-        site=site or balanced(CLUSTER),
-        act=misbehaving("status", status=status, **extra),
-        checks=(answered(http=http, wstunnel=wstunnel), *checks),
-        explanation=explanation or NEITHER,
+        site=balanced(CLUSTER),
+        act=misbehaving("status", status=status),
+        checks=(answered(http=http, wstunnel=wstunnel),),
+        explanation=NEITHER,
     )
 
 
 SCENARIOS: tuple[Scenario, ...] = (
     _answers(200, "Does a backend's 200 instead of 101 reach the client as what it is?"),
-    _answers(
-        302,
-        "Does a backend's redirect reach the client, and does ProxyPassReverse rewrite it?",
-        site=REVERSED,
-        checks=(carries("Location", ELSEWHERE),),
-        explanation=(
-            "ProxyPassReverse compares Location with the member's URL, whose scheme is ws: an http URL never fits, "
-            "and the backend's own address leaks to the client."
-        ),
+    *(
+        Scenario(
+            name=f"handshake-backend-302{'' if scheme == 'http' else '-ws'}",
+            question=f"Does ProxyPassReverse rewrite a backend's redirect to its own {scheme} URL?",
+            limit="2 of 2 with 302 and the backend's own address in Location"
+            + ("" if scheme == "http" else "; mod_proxy_http: with the proxy's"),
+            site=REVERSED,
+            act=redirecting(scheme),
+            checks=(
+                answered(http=refused(302)[0], wstunnel=refused(302)[1]),
+                redirected(rewritten_by=None if scheme == "http" else Carrier.HTTP),
+            ),
+            explanation=(
+                "ProxyPassReverse compares Location with the member's URL, whose scheme is ws; a backend says http and "
+                "its own address leaks. mod_proxy_wstunnel passes every answer as it is."
+            ),
+        )
+        for scheme in ("http", "ws")
     ),
     _answers(403, "Does a backend's 403, such as a refused Origin, reach the client as what it is?"),
     _answers(426, "Does a backend's 426 reach the client as what it is?"),

@@ -172,9 +172,60 @@ NAMES = (
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
+    # In order of certificates: a backend reads its own at its start, so each change of it costs a restart.
     _doubted("untrusted", "Is a member refused whose certificate nobody knows has signed?", NOBODY_KNOWS, CHAIN),
+    _switched(
+        "verify-none-untrusted",
+        "Does SSLProxyVerify none let a certificate pass that nobody knows has signed?",
+        NOBODY_KNOWS,
+        "SSLProxyVerify none",
+        accepted=True,
+    ),
+    Scenario(
+        name="tls-engine-alone",
+        question="Is SSLProxyEngine on alone enough to know whom one talks to?",
+        limit="101 on 2 of 2 from a member whose certificate nobody knows has signed",
+        site=_plain_front("SSLProxyEngine on", "SSLProxyProtocol TLSv1.2", identity=NOBODY_KNOWS),
+        act=opening(2),
+        checks=(distribution.alternates, *GOOD),
+        explanation=(
+            "SSLProxyVerify is none by default: name and dates are checked, the signature is not. Anybody between "
+            "Apache and the member can show a certificate of his own making."
+        ),
+    ),
     _doubted("expired", "Is a member refused whose certificate has expired?", EXPIRED, CHAIN),
+    _switched(
+        "expire-off",
+        "Does SSLProxyCheckPeerExpire off rescue a member whose certificate has expired?",
+        EXPIRED,
+        "SSLProxyCheckPeerExpire off",
+        accepted=False,
+        codes=(CHAIN,),
+    ),
+    _switched(
+        "verify-none-expired",
+        "Does SSLProxyVerify none rescue a member whose certificate has expired?",
+        EXPIRED,
+        "SSLProxyVerify none",
+        accepted=False,
+    ),
     _doubted("wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE),
+    _switched(
+        "name-off",
+        "Does SSLProxyCheckPeerName off let a certificate for another name pass?",
+        ELSEWHERE,
+        "SSLProxyCheckPeerName off",
+        accepted=True,
+    ),
+    _switched(
+        "all-off",
+        "Does everything pass once all three checks are off?",
+        replace(ELSEWHERE, expired=True, trusted=False),
+        "SSLProxyVerify none",
+        "SSLProxyCheckPeerName off",
+        "SSLProxyCheckPeerExpire off",
+        accepted=True,
+    ),
     _doubted(
         "ip-only",
         "Is a member reached by address believed when its certificate names the address as an IP entry only?",
@@ -199,44 +250,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         Identity(names=("DNS:elsewhere.example",)),
         NAMES + " RFC 6125 section 6.4.4 would have the common name ignored then.",
     ),
-    _switched(
-        "expire-off",
-        "Does SSLProxyCheckPeerExpire off rescue a member whose certificate has expired?",
-        EXPIRED,
-        "SSLProxyCheckPeerExpire off",
-        accepted=False,
-        codes=(CHAIN,),
-    ),
-    _switched(
-        "verify-none-expired",
-        "Does SSLProxyVerify none rescue a member whose certificate has expired?",
-        EXPIRED,
-        "SSLProxyVerify none",
-        accepted=False,
-    ),
-    _switched(
-        "verify-none-untrusted",
-        "Does SSLProxyVerify none let a certificate pass that nobody knows has signed?",
-        NOBODY_KNOWS,
-        "SSLProxyVerify none",
-        accepted=True,
-    ),
-    _switched(
-        "name-off",
-        "Does SSLProxyCheckPeerName off let a certificate for another name pass?",
-        ELSEWHERE,
-        "SSLProxyCheckPeerName off",
-        accepted=True,
-    ),
-    _switched(
-        "all-off",
-        "Does everything pass once all three checks are off?",
-        replace(ELSEWHERE, expired=True, trusted=False),
-        "SSLProxyVerify none",
-        "SSLProxyCheckPeerName off",
-        "SSLProxyCheckPeerExpire off",
-        accepted=True,
-    ),
     Scenario(
         name="tls-no-engine",
         question="What does a client see when wss members stand where SSLProxyEngine was forgotten?",
@@ -250,18 +263,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         allow_log=("AH01961", "AH00961"),
         explanation="SSLProxyEngine is off by default and counts for its own server or virtual host only (mod_ssl).",
-    ),
-    Scenario(
-        name="tls-engine-alone",
-        question="Is SSLProxyEngine on alone enough to know whom one talks to?",
-        limit="101 on 2 of 2 from a member whose certificate nobody knows has signed",
-        site=_plain_front("SSLProxyEngine on", "SSLProxyProtocol TLSv1.2", identity=NOBODY_KNOWS),
-        act=opening(2),
-        checks=(distribution.alternates, *GOOD),
-        explanation=(
-            "SSLProxyVerify is none by default: name and dates are checked, the signature is not. Anybody between "
-            "Apache and the member can show a certificate of his own making."
-        ),
     ),
     Scenario(
         name="tls-members-only",

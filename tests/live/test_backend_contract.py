@@ -624,6 +624,43 @@ async def test_accept(backend: Backend) -> None:
     assert ["Sec-WebSocket-Accept", "wrong"] in entry["response_headers"]
 
 
+@pytest.mark.parametrize("value", ["h2c", ""])
+async def test_upgrade(backend: Backend, value: str) -> None:
+    await backend.fault("upgrade", value=value)
+    _, writer, head = await open_raw(backend, handshake(backend))
+    assert status(head) == 101
+    assert field_of(head, "Upgrade") == (value or None)
+    assert field_of(head, "Sec-WebSocket-Accept") == ACCEPT
+    writer.close()
+    await writer.wait_closed()
+    [entry] = await backend.journal()
+    assert [v for name, v in entry["response_headers"] if name == "Upgrade"] == ([value] if value else [])
+
+
+async def test_redirect(backend: Backend) -> None:
+    await backend.fault("status", status=302, location="http://127.0.0.1:9/elsewhere")
+    assert field_of(await backend.exchange(handshake(backend)), "Location") == "http://127.0.0.1:9/elsewhere"
+
+
+@pytest.mark.parametrize("message", ["ä" * 2500, b"x" * 2500], ids=["text", "binary"])
+async def test_fragment(backend: Backend, message: str | bytes) -> None:
+    await backend.fault("fragment", bytes=1000)
+    async with backend.connect("echo") as connection:
+        await connection.send(message)
+        parts = [part async for part in connection.recv_streaming()]
+        assert [len(part) for part in parts if part] == [1000, 1000, 500]
+        assert message == (b"" if isinstance(message, bytes) else "").join(parts)
+    assert (await backend.journal())[0]["messages_sent"] == 1
+
+
+async def test_ping(backend: Backend) -> None:
+    await backend.fault("ping", payload="are you there")
+    reader, writer, _ = await open_raw(backend, handshake(backend, endpoint="echo"))
+    assert await asyncio.wait_for(reader.readexactly(15), DEADLINE) == b"\x89\x0dare you there"
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_status(backend: Backend) -> None:
     await backend.fault("status", status=599, reason="On Purpose")
     answer = await backend.exchange(handshake(backend))
