@@ -68,11 +68,11 @@ def requests_waited(status: int, *, waited_seconds: float) -> Check:
 def abandoned_still_arrive(record: Record) -> Verdict:
     """The handshake of a client that gave up waiting is served all the same: it lies in the backlog ahead of others."""
     name = "abandoned_still_arrive"
-    expected = "each abandoned handshake was connected and sent, never answered, and reached a backend later"
+    expected = "each abandoned handshake was connected and sent, reached a backend later, and has ended there"
     gone = [handshake for handshake in record.handshakes if _gave_up(handshake)]
     if not gone:
         return no_evidence(name, expected=expected, lacking="nobody gave up")
-    wrong = [handshake for handshake in gone if not handshake.request or not handshake.arrivals]
+    wrong = [h for h in gone if not h.request or not h.arrivals or any(a.closed is None for a in h.arrivals)]
     told = ", ".join(f"{called(h)} reached {h.arrivals[0].backend if h.arrivals else 'nobody'}" for h in gone)
     return judged(name, holds=not wrong, expected=expected, observed=told, evidence=[h.conn_id for h in wrong])
 
