@@ -42,6 +42,7 @@
     (target.closest("details") || target).scrollIntoView();
   }
   window.addEventListener("hashchange", reveal);
+  window.addEventListener("load", reveal); // after the browser's own scrolling
   reveal();
 
   window.addEventListener("beforeprint", function () {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporters import REPORTERS, files, json_file
+from harness.reporters import REPORTERS, files, history, json_file
 from tests import runs
 
 
@@ -31,10 +31,23 @@ def test_saved_document_is_valid(tmp_path: Path) -> None:
 def test_report_that_cannot_be_drawn_leaves_the_document_and_no_rubbish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_: object) -> str:
+    def fails(_: object, **__: object) -> str:
         raise RuntimeError("no ink")
 
     monkeypatch.setitem(REPORTERS, "report.html", fails)
     with pytest.raises(RuntimeError, match="no ink"):
         files.write(runs.run(runs.passed()), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_history_tells_earlier_runs_and_remembers_this_one(tmp_path: Path) -> None:
+    past = tmp_path / "history.jsonl"
+    files.write(runs.run(runs.passed()), tmp_path / "lb", history=past)
+    page = files.write(runs.run(runs.broken("lb-byrequests")), tmp_path / "lb", history=past)[1].read_text()
+    assert "Since the run before of 2026-11-22 17:55:57 +00:00: 1 new failure" in page
+    assert [line["verdict"] for line in history.read(past)] == ["passed", "failed"]
+
+
+def test_redrawing_adds_nothing_to_the_history(tmp_path: Path) -> None:
+    files.write(runs.run(runs.passed()), tmp_path)
+    assert list(tmp_path.glob("*.jsonl")) == []
