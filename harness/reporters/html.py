@@ -222,7 +222,9 @@ def facts(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, s
         label = f"{prefix}{key}".replace("_", " ")
         if key == "backends" and not prefix:
             continue
-        if isinstance(value, Mapping):
+        if key.endswith("_bytes") and isinstance(value, int):
+            rows.append((label.removesuffix(" bytes"), f"{value / 2**30:.1f} GiB"))
+        elif isinstance(value, Mapping):
             rows += facts(value, f"{label} ")
         elif isinstance(value, list):
             rows.append((label, ", ".join(str(item) for item in value) or "none"))

@@ -134,7 +134,8 @@ def _numbers(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> tuple[tuple[
 
 def _picture(runs: Sequence[Mapping[str, Any]]) -> Markup:
     step, body = 18, list[str]()
-    slow = [run["p99_seconds"] or run["p50_seconds"] for run in runs]
+    name = "p99" if runs[-1]["p99_seconds"] else "p50"
+    slow = [run[f"{name}_seconds"] if run["timed"] == runs[-1]["timed"] else None for run in runs]
     top = max((value for value in slow if value), default=0)
     body.append(svg.text(0, 15, "verdict", "t dim"))
     for i, run in enumerate(runs):
@@ -142,11 +143,11 @@ def _picture(runs: Sequence[Mapping[str, Any]]) -> Markup:
         mark = _MARKS.get(str(run["verdict"]), "?")
         body.append(svg.text(x, 15, mark, f"t mid o-{run['verdict'] if run['verdict'] in _MARKS else 'skipped'}"))
     if top:
-        body.append(svg.text(0, 50, "slow", "t dim"))
+        body.append(svg.text(0, 50, name, "t dim"))
         points = [(70 + i * step, 55 - 26 * value / top) for i, value in enumerate(slow) if value]
         line = "M" + "L".join(f"{x} {y:.1f}" for x, y in points)
         body.append(f'<path {svg.stroke(0)} stroke-width="2" d="{line}"/>')
         body.append(svg.text(70 + len(runs) * step, 50, f"most {milliseconds(top)} ms"))
     passed = sum(run["verdict"] == "passed" for run in runs)
-    label = f"Last {len(runs)} runs: {passed} passed" + (f", slowest p99 or p50 {milliseconds(top)} ms" if top else "")
+    label = f"Last {len(runs)} runs: {passed} passed" + (f", largest {name} {milliseconds(top)} ms" if top else "")
     return svg.picture("trend", 70 + len(runs) * step + 110, 62, label, body)
