@@ -69,9 +69,15 @@ def test_sandboxed_page_still_folds_filters_and_copies(open_page: Opened) -> Non
     page.locator("#keys").uncheck()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
-def test_accessible_in_both_colours_and_on_a_phone(open_page: Opened, text: str, width: int, scheme: str) -> None:
-    page = open_page(text, width=width, scheme=scheme).page
+LOOKS = [("every kind", 1280, "light"), ("every kind", 1280, "dark"), ("every kind", 390, "light")]
+LOOKS += [
+    (name, 390, scheme) for name in ("passed", "interrupted", "lab error", "empty") for scheme in ("light", "dark")
+]
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), LOOKS)
+def test_accessible_in_both_colours_and_on_a_phone(open_page: Opened, name: str, width: int, scheme: str) -> None:
+    page = open_page(PAGES[name](), width=width, scheme=scheme).page
     unfold(page)
     page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
@@ -80,17 +86,18 @@ def test_accessible_in_both_colours_and_on_a_phone(open_page: Opened, text: str,
     ] == []
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_page_never_scrolls_sideways(open_page: Opened, text: str, width: int) -> None:
-    page = open_page(text, width=width).page
+def test_page_never_scrolls_sideways_and_cuts_nothing_off(open_page: Opened, text: str) -> None:
+    page = open_page(text).page
     unfold(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    cut = page.evaluate(
-        """() => [...document.querySelectorAll('main *, header *')]
-            .filter(e => !e.closest('.scroll, svg, pre') && e.getBoundingClientRect().right > innerWidth + 1)
-            .map(e => e.tagName + '.' + e.className)"""
-    )
-    assert cut == []
+    for width in (1280, 768, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll('main *, header *')]
+                .filter(e => !e.closest('.scroll, svg *, pre') && e.getBoundingClientRect().right > innerWidth + 1)
+                .map(e => `${innerWidth}: ${e.tagName}.${e.className}`)"""
+        )
+        assert cut == []
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
@@ -140,7 +147,8 @@ def test_what_came_from_the_network_stays_inert(open_page: Opened) -> None:
     unfold(watched.page)
     assert watched.page.title().startswith("FAIL")
     expect(watched.page.locator("img")).to_have_count(0)
-    expect(watched.page.locator("#log pre")).to_contain_text("␛[31mred")
+    expect(watched.page.locator("#log pre")).to_contain_text("[31mred")
+    assert "\x1b" not in watched.page.content()
     assert watched.complaints == []
     data = json.loads(watched.page.locator("#wslb-data").inner_text())
     assert dict(data["scenarios"][0]["connections"][1]["request"])["X-Evil"] == EVIL
@@ -183,3 +191,9 @@ def test_verdict_first_failure_and_command_need_no_scrolling(open_page: Opened, 
 
 def unfold(page: Page) -> None:
     page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+
+
+def test_link_to_a_break_opens_the_table_at_its_row(open_page: Opened) -> None:
+    page = open_page(PAGES["failed"]()).page
+    page.locator("#lb-broken").get_by_role("link", name="#7", exact=True).click()
+    expect(page.locator("#at-lb-broken-7")).to_be_in_viewport()
