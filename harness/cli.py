@@ -18,11 +18,12 @@ import click
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
+from harness.causes import likely
 from harness.cli_check import check
 from harness.config import RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import open_lab
-from harness.reporters import json_file
+from harness.reporters import github, json_file
 from harness.reporters.files import redraw, write
 from harness.results import Report, ScenarioResult
 from harness.run import Run, exit_code_of
@@ -96,6 +97,9 @@ def cli() -> None:
 )
 @click.option("--connections", type=int, metavar="N", help="Length of the long serial scenarios (200).")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the report (reports/lb).")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
 @click.option("-q", "--quiet", count=True, help="Only failures and the verdict; -qq: nothing, the exit code alone.")
 @click.option("-v", "--verbose", count=True, help="Also each connection; -vv: its header fields.")
@@ -105,7 +109,15 @@ def cli() -> None:
     default=Colour.AUTO.value,
     help="Colour; NO_COLOR turns it off too.",
 )
-def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color: str, **options: Any) -> None:
+def test(
+    names: tuple[str, ...],
+    baseline: Path | None,
+    as_json: bool,
+    quiet: int,
+    verbose: int,
+    color: str,
+    **options: Any,
+) -> None:
     """Ask scenarios of a real Apache httpd and write the report.
 
     \b
@@ -114,8 +126,10 @@ def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color:
       wslb test lb headers                      two families
       wslb test lb-byrequests --carrier http    one scenario over mod_proxy_http
       wslb test --json > run.json               for another program
+      wslb test --baseline main/report.json     say what is new since then
     """
     settings = load(options, os.environ)
+    earlier = json_file.load(baseline) if baseline else None
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
     run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
     screen = Screen.open(
@@ -146,18 +160,25 @@ def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color:
         problem = exc
         run.failed(exc)
     report = run.report()
-    _close_test(report, write(report, settings.report), screen, as_json=as_json, problem=problem)
+    _close_test(report, write(report, settings.report, baseline=earlier), screen, as_json=as_json, problem=problem)
 
 
 def _close_test(
     report: Report, paths: tuple[Path, ...], screen: Screen, *, as_json: bool, problem: HarnessError | None
 ) -> None:
+    document = json_file.document(report)
     if as_json:
-        click.echo(json.dumps(json_file.document(report), ensure_ascii=False))
+        click.echo(json.dumps(document, ensure_ascii=False))
     if problem:
         _say(problem)
+    github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))
     html = next((path for path in paths if path.suffix == ".html"), paths[0])
-    screen.close(report, paths=[f"report  {html.resolve().as_uri()}"])
+    screen.close(
+        report,
+        paths=[f"report  {html.resolve().as_uri()}"],
+        annotations=github.annotate(document) if screen.github else (),
+        causes={s["name"]: cause.sentence for s in document["scenarios"] if (cause := likely(s))},
+    )
     sys.exit(report.exit_code)
 
 
@@ -224,7 +245,10 @@ def config(name: str | None, **options: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder to draw into; the file's own.")
-def report(file: Path, report: Path | None) -> None:
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
+)
+def report(file: Path, report: Path | None, baseline: Path | None) -> None:
     """Redraw report.html and junit.xml from a saved report.json.
 
     \b
@@ -232,7 +256,8 @@ def report(file: Path, report: Path | None) -> None:
       wslb report reports/lb/report.json
     """
     document = json_file.load(file)
-    for path in redraw(document, report or file.parent):
+    earlier = json_file.load(baseline) if baseline else None
+    for path in redraw(document, report or file.parent, baseline=earlier):
         click.echo(path.resolve().as_uri())
 
 

@@ -17,6 +17,7 @@ from harness.config import Settings, load
 from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.launch import open_lab
+from harness.reporters import github, json_file
 from harness.reporters.files import write
 from harness.results import Outcome, ScenarioResult
 from harness.run import Run
@@ -84,7 +85,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = session.config.stash[_RUN]
     folder = session.config.getoption("--lb-report")
     if folder and (run.results or run.error or (run.planned and run.interrupted)):
-        session.config.stash[_WRITTEN] = write(run.report(), Path(folder))
+        report = run.report()
+        session.config.stash[_WRITTEN] = write(report, Path(folder))
+        github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
