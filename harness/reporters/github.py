@@ -158,7 +158,7 @@ def annotate(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def publish(document: Mapping[str, Any], summary_file: str | None) -> None:
-    """Add the job summary to the file that GitHub Actions names; no name, or one that cannot be written, adds nothing."""
+    """Add the job summary to the file that GitHub Actions names, where it names one that can be written."""
     if not summary_file:
         return
     with contextlib.suppress(OSError), Path(summary_file).open("a", encoding="utf-8") as file:
