@@ -18,6 +18,7 @@ from harness.balancer import Site
 from harness.certificates import Authority
 from harness.config import Settings
 from harness.errors import ConfigError
+from harness.interfaces import Runtime
 from harness.runtimes.local import LocalRuntime
 
 __all__ = ["Fleet"]
@@ -27,10 +28,17 @@ class Fleet(Mapping[str, ManagedBackend]):
     """Running backends by name."""
 
     def __init__(
-        self, *, settings: Settings, runtime: LocalRuntime, session: aiohttp.ClientSession, authority: Authority
+        self,
+        *,
+        settings: Settings,
+        runtime: LocalRuntime,
+        proxy_runtime: Runtime,
+        session: aiohttp.ClientSession,
+        authority: Authority,
     ) -> None:
         self._settings = settings
         self._runtime = runtime
+        self._proxy_runtime = proxy_runtime
         self._session = session
         self._authority = authority
         self._backends: dict[str, ManagedBackend] = {}
@@ -52,8 +60,17 @@ class Fleet(Mapping[str, ManagedBackend]):
             f"{scheme}://{name}": address
             for name, backend in self._backends.items()
             for scheme in ("ws", "wss")
-            if (address := backend.address(scheme))
+            if (address := self._seen(backend, scheme))
         }
+
+    def _seen(self, backend: ManagedBackend, scheme: str) -> str | None:
+        host, _, port = (backend.address(scheme) or "").rpartition(":")
+        return f"{self._proxy_runtime.reach(host)}:{port}" if port else None
+
+    @property
+    def folder(self) -> str:
+        """Folder of this machine that holds the backends' files and the authority's certificate."""
+        return self._runtime.folder
 
     async def start(self, names: Sequence[str] = tuple(BACKENDS)) -> None:
         """Start these, all at a time; those that started stay when another fails, and `stop` ends them.
@@ -68,7 +85,10 @@ class Fleet(Mapping[str, ManagedBackend]):
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
         program = _program(name)
-        certificate = self._authority.leaf(own_address(program.address), names=("localhost", "127.0.0.1", "::1"))
+        address = self._proxy_runtime.backend_address(own_address(program.address))
+        certificate = self._authority.leaf(
+            self._proxy_runtime.reach(address), names=(address, "localhost", "127.0.0.1", "::1")
+        )
         files = (
             await self._runtime.write(f"tls/{name}.pem", certificate.certificate),
             await self._runtime.write(f"tls/{name}.key", certificate.key, secret=True),
@@ -82,6 +102,7 @@ class Fleet(Mapping[str, ManagedBackend]):
             runtime=self._runtime,
             session=self._session,
             certificate=files,
+            address=address,
             ports=ports,
             seconds=self._settings.timeouts.start,
         )

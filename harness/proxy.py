@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import ssl
 import time
@@ -18,22 +17,22 @@ from harness.balancer import Balancer, Carrier, Listener, Site
 from harness.dialects.apache import ApacheDialect
 from harness.errors import ContractError, HarnessError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from harness.handshake import Headers
-from harness.interfaces import Front, Installation, MemberChange
+from harness.interfaces import Front, Installation, MemberChange, Process, Runtime
 from harness.resources import console_page
 from harness.results import AccessLine, LogLine, MemberStatus
-from harness.runtimes.local import LocalProcess, LocalRuntime
 from harness.waiting import until
 
 __all__ = ["ManagedProxy"]
 
 _PORT_TAKEN = "AH00072"
 _TRIES = 4
+_OUTPUT = "httpd.out"
 
 
 class ManagedProxy:
     """One Apache httpd, started anew for every site so that each scenario begins with fresh counters.
 
-    A start with its syntax check costs about 60 ms. A graceful restart would be no faster and weaker: children of the
+    A start with its syntax check costs about 60 ms, in a container too. A graceful restart would be no faster and weaker: children of the
     old generation may still accept while the new one already answers.
     """
 
@@ -41,7 +40,7 @@ class ManagedProxy:
         self,
         *,
         dialect: ApacheDialect,
-        runtime: LocalRuntime,
+        runtime: Runtime,
         installation: Installation,
         session: aiohttp.ClientSession,
         carrier: Carrier,
@@ -67,11 +66,11 @@ class ManagedProxy:
         self._ports = ports
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
-        self._process: LocalProcess | None = None
+        self._process: Process | None = None
         self._count = 0
 
     @classmethod
-    async def discover(cls, runtime: LocalRuntime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
+    async def discover(cls, runtime: Runtime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
         """Find httpd and what it can do.
 
         Raises:
@@ -158,7 +157,7 @@ class ManagedProxy:
             return
 
     async def _start(self) -> None:
-        for name in (self.dialect.error_log, self.dialect.access_log, "httpd.out"):
+        for name in (self.dialect.error_log, self.dialect.access_log, _OUTPUT):
             await self.runtime.remove(name)
         self.config_path = await self.runtime.write("httpd.conf", self.config.encode())
         argv = self.dialect.arguments(self.installation, folder=self.runtime.folder, config=self.config_path)
@@ -271,7 +270,7 @@ class ManagedProxy:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         if self._process is None:
             raise ContractError(backend="Apache httpd", detail="it does not run")
-        os.kill(self._process.pid, number)
+        self._process.signal(number)
 
     async def change(self, balancer: Balancer, change: MemberChange) -> MemberStatus:
         """Change a member at run time through balancer-manager, and prove the change through its XML.
@@ -315,9 +314,8 @@ class ManagedProxy:
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of what httpd wrote, standard streams first."""
-        text = (self._process.output() if self._process else "") + (
-            await self.runtime.read(self.dialect.error_log)
-        ).decode(errors="replace")
+        names = (_OUTPUT, self.dialect.error_log)
+        text = "\n".join([(await self.runtime.read(name)).decode(errors="replace") for name in names])
         return tuple(line for line in text.splitlines() if line.strip())[-lines:]
 
     async def settled(self, balancer: Balancer | None, *, busy: int, seconds: float) -> None:

@@ -115,6 +115,7 @@ class ApacheDialect:
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
             manager_path=self.manager_path,
+            manager_trusts=" ".join(_value(network) for network in front.trusted),
             carrier_directive="ProxyWebsocketFallbackToProxyHttp Off"
             if wstunnel and installation.at_least(2, 4, 47)
             else "",
