@@ -6,7 +6,7 @@ from typing import Protocol
 from backends.journal import Closed
 
 
-class ChannelClosed(Exception):  # noqa: N818  (the usual end of a connection, no error)
+class ChannelClosed(Exception):
     """The connection has ended.
 
     Args:

@@ -11,6 +11,9 @@ from backends.visit import Visit
 
 LOGGED_COMMAND_LENGTH = 200
 
+CLOSE_LIMIT_SECONDS = 8.0
+"""After this time a close turns into a reset: a client that reads nothing would hold both libraries for ever."""
+
 
 class Conversation:
     """One accepted connection: greeting, replies, faults, the idle limit, and the end.
@@ -78,7 +81,11 @@ class Conversation:
         return await self._close(*self._farewell)
 
     async def _close(self, code: int, reason: str) -> Closed:
-        await self.channel.close(code, reason)
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_SECONDS):
+                await self.channel.close(code, reason)
+        except TimeoutError:
+            self.channel.reset()
         return Closed(code=code, reason=reason, by="server")
 
     async def _talk(self) -> Closed:

@@ -24,7 +24,7 @@ from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import open_lab
 from harness.reporters import json_file
 from harness.reporters.console import print_result, print_summary
-from harness.reporters.files import redraw
+from harness.reporters.files import redraw, write
 from harness.results import Report
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
@@ -55,9 +55,15 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of every command that opens a lab."""
     for option in reversed(
         [
-            click.option("--runtime", type=click.Choice(list(RuntimeChoice)), help="Where the proxy runs."),
+            click.option(
+                "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
+            ),
             click.option("--httpd", metavar="FILE", help="Program of the local httpd; found by itself otherwise."),
-            click.option("--carrier", type=click.Choice(list(Carrier)), help="Module that must carry the tunnels."),
+            click.option(
+                "--carrier",
+                type=click.Choice([carrier.value for carrier in Carrier]),
+                help="Module that must carry the tunnels.",
+            ),
             click.option("--port", type=int, metavar="N", help="Port of the proxy; a free one otherwise."),
             click.option("--tls-port", type=int, metavar="N", help="TLS port of the proxy."),
         ]
@@ -85,7 +91,9 @@ def cli() -> None:
 @cli.command(epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...")
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="Only scenarios of this lbmethod.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="Only scenarios of this lbmethod."
+)
 @click.option("--connections", type=int, metavar="N", help="Length of the long serial scenarios (200).")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the report (reports/lb).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
@@ -126,8 +134,8 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     except HarnessError as exc:
         problem = exc
         run.failed(exc)
-    paths = run.write(settings.report)
-    _close_test(run.report, paths, out, as_json=as_json, problem=problem)
+    report = run.report()
+    _close_test(report, write(report, settings.report), out, as_json=as_json, problem=problem)
 
 
 def _close_test(
@@ -170,7 +178,9 @@ def list_scenarios(names: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="lbmethod of both balancers.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
+)
 def up(**options: Any) -> None:
     """Leave the lab running on the article's ports, Apache on 8080 and 8443, until Ctrl+C.
 
@@ -192,7 +202,9 @@ def up(**options: Any) -> None:
 @cli.command()
 @click.argument("name", required=False, metavar="[SCENARIO]")
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="lbmethod of both balancers.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
+)
 def config(name: str | None, **options: Any) -> None:
     """Print the httpd.conf that `wslb up` serves, or that of one scenario.
 
@@ -224,8 +236,9 @@ def report(file: Path, report: Path | None) -> None:
 @cli.command(epilog=EXIT_CODES)
 @lab_options
 @click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
-def doctor(install: bool, timed: bool, **options: Any) -> None:
+def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
     """Say what is missing on this machine, and how to get it.
 
     \b
@@ -234,17 +247,19 @@ def doctor(install: bool, timed: bool, **options: Any) -> None:
       wslb doctor --install
       wslb doctor --time
     """
-    settings = load({name: value for name, value in options.items() if name != "install"}, os.environ)
+    settings = load(options, os.environ)
     findings = asyncio.run(doctor_module.examine(settings))
     if install and any(finding.name == "httpd" and not finding.fine for finding in findings) and not settings.httpd:
         provision.install(say=lambda line: click.echo(line, err=True))
         findings = asyncio.run(doctor_module.examine(settings))
     for finding in findings:
-        click.echo(str(finding))
+        if not (quiet and finding.fine):
+            click.echo(str(finding))
     problems = sum(not finding.fine for finding in findings)
     if timed and not problems:
         click.echo(_until_signal(doctor_module.launch_times(settings)))
-    click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
+    if problems or not quiet:
+        click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
 
 
@@ -297,7 +312,7 @@ def _say(error: HarnessError) -> None:
 def main() -> None:
     """Entry point: every outcome has its exit code, and no traceback reaches a user without ``WSLB_DEBUG=1``."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="wslb", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as exc:

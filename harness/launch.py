@@ -20,7 +20,7 @@ from harness.certificates import Authority
 from harness.config import RuntimeChoice, Settings
 from harness.connectors import CONNECTORS
 from harness.dialects.apache import ApacheDialect
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RuntimeUnavailable
 from harness.fleet import Fleet
 from harness.interfaces import Installation
 from harness.lab import Lab
@@ -28,6 +28,7 @@ from harness.proxy import ManagedProxy
 from harness.runfolder import Leftover, RunFolder, sweep
 from harness.runtimes import RUNTIMES
 from harness.runtimes.local import LocalRuntime
+from harness.scenarios.sites import wide
 
 __all__ = ["choose", "discover", "open_lab"]
 
@@ -67,6 +68,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         )
         dialect = ApacheDialect()
         installation = await ManagedProxy.discover(runtime, dialect, binary=settings.httpd)
+        _refuse_without_core(dialect, installation)
         tls = installation.has("ssl")
         authority = Authority()
         trust = authority.client_context() if tls else None
@@ -88,6 +90,8 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         stack.push_async_callback(fleet.stop)
         await fleet.start()
         await proxy.prepare({})
+        site = wide(tls=tls)
+        await proxy.apply(site.resolved(fleet.addresses))
         lab = Lab(
             settings=settings,
             proxy=proxy,
@@ -98,6 +102,17 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         )
         stack.push_async_callback(_close_quietly, lab)
         yield lab
+
+
+def _refuse_without_core(dialect: ApacheDialect, installation: Installation) -> None:
+    """Raise RuntimeUnavailable when httpd lacks a module without which there is nothing to ask."""
+    missing = dialect.missing(wide(tls=False), installation)
+    if missing:
+        raise RuntimeUnavailable(
+            runtime="local",
+            reason=f"{installation.binary} has no {', '.join(missing)}; looked in {installation.modules_folder}",
+            hint="Install the missing modules, or name another httpd: --httpd FILE",
+        )
 
 
 async def _close_quietly(lab: Lab) -> None:

@@ -18,6 +18,7 @@ from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.launch import open_lab
 from harness.reporters.console import failure_text
+from harness.reporters.files import write
 from harness.results import Outcome, ScenarioResult
 from harness.run import Run
 from harness.scenario import Scenario
@@ -71,9 +72,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """Remember that the session did not come to its end."""
-    if _current is not None and not _current.interrupted:
+    if isinstance(excinfo.value, KeyboardInterrupt) and _current is not None and not _current.interrupted:
         _current.interrupted = "SIGINT"
-    del excinfo
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -81,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = session.config.stash[_RUN]
     folder = session.config.getoption("--lb-report")
     if folder and (run.results or run.error or (run.planned and run.interrupted)):
-        session.config.stash[_WRITTEN] = run.write(Path(folder))
+        session.config.stash[_WRITTEN] = write(run.report(), Path(folder))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -196,6 +196,8 @@ class ScenarioResult:
         seconds: how long it took, apply and collect included.
         reason: why it was skipped or errored; empty otherwise.
         reproduce: command that runs it alone, with the settings that matter.
+        explanation: why the proxy answers as it does, where that surprises.
+        lab_failed: errored because a part of the lab failed, and not the harness.
     """
 
     name: str
@@ -207,6 +209,7 @@ class ScenarioResult:
     reason: str = ""
     reproduce: str = ""
     explanation: str = ""
+    lab_failed: bool = False
     site: Site | None = None
     record: Record = field(default_factory=Record)
     verdicts: tuple[Verdict, ...] = ()
@@ -251,8 +254,9 @@ class Report:
             return self.error_exit_code
         if self.count(Outcome.FAILED):
             return 1
-        if self.count(Outcome.ERRORED):
-            return 4
+        errored = [result for result in self.results if result.outcome is Outcome.ERRORED]
+        if errored:
+            return 3 if all(result.lab_failed for result in errored) else 4
         return 0 if self.count(Outcome.PASSED) else 5
 
     @property

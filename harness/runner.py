@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from harness.balancer import Carrier, Site
 from harness.checks import log as log_checks
 from harness.config import Settings
-from harness.errors import HarnessError
+from harness.errors import HarnessError, LabError
 from harness.lab import Lab
 from harness.results import Outcome, Record, ScenarioResult, Verdict
 from harness.scenario import Scenario
@@ -49,8 +49,9 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
         await scenario.act(lab)
         record = await lab.collect()
     except HarnessError as exc:
-        reason = " ".join(part for part in (str(exc), exc.hint) if part)
-        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
+        sentence = " ".join(part for part in (str(exc), exc.hint) if part)
+        reason = "\n".join([sentence, *exc.log_tail])
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason, lab_failed=isinstance(exc, LabError))
     except Exception as exc:  # noqa: BLE001 - one place turns the unforeseen into "errored", never into "failed"
         where = traceback.extract_tb(exc.__traceback__)[-1]
         reason = f"{type(exc).__name__}: {exc} (in {where.name}, line {where.lineno})"
@@ -99,6 +100,7 @@ def _result(
     began: float,
     *,
     reason: str = "",
+    lab_failed: bool = False,
     record: Record | None = None,
     verdicts: tuple[Verdict, ...] = (),
 ) -> ScenarioResult:
@@ -110,6 +112,7 @@ def _result(
         outcome=outcome,
         seconds=time.monotonic() - began,
         reason=reason,
+        lab_failed=lab_failed,
         reproduce=reproduce(scenario, lab.settings),
         explanation=scenario.explanation,
         site=scenario.site,

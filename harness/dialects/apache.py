@@ -11,7 +11,7 @@ from functools import cache
 from xml.etree.ElementTree import Element
 
 import jinja2
-from defusedxml import ElementTree
+from defusedxml import DefusedXmlException, ElementTree
 
 from harness.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
 from harness.errors import ConfigError, EvidenceError
@@ -147,7 +147,7 @@ class ApacheDialect:
             raise EvidenceError(path="the output of httpd -V", detail="it names no Apache version")
         facts = {"version": match[1] + match[2].rstrip()}
         for label, key in (("Server built", "built"), ("Server MPM", "mpm"), ("Server loaded", "libraries")):
-            found = re.search(rf"{label}:\s*(.+)", text)
+            found = re.search(rf"{label}:[ \t]*(\S.*)", text)
             if found:
                 facts[key] = found[1].strip()
         return match[1], facts
@@ -166,7 +166,7 @@ class ApacheDialect:
         """
         try:
             root = ElementTree.fromstring(re.sub(r"(</?)httpd:", r"\1", text))
-        except ElementTree.ParseError as exc:
+        except (ElementTree.ParseError, DefusedXmlException) as exc:
             raise EvidenceError(
                 path="the status page of balancer-manager",
                 detail=f"not XML ({exc})",

@@ -21,7 +21,7 @@ from harness.hops import Change, changes
 from harness.resources import resource
 from harness.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 
-__all__ = ["document", "load", "redacted", "render", "validate"]
+__all__ = ["document", "load", "redacted", "render", "text", "validate"]
 
 _SECRET = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -29,7 +29,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 def render(report: Report) -> str:
     """Text of ``report.json``; the same report gives the same bytes."""
-    return json.dumps(document(report), indent=1, ensure_ascii=False) + "\n"
+    return text(document(report))
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """Text of a document as it is saved."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def document(report: Report) -> dict[str, Any]:
