@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,12 +20,13 @@ from rich.console import Console
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
-from harness.config import RuntimeChoice, load
+from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
-from harness.launch import open_lab
+from harness.launch import clean, open_lab
 from harness.reporters import json_file
 from harness.reporters.console import print_result, print_summary
 from harness.reporters.files import redraw, write
+from harness.reporters.waiting_bar import WaitingBar
 from harness.results import Report
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
@@ -58,7 +60,16 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
             ),
-            click.option("--httpd", metavar="FILE", help="Program of the local httpd; found by itself otherwise."),
+            click.option("--httpd", metavar="FILE", help="Program of the httpd; found by itself otherwise."),
+            click.option("--image", metavar="NAME", help="Image of the container (httpd:2.4); NAME@DIGEST pins it."),
+            click.option(
+                "--pull", type=click.Choice([policy.value for policy in PullPolicy]), help="When the image is pulled."
+            ),
+            click.option(
+                "--docker-network",
+                type=click.Choice([network.value for network in DockerNetwork]),
+                help="How the container is reached; found out by itself otherwise.",
+            ),
             click.option(
                 "--carrier",
                 type=click.Choice([carrier.value for carrier in Carrier]),
@@ -111,9 +122,11 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
     run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
     out = Console(stderr=as_json, highlight=False)
+    bar = WaitingBar(Console(stderr=True))
 
     async def all_of_them() -> None:
-        async with open_lab(settings) as lab:
+        async with open_lab(settings, progress=bar, say=_tell) as lab:
+            bar.close()
             run.environment = lab.environment
             _say_leftovers(lab.environment)
             out.print(_headline(lab.environment), soft_wrap=True)
@@ -128,7 +141,8 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     problem: HarnessError | None = None
     try:
         if chosen:
-            _until_signal(all_of_them())
+            with bar:
+                _until_signal(all_of_them())
     except Interrupted as exc:
         run.interrupted = exc.name
     except HarnessError as exc:
@@ -193,7 +207,8 @@ def up(**options: Any) -> None:
     options["tls_port"] = 8443 if options["tls_port"] is None else options["tls_port"]
     settings = load({**options, "fixed_ports": True}, os.environ)
     try:
-        _until_signal(stand(settings, say=click.echo))
+        with WaitingBar(Console(stderr=True)) as bar:
+            _until_signal(stand(settings, say=click.echo, progress=bar))
     except Interrupted as exc:
         click.echo(f"\nStopped by {exc.name}; nothing is left running.")
         sys.exit(0 if exc.name == "SIGINT" else 143)
@@ -248,8 +263,12 @@ def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
       wslb doctor --time
     """
     settings = load(options, os.environ)
-    findings = asyncio.run(doctor_module.examine(settings))
-    if install and any(finding.name == "httpd" and not finding.fine for finding in findings) and not settings.httpd:
+    if not install and settings.pull is PullPolicy.MISSING:
+        settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
+    with WaitingBar(Console(stderr=True)) as bar:
+        findings = asyncio.run(doctor_module.examine(settings, progress=bar))
+    missing = any(finding.name == "httpd" and not finding.fine for finding in findings)
+    if install and missing and not (settings.httpd or settings.image or settings.runtime is RuntimeChoice.DOCKER):
         provision.install(say=lambda line: click.echo(line, err=True))
         findings = asyncio.run(doctor_module.examine(settings))
     for finding in findings:
@@ -261,6 +280,24 @@ def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
     if problems or not quiet:
         click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
+
+
+@cli.command("clean")
+def clean_up() -> None:
+    """Remove what runs left that were killed: processes, folders, containers. Live runs are not touched.
+
+    \b
+    Example:
+      wslb clean
+    """
+    for sentence in (found := asyncio.run(clean())):
+        click.echo(sentence)
+    click.echo(f"{len(found)} leftover{'' if len(found) == 1 else 's'} removed")
+
+
+def _tell(line: str) -> None:
+    """A line for people beside the output proper."""
+    click.echo(line, err=True)
 
 
 def _until_signal(work: Coroutine[Any, Any, T]) -> T:

@@ -133,6 +133,8 @@ class Runtime(Protocol):
     """Writable folder as programs in the runtime see it."""
     as_root: bool
     """Whether programs start as root there, so that a server must be told to become somebody else."""
+    leftovers: Sequence[object]
+    """What dead runs had left there, removed when this one came up; ``str()`` makes the sentence."""
 
     async def find(self, names: Sequence[str]) -> str | None:
         """First of these programs that exists, as a path; a name with a slash is taken as a path."""

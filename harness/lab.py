@@ -107,6 +107,7 @@ class Lab:
                 for listener in Listener
                 if (port := self.proxy.front.port(listener))
             },
+            client=self.proxy.front.client,
         )
 
     def _joined(

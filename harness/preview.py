@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.backend import BACKENDS, own_address
 from harness.balancer import Listener
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.dialects.apache import ApacheDialect
 from harness.errors import RuntimeUnavailable
 from harness.interfaces import Front, Installation
@@ -35,8 +37,10 @@ def article_addresses() -> dict[str, str]:
 
 async def configuration(settings: Settings, scenario: Scenario | None) -> str:
     """Text of httpd.conf for a scenario, or for ``wslb up``, on the article's ports."""
+    if settings.runtime is RuntimeChoice.AUTO:
+        settings = replace(settings, runtime=RuntimeChoice.LOCAL)  # a text to read is not worth a container
     try:
-        installation = await discover(settings)
+        installation = (await discover(settings)).installation
     except RuntimeUnavailable:
         if settings.httpd:
             raise

@@ -32,8 +32,8 @@ _OUTPUT = "httpd.out"
 class ManagedProxy:
     """One Apache httpd, started anew for every site so that each scenario begins with fresh counters.
 
-    A start with its syntax check costs about 60 ms, in a container too. A graceful restart would be no faster and weaker: children of the
-    old generation may still accept while the new one already answers.
+    A start with its syntax check costs about 60 ms, in a container too. A graceful restart would be no faster and
+    weaker: children of the old generation may still accept while the new one already answers.
     """
 
     def __init__(

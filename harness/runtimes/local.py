@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,6 +95,7 @@ class LocalRuntime:
         self._path = folder
         self.folder = str(folder)
         self.as_root = os.geteuid() == 0
+        self.leftovers: Sequence[object] = ()
 
     async def find(self, names: Sequence[str]) -> str | None:
         """First program that exists: names on PATH and in the system's usual folders, paths as they are."""
@@ -202,7 +202,7 @@ class LocalRuntime:
 
     def facts(self) -> Mapping[str, str]:
         """What the report says of this runtime."""
-        return {"runtime": "local", "platform": sys.platform}
+        return {"runtime": self.name}
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -1,11 +1,11 @@
 """The shell inside the container that does what the runtime asks, over the container's standard input.
 
-``docker exec`` costs about 50 ms a command, and a scenario needs half a dozen. This shell, the container's only program
-until it starts httpd, answers in less than a millisecond. It also makes the container end by itself: when we die, however
-we die, the engine closes its standard input, the shell reaches the end of its input and exits, and httpd ends with it.
+``docker exec`` costs about 50 ms a command, and a scenario needs half a dozen. This shell, the container's only
+program until it starts httpd, answers in less than a millisecond. It also makes the container end by itself: when we
+die, however we die, the engine closes its standard input, the shell comes to the end of it, and httpd ends with it.
 
-Replies come on standard output, each closed by a line that nothing else can contain (a secret of this run and a number);
-starts and ends of programs come on standard error as ``start NAME PID`` and ``exit NAME CODE``.
+Replies come on standard output, each closed by a line that nothing else can contain (a secret of this run and a
+number); starts and ends of programs come on standard error as ``start NAME PID`` and ``exit NAME CODE``.
 """
 
 from __future__ import annotations

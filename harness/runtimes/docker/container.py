@@ -24,7 +24,6 @@ HOST_GATEWAY = "host.docker.internal"
 MEMORY_BYTES = 2 * 1024**3
 PIDS = 16_384
 """Threads count too: ten thousand tunnels are ten thousand threads of httpd."""
-OPEN_FILES = 65_536
 TMPFS_BYTES = 256 * 1024**2
 
 
@@ -64,7 +63,6 @@ class Wanted:
             security_opt=["no-new-privileges:true"],
             pids_limit=PIDS,
             mem_limit=MEMORY_BYTES,
-            ulimits=[docker.types.Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES)],
             restart_policy={"Name": "no"},
             log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
         )
@@ -77,7 +75,7 @@ class Wanted:
             "working_dir": "/",
             "labels": dict(self.labels),
             "stdin_open": True,
-            "stop_signal": "SIGKILL",  # the image's SIGWINCH means nothing to a shell: a stop would take its whole limit
+            "stop_signal": "SIGKILL",  # the image's SIGWINCH means nothing to a shell: a stop would take all its time
             "healthcheck": {"test": ["NONE"]},
             "ports": [(port, "tcp") for port in self.ports or ()],
             "host_config": host,
@@ -118,7 +116,8 @@ class Container:
             raise await self._failed(words) from exc
         self._agent = Agent(attached)
         try:
-            await self._agent.ask(":", seconds=seconds)
+            # As many open files as the engine allows: an engine may not be allowed to ask for more itself.
+            await self._agent.ask('ulimit -S -n "$(ulimit -H -n)"', seconds=seconds)
         except (AgentLost, TimeoutError) as exc:
             raise await self._failed("its shell does not answer") from exc
         found = await self.engine.call(self.engine.api.inspect_container, self.id)
@@ -139,7 +138,7 @@ class Container:
         return attached
 
     async def _failed(self, reason: str) -> StartError:
-        state = await self.state()
+        state = await self.state(said=reason)
         log = await self.log()
         ours, theirs = self.engine.facts.architecture, self.wanted.image.architecture
         if "exec format error" in f"{reason} {state} {' '.join(log)}" or (ours != theirs and self.id):
@@ -155,8 +154,8 @@ class Container:
             hint=hint,
         )
 
-    async def state(self) -> str:
-        """Its state in words, from the engine; empty when the engine knows no such container."""
+    async def state(self, *, said: str = "") -> str:
+        """Its state in words, from the engine, without what was `said`; empty when the engine does not know it."""
         if not self.id:
             return ""
         try:
@@ -168,8 +167,9 @@ class Container:
             words.append(f"exit code {state.get('ExitCode')}")
         if state.get("OOMKilled"):
             words.append("killed for want of memory")
-        if state.get("Error"):
-            words.append(str(state["Error"]).strip().rstrip("."))
+        error = str(state.get("Error") or "").strip().rstrip(".")
+        if error and error not in said:
+            words.append(error)
         return ", ".join(words)
 
     async def log(self, lines: int = 12) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The Docker engine: a connection, what it says of itself, and its errors in sentences with a way out.
 
-The SDK blocks, so each call runs in a thread. A call that is under way when the harness is interrupted is waited for: what
-the engine was asked to create is then known, and can be removed.
+The SDK blocks, so each call runs in a thread. A call that is under way when the harness is interrupted is waited for:
+what the engine was asked to create is then known, and can be removed.
 """
 
 from __future__ import annotations

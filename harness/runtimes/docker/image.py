@@ -104,4 +104,6 @@ def _pull_in_thread(engine: Engine, name: str, progress: Progress, stop: threadi
         elif event.get("status") in {"Download complete", "Pull complete"} and event.get("id") in layers:
             total = layers[event["id"]][1]
             layers[event["id"]] = (total, total)
-        progress(f"pulling {name}", sum(done for done, _ in layers.values()), sum(total for _, total in layers.values()))
+        progress(
+            f"pulling {name}", sum(done for done, _ in layers.values()), sum(total for _, total in layers.values())
+        )

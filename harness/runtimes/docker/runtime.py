@@ -1,7 +1,7 @@
 """Apache httpd in one container that lives as long as the run (`harness.interfaces.Runtime`).
 
-Every file goes in through the shell inside (see `agent`) into a folder in memory, the same way on every engine: nothing of
-this machine is mounted, no key is ever written to a disk, and an engine on another file system is no special case.
+Every file goes in through the shell inside (see `agent`) into a folder in memory, the same way on every engine: nothing
+of this machine is mounted, no key is ever written to a disk, and an engine on another file system is no special case.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class DockerProcess:
                 self._runtime.container.agent.tell(f"kill -s {name} {self.pid} 2>/dev/null")
 
     async def stop(self, *, grace_seconds: float) -> None:
-        """TERM, then after the grace KILL for its whole group; twice is once, and a lost container has ended already."""
+        """TERM, then after the grace KILL for its whole group; twice is once. A lost container has ended already."""
         with contextlib.suppress(AgentLost, RuntimeUnavailable):
             if self.returncode is None and grace_seconds > 0:
                 self.signal(signal.SIGTERM)
@@ -93,13 +93,13 @@ class DockerRuntime:
         container: Container,
         image: Image,
         network: Network,
-        leftovers: tuple[ContainerLeftover, ...] = (),
+        leftovers: Sequence[ContainerLeftover] = (),
     ) -> None:
         self.engine = engine
         self.container = container
         self.image = image
         self.network = network
-        self.leftovers = leftovers
+        self.leftovers: Sequence[object] = leftovers
         self.folder = container.wanted.folder
         self._loss: RuntimeUnavailable | None = None
         self._starts = 0
@@ -308,5 +308,3 @@ async def _container(
             )
         mode, why = DockerNetwork.PUBLISHED, "the engine's host network is not this machine's (compared)"
     raise StartError(name="The container of Apache httpd", reason=f"no free ports in {_TRIES} tries")
-
-
