@@ -220,15 +220,20 @@ def up(**options: Any) -> None:
 @click.option(
     "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
 )
-def config(name: str | None, **options: Any) -> None:
+@click.option("--compose", is_flag=True, help="The one that compose.yaml mounts.")
+def config(name: str | None, compose: bool, **options: Any) -> None:
     """Print the httpd.conf that `wslb up` serves, or that of one scenario.
 
     \b
     Examples:
       wslb config
       wslb config article-listing8 --carrier http
+      wslb config --compose --lbmethod bytraffic > apache/httpd.bytraffic.conf
     """
     settings = load(options, os.environ)
+    if compose:
+        click.echo(preview.compose_configuration(settings.lbmethod), nl=False)
+        return
     scenario = select(SCENARIOS, (name,))[0] if name else None
     click.echo(asyncio.run(preview.configuration(settings, scenario)), nl=False)
 

@@ -13,6 +13,7 @@ from harness.handshake import Arrival, Headers
 from harness.results import AccessLine, LogLine, MemberStatus
 
 __all__ = [
+    "PRIVATE",
     "Backend",
     "BackendInfo",
     "Completed",
@@ -29,6 +30,10 @@ __all__ = [
     "Runtime",
     "Tunnel",
 ]
+
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Where the other side of a published port may come from (RFC 1918, RFC 4193): a bridge, or an engine's own machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

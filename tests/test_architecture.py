@@ -27,7 +27,9 @@ LAYERS: tuple[frozenset[str], ...] = (
             "run",
         }
     ),
-    frozenset({"launch", "preview", "standing", "doctor", "cli", "__main__", "plugin", "mutations", "selftest"}),
+    frozenset(
+        {"place", "launch", "preview", "standing", "doctor", "cli", "__main__", "plugin", "mutations", "selftest"}
+    ),
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
 

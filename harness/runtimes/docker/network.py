@@ -16,10 +16,7 @@ from harness.runtimes.docker.agent import Agent
 from harness.runtimes.docker.container import HOST_GATEWAY
 from harness.runtimes.docker.engine import EngineFacts
 
-__all__ = ["PRIVATE", "Network", "expected", "is_ours", "published"]
-
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
-"""Where the other side of a published port may come from; the port itself is on our loopback only."""
+__all__ = ["Network", "expected", "is_ours", "published"]
 
 _NAMESPACE = "/proc/self/ns/net"
 _BOOT = "/proc/sys/kernel/random/boot_id"

@@ -17,13 +17,13 @@ from pathlib import PurePosixPath
 
 from harness.config import DockerNetwork, Settings
 from harness.errors import LabError, RuntimeUnavailable, StartError
-from harness.interfaces import Completed, Front, Progress
+from harness.interfaces import PRIVATE, Completed, Front, Progress
 from harness.runtimes.docker.agent import AgentLost
 from harness.runtimes.docker.container import Container, PortTaken, Wanted
 from harness.runtimes.docker.engine import ERRORS, Engine, explained
 from harness.runtimes.docker.image import DEFAULT_IMAGE, Image, obtain
 from harness.runtimes.docker.leftovers import ContainerLeftover, labels, sweep_containers
-from harness.runtimes.docker.network import PRIVATE, Network, expected, is_ours, published
+from harness.runtimes.docker.network import Network, expected, is_ours, published
 from harness.runtimes.local import free_port
 from harness.waiting import until
 
