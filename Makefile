@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 REPORT ?= reports/lb
 SHELL  := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help check test test-lb test-live up report doctor wheel clean distclean lock
+.PHONY: help check test test-lb test-behaviour up report doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ ready: $(VENV)/.ready
 
 test-lb: ready ## the main job: prove on a real Apache that WebSockets are balanced
 	@$(BIN)/python -m pytest tests/live -m lb -q --no-header --lb-report=$(REPORT) $(ARGS)
+
+test-behaviour: ready ## every other behaviour that decides whether balancing works
+	@$(BIN)/python -m pytest tests/live -m behaviour -q --no-header --lb-report=reports/behaviour $(ARGS)
 
 check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/ruff format --check --quiet .

@@ -20,17 +20,18 @@ from rich.console import Console
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
+from harness.cli_check import check
 from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import clean, open_lab
 from harness.reporters import json_file
-from harness.reporters.console import print_result, print_summary
 from harness.reporters.files import redraw, write
 from harness.reporters.waiting_bar import WaitingBar
-from harness.results import Report
+from harness.results import Report, ScenarioResult
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
 from harness.scenarios import SCENARIOS
+from harness.screen import Colour, Screen, Verbosity
 from harness.standing import stand
 
 __all__ = ["main"]
@@ -108,7 +109,15 @@ def cli() -> None:
 @click.option("--connections", type=int, metavar="N", help="Length of the long serial scenarios (200).")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the report (reports/lb).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
-def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
+@click.option("-q", "--quiet", count=True, help="Only failures and the verdict; -qq: nothing, the exit code alone.")
+@click.option("-v", "--verbose", count=True, help="Also each connection; -vv: its header fields.")
+@click.option(
+    "--color",
+    type=click.Choice([colour.value for colour in Colour]),
+    default=Colour.AUTO.value,
+    help="Colour; NO_COLOR turns it off too.",
+)
+def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color: str, **options: Any) -> None:
     """Ask scenarios of a real Apache httpd and write the report.
 
     \b
@@ -121,22 +130,25 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     settings = load(options, os.environ)
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
     run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
-    out = Console(stderr=as_json, highlight=False)
     bar = WaitingBar(Console(stderr=True))
+    screen = Screen.open(
+        environ=os.environ,
+        colour=Colour(color),
+        verbosity=Verbosity(max(-2, min(2, verbose - quiet))),
+        json_on_stdout=as_json,
+    )
 
     async def all_of_them() -> None:
         async with open_lab(settings, progress=bar, say=_tell) as lab:
             bar.close()
             run.environment = lab.environment
-            _say_leftovers(lab.environment)
-            out.print(_headline(lab.environment), soft_wrap=True)
-            out.print()
+            screen.headline(lab.environment, len(chosen))
 
-            def done(result: Any) -> None:
+            def done(result: ScenarioResult) -> None:
                 run.add(result)
-                print_result(out, result)
+                screen.result(result)
 
-            await runner.run_all(chosen, lab, done=done)
+            await runner.run_all(chosen, lab, done=done, running=screen.running)
 
     problem: HarnessError | None = None
     try:
@@ -149,31 +161,23 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
         problem = exc
         run.failed(exc)
     report = run.report()
-    _close_test(report, write(report, settings.report), out, as_json=as_json, problem=problem)
+    _close_test(report, write(report, settings.report), screen, as_json=as_json, problem=problem)
 
 
 def _close_test(
-    report: Report, paths: tuple[Path, ...], out: Console, *, as_json: bool, problem: HarnessError | None
+    report: Report, paths: tuple[Path, ...], screen: Screen, *, as_json: bool, problem: HarnessError | None
 ) -> None:
     if as_json:
         click.echo(json.dumps(json_file.document(report), ensure_ascii=False))
     if problem:
         _say(problem)
     html = next((path for path in paths if path.suffix == ".html"), paths[0])
-    print_summary(out, report, paths=[f"report  {html.resolve().as_uri()}"])
+    screen.close(report, paths=[f"report  {html.resolve().as_uri()}"])
     sys.exit(report.exit_code)
 
 
 def _of_method(scenario: Scenario, lbmethod: LbMethod | None) -> bool:
     return lbmethod is None or (scenario.judged is not None and scenario.judged.lbmethod is lbmethod)
-
-
-def _headline(environment: Any) -> str:
-    return (
-        f"wslb {environment['wslb']} · {environment['proxy']} ({environment['mpm']}) · {environment['carrier']} · "
-        f"runtime {environment['runtime']} ({environment['runtime_reason']}) · "
-        f"ready in {environment['ready_seconds']:.2f} s"
-    )
 
 
 @cli.command("list")
@@ -305,6 +309,9 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
+cli.add_command(check)
+
+
 def _until_signal(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; the first SIGINT or SIGTERM lets the lab close in order, the second quits at once.
 
@@ -335,11 +342,6 @@ def _until_signal(work: Coroutine[Any, Any, T]) -> T:
         if caught:
             raise Interrupted(caught[0]) from None
         raise
-
-
-def _say_leftovers(environment: Any) -> None:
-    for sentence in environment.get("leftovers", ()):
-        click.echo(sentence, err=True)
 
 
 def _say(error: HarnessError) -> None:

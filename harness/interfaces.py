@@ -326,6 +326,10 @@ class Tunnel(Protocol):
         """
         ...
 
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong; TimeoutError and ConnectionError as in `receive`."""
+        ...
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it and wait for the other side; twice is once."""
         ...

@@ -17,13 +17,13 @@ from harness.config import Settings, load
 from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.launch import open_lab
-from harness.reporters.console import failure_text
 from harness.reporters.files import write
 from harness.results import Outcome, ScenarioResult
 from harness.run import Run
 from harness.scenario import Scenario
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
+from harness.screen import failure_text
 
 _RUN = pytest.StashKey[Run]()
 _SETTINGS = pytest.StashKey[Settings]()
@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settings once, from options over the environment; a wrong one is a usage error."""
     config.addinivalue_line("markers", "lb: asks a shipped scenario of a real proxy")
+    config.addinivalue_line("markers", "behaviour: asks a shipped scenario beyond the main job")
     names = ("report", "runtime", "httpd", "image", "pull", "docker_network", "carrier", "connections")
     options = {name: config.getoption(f"--lb-{name.replace('_', '-')}") for name in names}
     try:
@@ -62,7 +63,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     scenarios = [
         item.callspec.params.get("scenario")
         for item in session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.get_closest_marker("lb")
+        if isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and (item.get_closest_marker("lb") or item.get_closest_marker("behaviour"))
     ]
     session.config.stash[_RUN].planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
 

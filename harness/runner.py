@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from harness.balancer import Carrier, Site
 from harness.checks import log as log_checks
@@ -73,12 +74,13 @@ async def run_all(
     lab: Lab,
     *,
     done: Callable[[ScenarioResult], None],
-    begin: Callable[[Scenario], None] = lambda _: None,
+    running: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> None:
     """Run scenarios in order and hand over each result as it comes, so that an interrupted run keeps what it had."""
     for scenario in scenarios:
-        begin(scenario)
-        done(await run(scenario, lab))
+        with running(scenario.name):
+            result = await run(scenario, lab)
+        done(result)
 
 
 def reproduce(scenario: Scenario, settings: Settings) -> str:

@@ -25,10 +25,25 @@ LAYERS: tuple[frozenset[str], ...] = (
             "provision",
             "reporters",
             "run",
+            "probe",
+            "screen",
         }
     ),
     frozenset(
-        {"place", "launch", "preview", "standing", "doctor", "cli", "__main__", "plugin", "mutations", "selftest"}
+        {
+            "place",
+            "launch",
+            "preview",
+            "standing",
+            "doctor",
+            "cli",
+            "cli_check",
+            "cli_load",
+            "__main__",
+            "plugin",
+            "mutations",
+            "selftest",
+        }
     ),
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
@@ -41,7 +56,7 @@ ONLY = {
     "websockets": {"connectors"},
     "pytest": {"plugin"},
     "pytest_asyncio": {"plugin"},
-    "click": {"cli"},
+    "click": {"cli", "cli_check", "cli_load"},
 }
 """Libraries that one part alone may import."""
 

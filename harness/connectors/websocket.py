@@ -51,6 +51,14 @@ class WebSocketTunnel:
         except ConnectionClosed as exc:
             raise ConnectionError(str(exc)) from exc
 
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await (await self._connection.ping())
+        except ConnectionClosed as exc:
+            raise ConnectionError(str(exc)) from exc
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close and wait for the other side's close frame and the end of the TCP connection."""
         await self._connection.close(code, reason)

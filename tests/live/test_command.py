@@ -166,3 +166,24 @@ def test_a_report_folder_that_cannot_be_written_is_an_error(here: Place) -> None
     assert ended.code == 2
     assert "it cannot be written" in ended.err
     assert isinstance(here.folder, Path)
+
+
+def test_check_asks_a_balancer_from_the_outside(here: Place) -> None:
+    running = here.start("up", "--port", "18082", "--tls-port", "18445")
+    running.wait_until_printed("Ctrl+C")
+    authority = running.out.split("authority: ", 1)[1].split(")", 1)[0]
+    plain = here.run("check", "ws://127.0.0.1:18082/ws", "--count", "6", "--backends", "2")
+    secure = here.run("check", "wss://127.0.0.1:18445/wss", "--count", "6", "--ca", authority, "--json")
+    distrusted = here.run("check", "wss://127.0.0.1:18445/wss")
+    nowhere = here.run("check", "ws://127.0.0.1:18082/nowhere")
+    running.process.send_signal(signal.SIGINT)
+    assert running.end().code == 0
+    assert plain.code == 0, plain.out
+    assert "3/3, 0 breaks" in plain.out
+    assert secure.code == 0, secure.out
+    answers = {answer["name"]: answer["text"] for answer in json.loads(secure.out)["answers"]}
+    assert answers["TLS"].endswith("certificate verified")
+    assert distrusted.code == 1
+    assert "certificate refused" in distrusted.out
+    assert nowhere.code == 1
+    assert "404 Not Found" in nowhere.out
