@@ -21,13 +21,21 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["PROGRAM", "Agent", "AgentLost"]
+__all__ = ["PROGRAM", "Agent", "AgentLost", "hang_up"]
 
 PROGRAM = ("/bin/sh", "-c", 'while IFS= read -r line; do eval "$line"; done')
 """The container's main program."""
 
 _HEADER = struct.Struct(">BxxxL")  # stream, length: the engine's framing of attached streams without a terminal
 _STDOUT = 1
+
+
+def hang_up(attached: Any) -> None:
+    """Close an attached stream: the response it came from, the file that the SDK returns, and the socket under it."""
+    for part in (getattr(attached, "_response", None), attached, getattr(attached, "_sock", None)):
+        if part is not None:
+            with contextlib.suppress(OSError):
+                part.close()
 
 
 class AgentLost(ConnectionError):
@@ -114,10 +122,7 @@ class Agent:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._reader.join(timeout=2)
-        with contextlib.suppress(OSError):
-            self._attached.close()
-        with contextlib.suppress(OSError):
-            self._socket.close()
+        hang_up(self._attached)
         self._end()
 
     # -- listening ---------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import docker.errors
 import docker.types
 
 from harness.errors import StartError
-from harness.runtimes.docker.agent import PROGRAM, Agent, AgentLost
+from harness.runtimes.docker.agent import PROGRAM, Agent, AgentLost, hang_up
 from harness.runtimes.docker.engine import ERRORS, Engine
 from harness.runtimes.docker.image import Image
 
@@ -133,7 +133,7 @@ class Container:
         try:
             api.start(self.id)
         except BaseException:
-            attached.close()
+            hang_up(attached)
             raise
         return attached
 

@@ -81,10 +81,10 @@ async def _pull(engine: Engine, name: str, progress: Progress) -> None:
             await pulling
         raise
     except ERRORS as exc:
-        words = getattr(exc, "explanation", None) or str(exc)
+        words = str(getattr(exc, "explanation", None) or exc).rpartition(": ")[2]
         raise RuntimeUnavailable(
             runtime="docker",
-            reason=f"the image {name} is not in the engine and cannot be pulled ({str(words).strip().rstrip('.')})",
+            reason=f"the image {name} is not in the engine and cannot be pulled ({words.strip().rstrip('.')})",
             hint="Name an image that is here (docker images): --image NAME --pull never",
         ) from exc
 
