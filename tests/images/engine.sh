@@ -6,6 +6,7 @@
 # WSLB_ENGINE_DIR      state, log and images (default /var/lib/wslb-engine)
 # WSLB_ENGINE_SOCKET   socket to serve       (default /var/run/docker.sock)
 # WSLB_ENGINE_TIMEOUT  seconds to wait       (default 60)
+# WSLB_ENGINE_BRIDGE   none: no bridge and no firewall rules, for a second engine beside one that has them
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=common.sh
@@ -14,6 +15,8 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 dir=${WSLB_ENGINE_DIR:-/var/lib/wslb-engine}
 socket=${WSLB_ENGINE_SOCKET:-/var/run/docker.sock}
 timeout=${WSLB_ENGINE_TIMEOUT:-60}
+network=()
+[[ ${WSLB_ENGINE_BRIDGE:-} == none ]] && network=(--bridge=none --iptables=false)
 pidfile=$dir/docker.pid
 logfile=$dir/dockerd.log
 execroot=$dir/exec
@@ -100,7 +103,7 @@ up() {
         [[ -f $logfile ]] && mv -f -- "$logfile" "$logfile.1"
         log "starting dockerd (log: $logfile)"
         setsid -f dockerd --data-root "$dir/data" --exec-root "$execroot" --pidfile "$pidfile" \
-            -H "unix://$socket" --log-level warn --shutdown-timeout 10 \
+            -H "unix://$socket" --log-level warn --shutdown-timeout 10 "${network[@]}" \
             </dev/null >"$logfile" 2>&1 8>&-
     fi
 

@@ -73,6 +73,9 @@ class Agent:
         self._count += 1
         mark = f"{self._nonce} {self._count}"
         answer: asyncio.Future[tuple[int, bytes]] = self._loop.create_future()
+        if self.lost:
+            raise AgentLost
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody need ask
         self._pending.append((mark.encode(), answer))
         self.tell(f"{{ {script}; }} </dev/null; printf '\\n%s %s\\n' {shlex.quote(mark)} $?")
         return await asyncio.wait_for(answer, seconds)

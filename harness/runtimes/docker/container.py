@@ -92,6 +92,7 @@ class Container:
         self.pid = 0
         self.gateway = ""
         self._agent: Agent | None = None
+        self._attached: Any = None
 
     @property
     def agent(self) -> Agent:
@@ -108,13 +109,13 @@ class Container:
             PortTaken: a port to be published is taken.
         """
         try:
-            attached = await self.engine.call(self._begin)
+            await self.engine.call(self._begin)
         except ERRORS as exc:
             words = str(getattr(exc, "explanation", None) or exc).strip().rstrip(".")
             if "address already in use" in words or "port is already allocated" in words:
                 raise PortTaken from exc
             raise await self._failed(words) from exc
-        self._agent = Agent(attached)
+        self._agent, self._attached = Agent(self._attached), None
         try:
             # As many open files as the engine allows: an engine may not be allowed to ask for more itself.
             await self._agent.ask('ulimit -S -n "$(ulimit -H -n)"', seconds=seconds)
@@ -125,25 +126,21 @@ class Container:
         networks = (found["NetworkSettings"].get("Networks") or {}).values()
         self.gateway = next((network["Gateway"] for network in networks if network.get("Gateway")), "")
 
-    def _begin(self) -> Any:
+    def _begin(self) -> None:
         """In a thread. Attached before the start, so that not a word of it is lost."""
         api = self.engine.api
         self.id = api.create_container(**self.wanted.request(self.engine))["Id"]
-        attached = api.attach_socket(self.id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        try:
-            api.start(self.id)
-        except BaseException:
-            hang_up(attached)
-            raise
-        return attached
+        self._attached = api.attach_socket(self.id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        api.start(self.id)
 
     async def _failed(self, reason: str) -> StartError:
         state = await self.state(said=reason)
         log = await self.log()
         ours, theirs = self.engine.facts.architecture, self.wanted.image.architecture
-        if "exec format error" in f"{reason} {state} {' '.join(log)}" or (ours != theirs and self.id):
-            hint = f"The image is for {theirs}, the engine for {ours}: docker pull --platform linux/{ours} IMAGE"
-        elif "no such file" in reason or "not found" in reason:
+        words = " ".join((reason, state, *log)).lower()
+        if "exec format error" in words or (ours != theirs and self.id):
+            hint = f"The image is not for the engine's architecture: docker pull --platform linux/{ours} IMAGE"
+        elif "no such file" in words or "not found" in words:
             hint = f"{self.wanted.image.name} must be an image with httpd and a shell (/bin/sh), as httpd:2.4 is."
         else:
             hint = f"docker run --rm {self.wanted.image.name} httpd -v shows whether the image works at all."
@@ -186,6 +183,9 @@ class Container:
         """End it at once and remove it; twice is once. Without its engine, it is ended by process id at least."""
         if self._agent:
             self._agent.close()
+        elif self._attached:
+            hang_up(self._attached)
+        self._attached = None
         if not self.id:
             return
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -78,14 +80,22 @@ class Engine:
         Raises:
             RuntimeUnavailable: no engine answers; the hint says what to do on this platform.
         """
-        return await asyncio.to_thread(cls._connect)
+        connecting = asyncio.ensure_future(asyncio.to_thread(cls._connect))
+        try:
+            return await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(RuntimeUnavailable):
+                (await connecting).close()
+            raise
 
     @classmethod
     def _connect(cls) -> Engine:
         try:
             client = docker.from_env(timeout=_CALL_SECONDS)
         except (*ERRORS, ValueError) as exc:
-            raise explained(exc) from exc
+            error = explained(exc)
+            _let_go(exc)
+            raise error from exc
         try:
             return cls(client, _facts(client))
         except ERRORS as exc:
@@ -147,6 +157,14 @@ def explained(exc: BaseException) -> RuntimeUnavailable:
         reason = f"no Docker engine answers ({_last_sentence(causes)})"
         hint = f"Look at docker context ls and DOCKER_HOST: they name another engine than one that runs. {start}"
     return RuntimeUnavailable(runtime="docker", reason=reason, hint=hint)
+
+
+def _let_go(exc: BaseException) -> None:
+    """Close the socket that the SDK leaves open in the frames of a connection that failed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        for cause in _chain(exc):
+            traceback.clear_frames(cause.__traceback__)
 
 
 def _chain(exc: BaseException | None) -> Any:
