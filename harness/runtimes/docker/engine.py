@@ -11,7 +11,7 @@ import contextlib
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
@@ -109,7 +109,15 @@ class Engine:
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call of the SDK in a thread; its errors come as they are (`ERRORS`)."""
-        call = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+
+        def in_thread() -> T:
+            try:
+                return function(*args, **kwargs)
+            except ERRORS as exc:
+                _let_go(exc)
+                raise
+
+        call = asyncio.ensure_future(asyncio.to_thread(in_thread))
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
@@ -160,23 +168,25 @@ def explained(exc: BaseException) -> RuntimeUnavailable:
 
 
 def _let_go(exc: BaseException) -> None:
-    """Close the socket that the SDK leaves open in the frames of a connection that failed."""
+    """Close the socket that the SDK forgets in the frames of a connection that failed (its `UnixHTTPConnection`)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         for cause in _chain(exc):
             traceback.clear_frames(cause.__traceback__)
 
 
-def _chain(exc: BaseException | None) -> Any:
-    seen: set[int] = set()
-    while exc is not None and id(exc) not in seen:
-        seen.add(id(exc))
-        yield exc
-        # urllib3 keeps the cause of a connection error among its arguments
-        for inner in (arg for arg in exc.args if isinstance(arg, BaseException)):
-            yield inner
-            yield from (deep for deep in inner.args if isinstance(deep, BaseException))
-        exc = exc.__cause__ or exc.__context__
+def _chain(exc: object, seen: set[int] | None = None) -> Iterator[BaseException]:
+    """An exception and all below it: causes, and what urllib3 and requests keep among their arguments."""
+    seen = set() if seen is None else seen
+    if isinstance(exc, tuple):
+        for item in exc:
+            yield from _chain(item, seen)
+    if not isinstance(exc, BaseException) or id(exc) in seen:
+        return
+    seen.add(id(exc))
+    yield exc
+    for inner in (exc.args, getattr(exc, "reason", None), exc.__cause__, exc.__context__):
+        yield from _chain(inner, seen)
 
 
 def _last_sentence(causes: list[BaseException]) -> str:
