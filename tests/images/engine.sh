@@ -6,7 +6,8 @@
 # WSLB_ENGINE_DIR      state, log and images (default /var/lib/wslb-engine)
 # WSLB_ENGINE_SOCKET   socket to serve       (default /var/run/docker.sock)
 # WSLB_ENGINE_TIMEOUT  seconds to wait       (default 60)
-# WSLB_ENGINE_BRIDGE   none: no bridge and no firewall rules, for a second engine beside one that has them
+# WSLB_ENGINE_BRIDGE   name of a bridge of its own, and no firewall rules: for a second engine beside another one.
+#                      (Not --bridge=none: that deletes docker0 under the other engine's feet.)
 set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=common.sh
@@ -16,7 +17,8 @@ dir=${WSLB_ENGINE_DIR:-/var/lib/wslb-engine}
 socket=${WSLB_ENGINE_SOCKET:-/var/run/docker.sock}
 timeout=${WSLB_ENGINE_TIMEOUT:-60}
 network=()
-[[ ${WSLB_ENGINE_BRIDGE:-} == none ]] && network=(--bridge=none --iptables=false)
+bridge=${WSLB_ENGINE_BRIDGE:-}
+[[ -z $bridge ]] || network=("--bridge=$bridge" --iptables=false)
 pidfile=$dir/docker.pid
 logfile=$dir/dockerd.log
 execroot=$dir/exec
@@ -69,6 +71,9 @@ clear_leftovers() {
         umount -l "$mnt" 2>/dev/null || true
     done < <(awk -v d="$dir/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
     rm -f -- "$pidfile" "$execroot/containerd/containerd.pid"
+    if [[ -n $bridge && -d /sys/class/net/$bridge ]]; then
+        ip link delete "$bridge"
+    fi
 }
 
 up() {
@@ -98,6 +103,12 @@ up() {
         clear_leftovers
         if [[ -S $socket ]]; then
             rm -f -- "$socket"
+        fi
+        if [[ -n $bridge && ! -d /sys/class/net/$bridge ]]; then
+            have ip || apt_install iproute2
+            ip link add "$bridge" type bridge
+            ip address add 192.168.253.1/29 dev "$bridge"
+            ip link set "$bridge" up
         fi
         # Fresh log for each start; the one before is kept.
         [[ -f $logfile ]] && mv -f -- "$logfile" "$logfile.1"

@@ -50,6 +50,7 @@ def settings_of(name: str, **more: object) -> Settings:
 
 
 @pytest.fixture(
+    scope="module",
     params=[name if name == "local" else pytest.param(name, marks=DOCKER) for name in PLACES],
 )
 def name(request: pytest.FixtureRequest) -> str:
@@ -65,7 +66,7 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Runtime, Installatio
         yield place.runtime, place.installation
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def runtime(name: str) -> AsyncIterator[Runtime]:
     async with opened(settings_of(name)) as (found, _):
         yield found

@@ -41,7 +41,7 @@ class Engine:
             **os.environ,
             "WSLB_ENGINE_DIR": str(folder),
             "WSLB_ENGINE_SOCKET": str(self.socket),
-            "WSLB_ENGINE_BRIDGE": "none",
+            "WSLB_ENGINE_BRIDGE": "wslb-second",
         }
 
     def script(self, word: str) -> None:
