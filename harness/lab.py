@@ -122,6 +122,7 @@ class Lab:
                 for listener in Listener
                 if (port := self.proxy.front.port(listener))
             },
+            client=self.proxy.front.client,
         )
 
     async def _arrivals(self) -> dict[str, list[Arrival]]:

@@ -17,8 +17,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "cause_rules ah_numbers driver",
         "waiting conversation raw lab scenario runner scenarios",
         "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision "
-        "place reporters run probe screen advice load",
-        "launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
+        "reporters run probe screen advice load",
+        "place launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
     )
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
