@@ -194,7 +194,7 @@ class Lab:
         status, body = await self.proxy.get(path, method=method, headers=headers, listener=listener)
         mounted = self._mounted(path)
         balanced = mounted is not None and mounted.target == self._balancer and not mounted.conditions
-        seconds = round(self.clock() - begin, 4)
+        seconds = self.clock() - begin
         self.note("request", f"{method} {path}: {status}", status=status, path=path, balanced=balanced, seconds=seconds)
         return status, body
 
