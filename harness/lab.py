@@ -198,7 +198,7 @@ class Lab:
             status=status,
             path=path,
             balanced=balanced,
-            seconds=round(self.clock() - begin, 4),
+            seconds=self.clock() - begin,
             headers=[list(field) for field in fields],
         )
         return status, body
