@@ -81,7 +81,13 @@ class Backend:
             return None
         status, reason = plan["status"]["status"], plan["status"].get("reason")
         text = f"{status} {reason}\n" if reason else f"{status}\n"
-        return Refusal(status=int(status), text=text, reason=None if reason is None else str(reason))
+        location = plan["status"].get("location")
+        return Refusal(
+            status=int(status),
+            text=text,
+            reason=None if reason is None else str(reason),
+            headers=() if location is None else (("Location", str(location)),),
+        )
 
     def plain(self, *, method: str, target: str) -> Refusal:
         """Answer a request that is for no endpoint: the page, or 404. Only the exact path of the page is served."""

@@ -1,12 +1,12 @@
 """A WebSocket connection as the conversation sees it, whatever library carries it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from backends.journal import Closed
 
 
-class ChannelClosed(Exception):  # noqa: N818  (the usual end of a connection, no error)
+class ChannelClosed(Exception):
     """The connection has ended.
 
     Args:
@@ -31,6 +31,12 @@ class Channel(Protocol):
 
     async def send(self, message: str | bytes) -> bool:
         """Send a message; False when the connection has ended, which the next receive explains."""
+
+    async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
+        """Send a message in several frames; False when the connection has ended."""
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping."""
 
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame and wait, for a limited time, until the client has answered it."""

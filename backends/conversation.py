@@ -11,6 +11,9 @@ from backends.visit import Visit
 
 LOGGED_COMMAND_LENGTH = 200
 
+CLOSE_LIMIT_SECONDS = 8.0
+"""After this time a close turns into a reset: a client that reads nothing would hold both libraries for ever."""
+
 
 class Conversation:
     """One accepted connection: greeting, replies, faults, the idle limit, and the end.
@@ -78,7 +81,11 @@ class Conversation:
         return await self._close(*self._farewell)
 
     async def _close(self, code: int, reason: str) -> Closed:
-        await self.channel.close(code, reason)
+        try:
+            async with asyncio.timeout(CLOSE_LIMIT_SECONDS):
+                await self.channel.close(code, reason)
+        except TimeoutError:
+            self.channel.reset()
         return Closed(code=code, reason=reason, by="server")
 
     async def _talk(self) -> Closed:
@@ -86,6 +93,8 @@ class Conversation:
         mute = "mute" in plan
         if self._visit.endpoint == "cl" and not mute:
             await self._send(str(plan.get("impersonate", {}).get("greeting", self._backend.greeting)))
+        if "ping" in plan:
+            await self.channel.ping(str(plan["ping"]["payload"]).encode())
         if "close" in plan:
             return await self._close(int(plan["close"]["code"]), str(plan["close"]["reason"]))
         cut = int(plan["cut"]["after_messages"]) if "cut" in plan else None
@@ -143,7 +152,13 @@ class Conversation:
                 return
 
     async def _send(self, message: str | bytes) -> bool:
-        sent = await self.channel.send(message)
+        plan = self._visit.plan
+        if "fragment" in plan and message:
+            size = int(plan["fragment"]["bytes"])
+            cuts = range(0, len(message), size)
+            sent = await self.channel.send_fragments([message[at : at + size] for at in cuts])
+        else:
+            sent = await self.channel.send(message)
         if sent:
             self._entry.messages_sent += 1
             self._idle.touch()

@@ -1,7 +1,7 @@
 """The one exception that ends a backend before it serves."""
 
 
-class StartFailure(Exception):  # noqa: N818  (it is named for what happened; the program prints it and exits with 3)
+class StartFailure(Exception):
     """A backend cannot start.
 
     Args:

@@ -65,9 +65,11 @@ KINDS: dict[str, dict[str, Parameter]] = {
         "greeting": Parameter(valid=lambda value: isinstance(value, str), must="must be text"),
     },
     "accept": {"value": Parameter(valid=_line, must=_HEADER_LINE)},
+    "upgrade": {"value": Parameter(valid=_line, must=_HEADER_LINE)},
     "status": {
         "status": Parameter(valid=_whole(200, 599), must="must be an HTTP status from 200 to 599"),
         "reason": Parameter(valid=_line, must=_HEADER_LINE, required=False),
+        "location": Parameter(valid=_line, must=_HEADER_LINE, required=False),
     },
     "silent": {},
     "hangup": {},
@@ -78,6 +80,8 @@ KINDS: dict[str, dict[str, Parameter]] = {
         "messages": _COUNT,
         "interval_seconds": Parameter(valid=_seconds, must="must be a number from 0 to 3600"),
     },
+    "fragment": {"bytes": Parameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000")},
+    "ping": {"payload": Parameter(valid=_close_reason, must="must be text of at most 123 bytes")},
     "close": {
         "code": Parameter(valid=_close_code, must="must be a close code that a server may send, such as 1000 or 4000"),
         "reason": Parameter(valid=_close_reason, must="must be text of at most 123 bytes"),

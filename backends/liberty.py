@@ -5,10 +5,10 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 import ssl
-from collections.abc import Callable
+import struct
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -20,11 +20,15 @@ from backends.backend import Backend
 from backends.channel import ChannelClosed
 from backends.conversation import Conversation
 from backends.handshake import Refusal
+from backends.head import read as head_of
 from backends.journal import Closed
 from backends.listeners import BACKLOG
 from backends.page import CONTENT_TYPE
 from backends.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
 from backends.visit import Visit, endpoint_name, reset
+
+HEAD_LIMIT = 64 * 1024
+"""How many bytes of a request are kept, in case the library cannot read it."""
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -53,6 +57,10 @@ class Request(web.BaseRequest):
             return
         if visit.accept_value is not None and response.status == 101:
             response.headers["Sec-WebSocket-Accept"] = visit.accept_value
+        if visit.upgrade_value is not None and response.status == 101:
+            response.headers.pop("Upgrade", None)
+            if visit.upgrade_value:
+                response.headers["Upgrade"] = visit.upgrade_value
         visit.answered(response.status, tuple(response.headers.items()))
 
     def _cancel(self, exc: BaseException) -> None:
@@ -130,13 +138,45 @@ class LibertyChannel:
             return False
         return True
 
+    async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
+        """Send a message in several frames, which aiohttp cannot: uncompressed ones, written below it."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            return False
+        for number, fragment in enumerate(fragments):
+            kind = 0 if number else WSMsgType.TEXT if isinstance(fragment, str) else WSMsgType.BINARY
+            payload = fragment.encode() if isinstance(fragment, str) else fragment
+            transport.write(frame_head(kind, len(payload), fin=number == len(fragments) - 1) + payload)
+        return True
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        with contextlib.suppress(ConnectionError):
+            await self._response.ping(payload)
+
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""
-        await self._response.close(code=code, message=reason.encode())
+        try:
+            await self._response.close(code=code, message=reason.encode())
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancels us: aiohttp shares one future among all that wait for a client to read, and the
+            # interrupted send has cancelled it. A client that does not read would not see the close frame either.
+            self.reset()
 
     def reset(self) -> None:
         """Reset the TCP connection."""
         reset(self._request.transport)
+
+
+def frame_head(kind: int, size: int, *, fin: bool) -> bytes:
+    """Return the head of an unmasked frame (RFC 6455 section 5.2)."""
+    first = (0x80 if fin else 0) | kind
+    if size < 126:
+        return struct.pack("!BB", first, size)
+    return struct.pack("!BBH", first, 126, size) if size < 65536 else struct.pack("!BBQ", first, 127, size)
 
 
 def refuse(refusal: Refusal, *, name: str) -> web.Response:
@@ -148,6 +188,7 @@ def refuse(refusal: Refusal, *, name: str) -> web.Response:
 async def handle(backend: Backend, listener: Literal["ws", "wss"], base: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request."""
     request = cast("Request", base)
+    cast("Protocol", request.protocol).head = b""
     visit = backend.arrive(
         listener=listener,
         peer=endpoint_name(request.transport.get_extra_info("peername") if request.transport else None),
@@ -187,7 +228,12 @@ async def accept(visit: Visit, request: Request) -> web.StreamResponse:
         max_msg_size=LIBRARY_LIMITS[visit.endpoint],
     )
     response.headers["X-Backend"] = visit.name
-    await response.prepare(request)
+    cast("Protocol", request.protocol).head = None  # frames follow
+    try:
+        await response.prepare(request)
+    except ConnectionError:  # a proxy whose own client has gone closes before it has read the answer
+        visit.lost()
+        return NoAnswer()
     channel = LibertyChannel(response, request)
     await Conversation(visit=visit, channel=channel).run()
     if channel.failed:
@@ -196,10 +242,64 @@ async def accept(visit: Visit, request: Request) -> web.StreamResponse:
     return response
 
 
-class Listener:
-    """One listening socket on aiohttp's low-level server: no routing, no middleware, a lean accept path."""
+class Protocol(web.RequestHandler):
+    """The library's protocol, which also journals the requests that the library's parser refuses."""
 
-    def __init__(self, server: web.Server, listening: asyncio.Server) -> None:
+    def __init__(self, server: "Server", **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self.head: bytes | None = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the start of the data until its request was understood."""
+        if self.head is not None and len(self.head) < HEAD_LIMIT:
+            self.head += data[:HEAD_LIMIT]
+        super().data_received(data)
+
+    def _make_error_handler(self, err_info: Any) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+        async def refuse_malformed(base: web.BaseRequest) -> web.StreamResponse:
+            request = cast("Request", base)
+            refusal = Refusal(status=400, text=f"400 Bad Request: {err_info.message}\n")
+            backend, head = self._server.backend, head_of(self.head or b"")
+            visit = None
+            if head is not None:
+                visit = backend.arrive(
+                    listener=self._server.listener,
+                    peer=endpoint_name(self.peername),
+                    method=head.method,
+                    target=head.target,
+                    http_version=head.http_version,
+                    headers=head.headers,
+                    values=head.values,
+                )
+            request.visit = visit
+            response = refuse((visit and visit.refusal) or refusal, name=backend.name if visit is None else visit.name)
+            response.force_close()
+            return response
+
+        return refuse_malformed
+
+
+class Server(web.Server):
+    """The library's low-level server: no routing, no middleware, a lean accept path."""
+
+    def __init__(self, backend: Backend, listener: Literal["ws", "wss"]) -> None:
+        super().__init__(partial(handle, backend, listener), request_factory=self._request)
+        self.backend = backend
+        self.listener = listener
+
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Request:
+        return Request(message, payload, protocol, writer, task, self._loop)
+
+    def __call__(self) -> Protocol:
+        """Return the protocol of a new connection."""
+        return Protocol(self, loop=self._loop, access_log=None)
+
+
+class Listener:
+    """One listening socket."""
+
+    def __init__(self, server: Server, listening: asyncio.Server) -> None:
         self._server = server
         self._listening = listening
 
@@ -218,15 +318,7 @@ async def serve(
     """Serve on a bound socket."""
     loop = asyncio.get_running_loop()
 
-    def request_factory(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Request:
-        return Request(message, payload, protocol, writer, task, loop)
-
-    server = web.Server(
-        partial(handle, backend, listener),
-        request_factory=request_factory,
-        access_log=None,
-        logger=logging.getLogger("aiohttp.server"),
-    )
+    server = Server(backend, listener)
     return Listener(server, await loop.create_server(server, sock=sock, ssl=context, backlog=BACKLOG))
 
 

@@ -25,6 +25,12 @@ class Listeners:
     tls_context: ssl.SSLContext | None
     control: socket.socket
 
+    def close(self) -> None:
+        """Close the sockets, whoever may have closed some of them before."""
+        for each in (self.plain, self.tls, self.control):
+            if each is not None:
+                each.close()
+
 
 def port_of(listener: socket.socket | None) -> int | None:
     """Return the port that a listener is bound to."""
@@ -76,10 +82,11 @@ def _bindable(host: str) -> bool:
     return True
 
 
-def _told(host: str, host_name: str) -> str:
+def _told(listener: socket.socket, host_name: str) -> str:
     """Return the address to tell people: a wildcard is none, so the system's own stands in, as in Listing 1."""
-    if host not in WILDCARDS:
-        return host
+    address = str(listener.getsockname()[0])
+    if address not in WILDCARDS:
+        return address
     try:
         return socket.gethostbyname(host_name)
     except OSError:
@@ -150,4 +157,4 @@ def open_listeners(options: Options, *, profile: Profile, host_name: str) -> Lis
         for each in opened:
             each.close()
         raise
-    return Listeners(address=_told(host, host_name), plain=plain, tls=tls, tls_context=context, control=control)
+    return Listeners(address=_told(opened[0], host_name), plain=plain, tls=tls, tls_context=context, control=control)

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 from websockets.exceptions import ConnectionClosed
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import SERVER, Request, Response
 from websockets.protocol import CONNECTING
 from websockets.server import ServerProtocol
@@ -27,7 +26,7 @@ from backends.conversation import Conversation
 from backends.handshake import Refusal
 from backends.journal import Closed
 from backends.listeners import BACKLOG
-from backends.opening import limit_messages, parse, respond
+from backends.opening import COMPRESSION, Incoming, limit_messages, parse, respond
 from backends.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, NODE
 from backends.visit import Visit, endpoint_name, reset
 
@@ -36,8 +35,6 @@ CLOSE_SECONDS = 5.0
 
 REQUEST_SECONDS = 30.0
 """How long a client may take to send its request; the library's own limit would also end silent faults."""
-
-COMPRESSION = [ServerPerMessageDeflateFactory()]
 
 
 class NodeConnection(ServerConnection):
@@ -84,15 +81,18 @@ class NodeConnection(ServerConnection):
         request = self.request
         if request is None:
             return
+        head = request.head if isinstance(request, Incoming) else None
         visit = self.visit = self.backend.arrive(
             listener=self.listener,
             peer=endpoint_name(self.remote_address),
             method=request.method,
             target=request.path,
             http_version=request.protocol.removeprefix("HTTP/"),
-            headers=tuple(request.headers.raw_items()),
-            values=request.headers.get_all,
+            headers=tuple(request.headers.raw_items()) if head is None else head.headers,
+            values=request.headers.get_all if head is None else head.values,
         )
+        if visit is not None and visit.refusal is None and head is not None:
+            visit.refusal = Refusal(status=400, text="400 Bad Request: a header line is malformed\n")
         if visit is None:
             await self._send_answer(self._plain(request))
             return
@@ -126,6 +126,10 @@ class NodeConnection(ServerConnection):
         if visit.accept_value is not None and response.status_code == 101:
             del response.headers["Sec-WebSocket-Accept"]
             response.headers["Sec-WebSocket-Accept"] = visit.accept_value
+        if visit.upgrade_value is not None and response.status_code == 101:
+            del response.headers["Upgrade"]
+            if visit.upgrade_value:
+                response.headers["Upgrade"] = visit.upgrade_value
         return response
 
     async def _send_answer(self, response: Response) -> None:
@@ -171,6 +175,19 @@ class NodeChannel:
         except ConnectionClosed:
             return False
         return True
+
+    async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
+        """Send a message in several frames."""
+        try:
+            await self._connection.send(iter(fragments))
+        except ConnectionClosed:
+            return False
+        return True
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        with contextlib.suppress(ConnectionClosed):
+            await self._connection.ping(payload)
 
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""

@@ -3,32 +3,62 @@
 import http.client
 from collections.abc import Generator
 from email.utils import formatdate
+from typing import Any
 
 from websockets.datastructures import Headers
 from websockets.exceptions import SecurityError
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request, Response, parse_headers
 from websockets.protocol import CLOSED
 from websockets.server import ServerProtocol
 
 from backends.handshake import Refusal
+from backends.head import Head
+from backends.head import read as read_head
 from backends.page import CONTENT_TYPE
 
+LINE_LIMIT = 8192
+"""Longest line of a request head, in bytes, as in the library."""
 
-def read_request(protocol: ServerProtocol) -> Generator[None, None, Request | None]:
+COMPRESSION = [ServerPerMessageDeflateFactory()]
+"""The extensions to offer on the echo endpoint."""
+
+
+class Incoming(Request):
+    """A request; `head` is set when the library could not read its header fields."""
+
+    head: Head | None = None
+
+
+def read_request(protocol: ServerProtocol) -> Generator[None, None, Incoming | None]:
     """Read one HTTP request, as the library would, but also those that it drops without an answer.
 
-    The library closes the connection on a request with a body (Content-Length, Transfer-Encoding); the contract
-    wants it journaled and answered. Returns None for what is no HTTP request.
+    The library closes the connection on a request with a body (Content-Length, Transfer-Encoding) or with a malformed
+    header line; the contract wants both journaled and answered. Returns None for what is no HTTP request.
     """
+    taken = bytearray()
+
+    def read_line(*limits: Any) -> Generator[None, None, bytearray]:
+        line = yield from protocol.reader.read_line(*limits)
+        taken.extend(line)
+        return line
+
     try:
-        line = yield from protocol.reader.read_line(8192)
+        line = yield from read_line(LINE_LIMIT)
         method, target, version = bytes(line).decode("latin-1").rstrip("\r\n").split(" ")
         if version not in ("HTTP/1.0", "HTTP/1.1"):
             return None
-        headers = yield from parse_headers(protocol.reader.read_line)
+        try:
+            headers = yield from parse_headers(read_line)
+        except ValueError:
+            while not taken.endswith(b"\r\n\r\n"):
+                yield from read_line(LINE_LIMIT)
+            incoming = Incoming(target, Headers(), method, version)
+            incoming.head = read_head(bytes(taken))
+            return incoming
     except (EOFError, ValueError, RuntimeError, SecurityError):
         return None
-    return Request(target, headers, method, version)
+    return Incoming(target, headers, method, version)
 
 
 def parse(protocol: ServerProtocol) -> Generator[None, None, None]:
@@ -39,13 +69,19 @@ def parse(protocol: ServerProtocol) -> Generator[None, None, None]:
         yield
         return
     protocol.events.append(request)
-    if request.headers.get_all("Content-Length") or request.headers.get_all("Transfer-Encoding"):
+    if request.head or has_body(request.headers):
         while not (yield from protocol.reader.at_eof()):
             protocol.reader.discard()
         protocol.state = CLOSED
         yield
         return
     yield from super(ServerProtocol, protocol).parse()
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether a request announces a body; mod_proxy_http adds ``Content-Length: 0`` to what came over HTTP/2."""
+    lengths = set(headers.get_all("Content-Length"))
+    return not lengths <= {"0"} or bool(headers.get_all("Transfer-Encoding"))
 
 
 def respond(refusal: Refusal, *, name: str, body: bytes | None = None, head: bool = False) -> Response:

@@ -59,6 +59,8 @@ def _start_log() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # Two lines per connection: do not look up what the format never shows (logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The libraries would add lines of their own to each connection.
     logging.getLogger("websockets").setLevel(logging.ERROR)
     logging.getLogger("aiohttp").setLevel(logging.ERROR)
@@ -103,6 +105,19 @@ async def _live(*, profile: Profile, chosen: options.Options, serve: Serve) -> N
     host_name = chosen.host_name or own_host_name()
     listeners.raise_file_limit()
     bound = listeners.open_listeners(chosen, profile=profile, host_name=host_name)
+    with contextlib.closing(bound):
+        await _serve(bound, account=account, host_name=host_name, profile=profile, chosen=chosen, serve=serve)
+
+
+async def _serve(
+    bound: listeners.Listeners,
+    *,
+    account: privileges.Account | None,
+    host_name: str,
+    profile: Profile,
+    chosen: options.Options,
+    serve: Serve,
+) -> None:
     runner = cl.choose(
         chosen.cl, program=chosen.cl_program, host_name=host_name, name=chosen.name, address=bound.address
     )
@@ -112,6 +127,16 @@ async def _live(*, profile: Profile, chosen: options.Options, serve: Serve) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if chosen.exit_with_parent:
+        _watch_parent(stop.set)
+
+    # The sockets listen already, so whoever connects from now on waits a moment in their queue: announce now,
+    # because the folder may belong to root, and serve nobody before root is given up.
+    health = backend.health(uid=None if account is None else account.uid)
+    if chosen.announce is not None:
+        announce(chosen.announce, health)
+    privileges.become(account)
+
     running: list[Running] = []
     if bound.plain is not None:
         running.append(await serve(backend, "ws", bound.plain, None))
@@ -120,13 +145,6 @@ async def _live(*, profile: Profile, chosen: options.Options, serve: Serve) -> N
     control = Control(backend)
     await control.start(bound.control)
 
-    health = backend.health(uid=None if account is None else account.uid)
-    if chosen.announce is not None:
-        # Before the drop, because the folder may belong to root; nobody is served between the two.
-        announce(chosen.announce, health)
-    privileges.become(account)
-    if chosen.exit_with_parent:
-        _watch_parent(stop.set)
     backend.log.info(
         "start %s pid %d user %d address %s ws %s wss %s control %s cl %s",
         *(health[key] for key in ("program", "pid", "uid", "address", "ws", "wss", "control")),

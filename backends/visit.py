@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backends.faults import Plan
 from backends.handshake import Refusal
-from backends.journal import Entry, RawHeaders
+from backends.journal import Closed, Entry, RawHeaders
 from backends.profile import Endpoint
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class Visit:
         """The Sec-WebSocket-Accept to send instead of the right one, or None."""
         return str(self.plan["accept"]["value"]) if "accept" in self.plan else None
 
+    @property
+    def upgrade_value(self) -> str | None:
+        """The Upgrade to send with 101 instead of the right one, empty for no such field; None for the right one."""
+        return str(self.plan["upgrade"]["value"]) if "upgrade" in self.plan else None
+
     def answered(self, status: int, headers: RawHeaders) -> None:
         """Journal the answer, exactly as it will be sent; call this before it leaves."""
         entry = self.entry
@@ -66,6 +71,10 @@ class Visit:
     def unanswered(self) -> None:
         """Journal that no answer will be sent."""
         self._write()
+
+    def lost(self) -> None:
+        """Journal that the connection was gone before the accepted handshake's answer could be sent."""
+        self.entry.closed = Closed(code=1006, reason="", by="lost")
 
     def _write(self) -> None:
         if "forget" not in self.plan:

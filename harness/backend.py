@@ -34,6 +34,7 @@ class Program:
         address: its own loopback address, used where the system has it.
         port, tls_port: the article's ports.
         cl_path: path of its CL endpoint; the part before ``/CLRunner`` is the member's path.
+        options: further options of the program (backends/README.md, Options).
     """
 
     module: str
@@ -42,6 +43,7 @@ class Program:
     port: int
     tls_port: int
     cl_path: str
+    options: tuple[str, ...] = ()
 
     @property
     def member_path(self) -> str:
@@ -112,7 +114,7 @@ class ManagedBackend:
         announce = Path(runtime.folder) / f"{name}.json"
         argv = [sys.executable, "-m", program.module, "--name", name, "--host", own_address(program.address)]
         argv += ["--port", str(ports[0]), "--control-port", "0"]
-        argv += ["--announce", str(announce), "--exit-with-parent"]
+        argv += ["--announce", str(announce), "--exit-with-parent", *program.options]
         if certificate:
             argv += ["--tls-port", str(ports[1])]
             argv += ["--tls-cert", certificate[0], "--tls-key", certificate[1]]

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from harness.identity import Identity
+
 __all__ = ["Authority", "Leaf"]
 
 _LIFETIME = datetime.timedelta(days=2)
@@ -57,20 +59,25 @@ class Authority:
         """The authority's own certificate."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def leaf(self, common_name: str, *, names: Sequence[str] = (), expired: bool = False) -> Leaf:
-        """A server certificate.
+    def leaf(self, common_name: str, *, names: Sequence[str] = ()) -> Leaf:
+        """A server certificate for a host name or address, and for further ones."""
+        entries = tuple(_entry(name) for name in dict.fromkeys([common_name, *names]))
+        return self.certify(Identity(common_name=common_name, names=entries), address=common_name)
+
+    def certify(self, identity: Identity, *, address: str) -> Leaf:
+        """A server certificate that says what an identity says; whom to trust is the caller's business.
 
         Args:
-            common_name: host name or address that the peer checks.
-            names: further DNS names and addresses; the common name is always among them.
-            expired: end its validity an hour before now.
+            identity: what it says; ``{address}`` in it is filled in.
+            address: of the server.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
-        begin, end = (now - _LIFETIME, now - _EARLIER) if expired else (now - _EARLIER, now + _LIFETIME)
-        certificate = (
+        begin, end = (now - _LIFETIME, now - _EARLIER) if identity.expired else (now - _EARLIER, now + _LIFETIME)
+        subject = [] if identity.common_name is None else [identity.common_name.replace("{address}", address)]
+        builder = (
             x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in subject]))
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
@@ -79,17 +86,17 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.SubjectAlternativeName([_general(name) for name in dict.fromkeys([common_name, *names])]),
-                critical=False,
-            )
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
                 critical=False,
             )
-            .sign(self._key, hashes.SHA256())
         )
+        names = tuple(dict.fromkeys(name.replace("{address}", address) for name in identity.names))
+        if names:
+            alternative = x509.SubjectAlternativeName([_general(name) for name in names])
+            builder = builder.add_extension(alternative, critical=not subject)
+        certificate = builder.sign(self._key, hashes.SHA256())
         return Leaf(
             certificate=certificate.public_bytes(serialization.Encoding.PEM),
             key=key.private_bytes(
@@ -116,8 +123,13 @@ def _usage(*, sign_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _general(name: str) -> x509.GeneralName:
+def _entry(name: str) -> str:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
+        return f"IP:{ipaddress.ip_address(name)}"
     except ValueError:
-        return x509.DNSName(name)
+        return f"DNS:{name}"
+
+
+def _general(entry: str) -> x509.GeneralName:
+    kind, _, name = entry.partition(":")
+    return x509.IPAddress(ipaddress.ip_address(name)) if kind == "IP" else x509.DNSName(name)

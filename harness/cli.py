@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
+from harness.cli_check import check
 from harness.config import RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import open_lab
 from harness.reporters import json_file
-from harness.reporters.console import print_result, print_summary
-from harness.reporters.files import redraw
-from harness.results import Report
+from harness.reporters.files import redraw, write
+from harness.results import Report, ScenarioResult
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
 from harness.scenarios import SCENARIOS
+from harness.screen import Colour, Screen, Verbosity
 from harness.standing import stand
 
 __all__ = ["main"]
@@ -55,9 +55,15 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of every command that opens a lab."""
     for option in reversed(
         [
-            click.option("--runtime", type=click.Choice(list(RuntimeChoice)), help="Where the proxy runs."),
+            click.option(
+                "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
+            ),
             click.option("--httpd", metavar="FILE", help="Program of the local httpd; found by itself otherwise."),
-            click.option("--carrier", type=click.Choice(list(Carrier)), help="Module that must carry the tunnels."),
+            click.option(
+                "--carrier",
+                type=click.Choice([carrier.value for carrier in Carrier]),
+                help="Module that must carry the tunnels.",
+            ),
             click.option("--port", type=int, metavar="N", help="Port of the proxy; a free one otherwise."),
             click.option("--tls-port", type=int, metavar="N", help="TLS port of the proxy."),
         ]
@@ -85,11 +91,21 @@ def cli() -> None:
 @cli.command(epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...")
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="Only scenarios of this lbmethod.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="Only scenarios of this lbmethod."
+)
 @click.option("--connections", type=int, metavar="N", help="Length of the long serial scenarios (200).")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the report (reports/lb).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
-def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
+@click.option("-q", "--quiet", count=True, help="Only failures and the verdict; -qq: nothing, the exit code alone.")
+@click.option("-v", "--verbose", count=True, help="Also each connection; -vv: its header fields.")
+@click.option(
+    "--color",
+    type=click.Choice([colour.value for colour in Colour]),
+    default=Colour.AUTO.value,
+    help="Colour; NO_COLOR turns it off too.",
+)
+def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color: str, **options: Any) -> None:
     """Ask scenarios of a real Apache httpd and write the report.
 
     \b
@@ -102,20 +118,23 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     settings = load(options, os.environ)
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
     run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
-    out = Console(stderr=as_json, highlight=False)
+    screen = Screen.open(
+        environ=os.environ,
+        colour=Colour(color),
+        verbosity=Verbosity(max(-2, min(2, verbose - quiet))),
+        json_on_stdout=as_json,
+    )
 
     async def all_of_them() -> None:
         async with open_lab(settings) as lab:
             run.environment = lab.environment
-            _say_leftovers(lab.environment)
-            out.print(_headline(lab.environment), soft_wrap=True)
-            out.print()
+            screen.headline(lab.environment, len(chosen))
 
-            def done(result: Any) -> None:
+            def done(result: ScenarioResult) -> None:
                 run.add(result)
-                print_result(out, result)
+                screen.result(result)
 
-            await runner.run_all(chosen, lab, done=done)
+            await runner.run_all(chosen, lab, done=done, running=screen.running)
 
     problem: HarnessError | None = None
     try:
@@ -126,32 +145,24 @@ def test(names: tuple[str, ...], as_json: bool, **options: Any) -> None:
     except HarnessError as exc:
         problem = exc
         run.failed(exc)
-    paths = run.write(settings.report)
-    _close_test(run.report, paths, out, as_json=as_json, problem=problem)
+    report = run.report()
+    _close_test(report, write(report, settings.report), screen, as_json=as_json, problem=problem)
 
 
 def _close_test(
-    report: Report, paths: tuple[Path, ...], out: Console, *, as_json: bool, problem: HarnessError | None
+    report: Report, paths: tuple[Path, ...], screen: Screen, *, as_json: bool, problem: HarnessError | None
 ) -> None:
     if as_json:
         click.echo(json.dumps(json_file.document(report), ensure_ascii=False))
     if problem:
         _say(problem)
     html = next((path for path in paths if path.suffix == ".html"), paths[0])
-    print_summary(out, report, paths=[f"report  {html.resolve().as_uri()}"])
+    screen.close(report, paths=[f"report  {html.resolve().as_uri()}"])
     sys.exit(report.exit_code)
 
 
 def _of_method(scenario: Scenario, lbmethod: LbMethod | None) -> bool:
     return lbmethod is None or (scenario.judged is not None and scenario.judged.lbmethod is lbmethod)
-
-
-def _headline(environment: Any) -> str:
-    return (
-        f"wslb {environment['wslb']} · {environment['proxy']} ({environment['mpm']}) · {environment['carrier']} · "
-        f"runtime {environment['runtime']} ({environment['runtime_reason']}) · "
-        f"ready in {environment['ready_seconds']:.2f} s"
-    )
 
 
 @cli.command("list")
@@ -170,7 +181,9 @@ def list_scenarios(names: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command(epilog=EXIT_CODES)
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="lbmethod of both balancers.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
+)
 def up(**options: Any) -> None:
     """Leave the lab running on the article's ports, Apache on 8080 and 8443, until Ctrl+C.
 
@@ -192,7 +205,9 @@ def up(**options: Any) -> None:
 @cli.command()
 @click.argument("name", required=False, metavar="[SCENARIO]")
 @lab_options
-@click.option("--lbmethod", type=click.Choice(list(LbMethod)), help="lbmethod of both balancers.")
+@click.option(
+    "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
+)
 def config(name: str | None, **options: Any) -> None:
     """Print the httpd.conf that `wslb up` serves, or that of one scenario.
 
@@ -224,11 +239,20 @@ def report(file: Path, report: Path | None) -> None:
 @cli.command(epilog=EXIT_CODES)
 @lab_options
 @click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
 @click.option("--conf", type=click.Path(path_type=Path), metavar="FILE", help="Look at this httpd.conf instead.")
 @click.option("--tunnels", type=click.IntRange(min=1), metavar="N", help="With --conf: WebSockets expected at a time.")
 @click.option("--json", "as_json", is_flag=True, help="With --conf: one JSON document on stdout.")
-def doctor(install: bool, timed: bool, conf: Path | None, tunnels: int | None, as_json: bool, **options: Any) -> None:
+def doctor(
+    install: bool,
+    quiet: bool,
+    timed: bool,
+    conf: Path | None,
+    tunnels: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Say what is missing on this machine, and how to get it; or what is wrong with an httpd configuration.
 
     \b
@@ -238,7 +262,7 @@ def doctor(install: bool, timed: bool, conf: Path | None, tunnels: int | None, a
       wslb doctor --time
       wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
     """
-    settings = load({name: value for name, value in options.items() if name != "install"}, os.environ)
+    settings = load(options, os.environ)
     if conf is not None:
         answer = asyncio.run(doctor_module.advise(settings, conf, tunnels=tunnels))
         if as_json:
@@ -253,12 +277,17 @@ def doctor(install: bool, timed: bool, conf: Path | None, tunnels: int | None, a
         provision.install(say=lambda line: click.echo(line, err=True))
         findings = asyncio.run(doctor_module.examine(settings))
     for finding in findings:
-        click.echo(str(finding))
+        if not (quiet and finding.fine):
+            click.echo(str(finding))
     problems = sum(not finding.fine for finding in findings)
     if timed and not problems:
         click.echo(_until_signal(doctor_module.launch_times(settings)))
-    click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
+    if problems or not quiet:
+        click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
+
+
+cli.add_command(check)
 
 
 def _until_signal(work: Coroutine[Any, Any, T]) -> T:
@@ -293,11 +322,6 @@ def _until_signal(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def _say_leftovers(environment: Any) -> None:
-    for sentence in environment.get("leftovers", ()):
-        click.echo(sentence, err=True)
-
-
 def _say(error: HarnessError) -> None:
     """What, why, what to do: on stderr."""
     click.echo(f"error: {error}", err=True)
@@ -310,7 +334,7 @@ def _say(error: HarnessError) -> None:
 def main() -> None:
     """Entry point: every outcome has its exit code, and no traceback reaches a user without ``WSLB_DEBUG=1``."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="wslb", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as exc:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from harness.handshake import Close, Exchange, Handshake
 from harness.interfaces import Opened
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "exchange"]
 
 _KEEP = 4096
+
+
+def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
+    """The evidence of one message: its beginning, its size, and a hash of all of it."""
+    payload = message if isinstance(message, bytes) else message.encode()
+    text = message[: _KEEP // 2].hex() if isinstance(message, bytes) else message[:_KEEP]
+    return Exchange(
+        sent=sent,
+        at=at,
+        text=text,
+        size=len(payload),
+        binary=isinstance(message, bytes),
+        sha256=hashlib.sha256(payload).hexdigest(),
+    )
 
 
 class Conversation:
@@ -48,6 +63,11 @@ class Conversation:
             closed=Close(code=ended[0], reason=ended[1], by=ended[2]) if ended else None,
             closed_at=self._closed_at,
         )
+
+    @property
+    def seq(self) -> int:
+        """Number in its scenario, in the order of opening."""
+        return self._handshake.seq
 
     @property
     def backend(self) -> str | None:
@@ -88,6 +108,16 @@ class Conversation:
         answer = await self.receive()
         return answer if isinstance(answer, str) else None
 
+    async def ping(self) -> bool:
+        """Send a ping; whether its pong came."""
+        if self._tunnel is None:
+            return False
+        try:
+            await self._tunnel.ping(timeout_seconds=self._message_seconds)
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
+
     async def greet(self, *, seconds: float | None = None) -> str | None:
         """Wait for the greeting and note whose it is."""
         message = await self.receive(seconds=seconds)
@@ -116,10 +146,7 @@ class Conversation:
         return self.handshake.closed
 
     def _note(self, message: str | bytes, *, sent: bool) -> None:
-        binary = isinstance(message, bytes)
-        text = message.hex() if isinstance(message, bytes) else message
-        size = len(message) if isinstance(message, bytes) else len(message.encode())
-        self._exchanges.append(Exchange(sent=sent, at=self._clock(), text=text[:_KEEP], size=size, binary=binary))
+        self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
 
     async def __aenter__(self) -> Conversation:
         return self

@@ -14,6 +14,7 @@ __all__ = [
     "Exchange",
     "Handshake",
     "Headers",
+    "Wire",
     "accept_for",
     "header_values",
     "one_header",
@@ -125,6 +126,7 @@ class Exchange:
         at: seconds since the scenario began.
         text: the message, cut after `Exchange.KEEP` characters; binary as hexadecimal.
         size: its length in bytes.
+        sha256: of the whole message, in hexadecimal; empty where nobody computed it.
     """
 
     sent: bool
@@ -132,6 +134,35 @@ class Exchange:
     text: str
     size: int
     binary: bool = False
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """What a client that reads bytes saw come back, whether or not it was HTTP or WebSocket.
+
+    Attributes:
+        sent, received: bytes in all, heads included.
+        head: whether the answer began with a status line and fields.
+        body: what followed the head, or all of it without one, as text; empty for frames.
+        frames: each one in words, such as ``text 57``, ``continuation 1000 more``, ``close 1000``.
+        fault: why what came is neither a body nor frames.
+        ended: ``open``, ``closed`` by a FIN, or ``reset``, when we stopped looking.
+        ended_at: seconds since the scenario began; None while open.
+        answered_at: when the head was complete, or the first byte of an answer without one came.
+        nudged_at: when the client sent something to wake a silent proxy; None when it did not.
+    """
+
+    sent: int = 0
+    received: int = 0
+    head: bool = False
+    body: str = ""
+    frames: tuple[str, ...] = ()
+    fault: str = ""
+    ended: str = "open"
+    ended_at: float | None = None
+    answered_at: float | None = None
+    nudged_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +184,7 @@ class Handshake:
         arrivals: what the backends saw of it; two of them mean that the proxy tried again.
         exchanges: messages, greeting included.
         closed: how the tunnel ended, for the client.
+        wire: what a client that reads bytes saw; None for a client that speaks WebSocket.
     """
 
     conn_id: str
@@ -175,11 +207,17 @@ class Handshake:
     arrivals: tuple[Arrival, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     closed: Close | None = None
+    wire: Wire | None = None
 
     @property
     def accepted(self) -> bool:
-        """Whether the client received 101."""
-        return self.status == 101
+        """Whether the client received 101; over HTTP/2, where nothing is upgraded, 200 (RFC 8441 section 5)."""
+        return self.status == (200 if self.extended_connect else 101)
+
+    @property
+    def extended_connect(self) -> bool:
+        """Whether it was asked for over HTTP/2, by an extended CONNECT (RFC 8441 section 4)."""
+        return one_header(self.request, ":protocol") is not None
 
     @property
     def backend(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -15,6 +15,7 @@ from harness.results import AccessLine, LogLine, MemberStatus
 __all__ = [
     "Backend",
     "BackendInfo",
+    "BalancerChange",
     "Completed",
     "Connector",
     "Dialect",
@@ -24,9 +25,11 @@ __all__ = [
     "MemberChange",
     "Opened",
     "Process",
+    "RawConnector",
     "Reporter",
     "Runtime",
     "Tunnel",
+    "Wire",
 ]
 
 
@@ -175,6 +178,13 @@ class MemberChange:
     loadfactor: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerChange:
+    """A change of the balancer itself at run time; the method is a name as typed, so that a wrong one can be tried."""
+
+    lbmethod: str
+
+
 class Dialect(Protocol):
     """A proxy's language: pure functions from values to text and from text to values."""
 
@@ -288,6 +298,10 @@ class Tunnel(Protocol):
         """
         ...
 
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong; TimeoutError and ConnectionError as in `receive`."""
+        ...
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it and wait for the other side; twice is once."""
         ...
@@ -330,8 +344,52 @@ class Connector(Protocol):
         subprotocols: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = 10,
+        compress: bool = False,
     ) -> Opened:
-        """Open one WebSocket."""
+        """Open one WebSocket; with `compress`, permessage-deflate is offered (RFC 7692)."""
+        ...
+
+
+class Wire(Protocol):
+    """A TCP or TLS connection to the proxy, byte by byte."""
+
+    received: bytearray
+    """Everything that came back so far."""
+    ended: str
+    """How it ended: empty while open, ``closed`` by a FIN, ``reset``, or ``here`` when we closed it."""
+
+    async def send(self, data: bytes) -> None:
+        """Send these bytes; ConnectionError when the other side has gone."""
+        ...
+
+    async def half_close(self) -> None:
+        """Send FIN and go on reading; ConnectionError where that cannot be done."""
+        ...
+
+    async def until(self, condition: Callable[[bytearray], bool], *, seconds: float) -> bool:
+        """Read until the bytes so far fulfil a condition; False when the connection ends or the time is up before."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; twice is once."""
+        ...
+
+    async def reset(self) -> None:
+        """End it with a TCP reset."""
+        ...
+
+
+class RawConnector(Protocol):
+    """A client that sends exactly the bytes it is told."""
+
+    name: str
+
+    async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> Wire:
+        """Connect to the host and port of a URL.
+
+        Raises:
+            ConnectionError: no connection, or no TLS, within the time.
+        """
         ...
 
 

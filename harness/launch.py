@@ -18,16 +18,18 @@ import psutil
 from harness.backend import unprivileged
 from harness.certificates import Authority
 from harness.config import RuntimeChoice, Settings
-from harness.connectors import CONNECTORS
+from harness.connectors import CONNECTORS, RawConnector
 from harness.dialects.apache import ApacheDialect
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RuntimeUnavailable
 from harness.fleet import Fleet
 from harness.interfaces import Installation
 from harness.lab import Lab
+from harness.openfiles import raise_limit
 from harness.proxy import ManagedProxy
 from harness.runfolder import Leftover, RunFolder, sweep
 from harness.runtimes import RUNTIMES
 from harness.runtimes.local import LocalRuntime
+from harness.scenarios.sites import wide
 
 __all__ = ["choose", "discover", "open_lab"]
 
@@ -56,6 +58,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         LabError: it could not be brought up. What had been started is stopped.
     """
     begin = time.monotonic()
+    open_files = raise_limit()
     leftovers = sweep()
     runtime_name, why = choose(settings)
     async with contextlib.AsyncExitStack() as stack:
@@ -67,6 +70,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         )
         dialect = ApacheDialect()
         installation = await ManagedProxy.discover(runtime, dialect, binary=settings.httpd)
+        _refuse_without_core(dialect, installation)
         tls = installation.has("ssl")
         authority = Authority()
         trust = authority.client_context() if tls else None
@@ -88,16 +92,34 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         stack.push_async_callback(fleet.stop)
         await fleet.start()
         await proxy.prepare({})
+        site = wide(tls=tls)
+        await proxy.apply(site.resolved(fleet.addresses))
         lab = Lab(
             settings=settings,
             proxy=proxy,
             fleet=fleet,
-            connector=CONNECTORS["websockets"](),
+            connectors={name: connector() for name, connector in CONNECTORS.items()},
+            raw_connector=RawConnector(),
             trust=trust,
-            environment=_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
+            environment={
+                **_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
+                "open_files": open_files,
+            },
+            open_files=open_files,
         )
         stack.push_async_callback(_close_quietly, lab)
         yield lab
+
+
+def _refuse_without_core(dialect: ApacheDialect, installation: Installation) -> None:
+    """Raise RuntimeUnavailable when httpd lacks a module without which there is nothing to ask."""
+    missing = dialect.missing(wide(tls=False), installation)
+    if missing:
+        raise RuntimeUnavailable(
+            runtime="local",
+            reason=f"{installation.binary} has no {', '.join(missing)}; looked in {installation.modules_folder}",
+            hint="Install the missing modules, or name another httpd: --httpd FILE",
+        )
 
 
 async def _close_quietly(lab: Lab) -> None:

@@ -17,12 +17,13 @@ from harness.config import Settings, load
 from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.launch import open_lab
-from harness.reporters.console import failure_text
+from harness.reporters.files import write
 from harness.results import Outcome, ScenarioResult
 from harness.run import Run
 from harness.scenario import Scenario
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
+from harness.screen import failure_text
 
 _RUN = pytest.StashKey[Run]()
 _SETTINGS = pytest.StashKey[Settings]()
@@ -43,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Settings once, from options over the environment; a wrong one is a usage error."""
     config.addinivalue_line("markers", "lb: asks a shipped scenario of a real proxy")
+    config.addinivalue_line("markers", "behaviour: asks a shipped scenario beyond the main job")
     names = ("report", "runtime", "httpd", "carrier", "connections")
     options = {name: config.getoption(f"--lb-{name}") for name in names}
     try:
@@ -58,7 +60,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     scenarios = [
         item.callspec.params.get("scenario")
         for item in session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.get_closest_marker("lb")
+        if isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and (item.get_closest_marker("lb") or item.get_closest_marker("behaviour"))
     ]
     session.config.stash[_RUN].planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
 
@@ -71,9 +75,8 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
     """Remember that the session did not come to its end."""
-    if _current is not None and not _current.interrupted:
+    if isinstance(excinfo.value, KeyboardInterrupt) and _current is not None and not _current.interrupted:
         _current.interrupted = "SIGINT"
-    del excinfo
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -81,7 +84,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = session.config.stash[_RUN]
     folder = session.config.getoption("--lb-report")
     if folder and (run.results or run.error or (run.planned and run.interrupted)):
-        session.config.stash[_WRITTEN] = run.write(Path(folder))
+        session.config.stash[_WRITTEN] = write(run.report(), Path(folder))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

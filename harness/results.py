@@ -182,6 +182,28 @@ class Record:
             return handshake.backend
         return self.balancer.route_of(handshake.backend)
 
+    def thinned(self, keep: int, ids: frozenset[str] = frozenset()) -> Record:
+        """Copy for the report with no more than so many handshakes: the first ones, and those of these ids.
+
+        Thousands of handshakes fill a report without telling more; checks have judged all of them before.
+        """
+        if len(self.handshakes) <= keep:
+            return self
+        kept = tuple(h for number, h in enumerate(self.handshakes) if number < keep or h.conn_id in ids)
+        names = {handshake.conn_id for handshake in kept}
+        left_out = Event(
+            at=self.handshakes[-1].opened_at,
+            kind="note",
+            text=f"{len(self.handshakes) - len(kept)} of {len(self.handshakes)} connections are left out here",
+            data={"connections": len(self.handshakes), "shown": len(kept)},
+        )
+        return replace(
+            self,
+            handshakes=kept,
+            access=tuple(line for line in self.access if line.conn_id in names),
+            events=(*self.events, left_out),
+        )
+
 
 Check = Callable[[Record], Verdict]
 """Pure function from evidence to verdict. With no evidence it fails: a check that cannot fail proves nothing."""
@@ -196,6 +218,8 @@ class ScenarioResult:
         seconds: how long it took, apply and collect included.
         reason: why it was skipped or errored; empty otherwise.
         reproduce: command that runs it alone, with the settings that matter.
+        explanation: why the proxy answers as it does, where that surprises.
+        lab_failed: errored because a part of the lab failed, and not the harness.
     """
 
     name: str
@@ -207,6 +231,7 @@ class ScenarioResult:
     reason: str = ""
     reproduce: str = ""
     explanation: str = ""
+    lab_failed: bool = False
     site: Site | None = None
     record: Record = field(default_factory=Record)
     verdicts: tuple[Verdict, ...] = ()
@@ -251,8 +276,9 @@ class Report:
             return self.error_exit_code
         if self.count(Outcome.FAILED):
             return 1
-        if self.count(Outcome.ERRORED):
-            return 4
+        errored = [result for result in self.results if result.outcome is Outcome.ERRORED]
+        if errored:
+            return 3 if all(result.lab_failed for result in errored) else 4
         return 0 if self.count(Outcome.PASSED) else 5
 
     @property

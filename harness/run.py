@@ -5,10 +5,8 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from harness.errors import ConfigError, HarnessError, LabError
-from harness.reporters.files import write
 from harness.results import Report, ScenarioResult
 
 __all__ = ["Run", "exit_code_of"]
@@ -38,9 +36,8 @@ class Run:
         self.error = f"{error} {error.hint}".strip() + tail
         self.error_exit_code = exit_code_of(error)
 
-    @property
     def report(self) -> Report:
-        """The run so far."""
+        """The run so far; its duration ends with this call."""
         return Report(
             results=tuple(self.results),
             environment=self.environment,
@@ -52,14 +49,6 @@ class Run:
             error_exit_code=self.error_exit_code,
             command=self._command,
         )
-
-    def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write every report file into a folder and return their paths.
-
-        Raises:
-            EvidenceError: the folder cannot be written.
-        """
-        return write(self.report, folder)
 
 
 def exit_code_of(error: HarnessError) -> int:

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class RunFolder:
 
     def __init__(self, base: Path | None = None) -> None:
         self.run_id = secrets.token_hex(4)
-        self.path = (base or Path(tempfile.gettempdir())).resolve() / f"{_PREFIX}{self.run_id}"
+        self.path = (base or _bases()[0]) / f"{_PREFIX}{self.run_id}"
         self.path.mkdir(mode=0o755)
         self.path.chmod(0o755)
         owner = psutil.Process()
@@ -77,7 +78,7 @@ def forget_shared_memory(folder: Path) -> None:
 def sweep(base: Path | None = None) -> tuple[Leftover, ...]:
     """Remove what dead runs of this user left; runs whose owner lives are not touched."""
     found: list[Leftover] = []
-    for folder in sorted((base or Path(tempfile.gettempdir())).resolve().glob(f"{_PREFIX}*")):
+    for folder in sorted(path for place in ([base] if base else _bases()) for path in place.glob(f"{_PREFIX}*")):
         try:
             owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))
             mine = folder.stat().st_uid == os.getuid()
@@ -90,6 +91,17 @@ def sweep(base: Path | None = None) -> tuple[Leftover, ...]:
         shutil.rmtree(folder, ignore_errors=True)
         found.append(Leftover(run_id=folder.name.removeprefix(_PREFIX), owner_pid=owner["pid"], killed=killed))
     return tuple(found)
+
+
+def _bases() -> list[Path]:
+    """Where run folders may lie, the best first: for root, only where an unprivileged httpd can follow."""
+    own, common = Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()  # noqa: S108 - each run makes its own
+    places = [own] if os.geteuid() != 0 or _open_to_all(own) else []
+    return list(dict.fromkeys([*places, common]))
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(part.stat().st_mode & stat.S_IXOTH for part in (folder, *folder.parents))
 
 
 def _lives(pid: int, created: float) -> bool:

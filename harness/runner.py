@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from harness.balancer import Carrier, Site
 from harness.checks import log as log_checks
 from harness.config import Settings
-from harness.errors import HarnessError
+from harness.errors import HarnessError, LabError
 from harness.lab import Lab
 from harness.results import Outcome, Record, ScenarioResult, Verdict
 from harness.scenario import Scenario
 
 __all__ = ["lacking", "run", "run_all"]
+
+_SHOWN = 1000
+"""Connections of one scenario that a report shows; of more, the first and those that a verdict names."""
 
 
 def lacking(scenario: Scenario, lab: Lab) -> str:
@@ -49,8 +53,9 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
         await scenario.act(lab)
         record = await lab.collect()
     except HarnessError as exc:
-        reason = " ".join(part for part in (str(exc), exc.hint) if part)
-        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
+        sentence = " ".join(part for part in (str(exc), exc.hint) if part)
+        reason = "\n".join([sentence, *exc.log_tail])
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason, lab_failed=isinstance(exc, LabError))
     except Exception as exc:  # noqa: BLE001 - one place turns the unforeseen into "errored", never into "failed"
         where = traceback.extract_tb(exc.__traceback__)[-1]
         reason = f"{type(exc).__name__}: {exc} (in {where.name}, line {where.lineno})"
@@ -64,7 +69,8 @@ def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> Scen
     for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
         verdicts.append(check(record))
     outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
-    return _result(scenario, lab, outcome, began, record=record, verdicts=tuple(verdicts))
+    shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
+    return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))
 
 
 async def run_all(
@@ -72,12 +78,13 @@ async def run_all(
     lab: Lab,
     *,
     done: Callable[[ScenarioResult], None],
-    begin: Callable[[Scenario], None] = lambda _: None,
+    running: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> None:
     """Run scenarios in order and hand over each result as it comes, so that an interrupted run keeps what it had."""
     for scenario in scenarios:
-        begin(scenario)
-        done(await run(scenario, lab))
+        with running(scenario.name):
+            result = await run(scenario, lab)
+        done(result)
 
 
 def reproduce(scenario: Scenario, settings: Settings) -> str:
@@ -99,6 +106,7 @@ def _result(
     began: float,
     *,
     reason: str = "",
+    lab_failed: bool = False,
     record: Record | None = None,
     verdicts: tuple[Verdict, ...] = (),
 ) -> ScenarioResult:
@@ -110,6 +118,7 @@ def _result(
         outcome=outcome,
         seconds=time.monotonic() - began,
         reason=reason,
+        lab_failed=lab_failed,
         reproduce=reproduce(scenario, lab.settings),
         explanation=scenario.explanation,
         site=scenario.site,

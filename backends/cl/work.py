@@ -206,8 +206,9 @@ class Work:
 def _tcp_rows() -> Iterator[tuple[object, ...]]:
     """Tell the connections of the stand-in's own process: those of others are nobody's business here."""
     for connection in psutil.Process().net_connections("tcp")[:LONGEST_LIST]:
-        host, port = connection.raddr[:2] if connection.raddr else ("*", "*")
-        yield host, port, connection.laddr[1] if connection.laddr else "*", connection.status.capitalize()
+        # A listening socket has an empty remote address.
+        host, port = (*connection.raddr, "*", "*")[:2]
+        yield host, port, connection.laddr[1], connection.status.capitalize()
 
 
 def _clock(seconds: float) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from harness.checks.judging import called, judged, no_evidence
+from harness.checks.judging import each as _each
 from harness.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
 from harness.hops import Change, changes
 from harness.results import Check, Record, Verdict
@@ -19,27 +17,6 @@ __all__ = [
     "only_known_changes",
     "subprotocol_chosen",
 ]
-
-
-def _each(
-    name: str, record: Record, *, expected: str, wrong: Callable[[Handshake], str], accepted_only: bool = True
-) -> Verdict:
-    """Apply a rule to every handshake; the first that breaks it is named."""
-    handshakes = record.accepted if accepted_only else record.handshakes
-    if not handshakes:
-        lacking = "no handshake was accepted" if record.handshakes else "no handshake was made"
-        return no_evidence(name, expected=expected, lacking=lacking)
-    broken = [(handshake, sentence) for handshake in handshakes if (sentence := wrong(handshake))]
-    if not broken:
-        return judged(name, holds=True, expected=expected, observed=f"so on all {len(handshakes)} handshakes")
-    handshake, sentence = broken[0]
-    return judged(
-        name,
-        holds=False,
-        expected=expected,
-        observed=f"{called(handshake)}: {sentence}; {len(broken)} of {len(handshakes)} handshakes wrong",
-        evidence=[h.conn_id for h, _ in broken],
-    )
 
 
 def answered_101(record: Record) -> Verdict:

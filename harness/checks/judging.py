@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from harness.handshake import Handshake
-from harness.results import Outcome, Verdict
+from harness.results import Outcome, Record, Verdict
 
-__all__ = ["called", "judged", "no_evidence", "sequence"]
+__all__ = ["called", "each", "judged", "no_evidence", "sequence"]
 
 _SHOWN = 40
 
@@ -38,3 +38,24 @@ def sequence(routes: Sequence[str | None]) -> str:
     words = [route or "nobody" for route in routes[:_SHOWN]]
     more = len(routes) - _SHOWN
     return " ".join(words) + (f" … and {more} more" if more > 0 else "")
+
+
+def each(
+    name: str, record: Record, *, expected: str, wrong: Callable[[Handshake], str], accepted_only: bool = True
+) -> Verdict:
+    """Apply a rule to every handshake; the first that breaks it is named."""
+    handshakes = record.accepted if accepted_only else record.handshakes
+    if not handshakes:
+        lacking = "no handshake was accepted" if record.handshakes else "no handshake was made"
+        return no_evidence(name, expected=expected, lacking=lacking)
+    broken = [(handshake, sentence) for handshake in handshakes if (sentence := wrong(handshake))]
+    if not broken:
+        return judged(name, holds=True, expected=expected, observed=f"so on all {len(handshakes)} handshakes")
+    handshake, sentence = broken[0]
+    return judged(
+        name,
+        holds=False,
+        expected=expected,
+        observed=f"{called(handshake)}: {sentence}; {len(broken)} of {len(handshakes)} handshakes wrong",
+        evidence=[h.conn_id for h, _ in broken],
+    )

@@ -17,6 +17,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers as WsHeaders
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CloseCode
 from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
@@ -48,6 +49,14 @@ class WebSocketTunnel:
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._connection.recv()
+        except ConnectionClosed as exc:
+            raise ConnectionError(str(exc)) from exc
+
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await (await self._connection.ping())
         except ConnectionClosed as exc:
             raise ConnectionError(str(exc)) from exc
 
@@ -86,6 +95,7 @@ class WebSocketConnector:
         subprotocols: Sequence[str] = (),
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = 10,
+        compress: bool = False,
     ) -> Opened:
         """Open one WebSocket. ``Origin`` among the headers is sent where a browser puts it.
 
@@ -98,6 +108,7 @@ class WebSocketConnector:
             uri,
             origin=Origin(origin) if origin else None,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None,
             max_size=None,
         )
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ from functools import cache
 from xml.etree.ElementTree import Element
 
 import jinja2
-from defusedxml import ElementTree
+from defusedxml import DefusedXmlException, ElementTree
 
 from harness.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
 from harness.errors import ConfigError, EvidenceError
@@ -68,8 +68,10 @@ class ApacheDialect:
         names += [f"lbmethod_{LbMethod.BYREQUESTS.value}", "proxy_wstunnel", "proxy_http"]
         if any(mount.listener is Listener.TLS for mount in site.mounts):
             names.append("ssl")
+        if any(mount.rewrite for mount in site.mounts):
+            names.append("rewrite")
         names += site.modules
-        return tuple(dict.fromkeys(names))
+        return tuple(name for name in dict.fromkeys(names) if name not in site.without)
 
     def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
         """Modules that the site needs and the installation lacks, as ``mod_name``."""
@@ -116,7 +118,7 @@ class ApacheDialect:
             ready_text=self.ready_text(generation),
             manager_path=self.manager_path,
             carrier_directive="ProxyWebsocketFallbackToProxyHttp Off"
-            if wstunnel and installation.at_least(2, 4, 47)
+            if wstunnel and installation.at_least(2, 4, 47) and "proxy_wstunnel" not in site.without
             else "",
             inherit=site.inherit,
             directives=[_line(directive) for directive in site.directives],
@@ -146,7 +148,7 @@ class ApacheDialect:
             raise EvidenceError(path="the output of httpd -V", detail="it names no Apache version")
         facts = {"version": match[1] + match[2].rstrip()}
         for label, key in (("Server built", "built"), ("Server MPM", "mpm"), ("Server loaded", "libraries")):
-            found = re.search(rf"{label}:\s*(.+)", text)
+            found = re.search(rf"{label}:[ \t]*(\S.*)", text)
             if found:
                 facts[key] = found[1].strip()
         return match[1], facts
@@ -165,7 +167,7 @@ class ApacheDialect:
         """
         try:
             root = ElementTree.fromstring(re.sub(r"(</?)httpd:", r"\1", text))
-        except ElementTree.ParseError as exc:
+        except (ElementTree.ParseError, DefusedXmlException) as exc:
             raise EvidenceError(
                 path="the status page of balancer-manager",
                 detail=f"not XML ({exc})",
@@ -264,6 +266,11 @@ def _mount(mount: Mount) -> str:
         target = f"balancer://{_value(mount.target.name)}{_value(mount.target_path)}"
     else:
         target = _value(mount.target)
+    if mount.rewrite:
+        conditions = [f"RewriteCond {_line(condition)}" for condition in mount.conditions]
+        return "\n".join(
+            ["RewriteEngine On", *conditions, f"RewriteRule ^{_value(mount.path)}(/.*)?$ {target}$1 [P,L]"]
+        )
     lines = [f"ProxyPass {_value(mount.path)} {target}"]
     if mount.reverse:
         lines.append(f"ProxyPassReverse {_value(mount.path)} {target}")

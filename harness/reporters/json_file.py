@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from harness.hops import Change, changes
 from harness.resources import resource
 from harness.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 
-__all__ = ["document", "load", "redacted", "render", "validate"]
+__all__ = ["document", "load", "redacted", "render", "text", "validate"]
 
 _SECRET = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -29,7 +30,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 def render(report: Report) -> str:
     """Text of ``report.json``; the same report gives the same bytes."""
-    return json.dumps(document(report), indent=1, ensure_ascii=False) + "\n"
+    return text(document(report))
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """Text of a document as it is saved."""
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def document(report: Report) -> dict[str, Any]:
@@ -165,6 +171,7 @@ def _connection(handshake: Handshake, expected: str | None) -> dict[str, Any]:
         else None,
         "exchanges": [_exchange(exchange) for exchange in handshake.exchanges],
         "closed": _close(handshake.closed),
+        **({"wire": asdict(handshake.wire)} if handshake.wire else {}),
     }
 
 
@@ -202,7 +209,14 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
         "text": exchange.text,
         "size": exchange.size,
         "binary": exchange.binary,
+        **({"sha256": exchange.sha256} if _is_cut(exchange) else {}),
     }
+
+
+def _is_cut(exchange: Exchange) -> bool:
+    """Whether the text is only the beginning of the message."""
+    kept = len(exchange.text) // 2 if exchange.binary else len(exchange.text.encode())
+    return bool(exchange.sha256) and kept < exchange.size
 
 
 def _member_status(status: MemberStatus) -> dict[str, Any]:

@@ -46,8 +46,11 @@ class LocalProcess:
         return ""
 
     async def stop(self, *, grace_seconds: float) -> None:
-        """TERM, then after the grace KILL for the whole group: a killed httpd parent leaves children that serve."""
-        if self._process.returncode is None:
+        """TERM, then after the grace KILL for the whole group: a killed httpd parent leaves children that serve.
+
+        Without grace there is no TERM: a program that learns of its end says goodbye to its clients.
+        """
+        if self._process.returncode is None and grace_seconds > 0:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):

@@ -78,7 +78,7 @@ def _no_path(conf: Configuration) -> Iterator[Spot]:
         group = conf.group_of(mounting)
         if mounting.way is not Way.PROXYPASS or group is None or mounting.url_path not in {"", "/"}:
             continue
-        member = next((m for m in group.members if m.path.strip("/") and m.websocket), None)
+        member = next((m for m in group.members if m.path.strip("/") and m.scheme in {"ws", "wss"}), None)
         if member and mounting.path != "/":
             yield Spot(
                 mounting.directive,

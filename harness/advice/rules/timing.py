@@ -164,7 +164,7 @@ RULES = (
         severity=Severity.WARNING,
         title="a timeout that cannot win",
         why="mod_proxy_http ends an idle tunnel after the larger of Timeout and timeout= (or ProxyTimeout): the "
-        "smaller one changes nothing for tunnels.",
+        "smaller bounds the connect and the handshake, and changes nothing for idle tunnels.",
         cure="Lower Timeout itself, or let the server's own idle limit end tunnels.",
         find=_cannot_win,
     ),
@@ -172,7 +172,7 @@ RULES = (
         id="WSLB-C091",
         severity=Severity.WARNING,
         title="a timeout that mod_proxy_wstunnel ignores",
-        why="It has no idle limit: it bounds the connect only, a dead tunnel stays open for ever.",
+        why="It bounds the connect only: mod_proxy_wstunnel has no idle limit, a dead tunnel stays open for ever.",
         cure="Let the server or the client end idle tunnels, or let mod_proxy_http carry them.",
         find=_never_idle,
     ),

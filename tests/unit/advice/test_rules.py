@@ -13,10 +13,10 @@ from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
 
 
 class NoFiles:
-    def read(self, path: str) -> str | None:  # noqa: ARG002 - the protocol's name
+    def read(self, path: str) -> str | None:
         return None
 
-    def glob(self, pattern: str) -> list[str]:  # noqa: ARG002 - the protocol's name
+    def glob(self, pattern: str) -> list[str]:
         return []
 
 

@@ -1,0 +1,66 @@
+# Every target sets up what it needs. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+REPORT ?= reports/lb
+SHELL  := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help check test test-lb test-behaviour up report doctor wheel clean distclean lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment is made anew when the pinned packages or the packaging change.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "error: $(PYTHON) is older than Python 3.11, or missing." >&2; \
+	    echo "  do:  make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 3; }
+	@echo "Preparing $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV) || { echo "error: cannot make a virtual environment." >&2; \
+	    echo "  do:  install venv for $(PYTHON), on Debian: apt-get install python3-venv" >&2; exit 3; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The doctor installs httpd where it is missing and no password is needed, and says what to type where not.
+.PHONY: ready
+ready: $(VENV)/.ready
+	@$(BIN)/wslb doctor --install --quiet
+
+test-lb: ready ## the main job: prove on a real Apache that WebSockets are balanced
+	@$(BIN)/python -m pytest tests/live -m lb -q --no-header --lb-report=$(REPORT) $(ARGS)
+
+test-behaviour: ready ## every other behaviour that decides whether balancing works
+	@$(BIN)/python -m pytest tests/live -m behaviour -q --no-header --lb-report=reports/behaviour $(ARGS)
+
+check: $(VENV)/.ready ## format, lint, types and unit tests
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q --no-header
+
+test: check ready ## everything: check, then all tests on a real Apache
+	@$(BIN)/python -m pytest tests/live tests/plugin -q --no-header --lb-report=$(REPORT) $(ARGS)
+
+up: ready ## leave the lab running on the article's ports
+	@$(BIN)/wslb up
+
+report: $(VENV)/.ready ## redraw the report from reports/lb/report.json
+	@$(BIN)/wslb report $(REPORT)/report.json
+
+doctor: $(VENV)/.ready ## what this machine lacks
+	@$(BIN)/wslb doctor
+
+wheel: $(VENV)/.ready ## build dist/*.whl
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w dist .
+
+lock: ## pin the packages again (needs uv)
+	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
+
+clean: ## remove reports and caches
+	rm -rf reports/lb dist .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## also remove the environment
+	rm -rf $(VENV)

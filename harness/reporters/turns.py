@@ -1,0 +1,207 @@
+"""Who served which connection, in order: the figures behind the strip, the shares and the tables.
+
+Every number that a report prints about the sequence of elections is computed here, from the saved document alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Any
+
+__all__ = ["Share", "Turns", "chi_square", "turns_of"]
+
+ORDER_CHECKS = frozenset({"alternates", "follows_model", "served_by"})
+"""Checks that claim an order; without one of them a repeated member is no break."""
+
+SHARE_CHECKS = ORDER_CHECKS | {"split_within"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one member got, and what it should have got.
+
+    Attributes:
+        expected: None where nothing is claimed.
+        tolerance: largest allowed distance, None where no check judges the shares.
+    """
+
+    lane: str
+    seen: int
+    expected: float | None
+    tolerance: float | None
+
+    @property
+    def difference(self) -> float:
+        """Seen minus expected."""
+        return self.seen - (self.expected or 0)
+
+    @property
+    def word(self) -> str:
+        """Whether it is inside its limit, in a word."""
+        if self.expected is None or self.tolerance is None:
+            return "no claim"
+        return "within" if abs(self.difference) <= self.tolerance else "outside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """The sequence of one scenario.
+
+    Attributes:
+        lanes: members (routes) in configuration order; without a balancer the backends in order of appearance.
+        numbers: the connections' own numbers.
+        seen, expected: lane of each connection; None where nobody served, or where nothing is predicted.
+        ordered: whether the scenario claims an order.
+        breaks: positions (from 0) where the order broke; empty where none is claimed.
+        deviations: positions that differ from the prediction.
+        shares: one per lane.
+    """
+
+    lanes: tuple[str, ...]
+    numbers: tuple[int, ...]
+    seen: tuple[str | None, ...]
+    expected: tuple[str | None, ...]
+    ordered: bool
+    breaks: tuple[int, ...]
+    deviations: tuple[int, ...]
+    shares: tuple[Share, ...]
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    @property
+    def unserved(self) -> tuple[int, ...]:
+        """Positions that nobody served."""
+        return tuple(i for i, lane in enumerate(self.seen) if lane is None)
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """Positions that a reader should look at: breaks, and the first deviation."""
+        return tuple(sorted({*self.breaks, *self.deviations[:1]})) if self.ordered else ()
+
+    @property
+    def longest_run(self) -> int:
+        """Most connections in a row on one member."""
+        return max((sum(1 for _ in run) for lane, run in groupby(self.seen) if lane is not None), default=0)
+
+    @property
+    def finding(self) -> str:
+        """The strip in one sentence, for those who cannot see it."""
+        total = len(self)
+        words = [f"{total} connection{'s' if total != 1 else ''}"]
+        if self.ordered:
+            named = ", ".join(str(self.numbers[i]) for i in self.marks[:5])
+            more = f" and {len(self.marks) - 5} more" if len(self.marks) > 5 else ""
+            breaks = f"{len(self.breaks)} break{'s' if len(self.breaks) != 1 else ''}"
+            words.append(f"{breaks}: number {named}{more}" if self.breaks else breaks)
+            if self.marks and not self.breaks:
+                words.append(f"first other than predicted: number {named}")
+        if self.unserved:
+            words.append(f"{len(self.unserved)} served by nobody, first number {self.numbers[self.unserved[0]]}")
+        words.append(", ".join(f"{share.lane} {share.seen}" for share in self.shares))
+        return "; ".join(words)
+
+
+def turns_of(scenario: Mapping[str, Any]) -> Turns:
+    """The sequence of a scenario of the saved document."""
+    balancer = scenario["balancer"]
+    connections = scenario["connections"]
+    checks = {verdict["check"] for verdict in scenario["verdicts"]}
+    routes: dict[str, str] = {}
+    for member in balancer["members"] if balancer else ():
+        routes.setdefault(member["backend"], member["route"])
+    seen = tuple(routes.get(c["backend"], c["backend"]) for c in connections)
+    expected: tuple[str | None, ...] = tuple(c["expected"] for c in connections)
+    lanes = tuple(
+        dict.fromkeys([*(m["route"] for m in balancer["members"]), *_named(seen)] if balancer else _named(seen))
+    )
+    deviations = tuple(i for i, (got, want) in enumerate(zip(seen, expected, strict=True)) if want and got != want)
+    ordered = bool(checks & ORDER_CHECKS)
+    return Turns(
+        lanes=lanes,
+        numbers=tuple(c["seq"] for c in connections),
+        seen=seen,
+        expected=expected,
+        ordered=ordered,
+        breaks=_breaks(checks, seen, deviations) if ordered else (),
+        deviations=deviations,
+        shares=_shares(scenario, lanes, seen, expected),
+    )
+
+
+def _named(seen: Sequence[str | None]) -> list[str]:
+    return [lane for lane in seen if lane is not None]
+
+
+def _breaks(checks: set[str], seen: Sequence[str | None], deviations: Sequence[int]) -> tuple[int, ...]:
+    """Repeats where strict turns are claimed (as in the check ``alternates``), else the starts of wrong stretches."""
+    if "alternates" in checks:
+        return tuple(i + 1 for i, (a, b) in enumerate(pairwise(seen)) if a == b)
+    wrong = set(deviations)
+    return tuple(i for i in deviations if i - 1 not in wrong)
+
+
+def _shares(
+    scenario: Mapping[str, Any], lanes: Sequence[str], seen: Sequence[str | None], expected: Sequence[str | None]
+) -> tuple[Share, ...]:
+    counts = Counter(seen)
+    wanted = _wanted(scenario, seen, expected)
+    tolerance = _tolerance(scenario["verdicts"])
+    return tuple(
+        Share(lane=lane, seen=counts[lane], expected=wanted.get(lane), tolerance=tolerance if wanted else None)
+        for lane in lanes
+    )
+
+
+def _wanted(
+    scenario: Mapping[str, Any], seen: Sequence[str | None], expected: Sequence[str | None]
+) -> dict[str, float]:
+    """Expected connections per lane: the model's elections, or parts of the loadfactors for concurrent ones."""
+    balancer = scenario["balancer"]
+    checks = {verdict["check"] for verdict in scenario["verdicts"]}
+    if not balancer or not checks & SHARE_CHECKS:
+        return {}
+    if "split_within" not in checks and expected and None not in expected:
+        predicted = Counter(expected)
+        return {member["route"]: float(predicted[member["route"]]) for member in balancer["members"]}
+    factors = {m["route"]: float(m["loadfactor"]) for m in balancer["members"] if m["state"] == "enabled"}
+    total = sum(factors.values())
+    return {route: len(seen) * factor / total for route, factor in factors.items()} if total else {}
+
+
+def _tolerance(verdicts: Sequence[Mapping[str, Any]]) -> float | None:
+    for verdict in verdicts:
+        if verdict["check"] == "split_within":
+            match = re.search(r"within (\d+(?:\.\d+)?)", verdict["expected"])
+            return float(match[1]) if match else None
+    return 0.0 if any(verdict["check"] in ORDER_CHECKS for verdict in verdicts) else None
+
+
+def chi_square(shares: Sequence[Share]) -> tuple[float, float] | None:
+    """Chi-square of the shares and the probability of one at least as large, were the elections random draws.
+
+    For information only: elections by turns are the opposite of independent draws, so it is never a gate.
+    None when there is nothing to compare.
+    """
+    cells = [(share.seen, share.expected) for share in shares if share.expected]
+    if len(cells) < 2:
+        return None
+    statistic = sum((seen - expected) ** 2 / expected for seen, expected in cells if expected)
+    return statistic, _survival(statistic, len(cells) - 1)
+
+
+def _survival(statistic: float, freedom: int) -> float:
+    """Upper tail of the chi-square distribution, by the recurrence of the regularised gamma function."""
+    half = statistic / 2
+    if half == 0:
+        return 1.0
+    order, tail = (0.5, math.erfc(math.sqrt(half))) if freedom % 2 else (1.0, math.exp(-half))
+    while order < freedom / 2:
+        tail += half**order * math.exp(-half) / math.gamma(order + 1)
+        order += 1
+    return min(1.0, tail)

@@ -1,0 +1,194 @@
+"""The lab itself: who it runs as, what it listens on, what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.balancer import Listener
+from harness.config import Settings
+from harness.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
+from harness.lab import Lab
+from harness.launch import open_lab
+from harness.run import exit_code_of
+from harness.runtimes.local import LocalRuntime
+from harness.scenarios.sites import wide
+
+pytestmark = pytest.mark.live
+
+
+def family(lab: Lab) -> list[psutil.Process]:
+    """Every process of the lab but ourselves."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "status"])
+        if process.info["status"] != psutil.STATUS_ZOMBIE
+        and any(lab.proxy.runtime.folder in word for word in process.info["cmdline"] or [])
+    ]
+
+
+async def test_everything_listens_on_loopback_only(lab: Lab) -> None:
+    listening = [
+        connection.laddr
+        for process in family(lab)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 8, "proxy on two ports, each backend on three"
+    assert {address.ip.partition(".")[0] for address in listening} == {"127"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up; run the tests as root too")
+async def test_as_root_nothing_that_serves_is_root(lab: Lab) -> None:
+    processes = family(lab)
+    httpd = [process for process in processes if process.pid == lab.proxy.pid]
+    serving = [process for process in processes if process.pid != lab.proxy.pid]
+    assert len(httpd) == 1, "the parent of httpd binds and serves nobody"
+    assert len(serving) >= 3, "both backends and httpd's children"
+    assert {process.uids().effective for process in serving} == {65534}
+    assert {process.uids().real for process in serving} == {65534}
+    assert {backend.info.uid for backend in lab.fleet.values()} == {65534}
+
+
+async def test_keys_are_ours_alone_and_go_with_the_run() -> None:
+    async with open_lab(Settings()) as own:
+        folder = Path(own.proxy.runtime.folder)
+        keys = list(folder.glob("tls/*.key"))
+        assert len(keys) == 3
+        assert {stat.S_IMODE(key.stat().st_mode) for key in keys} == {0o600}
+    assert not folder.exists()
+
+
+async def test_nothing_is_left_after_a_lab(lab: Lab) -> None:
+    async with open_lab(Settings()) as own:
+        site = wide()
+        await own.begin("left", site, balancer=site.balancers[0])
+        await own.open_in_turn(4, hold=True)
+        running = family(own)
+        assert running
+    assert not [process for process in running if process.is_running()]
+    assert not Path(own.proxy.runtime.folder).exists()
+
+
+async def test_nothing_is_left_of_an_httpd_whose_parent_was_killed(lab: Lab) -> None:
+    async with open_lab(Settings()) as own:
+        children = psutil.Process(own.proxy.pid).children()
+        assert children
+        psutil.Process(own.proxy.pid).kill()
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/WSConsole/../../etc/passwd",
+        "/../../../../etc/passwd",
+        "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2f..%2fetc/passwd",
+        "/.%252e/.%252e/etc/passwd",
+        "/WSConsole.html/../../../etc/passwd",
+    ],
+)
+async def test_apache_serves_nothing_outside_its_folder(path: str, lab: Lab) -> None:
+    reader, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    answer = (await reader.read()).decode(errors="replace")
+    writer.close()
+    status = int(answer.split()[1])
+    assert "root:" not in answer
+    assert status in {400, 404}, answer
+
+
+async def test_apache_serves_the_console_page_on_both_sides(lab: Lab) -> None:
+    for listener in Listener:
+        status, body = await lab.get("/WSConsole.html", listener=listener)
+        assert status == 200
+        assert 'id="uri"' in body
+
+
+async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
+    taken = lab.proxy.front.plain
+    assert taken
+    with pytest.raises(StartError, match=f"port {taken} ") as caught:
+        async with open_lab(Settings(port=taken, tls_port=0)):
+            pytest.fail("two servers on one port")
+    assert exit_code_of(caught.value) == 3
+    assert any("AH00072" in line for line in caught.value.log_tail)
+    assert "--port" in caught.value.hint
+
+
+async def test_no_httpd_says_how_to_get_one() -> None:
+    with pytest.raises(RuntimeUnavailable, match="is no program") as caught:
+        async with open_lab(Settings(httpd="/nowhere/httpd")):
+            pytest.fail("a lab without httpd")
+    assert exit_code_of(caught.value) == 3
+
+
+async def test_a_program_that_is_no_httpd_is_refused() -> None:
+    with pytest.raises(RuntimeUnavailable, match="not a working Apache httpd"):
+        async with open_lab(Settings(httpd="/bin/echo")):
+            pytest.fail("a lab on echo")
+
+
+async def test_a_missing_module_is_named(tmp_path: Path, lab: Lab) -> None:
+    real = lab.proxy.installation
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "bin" / "httpd").symlink_to(real.binary)
+    for module in Path(real.modules_folder).glob("mod_*.so"):
+        if module.name != "mod_lbmethod_byrequests.so":
+            (tmp_path / "modules" / module.name).symlink_to(module)
+    with pytest.raises(RuntimeUnavailable, match="has no mod_lbmethod_byrequests"):
+        async with open_lab(Settings(httpd=str(tmp_path / "bin" / "httpd"))):
+            pytest.fail("a lab without byrequests")
+
+
+async def test_an_unreadable_certificate_is_an_error_of_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = LocalRuntime.write
+
+    async def write(self: LocalRuntime, name: str, content: bytes, *, secret: bool = False) -> str:
+        return await written(self, name, b"" if name == "tls/proxy.pem" else content, secret=secret)
+
+    monkeypatch.setattr(LocalRuntime, "write", write)
+    with pytest.raises(LabError) as caught:
+        async with open_lab(Settings()):
+            pytest.fail("a lab without a certificate")
+    assert isinstance(caught.value, (ProxyConfigRejected, StartError))
+    assert "proxy.pem" in f"{caught.value} {caught.value.log_tail}"
+    assert exit_code_of(caught.value) == 3
+
+
+async def test_a_backend_that_dies_during_start_is_named_with_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = LocalRuntime.write
+
+    async def write(self: LocalRuntime, name: str, content: bytes, *, secret: bool = False) -> str:
+        return await written(self, name, b"no key" if name == "tls/node.key" else content, secret=secret)
+
+    monkeypatch.setattr(LocalRuntime, "write", write)
+    with pytest.raises(StartError, match=r"Node\.js stand-in did not start: it ended with exit code 3") as caught:
+        async with open_lab(Settings()):
+            pytest.fail("a lab with a dead backend")
+    assert caught.value.log_tail
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(_session_lab: Lab) -> Iterator[None]:
+    """Labs that a test opens itself leave no process behind, however they end."""
+    shared = _session_lab.proxy.runtime.folder
+    yield
+    children = psutil.Process().children(recursive=True)
+    foreign = [p for p in children if not any(shared in word for word in _words(p))]
+    assert not [p for p in foreign if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []

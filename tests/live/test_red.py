@@ -1,0 +1,139 @@
+"""What is wrong turns the right check red, with a sentence that names the first deviating connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from harness import runner
+from harness.balancer import Balancer, MemberState, Site
+from harness.interfaces import Fault
+from harness.lab import Lab
+from harness.results import Outcome, ScenarioResult
+from harness.scenario import Scenario
+from harness.scenarios import SCENARIOS
+
+pytestmark = pytest.mark.live
+
+
+def shipped(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)
+
+
+def member(route: str, **changes: object) -> Callable[[Site], Site]:
+    """What is served differs from the claim in one member."""
+
+    def tamper(site: Site) -> Site:
+        balancer = site.balancers[0]
+        changed = replace(balancer.member(route), **changes)  # type: ignore[arg-type]
+        return site.with_balancer(balancer.with_member(changed))
+
+    return tamper
+
+
+def balancer(**changes: object) -> Callable[[Site], Site]:
+    def tamper(site: Site) -> Site:
+        other: Balancer = replace(site.balancers[0], **changes)  # type: ignore[arg-type]
+        return site.with_balancer(other)
+
+    return tamper
+
+
+def observed(result: ScenarioResult, check: str) -> str:
+    assert result.outcome is Outcome.FAILED, result.reason or "nothing went red"
+    return next(v.observed for v in result.verdicts if v.check == check and not v.holds)
+
+
+async def test_a_loadfactor_of_2(lab: Lab) -> None:
+    result = await runner.run(shipped("lb-byrequests"), lab, tamper=member("liberty", loadfactor=2))
+    assert "connection 3 expected liberty, got liberty" not in observed(result, "alternates")
+    assert observed(result, "alternates").startswith("connection 4 expected node, got liberty")
+    assert observed(result, "follows_model").startswith("connection 4 expected node, got liberty")
+    assert "loadfactor 2" in observed(result, "members_as_claimed")
+
+
+async def test_one_member_disabled(lab: Lab) -> None:
+    result = await runner.run(shipped("lb-byrequests"), lab, tamper=member("node", state=MemberState.DISABLED))
+    assert observed(result, "alternates").startswith("connection 2 expected node, got liberty; 19 breaks")
+    assert "node Init Dis" in observed(result, "members_as_claimed")
+
+
+async def test_a_sticky_cookie(lab: Lab) -> None:
+    async def act(lab: Lab) -> None:
+        await lab.open_in_turn(20, headers=(("Cookie", "ROUTEID=.node"),))
+
+    scenario = replace(shipped("lb-byrequests"), act=act)
+    result = await runner.run(scenario, lab, tamper=balancer(stickysession="ROUTEID"))
+    assert observed(result, "alternates").startswith("connection 1 expected liberty, got node; 19 breaks")
+    assert observed(result, "follows_model").startswith("connection 1 expected liberty, got node; 10 of 20 deviate")
+
+
+async def test_a_backend_that_answers_with_the_others_name(lab: Lab) -> None:
+    greeting = lab.fleet["liberty"].info.greeting
+
+    async def act(lab: Lab) -> None:
+        await lab.fault("node", Fault(kind="impersonate", parameters={"name": "liberty", "greeting": greeting}))
+        await lab.open_in_turn(6)
+
+    result = await runner.run(replace(shipped("lb-byrequests"), act=act), lab)
+    told = observed(result, "witnesses_agree")
+    assert told.startswith("connection 2: the greeting says liberty, X-Backend says liberty, the journals says node")
+    assert "the access log says node" in told
+    assert observed(result, "elected_counted").startswith("first wrong: liberty")
+
+
+async def test_a_wrong_accept(lab: Lab) -> None:
+    async def act(lab: Lab) -> None:
+        await lab.fault("node", Fault(kind="accept", parameters={"value": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="}))
+        await lab.open_in_turn(6)
+
+    result = await runner.run(replace(shipped("lb-byrequests"), act=act), lab)
+    told = observed(result, "accept_is_right")
+    assert told.startswith("connection 2: the key ")
+    assert "but AAAAAAAAAAAAAAAAAAAAAAAAAAA= came; 3 of 6 handshakes wrong" in told
+
+
+async def test_a_journal_that_forgets(lab: Lab) -> None:
+    async def act(lab: Lab) -> None:
+        await lab.fault("liberty", Fault(kind="forget"))
+        await lab.open_in_turn(4)
+
+    result = await runner.run(replace(shipped("lb-byrequests"), act=act), lab)
+    assert observed(result, "witnesses_agree").startswith("connection 1: ")
+    assert "the journals says nothing" in observed(result, "witnesses_agree")
+
+
+async def test_an_unannounced_line_in_the_error_log(lab: Lab) -> None:
+    async def act(lab: Lab) -> None:
+        await lab.fleet.kill("node")
+        await lab.open_in_turn(4)
+
+    result = await runner.run(replace(shipped("lb-byrequests"), act=act), lab)
+    assert "AH00957" in observed(result, "log_is_clean")
+    assert observed(result, "alternates").startswith("connection 2 expected node, got liberty")
+
+
+async def test_a_site_that_httpd_refuses_is_no_failed_claim(lab: Lab) -> None:
+    scenario = shipped("lb-byrequests")
+    result = await runner.run(replace(scenario, site=replace(scenario.site, directives=("NoSuchDirective On",))), lab)
+    assert result.outcome is Outcome.ERRORED
+    assert result.lab_failed
+    assert "NoSuchDirective" in result.reason
+
+
+async def test_a_module_that_is_missing_skips_with_its_name(lab: Lab) -> None:
+    result = await runner.run(replace(shipped("lb-byrequests"), needs=("no_such_thing",)), lab)
+    assert result.outcome is Outcome.SKIPPED
+    assert "has no mod_no_such_thing" in result.reason
+
+
+async def test_an_act_that_breaks_is_an_error_of_the_harness(lab: Lab) -> None:
+    async def act(lab: Lab) -> None:
+        raise ZeroDivisionError("oops")
+
+    result = await runner.run(replace(shipped("lb-byrequests"), act=act), lab)
+    assert result.outcome is Outcome.ERRORED
+    assert not result.lab_failed
+    assert "ZeroDivisionError: oops" in result.reason

@@ -1,0 +1,34 @@
+"""Every shipped scenario, asked of a real Apache httpd: the main job (`lb`), and all other behaviour (`behaviour`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.plugin import Ask
+from harness.scenario import Scenario
+from harness.scenarios import FAMILIES
+
+MAIN = ("lb", "headers", "article")
+
+
+def of(*, main: bool) -> list[object]:
+    return [
+        pytest.param(scenario, id=scenario.name)
+        for family, scenarios in FAMILIES.items()
+        if (family in MAIN) is main
+        for scenario in scenarios
+    ]
+
+
+@pytest.mark.lb
+@pytest.mark.parametrize("scenario", of(main=True))
+async def test_main_job(scenario: Scenario, ask: Ask) -> None:
+    result = await ask(scenario)
+    assert result.record.handshakes, "a scenario that opened nothing has shown nothing"
+
+
+@pytest.mark.behaviour
+@pytest.mark.parametrize("scenario", of(main=False))
+async def test_behaviour(scenario: Scenario, ask: Ask) -> None:
+    result = await ask(scenario)
+    assert result.verdicts, "a scenario without a verdict has shown nothing"

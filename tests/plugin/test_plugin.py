@@ -1,0 +1,135 @@
+"""The pytest plugin in a project of somebody else: the README's own test, options, the report, and no quiet skip."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+ROOT = Path(__file__).parents[2]
+
+
+def readme_example() -> str:
+    """The test that the README shows."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "async def test_" in block)
+
+
+def run(folder: Path, *words: str, limit: float = 120) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("WSLB_", "PYTEST"))}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+
+
+def test_the_test_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(readme_example(), encoding="utf-8")
+    assert len(readme_example().strip().splitlines()) <= 20
+    ended = run(tmp_path, "-q")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 passed" in ended.stdout
+
+
+ASKING = """
+import pytest
+
+@pytest.mark.lb
+async def test_one(ask):
+    await ask("lb-byrequests")
+
+@pytest.mark.lb
+async def test_red(ask):
+    from dataclasses import replace
+    from harness.checks.distribution import served_by
+    from harness.scenarios.lb import SCENARIOS
+    await ask(replace(SCENARIOS[0], name="mine-red", checks=(served_by("node", "node"),)))
+"""
+INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_test_loop_scope = session\n"
+
+
+def test_a_scenario_that_fails_tells_what_it_expected(tmp_path: Path) -> None:
+    (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
+    ended = run(tmp_path, "--lb-report=out", "--lb-carrier=http")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "wslb: runtime auto, carrier mod_proxy_http" in ended.stdout
+    assert "connection 1 expected node, got liberty" in ended.stdout
+    assert "again     wslb test mine-red --carrier http" in ended.stdout
+    assert f"report  {(tmp_path / 'out/report.html').as_uri()}" in ended.stdout
+    document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert [s["outcome"] for s in document["scenarios"]] == ["passed", "failed"]
+    assert document["exit_code"] == 1
+
+
+def test_without_httpd_the_session_ends_with_3_and_not_with_a_skip(tmp_path: Path) -> None:
+    (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
+    ended = run(tmp_path, "--lb-httpd=/nowhere/httpd", "--lb-report=out")
+    assert ended.returncode == 3, ended.stdout
+    assert "/nowhere/httpd is no program" in ended.stdout + ended.stderr
+    assert json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))["exit_code"] == 3
+
+
+def test_a_wrong_option_is_a_usage_error(tmp_path: Path) -> None:
+    ended = run(tmp_path, "--lb-carrier=tcp")
+    assert ended.returncode == 4
+    assert "must be one of wstunnel, http" in ended.stderr
+
+
+def test_a_project_without_websockets_is_not_disturbed(tmp_path: Path) -> None:
+    (tmp_path / "test_other.py").write_text("def test_other():\n    assert True\n", encoding="utf-8")
+    ended = run(tmp_path, "-q")
+    assert ended.returncode == 0
+    assert not list(tmp_path.glob("reports"))
+
+
+SLOW = (
+    ASKING
+    + """
+@pytest.mark.lb
+@pytest.mark.parametrize("number", range(500))
+async def test_many(ask, number):
+    print("asking", flush=True)
+    await ask("lb-byrequests")
+"""
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "test_slow.py").write_text(SLOW, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-s", "--lb-report=out"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "asking" in line:
+            break
+    process.send_signal(number)
+    begin = time.monotonic()
+    out, _ = process.communicate(timeout=60)
+    assert time.monotonic() - begin < 15, out
+    document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert document["interrupted"] == number.name, out
+    assert document["scenarios"]

@@ -1,0 +1,260 @@
+"""Runs made by hand, for tests of everything that reads a run: evidence from a string, judged by the real checks."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
+from harness.checks import distribution, handshake, log
+from harness.handshake import Arrival, Close, Handshake, Headers, accept_for
+from harness.reporters.json_file import document
+from harness.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
+
+LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
+NODE = Member(route="node", url="ws://node")
+CLUSTER = Balancer(name="mycluster", members=(LIBERTY, NODE))
+BACKENDS = {"L": "liberty", "N": "node", "x": None}
+
+ENVIRONMENT: dict[str, Any] = {
+    "wslb": "0.1.0",
+    "proxy": "Apache/2.4.71 (Debian)",
+    "proxy_version": "2.4.71",
+    "mpm": "event",
+    "carrier": "mod_proxy_wstunnel",
+    "runtime": "local",
+    "backends": {
+        "liberty": {"title": "WebSphere Liberty stand-in", "address": "127.0.0.101", "ws": 10000, "wss": None},
+        "node": {"title": "Node.js stand-in", "address": "127.0.0.102", "ws": 8888, "wss": None},
+    },
+    "log_level": "warn",
+    "python": "3.11.7",
+    "packages": {"aiohttp": "3.14.5"},
+    "leftovers": [],
+}
+
+
+def key_of(number: int) -> str:
+    """A valid Sec-WebSocket-Key, another for every number."""
+    return base64.b64encode(number.to_bytes(16, "big")).decode()
+
+
+def opened(
+    seq: int,
+    backend: str | None,
+    *,
+    scenario: str = "lb-byrequests",
+    status: int | None = 101,
+    error: str | None = None,
+    elapsed: float = 0.002,
+    extra: Headers = (),
+    answer: Headers = (),
+    carrier: Carrier = Carrier.WSTUNNEL,
+) -> Handshake:
+    """One handshake, accepted by a backend or by nobody."""
+    conn_id = f"{scenario}-{seq}"
+    key = key_of(seq)
+    common: Headers = (("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", "13"), ("X-Wslb-Conn", conn_id), *extra)
+    request: Headers = (("Host", "127.0.0.1:8080"), ("Upgrade", "websocket"), ("Connection", "Upgrade"), *common)
+    accepted = status == 101 and backend is not None
+    response: Headers = (
+        (
+            ("X-Backend", backend or ""),
+            ("Upgrade", "websocket"),
+            ("Connection", "upgrade"),
+            ("Sec-WebSocket-Accept", accept_for(key)),
+            *answer,
+        )
+        if accepted
+        else answer
+    )
+    arrival = Arrival(
+        backend=backend or "",
+        seq=seq,
+        at=1795370157.0 + seq / 100,
+        listener="ws",
+        method="GET",
+        target="/WSConsole/CLRunner" if backend == "liberty" else "/CLRunner",
+        http_version="1.1",
+        upgrade=True,
+        headers=(
+            ("Host", "127.0.0.101:10000" if backend == "liberty" else "127.0.0.102:8888"),
+            *common,
+            ("X-Forwarded-For", "127.0.0.1"),
+            ("X-Forwarded-Host", "127.0.0.1:8080"),
+            ("X-Forwarded-Server", "localhost"),
+            ("Upgrade", "WebSocket" if carrier is Carrier.WSTUNNEL else "websocket"),
+            ("Connection", "Upgrade"),
+        ),
+        accepted=accepted,
+        status=status,
+        response=response,
+        conn_id=conn_id,
+    )
+    begin = seq / 50
+    return Handshake(
+        conn_id=conn_id,
+        seq=seq,
+        url="ws://127.0.0.1:8080/ws",
+        request=request,
+        status=status,
+        reason="Switching Protocols" if status == 101 else "",
+        response=response,
+        elapsed_seconds=elapsed,
+        error=error,
+        opened_at=begin,
+        closed_at=begin + 0.01 if accepted else None,
+        greeting=f"[From Server] Connected to {backend}" if accepted else None,
+        greeted_by=backend if accepted else None,
+        signed_by=backend if accepted else None,
+        logged_by=backend if accepted else None,
+        logged_status=(200 if carrier is Carrier.WSTUNNEL else 101) if accepted else 503,
+        arrivals=(arrival,) if backend else (),
+        closed=Close(code=1000, by="client") if accepted else None,
+    )
+
+
+def members(balancer: Balancer, elections: Sequence[str | None]) -> tuple[MemberStatus, ...]:
+    """The members as balancer-manager would show them after these elections."""
+    return tuple(
+        MemberStatus(
+            balancer=balancer.name,
+            route=member.route,
+            url=member.url,
+            status="Init Ok",
+            elected=sum(route == member.route for route in elections),
+            busy=0,
+            lbstatus=0,
+            transferred=300 * sum(route == member.route for route in elections),
+            read=0,
+            loadfactor=member.loadfactor,
+            lbmethod=balancer.lbmethod.value,
+        )
+        for member in balancer.members
+    )
+
+
+def record(
+    letters: str,
+    *,
+    scenario: str = "lb-byrequests",
+    balancer: Balancer = CLUSTER,
+    lines: tuple[LogLine, ...] = (),
+    events: tuple[Event, ...] = (),
+    changed: Mapping[int, Handshake] | None = None,
+    elapsed: Sequence[float] = (),
+) -> Record:
+    """Evidence of a scenario: ``LNLN`` says who served each connection, ``x`` that nobody did."""
+    handshakes = [
+        opened(
+            i,
+            BACKENDS[letter],
+            scenario=scenario,
+            status=101 if letter != "x" else 503,
+            error=None if letter != "x" else "the proxy answered 503",
+            elapsed=elapsed[i - 1] if elapsed else 0.002,
+        )
+        for i, letter in enumerate(letters, 1)
+    ]
+    for seq, handshake_ in (changed or {}).items():
+        handshakes[seq - 1] = handshake_
+    return Record(
+        balancer=balancer,
+        handshakes=tuple(handshakes),
+        before=members(balancer, ()),
+        after=members(balancer, [balancer.route_of(h.backend) for h in handshakes]),
+        log=lines,
+        events=events,
+        addresses={"ws://liberty": "127.0.0.101:10000", "ws://node": "127.0.0.102:8888"},
+        front={"ws": "127.0.0.1:8080"},
+    )
+
+
+TURNS: tuple[Check, ...] = (
+    distribution.alternates,
+    handshake.answered_101,
+    handshake.accept_is_right,
+    log.only_announced(),
+)
+
+
+def judged(
+    evidence: Record, *, name: str = "lb-byrequests", checks: Sequence[Check] = TURNS, **more: Any
+) -> ScenarioResult:
+    """A scenario's result by the checks' own word."""
+    verdicts = tuple(check(evidence) for check in checks)
+    outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
+    balancer = evidence.balancer or CLUSTER
+    fields: dict[str, Any] = {
+        "name": name,
+        "family": name.partition("-")[0],
+        "question": f"Do the connections of {name} take turns?",
+        "limit": f"0 breaks over {len(evidence.handshakes)} connections",
+        "outcome": outcome,
+        "seconds": 0.812,
+        "reproduce": f"wslb test {name}",
+        "site": Site(mounts=(Mount(path="/ws", target=balancer, target_path="/CLRunner"),)),
+        "record": evidence,
+        "verdicts": verdicts,
+    }
+    return ScenarioResult(**fields | more)
+
+
+def passed(name: str = "lb-byrequests", letters: str = "LNLNLNLN", **more: Any) -> ScenarioResult:
+    """A scenario whose claim holds."""
+    return judged(record(letters, scenario=name), name=name, **more)
+
+
+def broken(name: str = "lb-broken", letters: str = "LNLNLNNL") -> ScenarioResult:
+    """A scenario whose turns break; by default at connection 7."""
+    return judged(record(letters, scenario=name), name=name)
+
+
+def skipped(name: str = "lb-wss") -> ScenarioResult:
+    """A scenario that this proxy cannot be asked."""
+    result = passed(name)
+    reason = "this httpd (2.4.71) has no mod_ssl"
+    return replace(result, outcome=Outcome.SKIPPED, reason=reason, record=Record(balancer=CLUSTER), verdicts=())
+
+
+def errored(name: str = "lb-held") -> ScenarioResult:
+    """A scenario that could not be looked at."""
+    result = passed(name)
+    reason = "balancer-manager did not answer (connection reset)"
+    return replace(result, outcome=Outcome.ERRORED, reason=reason, record=Record(balancer=CLUSTER), verdicts=())
+
+
+def concurrent(name: str = "lb-at-once", letters: str = "LLNNLNLN") -> ScenarioResult:
+    """A scenario that claims shares and no order."""
+    checks = (
+        distribution.split_within(2, reason="elections are locked inside one process only"),
+        handshake.answered_101,
+    )
+    return judged(record(letters, scenario=name), name=name, checks=checks)
+
+
+def with_method(name: str, lbmethod: LbMethod, letters: str) -> ScenarioResult:
+    """A scenario of another lbmethod, judged by its model."""
+    balancer = replace(CLUSTER, lbmethod=lbmethod)
+    checks = (distribution.follows_model, handshake.answered_101)
+    return judged(record(letters, scenario=name, balancer=balancer), name=name, checks=checks)
+
+
+def run(*results: ScenarioResult, **more: Any) -> Report:
+    """A run of these results."""
+    fields: dict[str, Any] = {
+        "results": results,
+        "environment": ENVIRONMENT,
+        "planned": tuple(result.name for result in results),
+        "started": "2026-11-22T17:55:57+00:00",
+        "seconds": 6.25,
+        "command": "wslb test lb",
+    }
+    return Report(**fields | more)
+
+
+def saved(*results: ScenarioResult, **more: Any) -> dict[str, Any]:
+    """The saved document of a run."""
+    return document(run(*results, **more))

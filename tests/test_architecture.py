@@ -1,0 +1,117 @@
+"""The layers of CONTRIBUTING.md, held by reading every import."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+LAYERS: tuple[frozenset[str], ...] = tuple(
+    frozenset(names.split())
+    for names in (
+        "errors identity balancer handshake results",
+        "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
+        "ah_numbers driver",
+        "waiting conversation raw lab scenario runner scenarios",
+        "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision "
+        "place reporters run probe screen advice load",
+        "launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
+    )
+)
+"""Lowest first. A module imports from its own layer and from lower ones only."""
+
+UPWARD = {("lab", "fleet"), ("lab", "proxy")}
+"""For type annotations only (``if TYPE_CHECKING``): the lab is handed both by launch."""
+
+ONLY = {
+    "docker": {"runtimes"},
+    "websockets": {"connectors"},
+    "h2": {"connectors"},
+    "pytest": {"plugin"},
+    "pytest_asyncio": {"plugin"},
+    "click": {"cli", "cli_check", "cli_load"},
+}
+"""Libraries that one part alone may import."""
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def part(path: Path) -> str:
+    return path.relative_to(ROOT / "harness").parts[0].removesuffix(".py")
+
+
+HARNESS = sorted(
+    path for path in (ROOT / "harness").rglob("*.py") if path.name != "__init__.py" or part(path) != "__init__"
+)
+BACKENDS = sorted((ROOT / "backends").rglob("*.py"))
+
+
+def layer(name: str) -> int:
+    found = [i for i, names in enumerate(LAYERS) if name in names]
+    assert found, f"harness/{name} stands in no layer: put it into one, here and in CONTRIBUTING.md"
+    return found[0]
+
+
+@pytest.mark.parametrize("path", HARNESS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_from_its_own_layer_and_below(path: Path) -> None:
+    own = part(path)
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("harness.")}
+    above = {name for name in used - {own} if layer(name) > layer(own) and (own, name) not in UPWARD}
+    assert not above, f"{path.name} is of layer {layer(own)} and imports {sorted(above)}"
+
+
+@pytest.mark.parametrize("path", HARNESS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_has_one_importer(path: Path) -> None:
+    roots = {name.split(".")[0] for name in imports(path)}
+    for library, parts in ONLY.items():
+        assert library not in roots or part(path) in parts, f"only {parts} may import {library}"
+
+
+def test_harness_and_backends_meet_on_the_wire_only() -> None:
+    for path in HARNESS:
+        assert not {name for name in imports(path) if name.split(".")[0] == "backends"}, path
+    for path in BACKENDS:
+        assert not {name for name in imports(path) if name.split(".")[0] == "harness"}, path
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in HARNESS if part(p) in {"checks", "dialects", "lbmethods"}], ids=lambda p: p.name
+)
+def test_rules_do_no_input_or_output(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert not roots & {"asyncio", "socket", "subprocess", "aiohttp", "time", "os", "pathlib"}
+
+
+def test_the_environment_is_read_in_two_places() -> None:
+    readers = {
+        part(path)
+        for path in HARNESS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    assert readers <= {"cli", "plugin", "runtimes", "provision"}, "settings come from cli and plugin alone"
+
+
+def test_nothing_waits_by_sleeping() -> None:
+    found = {
+        (path.name, ast.unparse(node.func))
+        for path in HARNESS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep"}
+    }
+    pace_of_a_display, time_under_test = ("standing.py", "asyncio.sleep"), ("disturbances.py", "asyncio.sleep")
+    assert found <= {pace_of_a_display, time_under_test}

@@ -1,0 +1,90 @@
+"""The rules of the opening handshake, and the reader of heads that a library refuses."""
+
+from collections.abc import Callable
+
+import pytest
+
+from backends import head
+from backends.handshake import choose_subprotocol, path_of, refusal
+
+GOOD = {
+    "Host": ["a"],
+    "Upgrade": ["WebSocket"],
+    "Connection": ["keep-alive, Upgrade"],
+    "Sec-WebSocket-Version": ["13"],
+    "Sec-WebSocket-Key": ["dGhlIHNhbXBsZSBub25jZQ=="],
+}
+
+
+def values(**changed: list[str]) -> Callable[[str], list[str]]:
+    fields = {**GOOD, **{name.replace("_", "-"): value for name, value in changed.items()}}
+    return lambda name: fields.get(name, [])
+
+
+def test_good_handshake_is_not_refused() -> None:
+    assert refusal(method="GET", http_version="1.1", values=values()) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "version", "changed", "status", "header"),
+    [
+        ("POST", "1.1", {}, 405, ("Allow", "GET")),
+        ("GET", "1.0", {}, 400, None),
+        ("GET", "1.1", {"Upgrade": []}, 426, ("Upgrade", "websocket")),
+        ("GET", "1.1", {"Upgrade": ["h2c"]}, 426, ("Upgrade", "websocket")),
+        ("GET", "1.1", {"Upgrade": ["websocket", "h2c"]}, 426, ("Upgrade", "websocket")),
+        ("GET", "1.1", {"Connection": []}, 400, None),
+        ("GET", "1.1", {"Connection": ["close"]}, 400, None),
+        ("GET", "1.1", {"Host": []}, 400, None),
+        ("GET", "1.1", {"Host": ["a", "b"]}, 400, None),
+        ("GET", "1.1", {"Sec_WebSocket_Version": []}, 400, ("Sec-WebSocket-Version", "13")),
+        ("GET", "1.1", {"Sec_WebSocket_Version": ["8"]}, 400, ("Sec-WebSocket-Version", "13")),
+        ("GET", "1.1", {"Sec_WebSocket_Key": []}, 400, None),
+        ("GET", "1.1", {"Sec_WebSocket_Key": ["x", "x"]}, 400, None),
+        ("GET", "1.1", {"Sec_WebSocket_Key": ["c2hvcnQ="]}, 400, None),
+        ("GET", "1.1", {"Sec_WebSocket_Key": ["ü"]}, 400, None),
+    ],
+)
+def test_malformed_handshake_is_refused(
+    method: str, version: str, changed: dict[str, list[str]], status: int, header: tuple[str, str] | None
+) -> None:
+    answer = refusal(method=method, http_version=version, values=values(**changed))
+    assert answer is not None
+    assert answer.status == status
+    assert answer.headers == (() if header is None else (header,))
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/CLRunner?x=/y", "/CLRunner"),
+        ("/a/../b", "/a/../b"),
+        ("/%2e", "/%2e"),
+        ("http://host:80/CLRunner?x", "/CLRunner"),
+        ("http://host", "/"),
+        ("//host/CLRunner", "//host/CLRunner"),
+        ("*", "*"),
+    ],
+)
+def test_path_is_taken_as_it_is(target: str, path: str) -> None:
+    assert path_of(target) == path
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"), [([], None), (["b"], "b"), (["x, b", "a"], "b"), (["x"], None), (["A"], None)]
+)
+def test_first_known_subprotocol_is_chosen(offered: list[str], chosen: str | None) -> None:
+    assert choose_subprotocol(offered, known=("a", "b")) == chosen
+
+
+def test_head_is_read_with_its_faults() -> None:
+    found = head.read(b"GET /x HTTP/1.1\r\nHost: a\r\nno colon\r\nhOST:b \r\n\r\nrest")
+    assert found is not None
+    assert (found.method, found.target, found.http_version) == ("GET", "/x", "1.1")
+    assert found.headers == ((b"Host", b"a"), (b"no colon", b""), (b"hOST", b"b"))
+    assert found.values("HOST") == ["a", "b"]
+
+
+@pytest.mark.parametrize("octets", [b"", b"GET /x HTTP/1.1\r\nHost: a\r\n", b"\0\r\n\r\n", b"GET /\r\n\r\n"])
+def test_what_is_no_head_is_none(octets: bytes) -> None:
+    assert head.read(octets) is None

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.checks import accounting
+from harness.results import Check, Record
+from tests.evidence import CLUSTER, arrival, record, spoiled, turns
+
+ALL = [
+    accounting.bytes_counted,
+    accounting.elected_counted,
+    accounting.members_as_claimed,
+    accounting.nothing_left_open,
+    accounting.witnesses_agree,
+]
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.__name__)
+def test_a_good_record_passes_and_an_empty_one_fails(check: Check) -> None:
+    assert check(record(turns(6))).holds
+    assert not check(Record()).holds
+    assert not check(Record(balancer=CLUSTER)).holds
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"greeted_by": "node"}, "the greeting says node, X-Backend says liberty"),
+        ({"greeted_by": None}, "the greeting says nothing"),
+        ({"signed_by": "node"}, "X-Backend says node"),
+        ({"signed_by": None}, "X-Backend says nothing"),
+        ({"arrivals": ()}, "the journals says nothing"),
+        ({"arrivals": (arrival("node"),)}, "the journals says node"),
+        ({"arrivals": (arrival("liberty"), arrival("node"))}, "the journals says liberty and node"),
+        ({"logged_by": "node"}, "the access log says node"),
+        ({"logged_by": None}, "the access log says nothing"),
+    ],
+    ids=str,
+)
+def test_one_witness_that_tells_another_story_is_found(changes: dict[str, object], told: str) -> None:
+    verdict = accounting.witnesses_agree(spoiled(record(turns(4)), 3, **changes))
+    assert not verdict.holds
+    assert verdict.observed.startswith("connection 3: ")
+    assert told in verdict.observed
+    assert verdict.evidence == ("test-3",)
+
+
+def test_an_echo_endpoint_has_no_greeting_to_ask() -> None:
+    silent = spoiled(record(["node"]), 1, greeting=None, greeted_by=None)
+    assert accounting.witnesses_agree(silent).holds
+
+
+def test_without_a_balancer_the_access_log_is_not_asked() -> None:
+    direct = replace(spoiled(record(["node"]), 1, logged_by=None), balancer=None)
+    assert accounting.witnesses_agree(direct).holds
+
+
+def test_an_election_too_many_is_found() -> None:
+    good = record(turns(4))
+    stolen = replace(good, after=(replace(good.after[0], elected=3), good.after[1]))
+    verdict = accounting.elected_counted(stolen)
+    assert verdict.observed == "first wrong: liberty; liberty +3 for 2 connections, node +2 for 2 connections"
+
+
+def test_counters_are_differences() -> None:
+    good = record(turns(4))
+    older = replace(
+        good,
+        before=tuple(replace(s, elected=7, transferred=100) for s in good.before),
+        after=tuple(replace(s, elected=s.elected + 7, transferred=s.transferred + 100) for s in good.after),
+    )
+    assert accounting.elected_counted(older).holds
+    assert accounting.bytes_counted(older).holds
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"loadfactor": 2.0}, "loadfactor 2"),
+        ({"status": "Init Dis"}, "Init Dis"),
+        ({"lbmethod": "bytraffic"}, "bytraffic"),
+        ({"route": "other"}, "other"),
+    ],
+    ids=str,
+)
+def test_a_member_that_is_not_as_claimed_is_shown(changes: dict[str, object], told: str) -> None:
+    good = record(turns(2))
+    verdict = accounting.members_as_claimed(
+        replace(good, before=(good.before[0], replace(good.before[1], **changes)))  # type: ignore[arg-type]
+    )
+    assert not verdict.holds
+    assert "first wrong: node Init Ok, loadfactor 1, byrequests is not so" in verdict.observed
+    assert told in verdict.observed
+
+
+def test_a_member_too_many_is_not_as_claimed() -> None:
+    good = record(turns(2))
+    assert not accounting.members_as_claimed(replace(good, before=(*good.before, good.before[0]))).holds
+
+
+def test_a_tunnel_left_open_is_counted() -> None:
+    good = record(turns(2))
+    verdict = accounting.nothing_left_open(replace(good, after=(replace(good.after[0], busy=1), good.after[1])))
+    assert verdict.observed == "still busy: liberty 1"
+
+
+def test_a_byte_too_many_is_found() -> None:
+    good = record(turns(2))
+    more = replace(good, after=(replace(good.after[0], transferred=good.after[0].transferred + 1), good.after[1]))
+    assert not accounting.bytes_counted(more).holds

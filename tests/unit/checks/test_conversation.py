@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.checks.conversation import END, greeted, listed, told_apart
+from harness.handshake import Exchange
+from harness.results import Record
+from tests.evidence import record, spoiled
+
+HEAD = "System Status Information    11/22/26 21:12:36   Page 0001\nPool  Reserved  Max  Paging\n"
+
+
+def answered(backend: str, text: str, *, seq: int = 1, command: str = "WRKSYSSTS") -> Record:
+    talk = (
+        Exchange(sent=False, at=0.0, text="[From Server] Connected to x", size=1),
+        Exchange(sent=True, at=0.1, text=command, size=1),
+        Exchange(sent=False, at=0.2, text=text, size=1),
+    )
+    return spoiled(record([backend] * seq), seq, exchanges=talk)
+
+
+def test_every_connection_is_greeted() -> None:
+    assert greeted(record(["node"])).holds
+    assert not greeted(Record()).holds
+    assert (
+        "connection 1 got 'Hello'" in greeted(spoiled(record(["node"]), 1, greeting="Hello", greeted_by=None)).observed
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{HEAD}1 2 3\n{END}\n", ""),
+        ("Something else", "no heading"),
+        (f"System Status Information\nPool Reserved Max Paging\n{END}", "no date, time and page number"),
+        (f"{HEAD.replace('Paging', '')}{END}", "no column Paging"),
+        (HEAD, "no end line"),
+    ],
+)
+def test_a_listing_has_the_figures_layout(text: str, told: str) -> None:
+    verdict = listed("WRKSYSSTS")(answered("liberty", text))
+    assert verdict.holds is (told == "")
+    assert told in verdict.observed
+
+
+def test_a_command_that_was_never_answered_fails() -> None:
+    assert not listed("WRKSYSSTS")(record(["node"])).holds
+    assert not listed("WRKSYSSTS")(Record()).holds
+
+
+def test_two_backends_must_answer_with_values_of_their_own() -> None:
+    first, second = answered("liberty", f"{HEAD}7\n{END}"), answered("node", f"[From Server] 1.2.3.4\n{HEAD}8\n{END}")
+    both = Record(balancer=first.balancer, handshakes=(*first.handshakes, *second.handshakes))
+    assert told_apart("WRKSYSSTS")(both).holds
+    same = answered("node", f"[From Server] 1.2.3.4\n{HEAD.replace('21:12:36', '21:12:37')}7\n{END}")
+    copied = Record(balancer=first.balancer, handshakes=(*first.handshakes, *same.handshakes))
+    assert told_apart("WRKSYSSTS")(copied).observed == "1 different answers from liberty, node"
+    assert "only liberty answered" in told_apart("WRKSYSSTS")(first).observed
+    assert not told_apart("WRKSYSSTS")(Record()).holds

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.balancer import Balancer, Carrier, Listener, Member, Mount, ProcessModel, Site, resolve_url
+from harness.errors import ConfigError
+from tests.evidence import ADDRESSES, CLUSTER, LIBERTY, NODE
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"loadfactor": 0}, {"loadfactor": 101}, {"route": "a.b"}, {"route": ""}, {"url": "ftp://x"}, {"url": "liberty"}],
+    ids=str,
+)
+def test_a_member_that_httpd_would_misread_is_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="must be"):
+        Member(**{"route": "a", "url": "ws://a", **bad})  # type: ignore[arg-type]
+
+
+def test_two_members_of_one_route_are_refused() -> None:
+    with pytest.raises(ConfigError, match="different routes"):
+        Balancer(name="b", members=(LIBERTY, LIBERTY))
+
+
+@pytest.mark.parametrize(
+    ("url", "resolved"),
+    [
+        ("ws://liberty/WSConsole", "ws://127.0.0.101:10000/WSConsole"),
+        ("ws://node", "ws://127.0.0.102:8888"),
+        ("http://node/x", "http://127.0.0.102:8888/x"),
+        ("ws://192.0.2.1:80/x", "ws://192.0.2.1:80/x"),
+    ],
+)
+def test_a_backends_name_becomes_its_address(url: str, resolved: str) -> None:
+    assert resolve_url(url, ADDRESSES) == resolved
+
+
+def test_a_backend_without_that_listener_is_an_error_and_not_a_host_name() -> None:
+    with pytest.raises(ConfigError, match="wss://node"):
+        resolve_url("wss://node", ADDRESSES)
+
+
+def test_a_site_knows_its_balancers_backends_and_mounts() -> None:
+    mount = Mount(path="/ws", target=CLUSTER, target_path="/CLRunner")
+    direct = Mount(path="/direct", target="wss://node/x", listener=Listener.TLS)
+    site = Site(mounts=(mount, direct))
+    assert site.balancers == (CLUSTER,)
+    assert site.backends == {"liberty", "node"}
+    assert site.mount("/direct") is direct
+    with pytest.raises(KeyError):
+        site.mount("/nowhere")
+
+
+def test_changes_make_copies() -> None:
+    site = Site(mounts=(Mount(path="/ws", target=CLUSTER),))
+    heavy = CLUSTER.with_member(Member(route="node", url="ws://node", loadfactor=2))
+    assert site.with_balancer(heavy).balancers[0].member("node").loadfactor == 2
+    assert site.balancers[0].member("node").loadfactor == 1
+    assert CLUSTER.route_of("node") == "node"
+    assert CLUSTER.route_of("nobody") is None
+    assert NODE.backend == "node"
+
+
+def test_threads_bound_the_tunnels() -> None:
+    assert ProcessModel(children=3, threads=50).workers == 150
+
+
+def test_carriers_are_named_as_the_manual_names_them() -> None:
+    assert [carrier.module for carrier in Carrier] == ["mod_proxy_wstunnel", "mod_proxy_http"]

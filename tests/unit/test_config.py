@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.balancer import Carrier, LbMethod
+from harness.config import RuntimeChoice, Settings, load
+from harness.errors import ConfigError
+
+
+def test_options_win_over_the_environment_and_the_environment_over_defaults() -> None:
+    environ = {"WSLB_CARRIER": "http", "WSLB_CONNECTIONS": "30", "WSLB_REPORT": "out", "HOME": "/x"}
+    settings = load({"connections": 40, "carrier": None}, environ)
+    assert (settings.carrier, settings.connections, settings.report) == (Carrier.HTTP, 40, Path("out"))
+    assert settings.runtime is RuntimeChoice.AUTO
+    assert load({}, {}) == Settings()
+    assert load({"lbmethod": "bytraffic"}, {}).lbmethod is LbMethod.BYTRAFFIC
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "told"),
+    [
+        ({"carrier": "tcp"}, {}, "--carrier is 'tcp', but must be one of wstunnel, http."),
+        ({}, {"WSLB_CONNECTIONS": "many"}, "WSLB_CONNECTIONS is 'many', but must be a number."),
+        ({"connections": 1}, {}, "--connections is 1, but must be a number from 2 to 100000."),
+        ({"port": 70000}, {}, "--port is 70000, but must be a port from 1 to 65535, or 0 for a free one."),
+        ({"port": 8080, "tls_port": 8080}, {}, "--tls-port is 8080, but must be another port than --port."),
+    ],
+)
+def test_a_wrong_setting_names_itself_and_what_is_allowed(
+    options: dict[str, object], environ: dict[str, str], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(options, environ)
+    assert str(caught.value) == told
