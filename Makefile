@@ -37,7 +37,7 @@ check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q --no-header
+	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -m "not slow" -q --no-header
 
 test: check ready ## everything: check, then all tests on a real Apache
 	@$(BIN)/python -m pytest tests/live tests/plugin -q --no-header --lb-report=$(REPORT) $(ARGS)

@@ -287,16 +287,37 @@ def report(file: Path, report: Path | None, baseline: Path | None) -> None:
 @click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
-def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
-    """Say what is missing on this machine, and how to get it.
+@click.option("--conf", type=click.Path(path_type=Path), metavar="FILE", help="Look at this httpd.conf instead.")
+@click.option("--tunnels", type=click.IntRange(min=1), metavar="N", help="With --conf: WebSockets expected at a time.")
+@click.option("--json", "as_json", is_flag=True, help="With --conf: one JSON document on stdout.")
+def doctor(
+    install: bool,
+    quiet: bool,
+    timed: bool,
+    conf: Path | None,
+    tunnels: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Say what is missing on this machine, and how to get it; or what is wrong with an httpd configuration.
 
     \b
     Examples:
       wslb doctor
       wslb doctor --install
       wslb doctor --time
+      wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
     """
     settings = load(options, os.environ)
+    if conf is not None:
+        answer = asyncio.run(doctor_module.advise(settings, conf, tunnels=tunnels))
+        if as_json:
+            click.echo(json.dumps(answer.document(), indent=1, ensure_ascii=False))
+        else:
+            click.echo("\n".join([*map(str, answer.advice), answer.summary]))
+        sys.exit(answer.exit_code)
+    if tunnels is not None or as_json:
+        raise click.UsageError("--tunnels and --json go with --conf FILE")
     if not install and settings.pull is PullPolicy.MISSING:
         settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
     with WaitingBar(Console(stderr=True)) as bar:

@@ -1,4 +1,4 @@
-"""What this machine lacks for a lab, and how to get it."""
+"""What this machine lacks for a lab, and how to get it; what an httpd configuration of the user's does wrong."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import resource
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness import provision
+from harness.advice import Answer, advise_file
 from harness.backend import BACKENDS, own_address
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.dialects.apache import ApacheDialect
 from harness.errors import LabError
 from harness.interfaces import Installation, Progress
@@ -20,7 +22,7 @@ from harness.place import silent
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
 
-__all__ = ["Finding", "examine", "launch_times"]
+__all__ = ["Finding", "advise", "examine", "launch_times"]
 
 NEEDED_FILES = 4096
 """Open files for a few hundred tunnels: two a tunnel in httpd, one in the client and one in a backend."""
@@ -137,6 +139,24 @@ def _limits() -> Finding:
         text=f"open files {soft} (need {NEEDED_FILES})",
         fix="" if fine else f"ulimit -n {NEEDED_FILES}",
     )
+
+
+async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> Answer:
+    """Look at an httpd configuration, with the httpd of this machine where there is one.
+
+    Raises:
+        EvidenceError: the file cannot be read, or is none.
+        RuntimeUnavailable: the httpd that the settings name does not work.
+    """
+    try:
+        # A container would not see the user's files: only an httpd of this machine can read them with us.
+        place = await discover(replace(settings, runtime=RuntimeChoice.LOCAL))
+        installation: Installation | None = place.installation
+    except LabError:
+        if settings.httpd:
+            raise
+        installation = None
+    return await advise_file(file, tunnels=tunnels, installation=installation)
 
 
 async def launch_times(settings: Settings, *, runs: int = 10) -> str:

@@ -143,7 +143,10 @@ def test_chi_square_is_the_textbook_one() -> None:
     assert found == (pytest.approx(2.0), pytest.approx(0.1573, abs=1e-4))
 
 
-@pytest.mark.parametrize(("connections", "limit"), [(2_000, 300_000), (10_000, 1_000_000)])
+@pytest.mark.parametrize(
+    ("connections", "limit"),
+    [(2_000, 300_000), pytest.param(10_000, 1_000_000, marks=pytest.mark.slow)],
+)
 def test_size_of_a_page(connections: int, limit: int) -> None:
     document = runs.long("LN" * (connections // 2))
     page = html.render(document)
