@@ -122,5 +122,8 @@ def _kill_all(folder: str) -> tuple[str, ...]:
     for process in victims:
         with contextlib.suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(victims, timeout=5)
+    for process in victims:
+        # a process that init reaps in this moment is no such file to some kernels (pidfd_open)
+        with contextlib.suppress(psutil.Error, FileNotFoundError):
+            process.wait(timeout=5)
     return tuple(names)
