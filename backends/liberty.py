@@ -229,7 +229,11 @@ async def accept(visit: Visit, request: Request) -> web.StreamResponse:
     )
     response.headers["X-Backend"] = visit.name
     cast("Protocol", request.protocol).head = None  # frames follow
-    await response.prepare(request)
+    try:
+        await response.prepare(request)
+    except ConnectionError:  # a proxy whose own client has gone closes before it has read the answer
+        visit.lost()
+        return NoAnswer()
     channel = LibertyChannel(response, request)
     await Conversation(visit=visit, channel=channel).run()
     if channel.failed:

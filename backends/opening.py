@@ -69,14 +69,19 @@ def parse(protocol: ServerProtocol) -> Generator[None, None, None]:
         yield
         return
     protocol.events.append(request)
-    headers = request.headers
-    if request.head or headers.get_all("Content-Length") or headers.get_all("Transfer-Encoding"):
+    if request.head or has_body(request.headers):
         while not (yield from protocol.reader.at_eof()):
             protocol.reader.discard()
         protocol.state = CLOSED
         yield
         return
     yield from super(ServerProtocol, protocol).parse()
+
+
+def has_body(headers: Headers) -> bool:
+    """Whether a request announces a body; mod_proxy_http adds ``Content-Length: 0`` to what came over HTTP/2."""
+    lengths = set(headers.get_all("Content-Length"))
+    return not lengths <= {"0"} or bool(headers.get_all("Transfer-Encoding"))
 
 
 def respond(refusal: Refusal, *, name: str, body: bytes | None = None, head: bool = False) -> Response:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from backends.faults import Plan
 from backends.handshake import Refusal
-from backends.journal import Entry, RawHeaders
+from backends.journal import Closed, Entry, RawHeaders
 from backends.profile import Endpoint
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class Visit:
     def unanswered(self) -> None:
         """Journal that no answer will be sent."""
         self._write()
+
+    def lost(self) -> None:
+        """Journal that the connection was gone before the accepted handshake's answer could be sent."""
+        self.entry.closed = Closed(code=1006, reason="", by="lost")
 
     def _write(self) -> None:
         if "forget" not in self.plan:

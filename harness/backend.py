@@ -34,6 +34,7 @@ class Program:
         address: its own loopback address, used where the system has it.
         port, tls_port: the article's ports.
         cl_path: path of its CL endpoint; the part before ``/CLRunner`` is the member's path.
+        options: further options of the program (backends/README.md, Options).
     """
 
     module: str
@@ -42,6 +43,7 @@ class Program:
     port: int
     tls_port: int
     cl_path: str
+    options: tuple[str, ...] = ()
 
     @property
     def member_path(self) -> str:
@@ -98,6 +100,7 @@ class ManagedBackend:
         session: aiohttp.ClientSession,
         certificate: tuple[str, str] | None,
         ports: tuple[int, int],
+        address: str,
         seconds: float,
     ) -> ManagedBackend:
         """Start it and wait until it has announced itself and answers on its control port.
@@ -105,14 +108,15 @@ class ManagedBackend:
         Args:
             certificate: files of certificate and key for the TLS listener; None offers none.
             ports: plain and TLS port; 0 takes a free one.
+            address: of this machine, to listen on.
 
         Raises:
             StartError: it ended early or was not ready in time.
         """
         announce = Path(runtime.folder) / f"{name}.json"
-        argv = [sys.executable, "-m", program.module, "--name", name, "--host", own_address(program.address)]
+        argv = [sys.executable, "-m", program.module, "--name", name, "--host", address]
         argv += ["--port", str(ports[0]), "--control-port", "0"]
-        argv += ["--announce", str(announce), "--exit-with-parent"]
+        argv += ["--announce", str(announce), "--exit-with-parent", *program.options]
         if certificate:
             argv += ["--tls-port", str(ports[1])]
             argv += ["--tls-cert", certificate[0], "--tls-key", certificate[1]]

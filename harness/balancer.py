@@ -158,6 +158,8 @@ class Mount:
         listener: side of the proxy that offers the path.
         reverse: also write ``ProxyPassReverse``, as the article does.
         balancer_path: write the target path in ``<Proxy balancer://name/path>`` too, as the article does.
+        rewrite: lead there by ``RewriteRule … [P]`` (mod_rewrite) instead of ``ProxyPass``.
+        conditions: ``RewriteCond`` arguments in front of the rule, as written.
     """
 
     path: str
@@ -166,6 +168,8 @@ class Mount:
     listener: Listener = Listener.PLAIN
     reverse: bool = False
     balancer_path: bool = False
+    rewrite: bool = False
+    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +177,15 @@ class ProcessModel:
     """Processes and threads of httpd (event MPM directives of the same names).
 
     One thread carries one tunnel for its whole life, so ``children * threads`` bounds the tunnels.
+
+    Attributes:
+        slots: places for children, old ones that only end their tunnels included (ServerLimit); None: `children`.
     """
 
     children: int = 4
     threads: int = 64
     start_children: int | None = None
+    slots: int | None = None
 
     @property
     def workers(self) -> int:
@@ -195,6 +203,7 @@ class Site:
         directives: further directives of the plain server, one per line, as written.
         tls_directives: further directives of the TLS virtual host.
         modules: further modules to load, without ``mod_`` and ``_module``.
+        without: modules that every other site loads and this one must not, such as ``proxy_http``.
         process_model: processes and threads.
         inherit: False writes ``BalancerInherit Off`` and ``ProxyPassInherit Off``, as the article does.
         timeout_seconds: the server's ``Timeout``; None keeps httpd's own default of 60.
@@ -206,6 +215,7 @@ class Site:
     directives: tuple[str, ...] = ()
     tls_directives: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     process_model: ProcessModel = field(default_factory=ProcessModel)
     inherit: bool = False
     timeout_seconds: float | None = None

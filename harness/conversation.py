@@ -65,6 +65,11 @@ class Conversation:
         )
 
     @property
+    def seq(self) -> int:
+        """Number in its scenario, in the order of opening."""
+        return self._handshake.seq
+
+    @property
     def backend(self) -> str | None:
         """Backend that answered, None when none did."""
         return self._handshake.backend
@@ -102,6 +107,16 @@ class Conversation:
             return None
         answer = await self.receive()
         return answer if isinstance(answer, str) else None
+
+    async def ping(self) -> bool:
+        """Send a ping; whether its pong came."""
+        if self._tunnel is None:
+            return False
+        try:
+            await self._tunnel.ping(timeout_seconds=self._message_seconds)
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
 
     async def greet(self, *, seconds: float | None = None) -> str | None:
         """Wait for the greeting and note whose it is."""

@@ -1,4 +1,4 @@
-"""What this machine lacks for a lab, and how to get it."""
+"""What this machine lacks for a lab, and how to get it; what an httpd configuration of the user's does wrong."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import resource
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness import provision
+from harness.advice import Answer, advise_file
 from harness.backend import BACKENDS, own_address
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.dialects.apache import ApacheDialect
 from harness.errors import LabError
-from harness.interfaces import Installation
+from harness.interfaces import Installation, Progress
 from harness.launch import discover, open_lab
+from harness.place import silent
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
 
-__all__ = ["Finding", "examine", "launch_times"]
+__all__ = ["Finding", "advise", "examine", "launch_times"]
 
 NEEDED_FILES = 4096
 """Open files for a few hundred tunnels: two a tunnel in httpd, one in the client and one in a backend."""
@@ -46,13 +49,13 @@ class Finding:
         return "\n".join(lines)
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def examine(settings: Settings, *, progress: Progress = silent) -> list[Finding]:
     """Look at everything that a lab needs."""
     findings = [
         Finding(name="Python", fine=sys.version_info >= (3, 11), text=platform.python_version()),
     ]
     try:
-        installation = await discover(settings)
+        place = await discover(settings, progress=progress)
     except LabError as exc:
         way = provision.plan()
         findings.append(
@@ -65,9 +68,18 @@ async def examine(settings: Settings) -> list[Finding]:
             )
         )
     else:
-        facts = installation.facts
+        installation, facts = place.installation, place.installation.facts
         findings.append(
             Finding(name="httpd", fine=True, text=f"{installation.binary}  {facts['version']}  MPM {facts['mpm']}")
+        )
+        where = place.runtime.facts()
+        findings.append(
+            Finding(
+                name="runtime",
+                fine=True,
+                text=", ".join([place.runtime.name, *(where[name] for name in ("image", "engine") if name in where)]),
+                why=place.why,
+            )
         )
         findings += _modules(installation)
     findings += [_addresses(), _limits()]
@@ -127,6 +139,24 @@ def _limits() -> Finding:
         text=f"open files {soft} (need {NEEDED_FILES})",
         fix="" if fine else f"ulimit -n {NEEDED_FILES}",
     )
+
+
+async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> Answer:
+    """Look at an httpd configuration, with the httpd of this machine where there is one.
+
+    Raises:
+        EvidenceError: the file cannot be read, or is none.
+        RuntimeUnavailable: the httpd that the settings name does not work.
+    """
+    try:
+        # A container would not see the user's files: only an httpd of this machine can read them with us.
+        place = await discover(replace(settings, runtime=RuntimeChoice.LOCAL))
+        installation: Installation | None = place.installation
+    except LabError:
+        if settings.httpd:
+            raise
+        installation = None
+    return await advise_file(file, tunnels=tunnels, installation=installation)
 
 
 async def launch_times(settings: Settings, *, runs: int = 10) -> str:

@@ -1,6 +1,7 @@
 """The backends of one lab: started on demand, killed, frozen and brought back by scenarios, stopped with the lab.
 
-A name such as ``node-2`` is a further instance of ``node``, on a loopback address of its own.
+A name such as ``node-2`` is a further instance of ``node``, on a loopback address of its own; ``node-idle`` is one with
+other options (`VARIANTS`). ``refused`` and ``blackhole`` are no backends, but addresses that behave as dead ones do.
 """
 
 from __future__ import annotations
@@ -17,27 +18,46 @@ from harness.backend import BACKENDS, ManagedBackend, Program, own_address
 from harness.balancer import Site
 from harness.certificates import Authority
 from harness.config import Settings
+from harness.decoys import DECOYS, Decoy
 from harness.errors import ConfigError
+from harness.handshake import Arrival
 from harness.identity import Identity
+from harness.interfaces import Runtime
 from harness.runtimes.local import LocalRuntime
 
-__all__ = ["Fleet"]
+__all__ = ["VARIANTS", "Fleet"]
+
+VARIANTS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "idle": (10, ("--idle-seconds", "1")),
+}
+"""Further instances with options of their own: how many instance numbers on, so that the address is free, and which."""
+
+_DECOY_HOST = "127.0.0.103"
 
 
 class Fleet(Mapping[str, ManagedBackend]):
     """Running backends by name."""
 
     def __init__(
-        self, *, settings: Settings, runtime: LocalRuntime, session: aiohttp.ClientSession, authority: Authority
+        self,
+        *,
+        settings: Settings,
+        runtime: LocalRuntime,
+        proxy_runtime: Runtime,
+        session: aiohttp.ClientSession,
+        authority: Authority,
     ) -> None:
         self._settings = settings
         self._runtime = runtime
+        self._proxy_runtime = proxy_runtime
         self._session = session
         self._authority = authority
         self._backends: dict[str, ManagedBackend] = {}
+        self._decoys: dict[str, Decoy] = {}
         self._frozen: set[str] = set()
         self._identities: dict[str, Identity] = {}
         self._unknown_authority: Authority | None = None
+        self._kept: list[Arrival] = []
 
     def __getitem__(self, name: str) -> ManagedBackend:
         return self._backends[name]
@@ -51,12 +71,28 @@ class Fleet(Mapping[str, ManagedBackend]):
     @property
     def addresses(self) -> dict[str, str]:
         """``host:port`` of every listener, by ``scheme://name``, as programs in the proxy's runtime reach it."""
-        return {
+        backends = {
             f"{scheme}://{name}": address
             for name, backend in self._backends.items()
             for scheme in ("ws", "wss")
-            if (address := backend.address(scheme))
+            if (address := self._seen(backend, scheme))
         }
+        host = self._proxy_runtime.reach(own_address(_DECOY_HOST))
+        return backends | {f"ws://{name}": f"{host}:{decoy.port}" for name, decoy in self._decoys.items()}
+
+    @property
+    def decoys(self) -> frozenset[str]:
+        """Names that lead to no backend."""
+        return frozenset(self._decoys)
+
+    def _seen(self, backend: ManagedBackend, scheme: str) -> str | None:
+        host, _, port = (backend.address(scheme) or "").rpartition(":")
+        return f"{self._proxy_runtime.reach(host)}:{port}" if port else None
+
+    @property
+    def folder(self) -> str:
+        """Folder of this machine that holds the backends' files and the authority's certificate."""
+        return self._runtime.folder
 
     async def start(self, names: Sequence[str] = tuple(BACKENDS)) -> None:
         """Start these, all at a time; those that started stay when another fails, and `stop` ends them.
@@ -72,7 +108,8 @@ class Fleet(Mapping[str, ManagedBackend]):
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
         program = _program(name)
         identity = self._identities.setdefault(name, Identity())
-        certificate = self._signer(identity).certify(identity, address=own_address(program.address))
+        address = self._proxy_runtime.backend_address(own_address(program.address))
+        certificate = self._signer(identity).certify(identity, address=self._proxy_runtime.reach(address))
         files = (
             await self._runtime.write(f"tls/{name}.pem", certificate.certificate),
             await self._runtime.write(f"tls/{name}.key", certificate.key, secret=True),
@@ -86,6 +123,7 @@ class Fleet(Mapping[str, ManagedBackend]):
             runtime=self._runtime,
             session=self._session,
             certificate=files,
+            address=address,
             ports=ports,
             seconds=self._settings.timeouts.start,
         )
@@ -100,10 +138,13 @@ class Fleet(Mapping[str, ManagedBackend]):
         """Make every backend that a site names run and answer, with its certificate, an empty journal and no fault."""
         for name in tuple(self._frozen):
             await self.thaw(name)
+        self._kept.clear()
         await self._identify(site)
         wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(BACKENDS)
         down = [name for name in wanted if name not in self._backends or not self._backends[name].running]
         await self.start(down)
+        for name in DECOYS.keys() & site.backends - self._decoys.keys():
+            self._decoys[name] = DECOYS[name](own_address(_DECOY_HOST))
         await asyncio.gather(*(backend.clear() for backend in self._backends.values()))
 
     async def _identify(self, site: Site) -> None:
@@ -116,11 +157,30 @@ class Fleet(Mapping[str, ManagedBackend]):
 
     async def kill(self, name: str) -> None:
         """End a backend with SIGKILL: its tunnels get a FIN from the kernel, and no close frame."""
+        await self._keep_journal(name)
         await self._backends[name].stop(grace_seconds=0)
 
     async def stop_one(self, name: str) -> None:
         """End a backend as an administrator would, with SIGTERM: it closes its tunnels with 1001."""
+        await self._keep_journal(name)
         await self._backends[name].stop(grace_seconds=self._settings.timeouts.stop)
+
+    async def _keep_journal(self, name: str) -> None:
+        """Read a journal that is about to die with its program."""
+        if name in self.living:
+            self._kept += await self._backends[name].journal()
+
+    async def journal(self) -> tuple[Arrival, ...]:
+        """Every request that reached a backend since `prepare`, those that were ended meanwhile included, in order."""
+        return tuple(sorted([*self._kept, *await self._living_journals()], key=lambda entry: entry.at))
+
+    async def all_ended(self) -> bool:
+        """Whether every tunnel has ended for the backend that served it, as far as it can still be asked."""
+        return all(entry.closed or not entry.accepted for entry in await self._living_journals())
+
+    async def _living_journals(self) -> list[Arrival]:
+        journals = await asyncio.gather(*(backend.journal() for backend in self.living.values()))
+        return [entry for journal in journals for entry in journal]
 
     async def revive(self, name: str) -> None:
         """Start a backend again on the ports it had."""
@@ -142,6 +202,9 @@ class Fleet(Mapping[str, ManagedBackend]):
         """End all, at a time; twice is once."""
         for name in tuple(self._frozen):
             await self.thaw(name)
+        for decoy in self._decoys.values():
+            decoy.close()
+        self._decoys.clear()
         grace = self._settings.timeouts.stop
         await asyncio.gather(*(backend.stop(grace_seconds=grace) for backend in self._backends.values()))
 
@@ -155,12 +218,13 @@ class Fleet(Mapping[str, ManagedBackend]):
 
 def _program(name: str) -> Program:
     """Program of a backend's name; a further instance has the next loopback address and only free ports."""
-    base, _, number = name.partition("-")
-    if base not in BACKENDS or (number and not number.isdigit()):
+    base, _, which = name.partition("-")
+    if base not in BACKENDS or (which and not which.isdigit() and which not in VARIANTS):
         raise ConfigError(option="backend", value=name, allowed=f"one of {', '.join(BACKENDS)}, or one with -2, -3, …")
     program = BACKENDS[base]
-    if not number:
+    if not which:
         return program
+    number, options = VARIANTS[which] if which in VARIANTS else (int(which), ())
     host = program.address.rpartition(".")
-    address = f"{host[0]}.{int(host[2]) + 10 * (int(number) - 1)}"
-    return replace(program, address=address, port=0, tls_port=0)
+    address = f"{host[0]}.{int(host[2]) + 10 * (number - 1)}"
+    return replace(program, address=address, port=0, tls_port=0, options=options)

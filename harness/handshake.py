@@ -211,8 +211,13 @@ class Handshake:
 
     @property
     def accepted(self) -> bool:
-        """Whether the client received 101."""
-        return self.status == 101
+        """Whether the client received 101; over HTTP/2, where nothing is upgraded, 200 (RFC 8441 section 5)."""
+        return self.status == (200 if self.extended_connect else 101)
+
+    @property
+    def extended_connect(self) -> bool:
+        """Whether it was asked for over HTTP/2, by an extended CONNECT (RFC 8441 section 4)."""
+        return one_header(self.request, ":protocol") is not None
 
     @property
     def backend(self) -> str | None:

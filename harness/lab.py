@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import bisect
 import contextlib
 import secrets
 import ssl
@@ -15,13 +16,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.balancer import Balancer, Carrier, Listener, Site
+from harness.balancer import Balancer, Carrier, Listener, MemberState, Mount, Site
 from harness.config import Settings
 from harness.conversation import Conversation
 from harness.frames import Frame
 from harness.handshake import Arrival, Handshake, Headers, one_header
 from harness.http1 import OPENING, Request
-from harness.interfaces import Connector, Fault, MemberChange, RawConnector
+from harness.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
 from harness.raw import RawConversation
 from harness.results import AccessLine, Event, MemberStatus, Record
 from harness.waiting import until
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["Lab"]
 
 CORRELATION = "X-Wslb-Conn"
+_LINES_A_SECOND = 200
+"""Access log lines that even a busy machine writes in a second: more tunnels get more time to be logged."""
+_CLOSING_AT_ONCE = 500
+"""Closing handshakes under way at a time: thousands at once would run into each one's own deadline."""
 
 
 class Lab:
@@ -44,17 +49,19 @@ class Lab:
         settings: Settings,
         proxy: ManagedProxy,
         fleet: Fleet,
-        connector: Connector,
+        connectors: Mapping[str, Connector],
         raw_connector: RawConnector,
         trust: ssl.SSLContext | None,
         environment: Mapping[str, object],
+        open_files: int = 1024,
     ) -> None:
         self.settings = settings
         self.proxy = proxy
         self.fleet = fleet
         self.environment = environment
+        self.open_files = open_files
         self.site: Site | None = None
-        self._connector = connector
+        self._connectors = connectors
         self._raw_connector = raw_connector
         self._trust = trust
         self._conversations: list[Conversation | RawConversation] = []
@@ -85,6 +92,8 @@ class Lab:
         await self.proxy.apply((served or site).resolved(self.addresses))
         self._before = await self._status()
         self._began = time.monotonic()
+        for decoy in sorted(self.fleet.decoys & (served or site).backends):
+            self.note("backend", f"{decoy}: no program serves this address", backend=decoy, up=False)
 
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
@@ -113,21 +122,17 @@ class Lab:
                 for listener in Listener
                 if (port := self.proxy.front.port(listener))
             },
+            client=self.proxy.front.client,
         )
 
     async def _arrivals(self) -> dict[str, list[Arrival]]:
         """Journals by connection id, once they tell how every tunnel ended; what is missing then is evidence too."""
-        arrivals: dict[str, list[Arrival]] = {}
-
-        async def complete() -> bool:
-            journals = await asyncio.gather(*(backend.journal() for backend in self.fleet.living.values()))
-            arrivals.clear()
-            for entry in sorted((entry for journal in journals for entry in journal), key=lambda entry: entry.at):
-                arrivals.setdefault(entry.conn_id or "", []).append(entry)
-            return all(entry.closed or not entry.accepted for found in arrivals.values() for entry in found)
-
         with contextlib.suppress(TimeoutError):
-            await until(complete, seconds=self.settings.timeouts.settle, what="the end of every tunnel in the journals")
+            seconds = self.settings.timeouts.settle
+            await until(self.fleet.all_ended, seconds=seconds, what="the end of every tunnel in the journals")
+        arrivals: dict[str, list[Arrival]] = {}
+        for entry in await self.fleet.journal():
+            arrivals.setdefault(entry.conn_id or "", []).append(entry)
         return arrivals
 
     def _joined(
@@ -145,7 +150,8 @@ class Lab:
         """Backend that a member URL of the access log leads to."""
         for key, address in self.addresses.items():
             scheme, _, name = key.partition("://")
-            if member_url.startswith(f"{scheme}://{address}"):
+            spellings = {"ws": ("ws", "http"), "wss": ("wss", "https")}[scheme]
+            if any(member_url.startswith(f"{spelling}://{address}") for spelling in spellings):
                 return name
         return None
 
@@ -157,7 +163,8 @@ class Lab:
 
         if self.proxy.running:
             with contextlib.suppress(TimeoutError):
-                await until(complete, seconds=self.settings.timeouts.settle, what="access log lines of every tunnel")
+                seconds = self.settings.timeouts.settle + len(ids) / _LINES_A_SECOND
+                await until(complete, seconds=seconds, what="access log lines of every tunnel")
         return await self.proxy.access()
 
     async def _status(self) -> tuple[MemberStatus, ...]:
@@ -177,11 +184,32 @@ class Lab:
         """Module that was asked to carry the tunnels of this site."""
         return (self.site.carrier if self.site else None) or self.settings.carrier
 
-    async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
+    async def get(
+        self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
+    ) -> tuple[int, str]:
         """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis."""
-        status, body = await self.proxy.get(path, headers=headers, listener=listener)
-        self.note("request", f"GET {path}: {status}", status=status)
+        begin = self.clock()
+        status, fields, body = await self.proxy.fetch(path, method=method, headers=headers, listener=listener)
+        mounted = self._mounted(path)
+        balanced = mounted is not None and mounted.target == self._balancer and not mounted.conditions
+        self.note(
+            "request",
+            f"{method} {path}: {status}",
+            status=status,
+            path=path,
+            balanced=balanced,
+            seconds=self.clock() - begin,
+            headers=[list(field) for field in fields],
+        )
         return status, body
+
+    async def knock(self) -> None:
+        """Connect to the proxy's plain port and hang up without a word, as a TCP health check does."""
+        _, writer = await asyncio.open_connection(self.proxy.front.host, self.proxy.front.plain)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self.note("knock", "TCP connect and close")
 
     def clock(self) -> float:
         """Seconds since the scenario began."""
@@ -196,6 +224,8 @@ class Lab:
         subprotocols: Sequence[str] = (),
         greeting: bool = True,
         compress: bool = False,
+        via: str = "websockets",
+        timeout_seconds: float | None = None,
     ) -> Conversation:
         """Open one WebSocket through the proxy.
 
@@ -206,10 +236,19 @@ class Lab:
             subprotocols: offered ones.
             greeting: wait for the greeting; False for the echo endpoints, which send none.
             compress: offer permessage-deflate.
+            via: connector that opens it (`harness.connectors.CONNECTORS`).
+            timeout_seconds: how long to wait for the answer; None takes the run's setting.
         """
         path, listener = self._target(path, listener)
-        url = self.proxy.front.url(listener, path)
-        return await self._open(url, headers, subprotocols, greeting=greeting, compress=compress)
+        return await self._open(
+            self.proxy.front.url(listener, path),
+            headers,
+            subprotocols,
+            greeting=greeting,
+            compress=compress,
+            via=via,
+            timeout_seconds=timeout_seconds,
+        )
 
     async def raw(
         self,
@@ -271,14 +310,16 @@ class Lab:
                     await self.proxy.settled(self._balancer, busy=0, seconds=self.settings.timeouts.settle)
         return opened
 
-    async def open_many(self, count: int, path: str | None = None, *, at_once: int) -> list[Conversation]:
+    async def open_many(
+        self, count: int, path: str | None = None, *, at_once: int, timeout_seconds: float | None = None
+    ) -> list[Conversation]:
         """Open WebSockets, at most `at_once` handshakes at a time, and keep them all open."""
         gate = asyncio.Semaphore(at_once)
         opened: list[Conversation] = []
 
         async def one() -> None:
             async with gate:
-                opened.append(await self.open(path))
+                opened.append(await self.open(path, timeout_seconds=timeout_seconds))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
@@ -288,25 +329,67 @@ class Lab:
     async def close(self, conversations: Sequence[Conversation]) -> None:
         """Close these, all at a time, and wait until the proxy has counted them out."""
         await asyncio.gather(*(conversation.close() for conversation in conversations))
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Wait until the proxy counts exactly the open tunnels: it counts a request out after it has answered it.
+
+        Raises:
+            TimeoutError: the counters did not get there.
+        """
         still_open = sum(c.accepted and c.handshake.closed_at is None for c in self._conversations)
         await self.proxy.settled(self._balancer, busy=still_open, seconds=self.settings.timeouts.settle)
 
     async def close_all(self) -> None:
-        """Close whatever is open."""
-        await asyncio.gather(*(conversation.close() for conversation in self._conversations))
+        """Close whatever is open, so many at a time."""
+        gate = asyncio.Semaphore(_CLOSING_AT_ONCE)
+
+        async def one(conversation: Conversation | RawConversation) -> None:
+            async with gate:
+                await conversation.close()
+
+        await asyncio.gather(*(one(conversation) for conversation in self._conversations))
 
     async def fault(self, backend: str, fault: Fault) -> None:
         """Let a backend misbehave, and note when."""
         await self.fleet[backend].fault(fault)
         self.note("fault", f"{backend}: {fault.kind}", **dict(fault.parameters))
 
-    async def change(self, change: MemberChange) -> MemberStatus:
-        """Change a member at run time, and note when."""
+    async def change(self, change: MemberChange | BalancerChange) -> None:
+        """Change a member or the balancer at run time, and note when."""
+        after = {status.route: status for status in await self.proxy.change(self.judged, change)}
+        if isinstance(change, BalancerChange):
+            self.note("balancer", f"lbmethod={change.lbmethod}", lbmethod=change.lbmethod)
+            return
+        status = after[change.route]
+        set_state = None if change.state is None else (change.state if change.on else MemberState.ENABLED).value
+        self.note(
+            "member",
+            f"{change.route}: {status.status}, loadfactor {status.loadfactor:g}",
+            route=change.route,
+            loadfactor=change.loadfactor,
+            state=set_state,
+        )
+
+    @property
+    def judged(self) -> Balancer:
+        """Balancer that the scenario's evidence is about."""
         if self._balancer is None:
             raise RuntimeError("the scenario has no balancer whose member could change")
-        status = await self.proxy.change(self._balancer, change)
-        self.note("member", f"{change.route}: {status.status}", loadfactor=status.loadfactor)
-        return status
+        return self._balancer
+
+    async def attempt(
+        self, change: MemberChange | BalancerChange, *, nonce: str | None = None, referer: str | None = "own"
+    ) -> None:
+        """Send balancer-manager a form that it should ignore, and note its answer and whether anything changed.
+
+        Args:
+            nonce: None sends the balancer's own.
+            referer: ``own`` sends the one of a browser on the page, None sends none.
+        """
+        before = await self._status()
+        status, after = await self.proxy.attempt(self.judged, change, nonce=nonce, referer=referer)
+        self.note("attempt", f"{change}: {status}", status=status, changed=after != before)
 
     async def status(self) -> tuple[MemberStatus, ...]:
         """Members as balancer-manager shows them now."""
@@ -336,17 +419,21 @@ class Lab:
         if path is None:
             mount = self.site.mounts[0]
             return mount.path, listener or mount.listener
-        target = f"{path.partition('?')[0]}/"
-        mounted = next((mount for mount in self.site.mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
+        mounted = self._mounted(path)
         return path, listener or (mounted.listener if mounted else Listener.PLAIN)
+
+    def _mounted(self, path: str) -> Mount | None:
+        """First mount that a path falls under, as ProxyPass matches: whole segments, first fit wins."""
+        target = f"{path.partition('?')[0]}/"
+        mounts = self.site.mounts if self.site else ()
+        return next((mount for mount in mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
 
     def _number(self) -> tuple[int, str]:
         self._seq += 1
         return self._seq, f"{self._scenario}-{self._seq}" if self._scenario else str(self._seq)
 
     def _keep(self, conversation: Conversation | RawConversation) -> None:
-        self._conversations.append(conversation)
-        self._conversations.sort(key=lambda item: item.handshake.seq)
+        bisect.insort(self._conversations, conversation, key=lambda item: item.seq)
 
     async def _open(
         self,
@@ -356,15 +443,17 @@ class Lab:
         *,
         greeting: bool,
         compress: bool = False,
+        via: str = "websockets",
+        timeout_seconds: float | None = None,
     ) -> Conversation:
         seq, conn_id = self._number()
         at = self.clock()
-        opened = await self._connector.open(
+        opened = await self._connectors[via].open(
             url,
             headers=(*headers, (CORRELATION, conn_id)),
             subprotocols=subprotocols,
             tls=self._trust if url.startswith("wss") else None,
-            timeout_seconds=self.settings.timeouts.handshake,
+            timeout_seconds=self.settings.timeouts.handshake if timeout_seconds is None else timeout_seconds,
             compress=compress,
         )
         signed = one_header(opened.response, "X-Backend")

@@ -1,23 +1,22 @@
 """What each lbmethod must elect: a model of the rule, run beside the real Apache.
 
-A model is a pure function: counters in, elected member and counters out. `replay` runs one over a timeline of
-elections and ends of tunnels and says whom every election must have chosen. Counters start from what balancer-manager
-showed before the scenario, so a model is right on a server that has already worked.
+A model is a pure function: counters in, elected member and counters out. `harness.replay` runs one over a timeline of
+elections, ends of tunnels and changes, and says whom every election must have chosen.
 
 Sources: the rules as measured in the project's experiments on httpd 2.4.71 (balancer-manager counters read between
-opens), and the reference manual, mod_lbmethod_byrequests, mod_lbmethod_bytraffic and mod_lbmethod_bybusyness.
+opens), and the reference manual, mod_proxy_balancer, mod_lbmethod_byrequests, mod_lbmethod_bytraffic and
+mod_lbmethod_bybusyness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from harness.balancer import Balancer, LbMethod, MemberState
 from harness.results import MemberStatus
 
-__all__ = ["MODELS", "Counters", "Prediction", "Step", "StepKind", "elect", "replay", "start"]
+__all__ = ["FACTOR_SCALE", "MODELS", "Counters", "contest", "elect", "pin", "reset", "set_factor", "set_state", "start"]
 
 FACTOR_SCALE = 100
 """httpd keeps ``loadfactor`` as an integer of hundredths (2.4.31 and later: ``loadfactor=1.5``)."""
@@ -32,7 +31,9 @@ class Counters:
         lbstatus: credit of byrequests and bybusyness, in hundredths of a turn.
         busy: tunnels open through this member.
         transferred, read: bytes counted towards and from the member; tunnelled bytes are in neither.
-        state: configured state; only ENABLED members take part in an ordinary election.
+        state: configured state.
+        lbset: the members of the lowest set that has a usable one take part in an election.
+        in_error: whether its last connect failed; no election considers it until ``retry`` has passed.
     """
 
     route: str
@@ -42,36 +43,72 @@ class Counters:
     transferred: int = 0
     read: int = 0
     state: MemberState = MemberState.ENABLED
+    lbset: int = 0
+    in_error: bool = False
 
     @property
     def usable(self) -> bool:
-        """Whether an ordinary election may choose it."""
-        return self.state is MemberState.ENABLED
+        """Whether a request may go there at all; a drained member is usable, for the sticky ones."""
+        return not self.in_error and self.state not in {
+            MemberState.DISABLED,
+            MemberState.STOPPED,
+            MemberState.IN_ERROR,
+        }
 
 
 Model = Callable[[tuple[Counters, ...]], tuple[int, tuple[Counters, ...]]]
-"""Elects among usable members: index of the elected one, and the counters afterwards."""
+"""Elects among the members that take part: index of the elected one, and the counters afterwards."""
+
+
+def contest(members: Sequence[Counters]) -> tuple[int, ...]:
+    """Who takes part in an ordinary election, in the order that settles ties (mod_proxy, BalancerMember ``status=``).
+
+    Ordinary members of the lowest lbset first. One spare steps in for each member that cannot be used, a drained one
+    included. Standbys take part when nobody else is left; then the next lbset is asked.
+    """
+    spares: list[int] = []
+    standbys: list[int] = []
+    unusable = 0
+    for lbset in sorted({member.lbset for member in members}):
+        ordinary: list[int] = []
+        for index, member in enumerate(members):
+            if member.lbset != lbset:
+                continue
+            if member.state is MemberState.SPARE and member.usable:
+                spares.append(index)
+            elif member.state is MemberState.STANDBY and member.usable:
+                standbys.append(index)
+            elif member.state is MemberState.ENABLED and member.usable:
+                ordinary.append(index)
+            elif member.state not in {MemberState.SPARE, MemberState.STANDBY}:
+                unusable += 1
+        found = (*ordinary, *spares[:unusable]) or tuple(standbys)
+        if found:
+            return found
+    return ()
 
 
 def byrequests(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]:
-    """Every usable member earns its factor; the richest (first listed on a tie) is elected and pays the sum of all."""
-    earned = _earn(members)
-    index = max(_usable(earned), key=lambda i: (earned[i].lbstatus, -i))
-    return index, _pay(earned, index)
+    """Everyone in the contest earns its factor; the richest (first on a tie) is elected and pays the sum of all."""
+    taking_part = _some(members)
+    earned = _earn(members, taking_part)
+    index = max(taking_part, key=lambda i: earned[i].lbstatus)
+    return index, _pay(earned, index, taking_part)
 
 
 def bybusyness(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]:
     """The member with the fewest open requests is elected; a tie is settled as in byrequests."""
-    earned = _earn(members)
-    index = min(_usable(earned), key=lambda i: (earned[i].busy, -earned[i].lbstatus, i))
-    return index, _pay(earned, index)
+    taking_part = _some(members)
+    earned = _earn(members, taking_part)
+    index = min(taking_part, key=lambda i: (earned[i].busy, -earned[i].lbstatus))
+    return index, _pay(earned, index, taking_part)
 
 
 def bytraffic(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]:
     """The member with the least bytes per factor is elected, first listed on a tie; both quotients are integers."""
     index = min(
-        _usable(members),
-        key=lambda i: (members[i].transferred // members[i].factor + members[i].read // members[i].factor, i),
+        _some(members),
+        key=lambda i: members[i].transferred // members[i].factor + members[i].read // members[i].factor,
     )
     return index, members
 
@@ -84,59 +121,20 @@ MODELS: dict[LbMethod, Model] = {
 """The lbmethods that can be predicted. heartbeat depends on load reports of other servers and is not among them."""
 
 
-def _usable(members: tuple[Counters, ...]) -> list[int]:
-    usable = [i for i, member in enumerate(members) if member.usable]
-    if not usable:
+def _some(members: tuple[Counters, ...]) -> tuple[int, ...]:
+    taking_part = contest(members)
+    if not taking_part:
         raise ValueError("no usable member: there is nothing to elect")
-    return usable
+    return taking_part
 
 
-def _earn(members: tuple[Counters, ...]) -> tuple[Counters, ...]:
-    return tuple(replace(m, lbstatus=m.lbstatus + m.factor) if m.usable else m for m in members)
+def _earn(members: tuple[Counters, ...], taking_part: Sequence[int]) -> tuple[Counters, ...]:
+    return tuple(replace(m, lbstatus=m.lbstatus + m.factor) if i in taking_part else m for i, m in enumerate(members))
 
 
-def _pay(members: tuple[Counters, ...], index: int) -> tuple[Counters, ...]:
-    total = sum(member.factor for member in members if member.usable)
+def _pay(members: tuple[Counters, ...], index: int, taking_part: Sequence[int]) -> tuple[Counters, ...]:
+    total = sum(members[i].factor for i in taking_part)
     return tuple(replace(m, lbstatus=m.lbstatus - total) if i == index else m for i, m in enumerate(members))
-
-
-class StepKind(StrEnum):
-    """What happens on the timeline of a balancer."""
-
-    OPEN = "open"
-    CLOSE = "close"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One event that changes the counters.
-
-    Attributes:
-        conn_id: connection that opened or closed.
-        route: member that really served it, when known.
-        sent_bytes: size of the request head that the member received, for bytraffic.
-        read_bytes: bytes that the proxy counted from the member for the handshake.
-    """
-
-    kind: StepKind
-    conn_id: str
-    route: str | None = None
-    sent_bytes: int = 0
-    read_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """Whom the model elected for one connection, and who really served it."""
-
-    conn_id: str
-    expected: str
-    observed: str | None
-
-    @property
-    def holds(self) -> bool:
-        """Whether model and Apache agree."""
-        return self.expected == self.observed
 
 
 def start(balancer: Balancer, before: Sequence[MemberStatus] = ()) -> tuple[Counters, ...]:
@@ -150,6 +148,7 @@ def start(balancer: Balancer, before: Sequence[MemberStatus] = ()) -> tuple[Coun
             route=member.route,
             factor=round(member.loadfactor * FACTOR_SCALE),
             state=member.state,
+            lbset=int(dict(member.parameters).get("lbset", 0)),
             lbstatus=shown[member.route].lbstatus if member.route in shown else 0,
             busy=shown[member.route].busy if member.route in shown else 0,
             transferred=shown[member.route].transferred if member.route in shown else 0,
@@ -168,32 +167,38 @@ def elect(lbmethod: LbMethod, members: tuple[Counters, ...]) -> tuple[str, tuple
     """
     index, after = MODELS[lbmethod](members)
     route = after[index].route
-    return route, _counted(after, route, busy=1)
+    return route, tuple(replace(m, busy=m.busy + 1) if m.route == route else m for m in after)
 
 
-def _counted(
-    members: tuple[Counters, ...], route: str | None, *, busy: int = 0, sent: int = 0, read: int = 0
-) -> tuple[Counters, ...]:
-    return tuple(
-        replace(m, busy=m.busy + busy, transferred=m.transferred + sent, read=m.read + read) if m.route == route else m
-        for m in members
-    )
+def pin(members: tuple[Counters, ...], route: str) -> tuple[Counters, ...]:
+    """Counters after a sticky request went to its own member: every usable member earns, that one pays.
 
-
-def replay(balancer: Balancer, before: Sequence[MemberStatus], steps: Sequence[Step]) -> tuple[Prediction, ...]:
-    """Whom each election of the timeline must have chosen.
-
-    The credit (lbstatus) follows the model alone; open tunnels and bytes follow what really happened, because they
-    are facts about the connection and not decisions of the balancer.
+    So sticky requests move the turns of the others, with every lbmethod; standbys, spares and drained members earn too.
     """
-    members = start(balancer, before)
-    predictions: list[Prediction] = []
-    for step in steps:
-        if step.kind is StepKind.CLOSE:
-            members = _counted(members, step.route, busy=-1)
-            continue
-        expected, members = elect(balancer.lbmethod, members)
-        members = _counted(members, expected, busy=-1)
-        members = _counted(members, step.route, busy=1, sent=step.sent_bytes, read=step.read_bytes)
-        predictions.append(Prediction(conn_id=step.conn_id, expected=expected, observed=step.route))
-    return tuple(predictions)
+    usable = [i for i, member in enumerate(members) if member.usable]
+    index = next(i for i, member in enumerate(members) if member.route == route)
+    paid = _pay(_earn(members, usable), index, usable)
+    return tuple(replace(m, busy=m.busy + 1) if m.route == route else m for m in paid)
+
+
+def set_factor(members: tuple[Counters, ...], route: str, factor: int) -> tuple[Counters, ...]:
+    """Counters after a loadfactor was changed at run time: every member's credit becomes its own factor."""
+    changed = tuple(replace(m, factor=factor) if m.route == route else m for m in members)
+    return tuple(replace(m, lbstatus=m.factor) for m in changed)
+
+
+def set_state(members: tuple[Counters, ...], route: str, state: MemberState) -> tuple[Counters, ...]:
+    """Counters after a state was changed at run time: no credit moves; a member goes on where it was."""
+    return tuple(replace(m, state=state) if m.route == route else m for m in members)
+
+
+def reset(lbmethod: LbMethod, members: tuple[Counters, ...]) -> tuple[Counters, ...]:
+    """Counters after this method took over at run time: each method clears the counters that it looks at.
+
+    bybusyness forgets the tunnels that are open: its ``busy`` starts at 0 beside them.
+    """
+    if lbmethod is LbMethod.BYTRAFFIC:
+        return tuple(replace(m, transferred=0, read=0) for m in members)
+    if lbmethod is LbMethod.BYBUSYNESS:
+        return tuple(replace(m, lbstatus=0, busy=0) for m in members)
+    return tuple(replace(m, lbstatus=0) for m in members)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import ssl
 import time
@@ -15,33 +14,37 @@ from pathlib import Path, PurePosixPath
 import aiohttp
 
 from harness.balancer import Balancer, Carrier, Listener, Site
+from harness.balancer_manager import BalancerManager, form_of, nonce_of
 from harness.dialects.apache import ApacheDialect
 from harness.errors import ContractError, HarnessError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from harness.handshake import Headers
-from harness.interfaces import Front, Installation, MemberChange
+from harness.interfaces import BalancerChange, Front, Installation, MemberChange, Process, Runtime
 from harness.resources import console_page
 from harness.results import AccessLine, LogLine, MemberStatus
-from harness.runtimes.local import LocalProcess, LocalRuntime
 from harness.waiting import until
 
-__all__ = ["ManagedProxy"]
+__all__ = ["OWN", "ManagedProxy"]
+
+OWN = "own"
+"""The Referer of a browser that has just read balancer-manager."""
 
 _PORT_TAKEN = "AH00072"
 _TRIES = 4
+_OUTPUT = "httpd.out"
 
 
 class ManagedProxy:
     """One Apache httpd, started anew for every site so that each scenario begins with fresh counters.
 
-    A start with its syntax check costs about 60 ms. A graceful restart would be no faster and weaker: children of the
-    old generation may still accept while the new one already answers.
+    A start with its syntax check costs about 60 ms, in a container too. A graceful restart would be no faster and
+    weaker: children of the old generation may still accept while the new one already answers.
     """
 
     def __init__(
         self,
         *,
         dialect: ApacheDialect,
-        runtime: LocalRuntime,
+        runtime: Runtime,
         installation: Installation,
         session: aiohttp.ClientSession,
         carrier: Carrier,
@@ -67,11 +70,11 @@ class ManagedProxy:
         self._ports = ports
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
-        self._process: LocalProcess | None = None
+        self._process: Process | None = None
         self._count = 0
 
     @classmethod
-    async def discover(cls, runtime: LocalRuntime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
+    async def discover(cls, runtime: Runtime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
         """Find httpd and what it can do.
 
         Raises:
@@ -158,7 +161,7 @@ class ManagedProxy:
             return
 
     async def _start(self) -> None:
-        for name in (self.dialect.error_log, self.dialect.access_log, "httpd.out"):
+        for name in (self.dialect.error_log, self.dialect.access_log, _OUTPUT, "httpd.pid"):
             await self.runtime.remove(name)
         self.config_path = await self.runtime.write("httpd.conf", self.config.encode())
         argv = self.dialect.arguments(self.installation, folder=self.runtime.folder, config=self.config_path)
@@ -216,11 +219,12 @@ class ManagedProxy:
         """Whether httpd runs."""
         return self._process is not None and self._process.returncode is None
 
-    async def status(self, balancer: Balancer | None = None) -> tuple[MemberStatus, ...]:
+    async def status(self, balancer: Balancer | None = None, *, fresh: bool = False) -> tuple[MemberStatus, ...]:
         """Members of the served site as balancer-manager shows them, in configuration order, with the site's routes.
 
         Args:
             balancer: only this one's members; None for every balancer of the plain side.
+            fresh: do not keep the connection, so that the next request may reach another child.
 
         Raises:
             ContractError: httpd does not answer.
@@ -228,11 +232,7 @@ class ManagedProxy:
         site = self.site
         if site is None:
             return ()
-        listener = next(
-            (m.listener for m in site.mounts if isinstance(m.target, Balancer) and _same(m.target, balancer)),
-            Listener.PLAIN,
-        )
-        members = self.dialect.parse_status(await self.manager_page(listener))
+        members = self.dialect.parse_status(await self.manager(balancer).page(fresh=fresh))
         routes = {(b.name, member.url): member.route for b in site.balancers for member in b.members}
         return tuple(
             replace(status, route=routes.get((status.balancer, status.url), status.route or status.url))
@@ -240,19 +240,10 @@ class ManagedProxy:
             if balancer is None or status.balancer == balancer.name
         )
 
-    async def manager_page(self, listener: Listener = Listener.PLAIN) -> str:
-        """XML of balancer-manager on one side; the Referer is what it insists on."""
-        scheme = "https" if listener is Listener.TLS else "http"
-        base = f"{scheme}://{self.front.host}:{self.front.port(listener)}"
-        url = f"{base}{self.dialect.manager_path}?xml=1"
-        try:
-            async with self._session.get(url, headers={"Referer": f"{base}/"}, ssl=self._trust) as response:
-                return await response.text()
-        except (aiohttp.ClientError, TimeoutError) as exc:
-            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
-
-    async def get(self, path: str, *, headers: Headers = (), listener: Listener = Listener.PLAIN) -> tuple[int, str]:
-        """Status and body of an ordinary HTTP request; redirects are not followed.
+    async def fetch(
+        self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
+    ) -> tuple[int, Headers, str]:
+        """Status, header fields and body of an ordinary HTTP request; redirects are not followed.
 
         Raises:
             ConnectionError: httpd did not answer.
@@ -260,50 +251,65 @@ class ManagedProxy:
         scheme = "https" if listener is Listener.TLS else "http"
         url = f"{scheme}://{self.front.host}:{self.front.port(listener)}{path}"
         try:
-            async with self._session.get(
-                url, headers=list(headers), ssl=self._trust, allow_redirects=False
+            async with self._session.request(
+                method, url, headers=list(headers), ssl=self._trust, allow_redirects=False
             ) as response:
-                return response.status, await response.text()
+                return response.status, tuple(response.headers.items()), await response.text()
         except aiohttp.ClientError as exc:
-            raise ConnectionError(f"GET {path}: {exc}") from exc
+            raise ConnectionError(f"{method} {path}: {exc}") from exc
 
     def signal(self, number: int) -> None:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         if self._process is None:
             raise ContractError(backend="Apache httpd", detail="it does not run")
-        os.kill(self._process.pid, number)
+        self._process.signal(number)
 
-    async def change(self, balancer: Balancer, change: MemberChange) -> MemberStatus:
-        """Change a member at run time through balancer-manager, and prove the change through its XML.
+    def manager(self, balancer: Balancer | None = None) -> BalancerManager:
+        """balancer-manager of the side that serves this balancer; of the plain side for None."""
+        served = self.site.mounts if self.site else ()
+        listener = next(
+            (m.listener for m in served if isinstance(m.target, Balancer) and _same(m.target, balancer)),
+            Listener.PLAIN,
+        )
+        scheme = "https" if listener is Listener.TLS else "http"
+        base = f"{scheme}://{self.front.host}:{self.front.port(listener)}"
+        return BalancerManager(session=self._session, base=base, path=self.dialect.manager_path, trust=self._trust)
+
+    async def change(self, balancer: Balancer, change: MemberChange | BalancerChange) -> tuple[MemberStatus, ...]:
+        """Change a member or the balancer at run time through balancer-manager, and prove it through its XML.
 
         Raises:
             ContractError: balancer-manager, which always answers 200, did not do it.
         """
-        member = balancer.member(change.route)
+        before = await self.status(balancer)
+        _, after = await self.attempt(balancer, change)
+        if after == before:
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager ignored {change}")
+        return after
+
+    async def attempt(
+        self,
+        balancer: Balancer,
+        change: MemberChange | BalancerChange,
+        *,
+        nonce: str | None = None,
+        referer: str | None = OWN,
+    ) -> tuple[int, tuple[MemberStatus, ...]]:
+        """Send balancer-manager a form, right or wrong: its HTTP status, and the members afterwards.
+
+        Args:
+            nonce: None sends the balancer's own.
+            referer: `OWN` sends the one of a browser on the page, None sends none.
+        """
         if self.site is None:
-            raise ContractError(backend="Apache httpd", detail="it serves no site, so no member can be changed")
-        served = next(b for b in self.site.balancers if b.name == balancer.name).member(change.route)
-        listener = Listener.TLS if served.url.startswith("wss") else Listener.PLAIN
-        page = await self.manager_page(listener)
-        nonce = re.search(
-            rf"<httpd:name>balancer://{re.escape(balancer.name)}</httpd:name>\s*<httpd:nonce>([^<]*)", page
-        )
-        form = {"b": balancer.name, "w": served.url, "nonce": nonce[1] if nonce else ""}
-        if change.state is not None:
-            form[f"w_status_{change.state.value}"] = "1" if change.on else "0"
-        if change.loadfactor is not None:
-            form["w_lf"] = f"{change.loadfactor:g}"
-        scheme = "https" if listener is Listener.TLS else "http"
-        base = f"{scheme}://{self.front.host}:{self.front.port(listener)}"
-        before = {s.route: s for s in await self.status(balancer)}
-        async with self._session.post(
-            base + self.dialect.manager_path, data=form, headers={"Referer": f"{base}/"}, ssl=self._trust
-        ) as response:
-            await response.read()
-        after = {s.route: s for s in await self.status(balancer)}
-        if after[member.route] == before[member.route]:
-            raise ContractError(backend="Apache httpd", detail=f"balancer-manager ignored {form}")
-        return after[member.route]
+            raise ContractError(backend="Apache httpd", detail="it serves no site, so nothing can be changed")
+        manager = self.manager(balancer)
+        served = next(b for b in self.site.balancers if b.name == balancer.name)
+        url = served.member(change.route).url if isinstance(change, MemberChange) else ""
+        own = nonce_of(await manager.page(), balancer.name)
+        form = {"b": balancer.name, "nonce": own if nonce is None else nonce, **form_of(change, member_url=url)}
+        status = await manager.post(form, referer=manager.own_referer if referer == OWN else referer)
+        return status, await self.status(balancer)
 
     async def log(self) -> tuple[LogLine, ...]:
         """Error log since this site is served."""
@@ -315,9 +321,8 @@ class ManagedProxy:
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of what httpd wrote, standard streams first."""
-        text = (self._process.output() if self._process else "") + (
-            await self.runtime.read(self.dialect.error_log)
-        ).decode(errors="replace")
+        names = (_OUTPUT, self.dialect.error_log)
+        text = "\n".join([(await self.runtime.read(name)).decode(errors="replace") for name in names])
         return tuple(line for line in text.splitlines() if line.strip())[-lines:]
 
     async def settled(self, balancer: Balancer | None, *, busy: int, seconds: float) -> None:

@@ -59,6 +59,11 @@ class RawConversation:
     # -- evidence ----------------------------------------------------------------------------------------------------
 
     @property
+    def seq(self) -> int:
+        """Number in its scenario, in the order of opening."""
+        return self._handshake.seq
+
+    @property
     def handshake(self) -> Handshake:
         """The evidence so far."""
         head = self._head

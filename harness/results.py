@@ -153,6 +153,7 @@ class Record:
         access: lines of the access log.
         addresses: address of every backend's listener, by ``scheme://name``.
         front: address of the proxy's own listeners, by scheme.
+        client: address from which the proxy saw the client come; None where it cannot be known.
     """
 
     balancer: Balancer | None = None
@@ -165,6 +166,7 @@ class Record:
     events: tuple[Event, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     front: Mapping[str, str] = field(default_factory=dict)
+    client: str | None = "127.0.0.1"
 
     @property
     def accepted(self) -> tuple[Handshake, ...]:
@@ -181,6 +183,28 @@ class Record:
         if self.balancer is None:
             return handshake.backend
         return self.balancer.route_of(handshake.backend)
+
+    def thinned(self, keep: int, ids: frozenset[str] = frozenset()) -> Record:
+        """Copy for the report with no more than so many handshakes: the first ones, and those of these ids.
+
+        Thousands of handshakes fill a report without telling more; checks have judged all of them before.
+        """
+        if len(self.handshakes) <= keep:
+            return self
+        kept = tuple(h for number, h in enumerate(self.handshakes) if number < keep or h.conn_id in ids)
+        names = {handshake.conn_id for handshake in kept}
+        left_out = Event(
+            at=self.handshakes[-1].opened_at,
+            kind="note",
+            text=f"{len(self.handshakes) - len(kept)} of {len(self.handshakes)} connections are left out here",
+            data={"connections": len(self.handshakes), "shown": len(kept)},
+        )
+        return replace(
+            self,
+            handshakes=kept,
+            access=tuple(line for line in self.access if line.conn_id in names),
+            events=(*self.events, left_out),
+        )
 
 
 Check = Callable[[Record], Verdict]

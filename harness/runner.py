@@ -9,13 +9,16 @@ from contextlib import AbstractContextManager, nullcontext
 
 from harness.balancer import Carrier, Site
 from harness.checks import log as log_checks
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.errors import HarnessError, LabError
 from harness.lab import Lab
 from harness.results import Outcome, Record, ScenarioResult, Verdict
 from harness.scenario import Scenario
 
 __all__ = ["lacking", "run", "run_all"]
+
+_SHOWN = 1000
+"""Connections of one scenario that a report shows; of more, the first and those that a verdict names."""
 
 
 def lacking(scenario: Scenario, lab: Lab) -> str:
@@ -66,7 +69,8 @@ def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> Scen
     for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
         verdicts.append(check(record))
     outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
-    return _result(scenario, lab, outcome, began, record=record, verdicts=tuple(verdicts))
+    shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
+    return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))
 
 
 async def run_all(
@@ -90,6 +94,10 @@ def reproduce(scenario: Scenario, settings: Settings) -> str:
         words.append(f"--carrier {settings.carrier.value}")
     if settings.connections != Settings().connections:
         words.append(f"--connections {settings.connections}")
+    if settings.runtime is not RuntimeChoice.AUTO:
+        words.append(f"--runtime {settings.runtime.value}")
+    if settings.image:
+        words.append(f"--image {settings.image}")
     if settings.httpd:
         words.append(f"--httpd {settings.httpd}")
     return " ".join(words)

@@ -5,20 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from harness.balancer import Carrier
+from harness.balancer import Carrier, LbMethod, MemberState
 from harness.checks.judging import called, judged, no_evidence, sequence
 from harness.handshake import Handshake
-from harness.lbmethods import Prediction, Step, StepKind, replay
-from harness.results import Check, Record, Verdict
+from harness.lbmethods import FACTOR_SCALE
+from harness.replay import Prediction, Step, StepKind, replay
+from harness.results import Check, Event, Record, Verdict
+from harness.stickiness import route_asked
 
-__all__ = ["alternates", "follows_model", "predicted", "served_by", "split_within", "timeline"]
+__all__ = [
+    "alternates",
+    "elected_as_modelled",
+    "follows_model",
+    "predicted",
+    "served_by",
+    "split_within",
+    "timeline",
+]
 
 _READ_PER_TUNNEL = len("HTTP/1.1 101 Switching Protocols")
 """What mod_proxy_http counts as read for a handshake: the status line. mod_proxy_wstunnel counts nothing."""
 
 
 def timeline(record: Record) -> tuple[Step, ...]:
-    """Elections and ends of tunnels in the order in which they happened."""
+    """Elections, ends of tunnels, changes, and deaths and returns of backends, in the order in which they happened."""
     moments: list[tuple[float, int, Step]] = []
     read = _READ_PER_TUNNEL if record.carrier is Carrier.HTTP else 0
     for handshake in record.handshakes:
@@ -28,14 +38,43 @@ def timeline(record: Record) -> tuple[Step, ...]:
             kind=StepKind.OPEN,
             conn_id=handshake.conn_id,
             route=route,
+            at=handshake.opened_at,
+            until=handshake.opened_at + handshake.elapsed_seconds,
             sent_bytes=arrival.request_bytes if arrival else 0,
             read_bytes=read if handshake.accepted else 0,
+            asked=route_asked(record.balancer, handshake) if record.balancer else None,
         )
         moments.append((handshake.opened_at, 1, opening))
-        if handshake.closed_at is not None:
+        ended = handshake.closed_at if handshake.accepted else handshake.opened_at + handshake.elapsed_seconds
+        if ended is not None:
             closing = Step(kind=StepKind.CLOSE, conn_id=handshake.conn_id, route=route)
-            moments.append((handshake.closed_at, 0, closing))
+            moments.append((ended, 0 if handshake.accepted else 2, closing))
+    moments += [(event.at, 1, step) for event in record.events if (step := _happened(event, record))]
     return tuple(step for _, _, step in sorted(moments, key=lambda moment: moment[:2]))
+
+
+def _happened(event: Event, record: Record) -> Step | None:
+    """What an event means to the balancer; None when it means nothing."""
+    at, data = event.at, event.data
+    if event.kind == "member":
+        factor, state = data.get("loadfactor"), data.get("state")
+        return Step(
+            kind=StepKind.CHANGE,
+            route=data.get("route"),
+            at=at,
+            factor=round(factor * FACTOR_SCALE) if factor is not None else None,
+            state=MemberState(state) if state is not None else None,
+        )
+    if event.kind == "balancer":
+        return Step(kind=StepKind.CHANGE, at=at, lbmethod=LbMethod(data["lbmethod"]))
+    if event.kind == "backend" and record.balancer:
+        kind = StepKind.UP if data["up"] else StepKind.DOWN
+        return Step(kind=kind, route=record.balancer.route_of(data["backend"]), at=at)
+    if event.kind == "request" and data.get("balanced"):
+        return Step(kind=StepKind.TURN, at=at, until=at)
+    if event.kind == "restart":
+        return Step(kind=StepKind.RESTART, at=at)
+    return None
 
 
 def predicted(record: Record) -> dict[str, str]:
@@ -43,9 +82,10 @@ def predicted(record: Record) -> dict[str, str]:
     if record.balancer is None:
         return {}
     try:
-        return {p.conn_id: p.expected for p in replay(record.balancer, record.before, timeline(record))}
+        predictions = replay(record.balancer, record.before, timeline(record))
     except (KeyError, ValueError):
         return {}
+    return {p.conn_id: p.expected for p in predictions if p.expected is not None}
 
 
 def follows_model(record: Record) -> Verdict:
@@ -76,7 +116,32 @@ def follows_model(record: Record) -> Verdict:
 
 def _deviation(handshake: Handshake, prediction: Prediction) -> str:
     got = prediction.observed or f"nobody ({handshake.error or handshake.status or 'no greeting'})"
-    return f"{called(handshake)} expected {prediction.expected}, got {got}"
+    return f"{called(handshake)} expected {prediction.expected or 'nobody'}, got {got}"
+
+
+def elected_as_modelled(record: Record) -> Verdict:
+    """``elected`` rose by the model's elections, those of members that then did not accept the connect included."""
+    name = "elected_as_modelled"
+    expected = "elected rises by the model's elections"
+    balancer = record.balancer
+    if balancer is None or not record.before or not record.after or not record.handshakes:
+        return no_evidence(name, expected=expected, lacking="balancer-manager was not read around any connection")
+    try:
+        predictions = replay(balancer, record.before, timeline(record))
+    except (KeyError, ValueError) as exc:
+        return no_evidence(name, expected=expected, lacking=f"the model cannot predict ({exc})")
+    elected = Counter(route for prediction in predictions for route in prediction.tried)
+    before = {status.route: status.elected for status in record.before}
+    rise = {status.route: status.elected - before.get(status.route, 0) for status in record.after}
+    wrong = [m.route for m in balancer.members if rise.get(m.route) != elected[m.route]]
+    told = ", ".join(f"{m.route} +{elected[m.route]}" for m in balancer.members)
+    return judged(
+        name,
+        holds=not wrong,
+        expected=f"elected rises by the model's elections: {told}",
+        observed=", ".join(f"{route} +{count}" for route, count in rise.items()),
+        evidence=wrong,
+    )
 
 
 def alternates(record: Record) -> Verdict:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from harness.connectors.http2 import Http2Connector
 from harness.connectors.raw import RawConnector
 from harness.connectors.websocket import WebSocketConnector
+from harness.interfaces import Connector
 
 __all__ = ["CONNECTORS", "RawConnector"]
 
-CONNECTORS = {"websockets": WebSocketConnector}
+CONNECTORS: dict[str, type[Connector]] = {"websockets": WebSocketConnector, "http2": Http2Connector}

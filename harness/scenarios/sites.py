@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.balancer import Balancer, LbMethod, Listener, Member, Mount, Site
 
-__all__ = ["CLUSTER", "LIBERTY", "NODE", "TLS_CLUSTER", "TLS_LIBERTY", "TLS_NODE", "balanced", "cluster", "wide"]
+__all__ = [
+    "CLUSTER",
+    "LIBERTY",
+    "NODE",
+    "TLS_CLUSTER",
+    "TLS_LIBERTY",
+    "TLS_NODE",
+    "balanced",
+    "cluster",
+    "wide",
+    "with_parameters",
+]
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
 NODE = Member(route="node", url="ws://node")
@@ -39,3 +52,8 @@ def wide(lbmethod: LbMethod | None = None, *, tls: bool = True) -> Site:
     plain = balanced(cluster(LIBERTY, NODE, lbmethod=method))
     secure = balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=method))
     return Site(mounts=(*plain.mounts, *(secure.mounts if tls else ())))
+
+
+def with_parameters(member: Member, **parameters: str) -> Member:
+    """A member with BalancerMember parameters, such as ``retry="2"``."""
+    return replace(member, parameters=(*member.parameters, *parameters.items()))

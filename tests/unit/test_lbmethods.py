@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from harness.balancer import Balancer, LbMethod, Member, MemberState
-from harness.lbmethods import Counters, Step, StepKind, elect, replay, start
+from harness.lbmethods import Counters, elect, start
+from harness.replay import Step, StepKind, replay
 from tests.evidence import CLUSTER, method, status
 
 

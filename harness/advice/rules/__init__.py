@@ -1,0 +1,20 @@
+"""Every rule, theme by theme. A rule is one function and one entry in its module's ``RULES``."""
+
+from __future__ import annotations
+
+from harness.advice.rule import Rule
+from harness.advice.rules import access, headers, members, modules, paths, server, sticky, timing, tls
+
+__all__ = ["RULES"]
+
+RULES: tuple[Rule, ...] = (
+    *modules.RULES,
+    *members.RULES,
+    *sticky.RULES,
+    *paths.RULES,
+    *tls.RULES,
+    *access.RULES,
+    *timing.RULES,
+    *headers.RULES,
+    *server.RULES,
+)

@@ -1,0 +1,79 @@
+"""What a real httpd says of the broken and sound configurations, and that its dump leads to the same advice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.advice.adviser import advise_file, configuration
+from harness.advice.directives import parse
+from harness.advice.dump import consult
+from harness.advice.effect import resolve
+from harness.advice.rule import Severity
+from harness.certificates import Authority
+from harness.config import Settings
+from harness.interfaces import Installation
+from harness.launch import discover
+from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
+from tests.unit.advice.test_rules import NoFiles
+
+pytestmark = pytest.mark.live
+
+ASKED = {name: case for name, case in BROKEN.items() if case.httpd}
+
+
+@pytest.fixture(scope="module")
+async def installation() -> Installation:
+    return await discover(Settings())
+
+
+def written(text: str, folder: Path, installation: Installation) -> Path:
+    """File of a case, with the folders of this machine in it."""
+    (folder / "ca.pem").write_bytes(Authority().pem)
+    for name, value in (("@RUN@", folder), ("@CA@", folder / "ca.pem"), ("@MODULES@", installation.modules_folder)):
+        text = text.replace(name, str(value))
+    path = folder / "httpd.conf"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("case", ASKED.values(), ids=ASKED.keys())
+async def test_httpd_takes_or_refuses_it_as_the_rule_says(
+    case: Broken, installation: Installation, tmp_path: Path
+) -> None:
+    path = written(marked(case.text)[0], tmp_path, installation)
+    effect = resolve(parse(path.read_text(), str(path)), str(path), NoFiles())
+    reading = await consult(installation, str(path), whole=configuration(effect).whole, loaded=frozenset(effect.loaded))
+    if case.httpd == "accepts":
+        assert reading.complaint is None, reading.sentence
+        assert reading.tree is not None, reading.sentence
+    else:
+        assert reading.complaint is not None, reading.sentence
+
+
+@pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
+async def test_trap_is_named_when_httpd_has_read_the_file(
+    case: Broken, installation: Installation, tmp_path: Path
+) -> None:
+    text, line = marked(case.text)
+    path = written(text, tmp_path, installation)
+    answer = await advise_file(path, tunnels=case.tunnels, installation=installation)
+    assert (case.rule, str(path), line) in [(a.rule, a.file, a.line) for a in answer.advice], answer.source
+
+
+@pytest.mark.parametrize("case", SOUND.values(), ids=SOUND.keys())
+async def test_sound_configuration_is_accepted_and_gets_a_clean_answer(
+    case: Broken, installation: Installation, tmp_path: Path
+) -> None:
+    path = written(case.text.lstrip("\n"), tmp_path, installation)
+    answer = await advise_file(path, tunnels=case.tunnels, installation=installation)
+    assert [str(advice) for advice in answer.advice] == []
+    assert answer.source.startswith("read by httpd"), answer.source
+
+
+async def test_httpd_finds_what_no_rule_knows(installation: Installation, tmp_path: Path) -> None:
+    path = written("ProxyPass /ws ws://192.0.2.1:8888/x\nProxyVia Perhaps\n", tmp_path, installation)
+    answer = await advise_file(path, installation=installation)
+    assert [(a.rule, a.line, a.severity) for a in answer.advice] == [("WSLB-C000", 2, Severity.ERROR)]
+    assert "ProxyVia must be" in answer.advice[0].why

@@ -1,0 +1,70 @@
+"""``wslb doctor --conf``: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.advice.cases import BROKEN, SOUND, marked
+
+
+def doctor(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = "import sys; from harness.cli import main; sys.argv[0] = 'wslb'; main()"
+    return subprocess.run(
+        [sys.executable, "-c", command, "doctor", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "ws.conf"
+    path.write_text(marked(BROKEN["root-before-websocket"].text)[0])
+    return path
+
+
+def test_advice_names_file_line_severity_and_rule_and_ends_with_1(broken: Path) -> None:
+    done = doctor("--conf", broken)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        f"{broken}:2: error WSLB-C050 /ws is taken by ProxyPass / http://192.0.2.9/ of line 1\n"
+    )
+    assert "\n    why:  " in done.stdout
+    assert "\n    cure: " in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 error in 1 file; ")
+    assert done.stderr == ""
+
+
+def test_a_sound_file_ends_with_0(tmp_path: Path) -> None:
+    path = tmp_path / "ws.conf"
+    path.write_text(SOUND["fragment"].text)
+    done = doctor("--conf", path)
+    assert (done.returncode, done.stdout.partition(" in ")[0], done.stderr) == (0, "nothing to advise", "")
+
+
+def test_json_is_one_document(broken: Path) -> None:
+    done = doctor("--conf", broken, "--json", "--tunnels", "10")
+    assert done.returncode == 1
+    assert [advice["rule"] for advice in json.loads(done.stdout)["advice"]] == ["WSLB-C050"]
+
+
+def test_what_cannot_be_read_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "empty.conf"
+    path.write_text("")
+    for file in (path, tmp_path / "nowhere.conf", tmp_path):
+        done = doctor("--conf", file)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: Cannot read {file}: ")
+        assert "  do:  " in done.stderr
+        assert done.stdout == ""
+
+
+def test_options_of_conf_alone_are_wrong_usage() -> None:
+    assert doctor("--tunnels", "5").returncode == 2

@@ -1,0 +1,34 @@
+"""Addresses that behave as dead backends do, on this machine's own loopback."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from harness.decoys import DECOYS, Blackhole, Refusing
+
+
+def test_refusing_refuses() -> None:
+    decoy = Refusing("127.0.0.1")
+    try:
+        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", decoy.port), timeout=5):
+            pass
+    finally:
+        decoy.close()
+
+
+def test_a_blackhole_never_answers() -> None:
+    decoy = Blackhole("127.0.0.1")
+    try:
+        with pytest.raises(TimeoutError), socket.create_connection(("127.0.0.1", decoy.port), timeout=0.3):
+            pass
+    finally:
+        decoy.close()
+
+
+@pytest.mark.parametrize("kind", DECOYS.values(), ids=DECOYS.keys())
+def test_closing_twice_is_closing_once(kind: type[Refusing] | type[Blackhole]) -> None:
+    decoy = kind("127.0.0.1")
+    decoy.close()
+    decoy.close()

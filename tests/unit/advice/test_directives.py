@@ -1,0 +1,77 @@
+"""Names, arguments and nesting of directives, each with its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.advice.directives import Directive, logical_lines, parse, split_words, walk
+
+
+def flat(text: str) -> list[tuple[str, tuple[str, ...], int]]:
+    return [(d.name, d.words, d.line) for d in walk(parse(text, "f").directives)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Listen 80", ("Listen", "80")),
+        ("  A\t b   c ", ("A", "b", "c")),
+        ('Header set X "a b" c', ("Header", "set", "X", "a b", "c")),
+        ("Header set X 'a b'", ("Header", "set", "X", "a b")),
+        (r'Log "%>s \"%r\"" x', ("Log", '%>s "%r"', "x")),
+        (r'A "C:\\x" "\d"', ("A", "C:\\x", r"\d")),
+        ('A "not closed', ("A", "not closed")),
+        ('A b"c d"', ("A", 'b"c', 'd"')),
+        ('A ""', ("A", "")),
+        ("", ()),
+    ],
+)
+def test_words(text: str, words: tuple[str, ...]) -> None:
+    assert split_words(text) == words
+
+
+def test_continuation_lines_are_one_directive_of_the_first_line() -> None:
+    text = "Listen 80\nProxyPass /ws \\\n  ws://h \\\n  timeout=5\nTimeout 3"
+    assert flat(text) == [
+        ("Listen", ("80",), 1),
+        ("ProxyPass", ("/ws", "ws://h", "timeout=5"), 2),
+        ("Timeout", ("3",), 5),
+    ]
+    assert [(line.line, line.last_line) for line in logical_lines(text, "f")] == [(1, 1), (2, 4), (5, 5)]
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_no_part_of_it() -> None:
+    assert flat("\ufeffListen 80\r\nA \\\r\n b\r\n") == [("Listen", ("80",), 1), ("A", ("b",), 2)]
+
+
+def test_comments_are_left_out_and_one_with_a_backslash_takes_the_next_line() -> None:
+    tree = parse("# a\n#b \\\nListen 80\n  # c\nListen 81", "f")
+    assert [(d.first, d.line) for d in tree.directives] == [("81", 5)]
+    assert [(flaw.kind, flaw.line) for flaw in tree.flaws] == [("swallowed", 2)]
+
+
+def test_sections_nest_and_compare_without_case() -> None:
+    outer = parse("<VirtualHost *:80 _default_:81>\n<location /a>\nA\n</LOCATION>\n</virtualhost>", "f").directives[0]
+    assert (outer.key, outer.words, outer.line) == ("virtualhost", ("*:80", "_default_:81"), 1)
+    inner = outer.body[0] if outer.body else Directive("", (), "", 0, 0)
+    assert (inner.key, inner.first) == ("location", "/a")
+    assert str(inner) == "<location /a>"
+
+
+@pytest.mark.parametrize(
+    ("text", "flaws"),
+    [
+        ("<A>\nB", [("unclosed", 1)]),
+        ("</A>", [("stray", 1)]),
+        ("<A>\n<B>\n</A>", [("unclosed", 2)]),
+        ("<A>\n</B>\n</A>", [("stray", 2)]),
+        ("<A>\n</A>\n</A>", [("stray", 3)]),
+        ("<A>\n</A>", []),
+    ],
+)
+def test_sections_that_do_not_fit_are_flaws(text: str, flaws: list[tuple[str, int]]) -> None:
+    assert [(flaw.kind, flaw.line) for flaw in parse(text, "f").flaws] == flaws
+
+
+def test_what_follows_a_flaw_is_still_read() -> None:
+    assert flat("<A>\n<B>\n</A>\nListen 80")[-1] == ("Listen", ("80",), 4)

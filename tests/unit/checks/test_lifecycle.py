@@ -1,0 +1,67 @@
+"""httpd's own life: each check on a record that passes, one that fails, and an empty one."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks import lifecycle
+from harness.handshake import Close, Handshake
+from harness.results import Check, Event, Record
+
+
+def handshake(seq: int, status: int | None, *, error: str | None = None, code: int | None = None) -> Handshake:
+    return Handshake(
+        conn_id=str(seq),
+        seq=seq,
+        url="ws://localhost/ws",
+        request=(),
+        status=status,
+        error=error,
+        opened_at=float(seq),
+        closed=Close(code=code) if code else None,
+        closed_at=3.0 if code else None,
+    )
+
+
+def event(at: float, kind: str, **data: object) -> Event:
+    return Event(at=at, kind=kind, text=kind, data=data)
+
+
+SIGNAL = event(2, "signal", name="TERM")
+GOOD = Record(
+    handshakes=(handshake(1, 101, code=1000), handshake(2, None, error="ConnectionRefusedError: 111")),
+    events=(SIGNAL, event(2.5, "running", running=True), event(2.6, "restart"), event(4, "exit")),
+)
+BAD = Record(
+    handshakes=(handshake(3, 101, code=1000), handshake(2, 101, code=1000)),
+    events=(event(0.5, "signal", name="TERM"), event(2.5, "running", running=False), event(0.1, "restart")),
+)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lifecycle.signalled("TERM"),
+        lifecycle.refused(2),
+        lifecycle.not_served(2),
+        lifecycle.restarted,
+        lifecycle.has_ended,
+        lifecycle.ran_then_ended,
+    ],
+)
+def test_holds_fails_and_never_passes_on_nothing(check: Check) -> None:
+    assert check(GOOD).holds, check(GOOD).observed
+    assert not check(BAD).holds
+    assert not check(Record()).holds
+
+
+def test_a_tunnel_that_was_cut_at_once_was_not_served() -> None:
+    assert lifecycle.not_served(2)(Record(handshakes=(handshake(2, 101, code=1006),))).holds
+
+
+def test_an_unanswered_connect_is_not_a_refused_one() -> None:
+    assert not lifecycle.refused(2)(Record(handshakes=(handshake(2, None, error="no answer within 1 s"),))).holds
+
+
+def test_another_signal_is_not_this_one() -> None:
+    assert not lifecycle.signalled("HUP")(GOOD).holds

@@ -1,0 +1,40 @@
+"""Which route a request asks for: values as sent to httpd 2.4.71, answers as it understood them."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.balancer import Balancer, Member
+from harness.handshake import Handshake
+from harness.stickiness import route_asked
+
+BALANCER = Balancer(name="x", members=(Member(route="node", url="ws://node"),), stickysession="ROUTEID|routeid")
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "route"),
+    [
+        ("/ws", None, None),
+        ("/ws", "ROUTEID=.node", "node"),
+        ("/ws", "a=1; ROUTEID=sess123.node; b=2", "node"),
+        ("/ws", "ROUTEID=sess.1.node", "1.node"),
+        ("/ws", "ROUTEID=node", None),
+        ("/ws", "routeid=.node", None),
+        ("/ws", "XROUTEID=.node", None),
+        ("/ws", 'ROUTEID=".node"', 'node"'),
+        ("/ws?routeid=.node", None, "node"),
+        ("/ws?a=1&routeid=.node&b=2", None, "node"),
+        ("/ws?ROUTEID=.node", None, None),
+        ("/ws/;routeid=.node", None, "node"),
+        ("/ws?routeid=.node", "ROUTEID=.other", "node"),
+    ],
+)
+def test_route_asked(path: str, cookie: str | None, route: str | None) -> None:
+    request = (("Cookie", cookie),) if cookie else ()
+    handshake = Handshake(conn_id="1", seq=1, url=f"ws://localhost{path}", request=request)
+    assert route_asked(BALANCER, handshake) == route
+
+
+def test_without_stickysession_nobody_asks() -> None:
+    handshake = Handshake(conn_id="1", seq=1, url="ws://localhost/ws?routeid=.node", request=())
+    assert route_asked(Balancer(name="x", members=BALANCER.members), handshake) is None
