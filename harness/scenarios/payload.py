@@ -44,8 +44,9 @@ def echoing(*messages: str | bytes | int, connections: int = 2) -> Act:
         for _ in range(connections):
             async with await lab.open(greeting=False) as tunnel:
                 for message in messages:
+                    size = message if isinstance(message, int) else len(message)
                     await tunnel.send(noise(message) if isinstance(message, int) else message)
-                    await tunnel.receive()
+                    await tunnel.receive(seconds=lab.settings.timeouts.message + size / MIB)
 
     return act
 
