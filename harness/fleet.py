@@ -77,7 +77,7 @@ class Fleet(Mapping[str, ManagedBackend]):
             for scheme in ("ws", "wss")
             if (address := self._seen(backend, scheme))
         }
-        host = self._proxy_runtime.reach(own_address(_DECOY_HOST))
+        host = self._proxy_runtime.reach(self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
         return backends | {f"ws://{name}": f"{host}:{decoy.port}" for name, decoy in self._decoys.items()}
 
     @property
@@ -144,7 +144,7 @@ class Fleet(Mapping[str, ManagedBackend]):
         down = [name for name in wanted if name not in self._backends or not self._backends[name].running]
         await self.start(down)
         for name in DECOYS.keys() & site.backends - self._decoys.keys():
-            self._decoys[name] = DECOYS[name](own_address(_DECOY_HOST))
+            self._decoys[name] = DECOYS[name](self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
         await asyncio.gather(*(backend.clear() for backend in self._backends.values()))
 
     async def _identify(self, site: Site) -> None:

@@ -81,7 +81,7 @@ class Place:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("WSLB_", "PYTEST"))}
-        return {**kept, "TMPDIR": str(self.temporary), **more}
+        return {**kept, "TMPDIR": str(self.temporary), "WSLB_RUNTIME": "local", **more}
 
     def start(self, *words: str, environ: Mapping[str, str] | None = None) -> Running:
         """Start ``wslb words…``."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from functools import cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import docker
 import docker.errors
+import psutil
 import pytest
 import requests
 
@@ -84,11 +85,18 @@ def missing(reason: str) -> NoReturn:
 def everything() -> dict[str, set[str]]:
     """What the engine holds that a run could leave behind."""
     here = engine()
+    ours = {process.pid for process in (psutil.Process(), *psutil.Process().children(recursive=True))}
     return {
-        "containers": {item["Id"] for item in here.api.containers(all=True)},
+        "containers": {item["Id"] for item in here.api.containers(all=True) if not _of_others(item, ours)},
         "networks": {item["Name"] for item in here.api.networks()},
         "volumes": {item["Name"] for item in (here.api.volumes().get("Volumes") or ())},
     }
+
+
+def _of_others(item: dict[str, Any], ours: set[int]) -> bool:
+    """Whether this is the container of a run that somebody else has going at the same time."""
+    pid = int((item.get("Labels") or {}).get("wslb.owner.pid", 0))
+    return pid not in ours and pid > 1 and psutil.pid_exists(pid)
 
 
 def compose() -> list[str]:

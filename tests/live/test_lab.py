@@ -6,13 +6,14 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from harness.balancer import Listener
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from harness.lab import Lab
 from harness.launch import open_lab
@@ -21,6 +22,15 @@ from harness.runtimes.local import LocalRuntime
 from harness.scenarios.sites import wide
 
 pytestmark = pytest.mark.live
+
+LOCAL = Settings(runtime=RuntimeChoice.LOCAL)
+
+
+@pytest.fixture(autouse=True)
+def local_only(_session_lab: Lab) -> None:
+    """These tests look at processes and files of this machine; tests/live/docker has those of a container."""
+    if _session_lab.proxy.runtime.name != "local":
+        pytest.skip("the session's lab is a container; add --lb-runtime local")
 
 
 def family(lab: Lab) -> list[psutil.Process]:
@@ -57,7 +67,7 @@ async def test_as_root_nothing_that_serves_is_root(lab: Lab) -> None:
 
 
 async def test_keys_are_ours_alone_and_go_with_the_run() -> None:
-    async with open_lab(Settings()) as own:
+    async with open_lab(LOCAL) as own:
         folder = Path(own.proxy.runtime.folder)
         keys = list(folder.glob("tls/*.key"))
         assert len(keys) == 3
@@ -66,7 +76,7 @@ async def test_keys_are_ours_alone_and_go_with_the_run() -> None:
 
 
 async def test_nothing_is_left_after_a_lab(lab: Lab) -> None:
-    async with open_lab(Settings()) as own:
+    async with open_lab(LOCAL) as own:
         site = wide()
         await own.begin("left", site, balancer=site.balancers[0])
         await own.open_in_turn(4, hold=True)
@@ -77,7 +87,7 @@ async def test_nothing_is_left_after_a_lab(lab: Lab) -> None:
 
 
 async def test_nothing_is_left_of_an_httpd_whose_parent_was_killed(lab: Lab) -> None:
-    async with open_lab(Settings()) as own:
+    async with open_lab(LOCAL) as own:
         children = psutil.Process(own.proxy.pid).children()
         assert children
         psutil.Process(own.proxy.pid).kill()
@@ -116,7 +126,7 @@ async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
     taken = lab.proxy.front.plain
     assert taken
     with pytest.raises(StartError, match=f"port {taken} ") as caught:
-        async with open_lab(Settings(port=taken, tls_port=0)):
+        async with open_lab(replace(LOCAL, port=taken, tls_port=0)):
             pytest.fail("two servers on one port")
     assert exit_code_of(caught.value) == 3
     assert any("AH00072" in line for line in caught.value.log_tail)
@@ -125,14 +135,14 @@ async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
 
 async def test_no_httpd_says_how_to_get_one() -> None:
     with pytest.raises(RuntimeUnavailable, match="is no program") as caught:
-        async with open_lab(Settings(httpd="/nowhere/httpd")):
+        async with open_lab(replace(LOCAL, httpd="/nowhere/httpd")):
             pytest.fail("a lab without httpd")
     assert exit_code_of(caught.value) == 3
 
 
 async def test_a_program_that_is_no_httpd_is_refused() -> None:
     with pytest.raises(RuntimeUnavailable, match="not a working Apache httpd"):
-        async with open_lab(Settings(httpd="/bin/echo")):
+        async with open_lab(replace(LOCAL, httpd="/bin/echo")):
             pytest.fail("a lab on echo")
 
 
@@ -145,7 +155,7 @@ async def test_a_missing_module_is_named(tmp_path: Path, lab: Lab) -> None:
         if module.name != "mod_lbmethod_byrequests.so":
             (tmp_path / "modules" / module.name).symlink_to(module)
     with pytest.raises(RuntimeUnavailable, match="has no mod_lbmethod_byrequests"):
-        async with open_lab(Settings(httpd=str(tmp_path / "bin" / "httpd"))):
+        async with open_lab(replace(LOCAL, httpd=str(tmp_path / "bin" / "httpd"))):
             pytest.fail("a lab without byrequests")
 
 
@@ -157,7 +167,7 @@ async def test_an_unreadable_certificate_is_an_error_of_the_start(monkeypatch: p
 
     monkeypatch.setattr(LocalRuntime, "write", write)
     with pytest.raises(LabError) as caught:
-        async with open_lab(Settings()):
+        async with open_lab(LOCAL):
             pytest.fail("a lab without a certificate")
     assert isinstance(caught.value, (ProxyConfigRejected, StartError))
     assert "proxy.pem" in f"{caught.value} {caught.value.log_tail}"
@@ -172,7 +182,7 @@ async def test_a_backend_that_dies_during_start_is_named_with_its_log(monkeypatc
 
     monkeypatch.setattr(LocalRuntime, "write", write)
     with pytest.raises(StartError, match=r"Node\.js stand-in did not start: it ended with exit code 3") as caught:
-        async with open_lab(Settings()):
+        async with open_lab(LOCAL):
             pytest.fail("a lab with a dead backend")
     assert caught.value.log_tail
 

@@ -47,8 +47,10 @@ def inspected(lab: Lab) -> dict[str, Any]:
     return found
 
 
-def of_runs() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = engine.engine().api.containers(all=True, filters={"label": "wslb.run"})
+def of_run(pid: int) -> list[dict[str, Any]]:
+    """Containers of the run of this process."""
+    label = f"wslb.owner.pid={pid}"
+    found: list[dict[str, Any]] = engine.engine().api.containers(all=True, filters={"label": label})
     return found
 
 
@@ -134,7 +136,7 @@ async def test_a_scenario_passes_and_leaves_nothing(settings: Settings, network:
     async with open_lab(replace(settings, docker_network=network)) as lab:
         result = await runner.run(ONE, lab)
         assert result.outcome is Outcome.PASSED, result.reason
-        assert len(of_runs()) == 1
+        assert len(of_run(os.getpid())) == 1
 
 
 async def test_a_failing_run_leaves_nothing(settings: Settings) -> None:
@@ -172,35 +174,41 @@ async def test_a_start_cancelled_at_any_moment_leaves_nothing(settings: Settings
 @contextmanager
 def command(*words: str, settings: Settings) -> Iterator[Any]:
     with place() as here:
-        yield here.start("test", *words, "--runtime", "docker", "--image", settings.image, "--pull", "never"), here
+        running = here.start("test", *words, "--runtime", "docker", "--image", settings.image or "", "--pull", "never")
+        try:
+            yield running
+        finally:
+            running.process.kill()
+            running.end()
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_leaves_nothing(settings: Settings, number: int, code: int) -> None:
-    with command("lb", settings=settings) as (running, _):
+    with command("lb", settings=settings) as running:
         running.wait_until_printed("lb-byrequests ")
         running.process.send_signal(number)
         assert running.end().code == code
 
 
 async def test_a_killed_run_takes_its_httpd_along_and_the_next_removes_the_rest(settings: Settings) -> None:
-    with command("lb", settings=settings) as (running, _):
+    with command("lb", settings=settings) as running:
         running.wait_until_printed("lb-byrequests ")
         pid = running.process.pid
-        (row,) = of_runs()
+        (row,) = of_run(pid)
         container = psutil.Process(engine.engine().api.inspect_container(row["Id"])["State"]["Pid"])
         running.process.kill()
         running.end()
         assert psutil.wait_procs([container], timeout=20)[1] == [], "its httpd ends by itself"
         for child in _orphans(pid):
             child.kill()
-    (left,) = of_runs()
+    (left,) = of_run(pid)
     assert left["State"] == "exited"
     async with open_lab(settings) as lab:
         told = " ".join(map(str, lab.environment["leftovers"]))  # type: ignore[call-overload]
         assert f"pid {pid}" in told
         assert left["Names"][0].lstrip("/") in told
-        assert [row["Id"] for row in of_runs()] == [docker_of(lab).container.id]
+        assert of_run(pid) == []
+        assert [row["Id"] for row in of_run(os.getpid())] == [docker_of(lab).container.id]
 
 
 def _orphans(pid: int) -> list[psutil.Process]:

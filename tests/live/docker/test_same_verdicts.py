@@ -102,7 +102,11 @@ def test_without_httpd_on_path_auto_takes_the_named_image(tmp_path: Path) -> Non
     chosen = engine.image()
     with place() as here:
         environ = here.environment(
-            PYTHONPATH=str(Path(__file__).parents[3]), PATH=str(tmp_path), WSLB_IMAGE=chosen, WSLB_PULL="never"
+            PYTHONPATH=str(Path(__file__).parents[3]),
+            PATH=str(tmp_path),
+            WSLB_RUNTIME="auto",
+            WSLB_IMAGE=chosen,
+            WSLB_PULL="never",
         )
         done = here.run("test", "headers", "--report", "out", environ=environ)
         assert done.code == 0, done.err
