@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 REPORT ?= reports/lb
 SHELL  := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help check test test-lb test-behaviour up report doctor wheel clean distclean lock
+.PHONY: help check test test-lb test-behaviour test-docker up report doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,10 +37,15 @@ check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -q --no-header
+	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -m "not slow" -q --no-header
 
 test: check ready ## everything: check, then all tests on a real Apache
-	@$(BIN)/python -m pytest tests/live tests/plugin -q --no-header --lb-report=$(REPORT) $(ARGS)
+	@$(BIN)/python -m pytest tests/unit -m slow -q --no-header
+	@$(BIN)/python -m pytest tests/live tests/plugin tests/browser -m "not docker" -q --no-header \
+	  --lb-report=reports/all $(ARGS)
+
+test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
+	@.ci/docker
 
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up

@@ -7,17 +7,18 @@ import resource
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import provision
 from harness.advice import Answer, advise_file
 from harness.backend import BACKENDS, own_address
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.dialects.apache import ApacheDialect
 from harness.errors import LabError
-from harness.interfaces import Installation
+from harness.interfaces import Installation, Progress
 from harness.launch import discover, open_lab
+from harness.place import silent
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
 
@@ -48,13 +49,13 @@ class Finding:
         return "\n".join(lines)
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def examine(settings: Settings, *, progress: Progress = silent) -> list[Finding]:
     """Look at everything that a lab needs."""
     findings = [
         Finding(name="Python", fine=sys.version_info >= (3, 11), text=platform.python_version()),
     ]
     try:
-        installation = await discover(settings)
+        place = await discover(settings, progress=progress)
     except LabError as exc:
         way = provision.plan()
         findings.append(
@@ -67,9 +68,18 @@ async def examine(settings: Settings) -> list[Finding]:
             )
         )
     else:
-        facts = installation.facts
+        installation, facts = place.installation, place.installation.facts
         findings.append(
             Finding(name="httpd", fine=True, text=f"{installation.binary}  {facts['version']}  MPM {facts['mpm']}")
+        )
+        where = place.runtime.facts()
+        findings.append(
+            Finding(
+                name="runtime",
+                fine=True,
+                text=", ".join([place.runtime.name, *(where[name] for name in ("image", "engine") if name in where)]),
+                why=place.why,
+            )
         )
         findings += _modules(installation)
     findings += [_addresses(), _limits()]
@@ -139,7 +149,9 @@ async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> Answ
         RuntimeUnavailable: the httpd that the settings name does not work.
     """
     try:
-        installation: Installation | None = await discover(settings)
+        # A container would not see the user's files: only an httpd of this machine can read them with us.
+        place = await discover(replace(settings, runtime=RuntimeChoice.LOCAL))
+        installation: Installation | None = place.installation
     except LabError:
         if settings.httpd:
             raise

@@ -14,11 +14,11 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     for names in (
         "errors identity balancer handshake results",
         "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
-        "ah_numbers driver",
+        "cause_rules ah_numbers driver",
         "waiting conversation raw lab scenario runner scenarios",
         "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision "
-        "place reporters run probe screen advice load",
-        "launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
+        "reporters run probe screen advice load",
+        "place launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
     )
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""

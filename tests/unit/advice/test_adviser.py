@@ -131,6 +131,7 @@ async def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert LocalFiles().read(str(tmp_path / "pipe")) is None
 
 
+@pytest.mark.slow
 async def test_fifty_thousand_lines_take_seconds_at_most(tmp_path: Path) -> None:
     block = "<VirtualHost *:{0}>\n  ServerName h{0}\n  ProxyPass /ws balancer://c{0}/x\n  <Proxy balancer://c{0}>\n"
     block += "    BalancerMember ws://10.0.0.1:{0}\n    BalancerMember ws://10.0.0.2:{0}\n  </Proxy>\n  # end\n"
@@ -142,6 +143,7 @@ async def test_fifty_thousand_lines_take_seconds_at_most(tmp_path: Path) -> None
     assert time.process_time() - begin < 10  # about 1 s of processor time when measured
 
 
+@pytest.mark.slow
 async def test_no_prefix_of_a_configuration_and_no_noise_in_it_breaks_the_adviser() -> None:
     texts = [marked(case.text)[0] for case in BROKEN.values()] + [case.text for case in SOUND.values()]
     for text in texts[::4]:

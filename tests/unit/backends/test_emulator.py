@@ -103,6 +103,7 @@ def test_message_can_be_read_back(emulator: Emulator) -> None:
     assert re.search(r"QSYSOPR +it's\n", emulator.answer("DSPMSG"))
 
 
+@pytest.mark.slow
 def test_no_text_makes_the_emulator_fail(emulator: Emulator) -> None:
     chance = random.Random(7)  # noqa: S311  (not for secrets)
     alphabet = string.printable + "äß\0\ud800"
