@@ -19,6 +19,7 @@ from rich.console import Console
 
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
+from harness import selftest as selftest_module
 from harness.balancer import Carrier, LbMethod
 from harness.causes import likely
 from harness.cli_check import check
@@ -356,6 +357,34 @@ def _tell(line: str) -> None:
 
 
 cli.add_command(check)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("names", nargs=-1, metavar="[MUTATION]...")
+@lab_options
+@click.option("--list", "listing", is_flag=True, help="Print the mutations and the checks that must notice them.")
+def selftest(names: tuple[str, ...], listing: bool, **options: Any) -> None:
+    """Break the lab on purpose, and show which check notices each time, and with which sentence.
+
+    \b
+    Examples:
+      wslb selftest
+      wslb selftest probe-proxied greeting-lies
+    """
+    mutations = selftest_module.chosen(names)
+    if listing:
+        for mutation in mutations:
+            click.echo(f"{mutation.name:<26} {mutation.what}; {mutation.scenario}: {', '.join(mutation.checks)}")
+        return
+    settings = load(options, os.environ)
+
+    async def all_of_them() -> list[selftest_module.Proof]:
+        async with open_lab(settings) as lab:
+            return await selftest_module.prove_all(mutations, lab, done=lambda proof: click.echo(str(proof)))
+
+    proofs = _until_signal(all_of_them())
+    click.echo(selftest_module.summary(proofs))
+    sys.exit(selftest_module.exit_code(proofs))
 
 
 def _until_signal(work: Coroutine[Any, Any, T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.balancer import Balancer, Carrier, LbMethod, Member
+from harness.balancer import Balancer, Carrier, LbMethod, Member, resolve_url
 from harness.handshake import Arrival, Close, Exchange, Handshake, Headers, accept_for
 from harness.results import MemberStatus, Record
 
@@ -95,7 +95,7 @@ def status(
     return MemberStatus(
         balancer="mycluster",
         route=route,
-        url=f"ws://{route}",
+        url=resolve_url(CLUSTER.member(route).url, ADDRESSES) if route in {"liberty", "node"} else f"ws://{route}",
         status=words,
         elected=elected,
         busy=busy,

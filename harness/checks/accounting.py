@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
-from harness.balancer import Balancer, Member, MemberState
+from harness.balancer import Balancer, Member, MemberState, resolve_url
 from harness.checks.judging import called, judged, no_evidence
 from harness.handshake import Handshake
 from harness.results import MemberStatus, Record, Verdict
@@ -74,15 +75,16 @@ def elected_counted(record: Record) -> Verdict:
 
 
 def members_as_claimed(record: Record) -> Verdict:
-    """The proxy runs the members, loadfactors, states and lbmethod that the scenario claims."""
+    """The proxy runs the members, URLs, loadfactors, states and lbmethod that the scenario claims."""
     name = "members_as_claimed"
     if record.balancer is None:
         return no_evidence(name, expected="the claimed members", lacking="the scenario has no balancer")
-    claimed = [_claimed(member, record.balancer) for member in record.balancer.members]
+    claimed = [_claimed(member, record.balancer, record.addresses) for member in record.balancer.members]
     expected = "; ".join(claimed)
     if not record.before:
         return no_evidence(name, expected=expected, lacking="balancer-manager showed no member")
-    shown = [_shown(status) for status in record.before]
+    known = {member.route for member in record.balancer.members if _url(member, record.addresses)}
+    shown = [_shown(status, with_url=status.route in known) for status in record.before]
     wrong = [want for want, got in zip(claimed, shown, strict=False) if want != got]
     holds = claimed == shown
     first = f"first wrong: {wrong[0]} is not so; " if wrong else ""
@@ -105,12 +107,20 @@ _STATUS_WORDS = {
 }
 
 
-def _claimed(member: Member, balancer: Balancer) -> str:
-    return f"{member.route} {_STATUS_WORDS[member.state]}, loadfactor {member.loadfactor:g}, {balancer.lbmethod.value}"
+def _claimed(member: Member, balancer: Balancer, addresses: Mapping[str, str]) -> str:
+    words = f"{member.route} {_STATUS_WORDS[member.state]}, loadfactor {member.loadfactor:g}, {balancer.lbmethod.value}"
+    return f"{words}{_url(member, addresses)}"
 
 
-def _shown(status: MemberStatus) -> str:
-    return f"{status.route} {status.status}, loadfactor {status.loadfactor:g}, {status.lbmethod}"
+def _url(member: Member, addresses: Mapping[str, str]) -> str:
+    """Where the member leads to, address put in; empty for a backend that has no address in this lab."""
+    url = resolve_url(member.url, addresses)
+    return f", {url}" if url != member.url else ""
+
+
+def _shown(status: MemberStatus, *, with_url: bool) -> str:
+    words = f"{status.route} {status.status}, loadfactor {status.loadfactor:g}, {status.lbmethod}"
+    return f"{words}, {status.url}" if with_url else words
 
 
 def nothing_left_open(record: Record) -> Verdict:

@@ -37,7 +37,7 @@ def greeted(record: Record) -> Verdict:
 
 
 def listed(command: str) -> Check:
-    """Every run of this command was answered with the listing of the article's figures, end line included."""
+    """Every connection ran this command, and every run was answered with the listing of the article's figures."""
 
     def listing(record: Record) -> Verdict:
         name = "listed"
@@ -45,6 +45,15 @@ def listed(command: str) -> Check:
         answers = [(h, answer) for h in record.accepted for answer in _answers(h, command)]
         if not answers:
             return no_evidence(name, expected=expected, lacking=f"no {command} was answered")
+        silent = next((h for h in record.accepted if len(_answers(h, command)) < max(1, _times_sent(h, command))), None)
+        if silent:
+            return judged(
+                name,
+                holds=False,
+                expected=expected,
+                observed=f"{called(silent)}: {command} was not answered",
+                evidence=[silent.conn_id],
+            )
         for handshake, answer in answers:
             fault = _layout(command, answer)
             if fault:
@@ -97,6 +106,10 @@ def told_apart(command: str) -> Check:
 def _body(text: str) -> str:
     """Answer without the line that Node.js puts in front."""
     return text.partition("\n")[2] if text.startswith("[From Server]") else text
+
+
+def _times_sent(handshake: Handshake, command: str) -> int:
+    return sum(exchange.sent and exchange.text == command for exchange in handshake.exchanges)
 
 
 def _answers(handshake: Handshake, command: str) -> list[str]:

@@ -82,6 +82,8 @@ def test_counters_are_differences() -> None:
         ({"status": "Init Dis"}, "Init Dis"),
         ({"lbmethod": "bytraffic"}, "bytraffic"),
         ({"route": "other"}, "other"),
+        ({"url": "wss://127.0.0.102:8889"}, "wss://127.0.0.102:8889"),
+        ({"url": "ws://127.0.0.103:8888"}, "ws://127.0.0.103:8888"),
     ],
     ids=str,
 )
@@ -91,7 +93,7 @@ def test_a_member_that_is_not_as_claimed_is_shown(changes: dict[str, object], to
         replace(good, before=(good.before[0], replace(good.before[1], **changes)))  # type: ignore[arg-type]
     )
     assert not verdict.holds
-    assert "first wrong: node Init Ok, loadfactor 1, byrequests is not so" in verdict.observed
+    assert "first wrong: node Init Ok, loadfactor 1, byrequests, ws://127.0.0.102:8888 is not so" in verdict.observed
     assert told in verdict.observed
 
 

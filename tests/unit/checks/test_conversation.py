@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.checks.conversation import END, greeted, listed, told_apart
@@ -46,6 +48,16 @@ def test_a_listing_has_the_figures_layout(text: str, told: str) -> None:
 def test_a_command_that_was_never_answered_fails() -> None:
     assert not listed("WRKSYSSTS")(record(["node"])).holds
     assert not listed("WRKSYSSTS")(Record()).holds
+
+
+def test_one_command_without_an_answer_fails_among_many_with_one() -> None:
+    good = answered("liberty", f"{HEAD}7\n{END}")
+    handshake = good.handshakes[0]
+    more = replace(handshake, exchanges=(*handshake.exchanges, *(e for e in handshake.exchanges if e.sent)))
+    for silent in (more, replace(handshake, exchanges=handshake.exchanges[:-1]), replace(handshake, exchanges=())):
+        verdict = listed("WRKSYSSTS")(replace(good, handshakes=(handshake, silent)))
+        assert not verdict.holds
+        assert "WRKSYSSTS was not answered" in verdict.observed
 
 
 def test_two_backends_must_answer_with_values_of_their_own() -> None:

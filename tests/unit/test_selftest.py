@@ -1,0 +1,81 @@
+"""What the self-test makes of red, green, and of scenarios that are red by themselves. No lab."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.lab import Lab
+from harness.mutations import MUTATIONS, Mutation
+from harness.results import Outcome, ScenarioResult, Verdict
+from harness.scenarios import SCENARIOS
+from harness.selftest import Proof, chosen, exit_code, judged, prove, summary
+
+MUTATION = Mutation(name="m", what="it", scenario="lb-byrequests", checks=("a", "b"))
+
+
+def result(**checks: bool) -> ScenarioResult:
+    verdicts = tuple(
+        Verdict(
+            check=check, outcome=Outcome.PASSED if green else Outcome.FAILED, expected="x", observed=f"{check} says so"
+        )
+        for check, green in checks.items()
+    )
+    outcome = Outcome.PASSED if all(checks.values()) else Outcome.FAILED
+    return ScenarioResult(name="s", family="s", question="?", limit="", outcome=outcome, verdicts=verdicts)
+
+
+def test_every_named_check_must_go_red() -> None:
+    proof = judged(MUTATION, result(a=False, b=False, c=False), 0.1)
+    assert proof.outcome is Outcome.PASSED
+    assert proof.sentences == (("a", "a says so"), ("b", "b says so"))
+    assert proof.others == ("c",)
+
+
+@pytest.mark.parametrize("checks", [{"a": False, "b": True}, {"a": True, "b": True, "c": False}, {"a": False}, {}])
+def test_a_check_that_stays_green_or_is_not_asked_fails(checks: dict[str, bool]) -> None:
+    proof = judged(MUTATION, result(**checks), 0.1)
+    assert proof.outcome is Outcome.FAILED
+    assert "STAYED GREEN" in str(proof)
+    assert "noticed only by" in str(proof) or not any(not green for name, green in checks.items() if name == "c")
+
+
+async def test_a_scenario_that_is_red_with_nothing_broken_proves_nothing() -> None:
+    proof = await prove(MUTATION, cast("Lab", _NoLab()), sound=result(a=False, b=True))
+    assert proof.outcome is Outcome.ERRORED
+    assert proof.reason == "lb-byrequests is failed with nothing broken: a says so"
+
+
+class _NoLab:
+    """Nothing of it is needed."""
+
+
+def test_exit_codes() -> None:
+    def proofs(*outcomes: Outcome) -> list[Proof]:
+        return [Proof(mutation=MUTATION, outcome=outcome) for outcome in outcomes]
+
+    assert exit_code(proofs(Outcome.PASSED, Outcome.SKIPPED)) == 0
+    assert exit_code(proofs(Outcome.PASSED, Outcome.FAILED, Outcome.ERRORED)) == 1
+    assert exit_code(proofs(Outcome.PASSED, Outcome.ERRORED)) == 4
+    assert exit_code(proofs(Outcome.SKIPPED)) == exit_code([]) == 5
+    assert summary(proofs(Outcome.PASSED, Outcome.FAILED)) == (
+        "2 mutations: 1 caught by the check that should, 1 NOT caught"
+    )
+
+
+def test_mutations_have_names_of_their_own_shipped_scenarios_and_something_to_break() -> None:
+    assert len(MUTATIONS) >= 25
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
+    assert {mutation.scenario for mutation in MUTATIONS} <= {scenario.name for scenario in SCENARIOS}
+    for mutation in MUTATIONS:
+        assert mutation.checks, mutation.name
+        assert mutation.tamper or mutation.before or mutation.spoil, mutation.name
+
+
+def test_mutations_are_chosen_by_name() -> None:
+    assert chosen(()) == MUTATIONS
+    assert [mutation.name for mutation in chosen(("log-line", "weight-doubled"))] == ["log-line", "weight-doubled"]
+    with pytest.raises(ConfigError, match="nonsense"):
+        chosen(("nonsense",))
