@@ -1,0 +1,39 @@
+"""What the documents say of the project is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.cli import cli
+from harness.mutations import MUTATIONS
+from harness.scenarios import FAMILIES, SCENARIOS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", [README, CHANGELOG], ids=["README", "CHANGELOG"])
+def test_numbers_are_counted(text: str) -> None:
+    assert f"{len(SCENARIOS)} scenarios in" in text
+    assert f"in {len(MUTATIONS)} ways" in text
+
+
+def test_every_family_and_command_is_named() -> None:
+    for name in FAMILIES:
+        assert f"`{name}`" in README
+    for command in cli.commands:
+        assert f"wslb {command}" in README
+
+
+def test_every_command_that_is_named_exists() -> None:
+    named = set(re.findall(r"^wslb ([a-z]+)", README, re.MULTILINE))
+    assert named <= set(cli.commands)
+
+
+def test_every_linked_file_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).is_file(), target
