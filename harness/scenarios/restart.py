@@ -9,13 +9,14 @@ from harness.checks import carrier, conversation, distribution, handshake, lifec
 from harness.lab import Lab
 from harness.scenario import Scenario
 from harness.scenarios import disturbances as do
+from harness.scenarios.failover import CONNECT_FAILED
 from harness.scenarios.sites import CLUSTER, balanced
 
 __all__ = ["SCENARIOS"]
 
 
-CUT = ("AH00045", "AH00046", "AH10240", "AH02451")
-"""A child that does not end is waited for and then killed; a handshake in between finds its socket closed."""
+CUT = (*CONNECT_FAILED, "AH00045", "AH00046", "AH00898", "AH01102", "AH03307", "AH03308", "AH10240")
+"""A child that does not end is waited for and then killed; a handshake that arrives then finds its sockets closed."""
 
 ROOMY = replace(balanced(CLUSTER), process_model=ProcessModel(slots=12))
 """Room for two further generations of children beside those that still serve tunnels."""
