@@ -37,7 +37,7 @@ def greeted(record: Record) -> Verdict:
 
 
 def listed(command: str) -> Check:
-    """Every connection ran this command, and every run was answered with the listing of the article's figures."""
+    """Every run of this command was answered, with the listing of the article's figures, end line included."""
 
     def listing(record: Record) -> Verdict:
         name = "listed"
@@ -45,7 +45,7 @@ def listed(command: str) -> Check:
         answers = [(h, answer) for h in record.accepted for answer in _answers(h, command)]
         if not answers:
             return no_evidence(name, expected=expected, lacking=f"no {command} was answered")
-        silent = next((h for h in record.accepted if len(_answers(h, command)) < max(1, _times_sent(h, command))), None)
+        silent = next((h for h in record.accepted if len(_answers(h, command)) < _times_sent(h, command)), None)
         if silent:
             return judged(
                 name,

@@ -124,7 +124,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         name="backend-closes-early",
         what="node closes every tunnel behind its greeting",
         scenario="article-listing8",
-        checks=("listed",),
+        checks=("told_apart",),
         before=fault("node", "close", code=1011, reason="no"),
     ),
     Mutation(
