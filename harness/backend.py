@@ -100,6 +100,7 @@ class ManagedBackend:
         session: aiohttp.ClientSession,
         certificate: tuple[str, str] | None,
         ports: tuple[int, int],
+        address: str,
         seconds: float,
     ) -> ManagedBackend:
         """Start it and wait until it has announced itself and answers on its control port.
@@ -107,12 +108,13 @@ class ManagedBackend:
         Args:
             certificate: files of certificate and key for the TLS listener; None offers none.
             ports: plain and TLS port; 0 takes a free one.
+            address: of this machine, to listen on.
 
         Raises:
             StartError: it ended early or was not ready in time.
         """
         announce = Path(runtime.folder) / f"{name}.json"
-        argv = [sys.executable, "-m", program.module, "--name", name, "--host", own_address(program.address)]
+        argv = [sys.executable, "-m", program.module, "--name", name, "--host", address]
         argv += ["--port", str(ports[0]), "--control-port", "0"]
         argv += ["--announce", str(announce), "--exit-with-parent", *program.options]
         if certificate:

@@ -6,11 +6,14 @@ common name too; clients by RFC 6125 use the subjectAltName.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import ssl
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,9 +22,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from harness.identity import Identity
 
-__all__ = ["Authority", "Leaf"]
+__all__ = ["Authority", "Leaf", "main"]
 
 _LIFETIME = datetime.timedelta(days=2)
+_STANDING = datetime.timedelta(days=90)
 _EARLIER = datetime.timedelta(hours=1)
 
 
@@ -36,7 +40,8 @@ class Leaf:
 class Authority:
     """A certificate authority with an ECDSA P-256 key that never leaves memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lifetime: datetime.timedelta = _LIFETIME) -> None:
+        self._lifetime = lifetime
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "wslb authority of one run")])
         now = datetime.datetime.now(datetime.UTC)
@@ -47,7 +52,7 @@ class Authority:
             .public_key(self._key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - _EARLIER)
-            .not_valid_after(now + _LIFETIME)
+            .not_valid_after(now + lifetime)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(sign_certificates=True), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
@@ -73,7 +78,7 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
-        begin, end = (now - _LIFETIME, now - _EARLIER) if identity.expired else (now - _EARLIER, now + _LIFETIME)
+        begin, end = (now - _LIFETIME, now - _EARLIER) if identity.expired else (now - _EARLIER, now + self._lifetime)
         subject = [] if identity.common_name is None else [identity.common_name.replace("{address}", address)]
         builder = (
             x509.CertificateBuilder()
@@ -131,5 +136,32 @@ def _entry(name: str) -> str:
 
 
 def _general(entry: str) -> x509.GeneralName:
+    """A name as the certificate says it; ``IP:`` of what is a host name, as in another network, is a DNS name."""
     kind, _, name = entry.partition(":")
-    return x509.IPAddress(ipaddress.ip_address(name)) if kind == "IP" else x509.DNSName(name)
+    with contextlib.suppress(ValueError):
+        if kind == "IP":
+            return x509.IPAddress(ipaddress.ip_address(name))
+    return x509.DNSName(name)
+
+
+def main(argv: Sequence[str]) -> None:
+    """``python -m harness.certificates FOLDER NAME=HOST[,HOST]...``: an authority and a leaf for each name.
+
+    Used by ``compose.yaml``, whose services share the folder in memory. ``ca.pem`` comes last, so who sees it sees all.
+    """
+    folder = Path(argv[0])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    authority = Authority(lifetime=_STANDING)
+    for words in argv[1:]:
+        name, _, hosts = words.partition("=")
+        first, *others = hosts.split(",")
+        leaf = authority.leaf(first, names=others)
+        (folder / f"{name}.pem").write_bytes(leaf.certificate)
+        key = folder / f"{name}.key"
+        key.touch(mode=0o600)
+        key.write_bytes(leaf.key)
+    (folder / "ca.pem").write_bytes(authority.pem)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

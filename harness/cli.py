@@ -10,20 +10,24 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from rich.console import Console
 
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
+from harness.causes import likely
 from harness.cli_check import check
-from harness.config import RuntimeChoice, load
+from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
-from harness.launch import open_lab
-from harness.reporters import json_file
+from harness.launch import clean, open_lab
+from harness.reporters import github, json_file
 from harness.reporters.files import redraw, write
+from harness.reporters.waiting_bar import WaitingBar
 from harness.results import Report, ScenarioResult
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
@@ -58,7 +62,16 @@ def lab_options(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
             ),
-            click.option("--httpd", metavar="FILE", help="Program of the local httpd; found by itself otherwise."),
+            click.option("--httpd", metavar="FILE", help="Program of the httpd; found by itself otherwise."),
+            click.option("--image", metavar="NAME", help="Image of the container (httpd:2.4); NAME@DIGEST pins it."),
+            click.option(
+                "--pull", type=click.Choice([policy.value for policy in PullPolicy]), help="When the image is pulled."
+            ),
+            click.option(
+                "--docker-network",
+                type=click.Choice([network.value for network in DockerNetwork]),
+                help="How the container is reached; found out by itself otherwise.",
+            ),
             click.option(
                 "--carrier",
                 type=click.Choice([carrier.value for carrier in Carrier]),
@@ -96,6 +109,9 @@ def cli() -> None:
 )
 @click.option("--connections", type=int, metavar="N", help="Length of the long serial scenarios (200).")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the report (reports/lb).")
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
 @click.option("-q", "--quiet", count=True, help="Only failures and the verdict; -qq: nothing, the exit code alone.")
 @click.option("-v", "--verbose", count=True, help="Also each connection; -vv: its header fields.")
@@ -105,7 +121,15 @@ def cli() -> None:
     default=Colour.AUTO.value,
     help="Colour; NO_COLOR turns it off too.",
 )
-def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color: str, **options: Any) -> None:
+def test(
+    names: tuple[str, ...],
+    baseline: Path | None,
+    as_json: bool,
+    quiet: int,
+    verbose: int,
+    color: str,
+    **options: Any,
+) -> None:
     """Ask scenarios of a real Apache httpd and write the report.
 
     \b
@@ -114,10 +138,13 @@ def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color:
       wslb test lb headers                      two families
       wslb test lb-byrequests --carrier http    one scenario over mod_proxy_http
       wslb test --json > run.json               for another program
+      wslb test --baseline main/report.json     say what is new since then
     """
     settings = load(options, os.environ)
+    earlier = json_file.load(baseline) if baseline else None
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
     run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
+    bar = WaitingBar(Console(stderr=True))
     screen = Screen.open(
         environ=os.environ,
         colour=Colour(color),
@@ -126,7 +153,8 @@ def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color:
     )
 
     async def all_of_them() -> None:
-        async with open_lab(settings) as lab:
+        async with open_lab(settings, progress=bar, say=_tell) as lab:
+            bar.close()
             run.environment = lab.environment
             screen.headline(lab.environment, len(chosen))
 
@@ -139,25 +167,33 @@ def test(names: tuple[str, ...], as_json: bool, quiet: int, verbose: int, color:
     problem: HarnessError | None = None
     try:
         if chosen:
-            _until_signal(all_of_them())
+            with bar:
+                _until_signal(all_of_them())
     except Interrupted as exc:
         run.interrupted = exc.name
     except HarnessError as exc:
         problem = exc
         run.failed(exc)
     report = run.report()
-    _close_test(report, write(report, settings.report), screen, as_json=as_json, problem=problem)
+    _close_test(report, write(report, settings.report, baseline=earlier), screen, as_json=as_json, problem=problem)
 
 
 def _close_test(
     report: Report, paths: tuple[Path, ...], screen: Screen, *, as_json: bool, problem: HarnessError | None
 ) -> None:
+    document = json_file.document(report)
     if as_json:
-        click.echo(json.dumps(json_file.document(report), ensure_ascii=False))
+        click.echo(json.dumps(document, ensure_ascii=False))
     if problem:
         _say(problem)
+    github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))
     html = next((path for path in paths if path.suffix == ".html"), paths[0])
-    screen.close(report, paths=[f"report  {html.resolve().as_uri()}"])
+    screen.close(
+        report,
+        paths=[f"report  {html.resolve().as_uri()}"],
+        annotations=github.annotate(document) if screen.github else (),
+        causes={s["name"]: cause.sentence for s in document["scenarios"] if (cause := likely(s))},
+    )
     sys.exit(report.exit_code)
 
 
@@ -196,7 +232,8 @@ def up(**options: Any) -> None:
     options["tls_port"] = 8443 if options["tls_port"] is None else options["tls_port"]
     settings = load({**options, "fixed_ports": True}, os.environ)
     try:
-        _until_signal(stand(settings, say=click.echo))
+        with WaitingBar(Console(stderr=True)) as bar:
+            _until_signal(stand(settings, say=click.echo, progress=bar))
     except Interrupted as exc:
         click.echo(f"\nStopped by {exc.name}; nothing is left running.")
         sys.exit(0 if exc.name == "SIGINT" else 143)
@@ -208,15 +245,20 @@ def up(**options: Any) -> None:
 @click.option(
     "--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="lbmethod of both balancers."
 )
-def config(name: str | None, **options: Any) -> None:
+@click.option("--compose", is_flag=True, help="The one that compose.yaml mounts.")
+def config(name: str | None, compose: bool, **options: Any) -> None:
     """Print the httpd.conf that `wslb up` serves, or that of one scenario.
 
     \b
     Examples:
       wslb config
       wslb config article-listing8 --carrier http
+      wslb config --compose --lbmethod bytraffic > apache/httpd.bytraffic.conf
     """
     settings = load(options, os.environ)
+    if compose:
+        click.echo(preview.compose_configuration(settings.lbmethod), nl=False)
+        return
     scenario = select(SCENARIOS, (name,))[0] if name else None
     click.echo(asyncio.run(preview.configuration(settings, scenario)), nl=False)
 
@@ -224,7 +266,10 @@ def config(name: str | None, **options: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder to draw into; the file's own.")
-def report(file: Path, report: Path | None) -> None:
+@click.option(
+    "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
+)
+def report(file: Path, report: Path | None, baseline: Path | None) -> None:
     """Redraw report.html and junit.xml from a saved report.json.
 
     \b
@@ -232,7 +277,8 @@ def report(file: Path, report: Path | None) -> None:
       wslb report reports/lb/report.json
     """
     document = json_file.load(file)
-    for path in redraw(document, report or file.parent):
+    earlier = json_file.load(baseline) if baseline else None
+    for path in redraw(document, report or file.parent, baseline=earlier):
         click.echo(path.resolve().as_uri())
 
 
@@ -251,8 +297,12 @@ def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
       wslb doctor --time
     """
     settings = load(options, os.environ)
-    findings = asyncio.run(doctor_module.examine(settings))
-    if install and any(finding.name == "httpd" and not finding.fine for finding in findings) and not settings.httpd:
+    if not install and settings.pull is PullPolicy.MISSING:
+        settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
+    with WaitingBar(Console(stderr=True)) as bar:
+        findings = asyncio.run(doctor_module.examine(settings, progress=bar))
+    missing = any(finding.name == "httpd" and not finding.fine for finding in findings)
+    if install and missing and not (settings.httpd or settings.image or settings.runtime is RuntimeChoice.DOCKER):
         provision.install(say=lambda line: click.echo(line, err=True))
         findings = asyncio.run(doctor_module.examine(settings))
     for finding in findings:
@@ -264,6 +314,24 @@ def doctor(install: bool, quiet: bool, timed: bool, **options: Any) -> None:
     if problems or not quiet:
         click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
+
+
+@cli.command("clean")
+def clean_up() -> None:
+    """Remove what runs left that were killed: processes, folders, containers. Live runs are not touched.
+
+    \b
+    Example:
+      wslb clean
+    """
+    for sentence in (found := asyncio.run(clean())):
+        click.echo(sentence)
+    click.echo(f"{len(found)} leftover{'' if len(found) == 1 else 's'} removed")
+
+
+def _tell(line: str) -> None:
+    """A line for people beside the output proper."""
+    click.echo(line, err=True)
 
 
 cli.add_command(check)

@@ -11,14 +11,31 @@ from typing import Any
 from harness.balancer import Carrier, LbMethod
 from harness.errors import ConfigError
 
-__all__ = ["RuntimeChoice", "Settings", "Timeouts", "load"]
+__all__ = ["DockerNetwork", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "load"]
 
 
 class RuntimeChoice(StrEnum):
     """Where the proxy runs; AUTO takes the first that can be used."""
 
     AUTO = "auto"
+    DOCKER = "docker"
     LOCAL = "local"
+
+
+class PullPolicy(StrEnum):
+    """When an image is pulled from its registry."""
+
+    MISSING = "missing"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class DockerNetwork(StrEnum):
+    """How a container is reached: through our own network, or by ports published on loopback; AUTO finds out."""
+
+    AUTO = "auto"
+    HOST = "host"
+    PUBLISHED = "published"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +63,10 @@ class Settings:
 
     Attributes:
         runtime: where the proxy runs.
-        httpd: program of the local httpd; None searches for one.
+        httpd: program of the httpd, where the proxy runs; None searches for one.
+        image: image of the container; None takes the official one.
+        pull: when that image is pulled.
+        docker_network: how the container is reached.
         carrier: module that must carry the tunnels.
         lbmethod: only scenarios of this method; method of ``wslb up`` and ``wslb config``.
         connections: length of the long serial scenarios.
@@ -57,6 +77,9 @@ class Settings:
 
     runtime: RuntimeChoice = RuntimeChoice.AUTO
     httpd: str | None = None
+    image: str | None = None
+    pull: PullPolicy = PullPolicy.MISSING
+    docker_network: DockerNetwork = DockerNetwork.AUTO
     carrier: Carrier = Carrier.WSTUNNEL
     lbmethod: LbMethod | None = None
     connections: int = 200
@@ -79,6 +102,9 @@ class Settings:
 _PARSERS: dict[str, Any] = {
     "runtime": RuntimeChoice,
     "httpd": str,
+    "image": str,
+    "pull": PullPolicy,
+    "docker_network": DockerNetwork,
     "carrier": Carrier,
     "lbmethod": LbMethod,
     "connections": int,

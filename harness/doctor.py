@@ -14,8 +14,9 @@ from harness.backend import BACKENDS, own_address
 from harness.config import Settings
 from harness.dialects.apache import ApacheDialect
 from harness.errors import LabError
-from harness.interfaces import Installation
+from harness.interfaces import Installation, Progress
 from harness.launch import discover, open_lab
+from harness.place import silent
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
 
@@ -46,13 +47,13 @@ class Finding:
         return "\n".join(lines)
 
 
-async def examine(settings: Settings) -> list[Finding]:
+async def examine(settings: Settings, *, progress: Progress = silent) -> list[Finding]:
     """Look at everything that a lab needs."""
     findings = [
         Finding(name="Python", fine=sys.version_info >= (3, 11), text=platform.python_version()),
     ]
     try:
-        installation = await discover(settings)
+        place = await discover(settings, progress=progress)
     except LabError as exc:
         way = provision.plan()
         findings.append(
@@ -65,9 +66,18 @@ async def examine(settings: Settings) -> list[Finding]:
             )
         )
     else:
-        facts = installation.facts
+        installation, facts = place.installation, place.installation.facts
         findings.append(
             Finding(name="httpd", fine=True, text=f"{installation.binary}  {facts['version']}  MPM {facts['mpm']}")
+        )
+        where = place.runtime.facts()
+        findings.append(
+            Finding(
+                name="runtime",
+                fine=True,
+                text=", ".join([place.runtime.name, *(where[name] for name in ("image", "engine") if name in where)]),
+                why=place.why,
+            )
         )
         findings += _modules(installation)
     findings += [_addresses(), _limits()]

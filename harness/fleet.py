@@ -22,6 +22,7 @@ from harness.decoys import DECOYS, Decoy
 from harness.errors import ConfigError
 from harness.handshake import Arrival
 from harness.identity import Identity
+from harness.interfaces import Runtime
 from harness.runtimes.local import LocalRuntime
 
 __all__ = ["VARIANTS", "Fleet"]
@@ -38,10 +39,17 @@ class Fleet(Mapping[str, ManagedBackend]):
     """Running backends by name."""
 
     def __init__(
-        self, *, settings: Settings, runtime: LocalRuntime, session: aiohttp.ClientSession, authority: Authority
+        self,
+        *,
+        settings: Settings,
+        runtime: LocalRuntime,
+        proxy_runtime: Runtime,
+        session: aiohttp.ClientSession,
+        authority: Authority,
     ) -> None:
         self._settings = settings
         self._runtime = runtime
+        self._proxy_runtime = proxy_runtime
         self._session = session
         self._authority = authority
         self._backends: dict[str, ManagedBackend] = {}
@@ -67,15 +75,24 @@ class Fleet(Mapping[str, ManagedBackend]):
             f"{scheme}://{name}": address
             for name, backend in self._backends.items()
             for scheme in ("ws", "wss")
-            if (address := backend.address(scheme))
+            if (address := self._seen(backend, scheme))
         }
-        host = self._runtime.reach(own_address(_DECOY_HOST))
+        host = self._proxy_runtime.reach(own_address(_DECOY_HOST))
         return backends | {f"ws://{name}": f"{host}:{decoy.port}" for name, decoy in self._decoys.items()}
 
     @property
     def decoys(self) -> frozenset[str]:
         """Names that lead to no backend."""
         return frozenset(self._decoys)
+
+    def _seen(self, backend: ManagedBackend, scheme: str) -> str | None:
+        host, _, port = (backend.address(scheme) or "").rpartition(":")
+        return f"{self._proxy_runtime.reach(host)}:{port}" if port else None
+
+    @property
+    def folder(self) -> str:
+        """Folder of this machine that holds the backends' files and the authority's certificate."""
+        return self._runtime.folder
 
     async def start(self, names: Sequence[str] = tuple(BACKENDS)) -> None:
         """Start these, all at a time; those that started stay when another fails, and `stop` ends them.
@@ -91,7 +108,8 @@ class Fleet(Mapping[str, ManagedBackend]):
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
         program = _program(name)
         identity = self._identities.setdefault(name, Identity())
-        certificate = self._signer(identity).certify(identity, address=own_address(program.address))
+        address = self._proxy_runtime.backend_address(own_address(program.address))
+        certificate = self._signer(identity).certify(identity, address=self._proxy_runtime.reach(address))
         files = (
             await self._runtime.write(f"tls/{name}.pem", certificate.certificate),
             await self._runtime.write(f"tls/{name}.key", certificate.key, secret=True),
@@ -105,6 +123,7 @@ class Fleet(Mapping[str, ManagedBackend]):
             runtime=self._runtime,
             session=self._session,
             certificate=files,
+            address=address,
             ports=ports,
             seconds=self._settings.timeouts.start,
         )

@@ -13,6 +13,7 @@ from harness.handshake import Arrival, Headers
 from harness.results import AccessLine, LogLine, MemberStatus
 
 __all__ = [
+    "PRIVATE",
     "Backend",
     "BackendInfo",
     "BalancerChange",
@@ -25,12 +26,17 @@ __all__ = [
     "MemberChange",
     "Opened",
     "Process",
+    "Progress",
     "RawConnector",
     "Reporter",
     "Runtime",
     "Tunnel",
     "Wire",
 ]
+
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Where the other side of a published port may come from (RFC 1918, RFC 4193): a bridge, or an engine's own machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +47,16 @@ class Front:
         host: what a client connects to.
         listen: address that the proxy binds, the same unless it runs in a network of its own.
         plain, tls: ports; None offers no such listener.
+        client: address from which the proxy sees the lab's client come; None where it cannot be known.
+        trusted: networks besides loopback that may ask the proxy's manager.
     """
 
     host: str = "127.0.0.1"
     listen: str = "127.0.0.1"
     plain: int | None = None
     tls: int | None = None
+    client: str | None = "127.0.0.1"
+    trusted: tuple[str, ...] = ()
 
     def port(self, listener: Listener) -> int | None:
         """Port of this side."""
@@ -110,8 +120,16 @@ class Process(Protocol):
         """End it and everything it started: asked first, forced after the grace. Twice is once."""
         ...
 
-    def output(self) -> str:
-        """What it wrote to its standard streams so far."""
+    def signal(self, number: int) -> None:
+        """Send a signal to it alone; nothing when it has ended."""
+        ...
+
+
+class Progress(Protocol):
+    """Told what takes long, such as the pull of an image."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """So far `done` of `total` bytes; a total of 0 is not known."""
         ...
 
 
@@ -121,6 +139,10 @@ class Runtime(Protocol):
     name: str
     folder: str
     """Writable folder as programs in the runtime see it."""
+    as_root: bool
+    """Whether programs start as root there, so that a server must be told to become somebody else."""
+    leftovers: Sequence[object]
+    """What dead runs had left there, removed when this one came up; ``str()`` makes the sentence."""
 
     async def find(self, names: Sequence[str]) -> str | None:
         """First of these programs that exists, as a path; a name with a slash is taken as a path."""
@@ -135,7 +157,11 @@ class Runtime(Protocol):
         ...
 
     async def start(self, argv: Sequence[str], *, name: str) -> Process:
-        """Start a program in its own process group."""
+        """Start a program in its own process group; its standard streams go to ``<name>.out`` in the folder."""
+        ...
+
+    async def started(self, process: Any) -> None:
+        """Called once a program serves: note what it would leave behind if it were killed."""
         ...
 
     async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
@@ -154,8 +180,20 @@ class Runtime(Protocol):
         """Addresses for the proxy's listeners; port 0 chooses a free one."""
         ...
 
+    def backend_address(self, preferred: str) -> str:
+        """Address of this machine where a backend must listen to be reached; the preferred one where that will do."""
+        ...
+
     def reach(self, address: str) -> str:
         """Host name under which programs in this runtime reach a backend's listening address."""
+        ...
+
+    async def connects(self, host: str, port: int) -> bool:
+        """Whether programs in this runtime can open a connection there."""
+        ...
+
+    def where(self, name: str) -> str:
+        """How a person gets at a file of the folder."""
         ...
 
     def facts(self) -> Mapping[str, str]:

@@ -122,6 +122,7 @@ class Lab:
                 for listener in Listener
                 if (port := self.proxy.front.port(listener))
             },
+            client=self.proxy.front.client,
         )
 
     async def _arrivals(self) -> dict[str, list[Arrival]]:
@@ -197,7 +198,7 @@ class Lab:
             status=status,
             path=path,
             balanced=balanced,
-            seconds=round(self.clock() - begin, 4),
+            seconds=self.clock() - begin,
             headers=[list(field) for field in fields],
         )
         return status, body

@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,63 +17,75 @@ import psutil
 
 from harness.backend import unprivileged
 from harness.certificates import Authority
-from harness.config import RuntimeChoice, Settings
+from harness.config import Settings
 from harness.connectors import CONNECTORS, RawConnector
 from harness.dialects.apache import ApacheDialect
 from harness.errors import HarnessError, RuntimeUnavailable
 from harness.fleet import Fleet
-from harness.interfaces import Installation
+from harness.interfaces import Progress, Runtime
 from harness.lab import Lab
 from harness.openfiles import raise_limit
+from harness.place import Place, enter, silent
 from harness.proxy import ManagedProxy
-from harness.runfolder import Leftover, RunFolder, sweep
-from harness.runtimes import RUNTIMES
+from harness.runfolder import RunFolder, sweep
 from harness.runtimes.local import LocalRuntime
 from harness.scenarios.sites import wide
 
-__all__ = ["choose", "discover", "open_lab"]
+__all__ = ["clean", "discover", "open_lab"]
 
 
-def choose(settings: Settings) -> tuple[str, str]:
-    """Runtime for these settings, and why."""
-    if settings.runtime is RuntimeChoice.AUTO:
-        return next(iter(RUNTIMES)), "auto: the local httpd"
-    return settings.runtime.value, "asked for"
-
-
-async def discover(settings: Settings) -> Installation:
-    """The httpd that these settings would use, without starting anything.
+async def discover(settings: Settings, *, progress: Progress = silent) -> Place:
+    """Where these settings would run which httpd; nothing stays up.
 
     Raises:
-        RuntimeUnavailable: there is none.
+        LabError: nowhere.
     """
-    return await ManagedProxy.discover(LocalRuntime(Path()), ApacheDialect(), binary=settings.httpd)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = RunFolder()
+        stack.callback(folder.remove)
+        return await enter(stack, settings, folder.path, progress=progress)
+    raise AssertionError("an exit stack swallows nothing")  # pragma: no cover
+
+
+async def clean() -> tuple[str, ...]:
+    """Remove what dead runs of this user left, processes, folders and containers, and say what it was."""
+    from harness.runtimes.docker.leftovers import sweep_quietly  # noqa: PLC0415 - the SDK takes 0.15 s to import
+
+    return tuple(str(leftover) for leftover in (*sweep(), *await sweep_quietly()))
 
 
 @contextlib.asynccontextmanager
-async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
+async def open_lab(
+    settings: Settings, *, progress: Progress = silent, say: Callable[[str], None] | None = None
+) -> AsyncIterator[Lab]:
     """A running lab; everything it started has ended when the block is left, whichever way.
+
+    Args:
+        settings: what was asked for.
+        progress: told of what takes long, such as the pull of an image.
+        say: told of each command that installs httpd under ``--runtime auto``; None installs nothing.
 
     Raises:
         LabError: it could not be brought up. What had been started is stopped.
     """
     begin = time.monotonic()
     open_files = raise_limit()
-    leftovers = sweep()
-    runtime_name, why = choose(settings)
+    leftovers = tuple(map(str, sweep()))
     async with contextlib.AsyncExitStack() as stack:
         folder = RunFolder()
         stack.callback(folder.remove)
-        runtime = RUNTIMES[runtime_name](folder.path)
+        place = await enter(stack, settings, folder.path, progress=progress, say=say)
+        runtime, installation = place.runtime, place.installation
+        leftovers += tuple(map(str, runtime.leftovers))
+        local = runtime if isinstance(runtime, LocalRuntime) else LocalRuntime(folder.path)
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), trust_env=False)
         )
         dialect = ApacheDialect()
-        installation = await ManagedProxy.discover(runtime, dialect, binary=settings.httpd)
-        _refuse_without_core(dialect, installation)
         tls = installation.has("ssl")
         authority = Authority()
         trust = authority.client_context() if tls else None
+        await local.write("tls/ca.pem", authority.pem)
         await _write_secrets(runtime, authority)
         proxy = ManagedProxy(
             dialect=dialect,
@@ -81,16 +93,17 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             installation=installation,
             session=session,
             carrier=settings.carrier,
-            user=unprivileged(),
+            user=unprivileged() if runtime.as_root else None,
             trust=trust,
             ports=(settings.port, settings.tls_port),
             start_seconds=settings.timeouts.start,
             stop_seconds=settings.timeouts.stop,
         )
         stack.push_async_callback(proxy.stop)
-        fleet = Fleet(settings=settings, runtime=runtime, session=session, authority=authority)
+        fleet = Fleet(settings=settings, runtime=local, proxy_runtime=runtime, session=session, authority=authority)
         stack.push_async_callback(fleet.stop)
         await fleet.start()
+        await _refuse_without_way(runtime, fleet)
         await proxy.prepare({})
         site = wide(tls=tls)
         await proxy.apply(site.resolved(fleet.addresses))
@@ -102,7 +115,7 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
             raw_connector=RawConnector(),
             trust=trust,
             environment={
-                **_environment(settings, installation, fleet, why, leftovers, time.monotonic() - begin),
+                **_environment(settings, place, fleet, leftovers, time.monotonic() - begin),
                 "open_files": open_files,
             },
             open_files=open_files,
@@ -111,15 +124,16 @@ async def open_lab(settings: Settings) -> AsyncIterator[Lab]:
         yield lab
 
 
-def _refuse_without_core(dialect: ApacheDialect, installation: Installation) -> None:
-    """Raise RuntimeUnavailable when httpd lacks a module without which there is nothing to ask."""
-    missing = dialect.missing(wide(tls=False), installation)
-    if missing:
-        raise RuntimeUnavailable(
-            runtime="local",
-            reason=f"{installation.binary} has no {', '.join(missing)}; looked in {installation.modules_folder}",
-            hint="Install the missing modules, or name another httpd: --httpd FILE",
-        )
+async def _refuse_without_way(runtime: Runtime, fleet: Fleet) -> None:
+    """Raise RuntimeUnavailable when the proxy cannot reach a backend: every answer would be about the network."""
+    for address in fleet.addresses.values():
+        host, _, port = address.rpartition(":")
+        if not await runtime.connects(host, int(port)):
+            raise RuntimeUnavailable(
+                runtime=runtime.name,
+                reason=f"its programs cannot reach the backends at {address}",
+                hint="A firewall may stand between, or the engine is another machine. Use --runtime local.",
+            )
 
 
 async def _close_quietly(lab: Lab) -> None:
@@ -128,7 +142,7 @@ async def _close_quietly(lab: Lab) -> None:
         await lab.close_all()
 
 
-async def _write_secrets(runtime: LocalRuntime, authority: Authority) -> None:
+async def _write_secrets(runtime: Runtime, authority: Authority) -> None:
     """Certificates of the run; keys are readable by us alone and go with the folder."""
     await runtime.write("tls/ca.pem", authority.pem)
     leaf = authority.leaf("localhost", names=("127.0.0.1", "::1", socket.gethostname()))
@@ -137,14 +151,10 @@ async def _write_secrets(runtime: LocalRuntime, authority: Authority) -> None:
 
 
 def _environment(
-    settings: Settings,
-    installation: Installation,
-    fleet: Fleet,
-    why: str,
-    leftovers: tuple[Leftover, ...],
-    seconds: float,
+    settings: Settings, place: Place, fleet: Fleet, leftovers: tuple[str, ...], seconds: float
 ) -> dict[str, object]:
     """Facts for the report's environment section."""
+    installation = place.installation
     return {
         "wslb": _version("wslb"),
         "proxy": f"Apache/{installation.facts.get('version', installation.version)}",
@@ -154,8 +164,8 @@ def _environment(
         "proxy_binary": installation.binary,
         "modules_folder": installation.modules_folder,
         "carrier": settings.carrier.module,
-        "runtime": settings.runtime.value if settings.runtime is not RuntimeChoice.AUTO else "local",
-        "runtime_reason": why,
+        **place.runtime.facts(),
+        "runtime_reason": place.why,
         "backends": {
             name: {
                 "title": backend.program.title,
@@ -179,7 +189,7 @@ def _environment(
         "packages": {name: _version(name) for name in ("aiohttp", "websockets", "pytest")},
         "executable": Path(sys.executable).name,
         "ready_seconds": round(seconds, 3),
-        "leftovers": [str(leftover) for leftover in leftovers],
+        "leftovers": list(leftovers),
     }
 
 

@@ -17,6 +17,7 @@ from harness.config import Settings, load
 from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.launch import open_lab
+from harness.reporters import github, json_file
 from harness.reporters.files import write
 from harness.results import Outcome, ScenarioResult
 from harness.run import Run
@@ -35,8 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the same names as the command line's, with ``--lb-`` in front."""
     group = parser.getgroup("wslb", "wslb: WebSocket load balancing")
     group.addoption("--lb-report", metavar="DIR", help="write report.json, report.html and junit.xml into DIR")
-    group.addoption("--lb-runtime", metavar="NAME", help="where the proxy runs: auto, local")
-    group.addoption("--lb-httpd", metavar="FILE", help="program of the local httpd")
+    group.addoption("--lb-runtime", metavar="NAME", help="where the proxy runs: auto, docker, local")
+    group.addoption("--lb-httpd", metavar="FILE", help="program of the httpd, where the proxy runs")
+    group.addoption("--lb-image", metavar="NAME", help="image of the container")
+    group.addoption("--lb-pull", metavar="WHEN", help="when the image is pulled: missing, always, never")
+    group.addoption("--lb-docker-network", metavar="HOW", help="how the container is reached: auto, host, published")
     group.addoption("--lb-carrier", metavar="NAME", help="module that must carry the tunnels: wstunnel, http")
     group.addoption("--lb-connections", metavar="N", type=int, help="length of the long serial scenarios")
 
@@ -45,8 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Settings once, from options over the environment; a wrong one is a usage error."""
     config.addinivalue_line("markers", "lb: asks a shipped scenario of a real proxy")
     config.addinivalue_line("markers", "behaviour: asks a shipped scenario beyond the main job")
-    names = ("report", "runtime", "httpd", "carrier", "connections")
-    options = {name: config.getoption(f"--lb-{name}") for name in names}
+    names = ("report", "runtime", "httpd", "image", "pull", "docker_network", "carrier", "connections")
+    options = {name: config.getoption(f"--lb-{name.replace('_', '-')}") for name in names}
     try:
         config.stash[_SETTINGS] = load(options, os.environ)
     except HarnessError as exc:
@@ -84,7 +88,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run = session.config.stash[_RUN]
     folder = session.config.getoption("--lb-report")
     if folder and (run.results or run.error or (run.planned and run.interrupted)):
-        session.config.stash[_WRITTEN] = write(run.report(), Path(folder))
+        report = run.report()
+        session.config.stash[_WRITTEN] = write(report, Path(folder))
+        github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

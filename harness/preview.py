@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.backend import BACKENDS, own_address
-from harness.balancer import Listener
-from harness.config import Settings
-from harness.dialects.apache import ApacheDialect
+from harness.balancer import Carrier, LbMethod, Listener
+from harness.config import RuntimeChoice, Settings
+from harness.dialects.apache import ApacheDialect, Paths
 from harness.errors import RuntimeUnavailable
-from harness.interfaces import Front, Installation
+from harness.interfaces import PRIVATE, Front, Installation
 from harness.launch import discover
 from harness.scenario import Scenario
 from harness.scenarios.sites import wide
 
-__all__ = ["article_addresses", "configuration"]
+__all__ = ["article_addresses", "compose_configuration", "configuration"]
 
 _UNKNOWN = Installation(
     binary="httpd",
@@ -33,10 +35,35 @@ def article_addresses() -> dict[str, str]:
     }
 
 
+def compose_configuration(lbmethod: LbMethod | None = None) -> str:
+    """Text of httpd.conf for ``compose.yaml``: services by name, logs on the container's own streams."""
+    hosts = {
+        f"{scheme}://{name}": f"{name}:{port}"
+        for name, program in BACKENDS.items()
+        for scheme, port in (("ws", program.port), ("wss", program.tls_port))
+    }
+    return ApacheDialect().render(
+        wide(lbmethod).resolved(hosts),
+        front=Front(listen="0.0.0.0", plain=8080, tls=8443, trusted=PRIVATE),  # noqa: S104 - of a container
+        generation="compose",
+        carrier=Carrier.WSTUNNEL,
+        installation=_UNKNOWN,
+        user=None,
+        paths=Paths(
+            tls="/dev/shm/tls",  # noqa: S108 - the memory that compose.yaml lets its services share
+            document_root="/etc/wslb/htdocs",
+            error_log="/proc/self/fd/2",
+            access_log="/proc/self/fd/1",
+        ),
+    )
+
+
 async def configuration(settings: Settings, scenario: Scenario | None) -> str:
     """Text of httpd.conf for a scenario, or for ``wslb up``, on the article's ports."""
+    if settings.runtime is RuntimeChoice.AUTO:
+        settings = replace(settings, runtime=RuntimeChoice.LOCAL)  # a text to read is not worth a container
     try:
-        installation = await discover(settings)
+        installation = (await discover(settings)).installation
     except RuntimeUnavailable:
         if settings.httpd:
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 import ssl
 import time
@@ -19,10 +18,9 @@ from harness.balancer_manager import BalancerManager, form_of, nonce_of
 from harness.dialects.apache import ApacheDialect
 from harness.errors import ContractError, HarnessError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from harness.handshake import Headers
-from harness.interfaces import BalancerChange, Front, Installation, MemberChange
+from harness.interfaces import BalancerChange, Front, Installation, MemberChange, Process, Runtime
 from harness.resources import console_page
 from harness.results import AccessLine, LogLine, MemberStatus
-from harness.runtimes.local import LocalProcess, LocalRuntime
 from harness.waiting import until
 
 __all__ = ["OWN", "ManagedProxy"]
@@ -32,20 +30,21 @@ OWN = "own"
 
 _PORT_TAKEN = "AH00072"
 _TRIES = 4
+_OUTPUT = "httpd.out"
 
 
 class ManagedProxy:
     """One Apache httpd, started anew for every site so that each scenario begins with fresh counters.
 
-    A start with its syntax check costs about 60 ms. A graceful restart would be no faster and weaker: children of the
-    old generation may still accept while the new one already answers.
+    A start with its syntax check costs about 60 ms, in a container too. A graceful restart would be no faster and
+    weaker: children of the old generation may still accept while the new one already answers.
     """
 
     def __init__(
         self,
         *,
         dialect: ApacheDialect,
-        runtime: LocalRuntime,
+        runtime: Runtime,
         installation: Installation,
         session: aiohttp.ClientSession,
         carrier: Carrier,
@@ -71,11 +70,11 @@ class ManagedProxy:
         self._ports = ports
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
-        self._process: LocalProcess | None = None
+        self._process: Process | None = None
         self._count = 0
 
     @classmethod
-    async def discover(cls, runtime: LocalRuntime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
+    async def discover(cls, runtime: Runtime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
         """Find httpd and what it can do.
 
         Raises:
@@ -162,7 +161,7 @@ class ManagedProxy:
             return
 
     async def _start(self) -> None:
-        for name in (self.dialect.error_log, self.dialect.access_log, "httpd.out", "httpd.pid"):
+        for name in (self.dialect.error_log, self.dialect.access_log, _OUTPUT, "httpd.pid"):
             await self.runtime.remove(name)
         self.config_path = await self.runtime.write("httpd.conf", self.config.encode())
         argv = self.dialect.arguments(self.installation, folder=self.runtime.folder, config=self.config_path)
@@ -263,7 +262,7 @@ class ManagedProxy:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         if self._process is None:
             raise ContractError(backend="Apache httpd", detail="it does not run")
-        os.kill(self._process.pid, number)
+        self._process.signal(number)
 
     def manager(self, balancer: Balancer | None = None) -> BalancerManager:
         """balancer-manager of the side that serves this balancer; of the plain side for None."""
@@ -322,9 +321,8 @@ class ManagedProxy:
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of what httpd wrote, standard streams first."""
-        text = (self._process.output() if self._process else "") + (
-            await self.runtime.read(self.dialect.error_log)
-        ).decode(errors="replace")
+        names = (_OUTPUT, self.dialect.error_log)
+        text = "\n".join([(await self.runtime.read(name)).decode(errors="replace") for name in names])
         return tuple(line for line in text.splitlines() if line.strip())[-lines:]
 
     async def settled(self, balancer: Balancer | None, *, busy: int, seconds: float) -> None:

@@ -153,6 +153,7 @@ class Record:
         access: lines of the access log.
         addresses: address of every backend's listener, by ``scheme://name``.
         front: address of the proxy's own listeners, by scheme.
+        client: address from which the proxy saw the client come; None where it cannot be known.
     """
 
     balancer: Balancer | None = None
@@ -165,6 +166,7 @@ class Record:
     events: tuple[Event, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     front: Mapping[str, str] = field(default_factory=dict)
+    client: str | None = "127.0.0.1"
 
     @property
     def accepted(self) -> tuple[Handshake, ...]:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from harness.balancer import Carrier, Site
 from harness.checks import log as log_checks
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.errors import HarnessError, LabError
 from harness.lab import Lab
 from harness.results import Outcome, Record, ScenarioResult, Verdict
@@ -94,6 +94,10 @@ def reproduce(scenario: Scenario, settings: Settings) -> str:
         words.append(f"--carrier {settings.carrier.value}")
     if settings.connections != Settings().connections:
         words.append(f"--connections {settings.connections}")
+    if settings.runtime is not RuntimeChoice.AUTO:
+        words.append(f"--runtime {settings.runtime.value}")
+    if settings.image:
+        words.append(f"--image {settings.image}")
     if settings.httpd:
         words.append(f"--httpd {settings.httpd}")
     return " ".join(words)

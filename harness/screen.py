@@ -160,7 +160,14 @@ class Screen:
                     for name, value in headers:
                         self.out.print(f"        {mark} {name}: {value}")
 
-    def close(self, report: Report, *, paths: Sequence[str] = (), annotations: Sequence[str] = ()) -> None:
+    def close(
+        self,
+        report: Report,
+        *,
+        paths: Sequence[str] = (),
+        annotations: Sequence[str] = (),
+        causes: Mapping[str, str] | None = None,
+    ) -> None:
         """Failures in full, the verdict with its counts, and last of all the report as a link."""
         if self.github and self.verbosity >= Verbosity.SCENARIOS:
             self.out.print("::endgroup::")
@@ -171,7 +178,7 @@ class Screen:
         for result in report.results:
             if result.outcome in {Outcome.FAILED, Outcome.ERRORED}:
                 self.out.print()
-                self.out.print(Text(failure_text(result)))
+                self.out.print(Text(failure_text(result, (causes or {}).get(result.name, ""))))
         word, colour = _verdict(report)
         counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome if report.count(outcome))
         if self.verbosity >= Verbosity.SCENARIOS:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from harness.balancer import Listener
 from harness.config import Settings
 from harness.errors import StartError
+from harness.interfaces import Progress
 from harness.lab import Lab
 from harness.launch import open_lab
+from harness.place import silent
 from harness.scenarios.sites import wide
 
 __all__ = ["stand"]
@@ -19,14 +21,14 @@ __all__ = ["stand"]
 _LOOK_SECONDS = 0.5
 
 
-async def stand(settings: Settings, *, say: Callable[[str], None]) -> None:
+async def stand(settings: Settings, *, say: Callable[[str], None], progress: Progress = silent) -> None:
     """Open the lab on the article's ports and keep it until cancelled.
 
     Raises:
         LabError: it could not be brought up, or a part of it ended.
     """
     begin = time.monotonic()
-    async with open_lab(settings) as lab:
+    async with open_lab(settings, progress=progress) as lab:
         site = wide(settings.lbmethod)
         if lab.proxy.installation.has("ssl") is False:
             site = wide(settings.lbmethod, tls=False)
@@ -55,10 +57,10 @@ def _introduce(lab: Lab, seconds: float, say: Callable[[str], None]) -> None:
     say(f"  console    http://{front.host}:{front.plain}/WSConsole.html")
     say(f"  WebSocket  {front.url(Listener.PLAIN, '/ws')}")
     if front.tls:
-        say(f"  over TLS   {front.url(Listener.TLS, '/wss')}  (authority: {lab.proxy.runtime.folder}/tls/ca.pem)")
+        say(f"  over TLS   {front.url(Listener.TLS, '/wss')}  (authority: {lab.fleet.folder}/tls/ca.pem)")
     say(f"  balancer   http://{front.host}:{front.plain}{lab.proxy.dialect.manager_path}")
-    say(f"  config     {lab.proxy.config_path}")
-    say(f"  log        {lab.proxy.runtime.folder}/{lab.proxy.dialect.error_log}")
+    say(f"  config     {lab.proxy.runtime.where('httpd.conf')}")
+    say(f"  log        {lab.proxy.runtime.where(lab.proxy.dialect.error_log)}")
     say("")
     say("Ctrl+C stops all.")
 

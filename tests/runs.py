@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
@@ -258,3 +259,64 @@ def run(*results: ScenarioResult, **more: Any) -> Report:
 def saved(*results: ScenarioResult, **more: Any) -> dict[str, Any]:
     """The saved document of a run."""
     return document(run(*results, **more))
+
+
+def refused_at(at: float) -> LogLine:
+    """The error log's line for a refused connect, written at this Unix time by a server two hours east."""
+    told = datetime.fromtimestamp(at + 7200, UTC).strftime("%a %b %d %H:%M:%S.%f %Y")
+    text = "(111)Connection refused: AH00957: ws: attempt to connect to 127.0.0.101:10000 (127.0.0.101:10000) failed"
+    return LogLine(at=told, module="proxy", level="error", code="AH00957", text=text)
+
+
+def failed_over(name: str = "failover-refused") -> ScenarioResult:
+    """A scenario in which liberty refuses one connect, so that the turns move by one; with its events."""
+    evidence = record("LNLNLNNLNLNLNL", scenario=name)
+    arrived = evidence.handshakes[6].arrivals[0].at
+    events = (
+        Event(at=0.13, kind="fault", text="liberty: refuse", data={"times": 1}),
+        Event(at=0.15, kind="member", text="liberty: Init Err", data={"loadfactor": 1.0}),
+        Event(at=0.155, kind="fault", text="liberty: ended"),
+    )
+    return judged(replace(evidence, log=(refused_at(arrived - 0.001),), events=events), name=name)
+
+
+def everything() -> Report:
+    """A run with a scenario of every kind."""
+    long = record("LN" * 150, scenario="lb-long", elapsed=[0.001 + (i * 37 % 300) / 100_000 for i in range(300)])
+    return run(
+        passed(),
+        broken(),
+        concurrent(),
+        judged(long, name="lb-long"),
+        with_method("lb-bybusyness", LbMethod.BYBUSYNESS, "LNLNLNLN"),
+        with_method("lb-bytraffic", LbMethod.BYTRAFFIC, "LNLNLNLN"),
+        judged(record("LNxNLN", scenario="lb-lost"), name="lb-lost"),
+        failed_over(),
+        skipped(),
+        errored(),
+        planned=("lb-byrequests", "lb-late"),
+        interrupted="SIGINT",
+    )
+
+
+def long(letters: str) -> dict[str, Any]:
+    """A saved document with one very long series, made from the saved connections of a short one.
+
+    Making and judging thousands of records takes seconds; the verdicts here are those of the short series.
+    """
+    document_ = saved(passed())
+    scenario = document_["scenarios"][0]
+    sample = dict(zip("LN", scenario["connections"], strict=False))
+    scenario["connections"] = [
+        {
+            **sample[letter],
+            "seq": i + 1,
+            "conn_id": f"lb-byrequests-{i + 1}",
+            "expected": ("liberty", "node")[i % 2],
+            "elapsed_seconds": round(0.001 + (i * 7919 % 9973) / 1e6, 6),
+            "opened_at": round(i / 50, 4),
+            "closed_at": round(i / 50 + 0.01, 4),
+        }
+        for i, letter in enumerate(letters)
+    ]
+    return document_

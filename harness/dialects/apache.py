@@ -7,6 +7,7 @@ formats from the ErrorLogFormat default and the LogFormat of our own template.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from xml.etree.ElementTree import Element
 
@@ -19,7 +20,7 @@ from harness.interfaces import Front, Installation
 from harness.resources import template
 from harness.results import AccessLine, LogLine, MemberStatus
 
-__all__ = ["ApacheDialect"]
+__all__ = ["ApacheDialect", "Paths"]
 
 _ALWAYS = ("authz_core", "authz_host", "unixd", "log_config", "logio", "proxy", "slotmem_shm", "proxy_balancer")
 _LINE = re.compile(
@@ -31,6 +32,16 @@ _ACCESS = re.compile(
     r"^(?P<status>\d{3}|-) (?P<in>\d+) (?P<out>\d+) (?P<micros>\d+) "
     r'"(?P<member>[^"]*)" "(?P<conn>[^"]*)" "(?P<path>.*)"$'
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where httpd finds and writes its files; ``${RUN}`` is the writable folder, defined on the command line."""
+
+    tls: str = "${RUN}/tls"
+    document_root: str = "${RUN}/htdocs"
+    error_log: str = "${RUN}/error.log"
+    access_log: str = "${RUN}/access.log"
 
 
 class ApacheDialect:
@@ -89,6 +100,7 @@ class ApacheDialect:
         carrier: Carrier,
         installation: Installation,
         user: tuple[str, str] | None,
+        paths: Paths = Paths(),
     ) -> str:
         """Configuration text of a site whose URLs are resolved.
 
@@ -109,14 +121,15 @@ class ApacheDialect:
             modules=self.modules(site),
             process_model=site.process_model,
             timeout_seconds=None if site.timeout_seconds is None else f"{site.timeout_seconds:g}",
-            error_log=f"${{RUN}}/{self.error_log}",
-            access_log=f"${{RUN}}/{self.access_log}",
+            error_log=paths.error_log,
+            access_log=paths.access_log,
             log_level="warn",
-            document_root="${RUN}/htdocs",
-            tls_folder="${RUN}/tls",
+            document_root=paths.document_root,
+            tls_folder=paths.tls,
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
             manager_path=self.manager_path,
+            manager_trusts=" ".join(_value(network) for network in front.trusted),
             carrier_directive="ProxyWebsocketFallbackToProxyHttp Off"
             if wstunnel and installation.at_least(2, 4, 47) and "proxy_wstunnel" not in site.without
             else "",

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from harness.reporters import html, junit
 
-__all__ = ["REPORTERS"]
+__all__ = ["REPORTERS", "Render"]
 
-REPORTERS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+
+class Render(Protocol):
+    """Text of one file; the same arguments give the same bytes."""
+
+    def __call__(
+        self,
+        document: Mapping[str, Any],
+        *,
+        baseline: Mapping[str, Any] | None = None,
+        history: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
+        """Draw the saved document of a run; an earlier one and the lines of earlier runs say what is new."""
+        ...
+
+
+REPORTERS: dict[str, Render] = {
     "report.html": html.render,
     "junit.xml": junit.render,
 }

@@ -9,16 +9,16 @@ from typing import Any
 from markupsafe import Markup
 
 from harness import causes
-from harness.reporters import svg
+from harness.reporters import bars, svg
+from harness.reporters.errorlog import ALARMING
 from harness.reporters.headline import SHAPES, WORDS, Failure, failure_of
 from harness.reporters.inspector import Group
-from harness.reporters.texts import DASH, count, milliseconds
-from harness.reporters.turns import Turns, chi_square, turns_of
+from harness.reporters.strip import FULL, rows_of, small_strip, strip
+from harness.reporters.texts import DASH, count, milliseconds, shortened
+from harness.reporters.timeline import Timeline, in_fault, timeline
+from harness.turns import Turns, chi_square, turns_of
 
 __all__ = ["Card", "ConnectionRow", "MemberRow", "card"]
-
-FULL_TABLE = 300
-"""Connections whose rows are all shown; of the others only those around breaks."""
 
 AROUND = 20
 MOST_BREAKS = 20
@@ -39,7 +39,7 @@ class ConnectionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:
-    """One member before and after the acting."""
+    """One member before and after the acting; a counter is None where it was not read twice."""
 
     route: str
     url: str
@@ -53,7 +53,13 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Everything that one card shows; see the template ``card.html.j2``."""
+    """Everything that one card shows; see the template ``card.html.j2``.
+
+    Attributes:
+        seen: what the telling verdict observed.
+        verdicts: failed ones first.
+        thousands: for very long series, first and last number of each thousand and the breaks in it.
+    """
 
     scenario: Mapping[str, Any]
     number: int
@@ -66,18 +72,30 @@ class Card:
     small_strip: Markup
     shares: Markup
     chi: tuple[str, str] | None
+    verdicts: tuple[Mapping[str, Any], ...]
     rows: tuple[ConnectionRow, ...]
     rows_note: str
+    thousands: tuple[tuple[int, int, int], ...]
     members: tuple[MemberRow, ...]
     cause: causes.Cause | None
+    ruled_out: tuple[str, ...]
     look_at: str
     handshakes: tuple[Group, ...]
+    timeline: Timeline | None
     alarming: int
 
     @property
     def opened(self) -> bool:
         """Failed and errored ones are open; what held is folded."""
         return self.scenario["outcome"] in {"failed", "errored"}
+
+    def evidence(self, verdict: Mapping[str, Any]) -> str:
+        """What a verdict names, connections by their number; what is left out is counted."""
+        numbers = {connection["conn_id"]: f"#{connection['seq']}" for connection in self.scenario["connections"]}
+        items = [numbers.get(item) or shortened(item, 300) for item in verdict["evidence"]]
+        most = 12 if all(item.startswith("#") for item in items) else 3
+        more = f" and {len(items) - most} more" if len(items) > most else ""
+        return ", ".join(items[:most]) + more
 
     @property
     def facts(self) -> str:
@@ -92,14 +110,21 @@ class Card:
         return " · ".join(words)
 
 
-def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group]) -> Card:
-    """The card of a scenario of the saved document."""
+def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group], *, table_rows: int) -> Card:
+    """The card of a scenario of the saved document.
+
+    Args:
+        scenario: of the saved document.
+        number: its place in the run, from 1.
+        groups: of the handshake inspector, to link to.
+        table_rows: connections whose rows are all shown; of the others those around breaks.
+    """
     turns = turns_of(scenario)
     outcome = scenario["outcome"]
     failure = failure_of(scenario) if outcome in {"failed", "errored"} else None
     telling = (failure.verdict if failure else None) or next(iter(scenario["verdicts"]), None)
-    positions, note = _positions(turns)
-    chi = chi_square(turns.shares)
+    positions, note = _positions(turns, table_rows)
+    chi, marks = chi_square(turns.shares), frozenset(turns.marks)
     return Card(
         scenario=scenario,
         number=number,
@@ -108,53 +133,51 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group]) -> C
         seen=telling["observed"] if telling else "",
         failure=failure,
         turns=turns,
-        strip=svg.strip(turns, rows=_strip_rows(turns, positions)),
-        small_strip=svg.small_strip(turns),
-        shares=svg.shares(turns.shares),
+        strip=strip(turns, rows_of(turns, positions), shaded=in_fault(scenario)),
+        small_strip=small_strip(turns),
+        shares=bars.shares(turns.shares),
         chi=(f"{chi[0]:.2f}", f"{chi[1]:.2f}") if chi else None,
-        rows=tuple(_row(scenario["connections"][i], i, turns) for i in positions),
+        verdicts=tuple(sorted(scenario["verdicts"], key=lambda verdict: verdict["outcome"] != "failed")),
+        rows=tuple(_row(scenario["connections"][i], i, turns, i in marks) for i in positions),
         rows_note=note,
+        thousands=_thousands(turns) if len(turns) > FULL and turns.ordered else (),
         members=_members(scenario),
         cause=causes.likely(scenario),
+        ruled_out=causes.ruled_out(scenario),
         look_at=causes.look_at(scenario),
         handshakes=tuple(group for group in groups if scenario["name"] in group.scenarios),
-        alarming=sum(line["level"] in {"emerg", "alert", "crit", "error", "warn"} for line in scenario["log"]),
+        timeline=timeline(scenario),
+        alarming=sum(line["level"] in ALARMING for line in scenario["log"]),
     )
 
 
-def _positions(turns: Turns) -> tuple[list[int], str]:
-    """Connections whose rows are shown, and what is left out."""
+def _positions(turns: Turns, most: int) -> tuple[list[int], str]:
+    """Connections whose rows are shown, and a sentence about what is left out."""
     total = len(turns)
-    chosen = set(range(min(total, FULL_TABLE)))
-    telling = [*turns.marks, *turns.unserved[:MOST_BREAKS]]
+    chosen = set(range(min(total, most)))
+    telling = sorted({*turns.marks, *turns.unserved})
     for i in telling[:MOST_BREAKS]:
         chosen |= set(range(max(0, i - AROUND), min(total, i + AROUND + 1)))
     if len(chosen) == total:
         return sorted(chosen), ""
-    note = f"Shown: the first {FULL_TABLE} of {total} connections, and {AROUND} on each side of "
-    return sorted(chosen), note + (
-        f"the first {MOST_BREAKS} of {len(telling)} breaks." if len(telling) > MOST_BREAKS else "every break."
-    )
+    note = f"Shown: the first {most} of {total} connections"
+    if telling:
+        which = f"the first {MOST_BREAKS} of {len(telling)} breaks" if len(telling) > MOST_BREAKS else "every break"
+        note += f", and {AROUND} on each side of {which}"
+    return sorted(chosen), f"{note}. report.json has them all."
 
 
-def _strip_rows(turns: Turns, positions: Sequence[int]) -> list[range]:
-    """Rows of 100; above 2000 connections the first 300 and the stretches around breaks."""
-    total = len(turns)
-    if total <= 2000:
-        return [range(i, min(i + 100, total)) for i in range(0, total, 100)]
-    rows = [range(i, i + 100) for i in range(0, 300, 100)]
-    start: int | None = None
-    later = [i for i in positions if i >= 300]
-    for i, following in zip(later, [*later[1:], -1], strict=True):
-        start = i if start is None else start
-        if following != i + 1 or i + 1 - start == 100:
-            rows.append(range(start, i + 1))
-            start = None
-    return rows
+def _thousands(turns: Turns) -> tuple[tuple[int, int, int], ...]:
+    rows = []
+    for start in range(0, len(turns), 1000):
+        stop = min(start + 1000, len(turns))
+        breaks = sum(start <= i < stop for i in turns.breaks)
+        rows.append((turns.numbers[start], turns.numbers[stop - 1], breaks))
+    return tuple(rows)
 
 
-def _row(connection: Mapping[str, Any], position: int, turns: Turns) -> ConnectionRow:
-    seen, marked = turns.seen[position], position in set(turns.marks)
+def _row(connection: Mapping[str, Any], position: int, turns: Turns, marked: bool) -> ConnectionRow:
+    seen = turns.seen[position]
     notes = []
     if marked:
         notes.append("break" if position in turns.breaks else "first deviation")
@@ -168,7 +191,7 @@ def _row(connection: Mapping[str, Any], position: int, turns: Turns) -> Connecti
         number=connection["seq"],
         expected=turns.expected[position] or DASH,
         landed=seen or "nobody",
-        lane=svg.lane_class(turns.lanes.index(seen)) if seen else "",
+        lane=svg.lane(turns.lanes.index(seen)) if seen else "",
         milliseconds=milliseconds(connection["elapsed_seconds"]),
         note="; ".join(notes),
         marked=marked or seen is None,
@@ -182,7 +205,6 @@ def _members(scenario: Mapping[str, Any]) -> tuple[MemberRow, ...]:
     for route in dict.fromkeys([*before, *after]):
         first, last = before.get(route), after.get(route)
         either = first or last or {}
-        both = first is not None and last is not None
         rows.append(
             MemberRow(
                 route=route,
@@ -190,9 +212,9 @@ def _members(scenario: Mapping[str, Any]) -> tuple[MemberRow, ...]:
                 loadfactor=either["loadfactor"],
                 before=first["status"] if first else "not read",
                 after=last["status"] if last else "not read",
-                elected=last["elected"] - first["elected"] if both and first and last else None,
+                elected=last["elected"] - first["elected"] if first and last else None,
                 busy=last["busy"] if last else None,
-                transferred=last["transferred"] - first["transferred"] if both and first and last else None,
+                transferred=last["transferred"] - first["transferred"] if first and last else None,
             )
         )
     return tuple(rows)

@@ -7,20 +7,19 @@ for as many more as the budget allows; columns keep what counts for every connec
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["COLUMNS", "Embedded", "embed"]
+__all__ = ["COLUMNS", "Embedded", "embed", "restored"]
 
 COLUMNS = ("seq", "status", "backend", "expected", "elapsed_seconds", "opened_at", "closed_at", "error")
 """Fields that are kept for every connection."""
 
-RAW_BUDGET = 60_000
-LOG_LINES = 100
-_CUT = {"connections", "log"}
+_NAMED = ("backend", "expected", "error")
+"""Columns of text, kept as indices into a list of names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,59 +34,61 @@ class Embedded:
     cut: str
 
 
-def embed(document: Mapping[str, Any], *, shown: Sequence[tuple[str, int]], more: Mapping[str, Any]) -> Embedded:
+def embed(
+    document: Mapping[str, Any],
+    *,
+    shown: Collection[tuple[str, int]],
+    raw_bytes: int,
+    log_lines: int,
+    more: Mapping[str, Any],
+) -> Embedded:
     """The document with columns in place of most connections.
 
     Args:
         document: the saved document.
         shown: scenario name and number of connections that must be kept whole.
+        raw_bytes: room for further whole connections.
+        log_lines: lines of the error log per scenario.
         more: further members, such as the history.
     """
-    wanted, left = set(shown), RAW_BUDGET
-    scenarios, kept_of, total, lines_cut = [], 0, 0, 0
+    scenarios, whole, total, lines = [], 0, 0, 0
     for scenario in document["scenarios"]:
-        kept = []
+        kept: list[Any] = []
         for connection in scenario["connections"]:
-            asked = (scenario["name"], connection["seq"]) in wanted
-            if not asked and left <= 0:
-                continue
-            size = len(_compact(connection))
-            if asked or size <= left:
+            if (scenario["name"], connection["seq"]) in shown:
                 kept.append(connection)
-                left -= 0 if asked else size
-        total += len(scenario["connections"])
-        kept_of += len(kept)
-        lines_cut += max(0, len(scenario["log"]) - LOG_LINES)
-        scenarios.append(
-            {
-                **{key: value for key, value in scenario.items() if key not in _CUT},
-                "log": scenario["log"][:LOG_LINES],
-                "columns": _columns(scenario["connections"]),
-                "connections": kept,
-            }
-        )
-    cut = []
-    if kept_of < total:
-        cut.append(f"headers and messages of {total - kept_of} of {total} connections")
-    if lines_cut:
-        cut.append(f"{lines_cut} log lines")
-    data = {**{key: value for key, value in document.items() if key != "scenarios"}, **more, "scenarios": scenarios}
+            elif raw_bytes > 0:
+                raw_bytes -= len(_compact(connection))
+                kept += [connection] if raw_bytes > 0 else []
+        whole, total = whole + len(kept), total + len(scenario["connections"])
+        lines += max(0, len(scenario["log"]) - log_lines)
+        columns = {"columns": _columns(scenario["connections"])}
+        scenarios.append({**scenario, "log": scenario["log"][:log_lines], **columns, "connections": kept})
+    cut = [f"headers and messages of {total - whole} of {total} connections"] if whole < total else []
+    cut += [f"{lines} log lines"] if lines else []
     return Embedded(
-        text=_inert(_compact(data)),
+        text=_inert(_compact({**document, **more, "scenarios": scenarios})),
         cut=f"Left out to keep this file small: {' and '.join(cut)}. report.json has them." if cut else "",
     )
 
 
 def _columns(connections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Values by column; text that repeats as an index into ``names``, one value for all where all are equal."""
-    names = list(dict.fromkeys(c[key] for c in connections for key in ("backend", "expected", "error")))
+    """Values by column; text as an index into ``names``, and one value for all where all are equal."""
+    names = list(dict.fromkeys(connection[key] for key in _NAMED for connection in connections))
     index = {name: i for i, name in enumerate(names)}
-    columns: dict[str, Any] = {"names": names}
+    columns: dict[str, Any] = {"count": len(connections), "names": names}
     for key in COLUMNS:
-        values = [index[c[key]] if key in {"backend", "expected", "error"} else c[key] for c in connections]
+        values = [index[c[key]] if key in _NAMED else c[key] for c in connections]
         columns[key] = values[0] if values and all(value == values[0] for value in values) else values
-    columns["count"] = len(connections)
     return columns
+
+
+def restored(scenario: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Connections of an embedded scenario with the fields of `COLUMNS`: what the page's numbers are made of."""
+    columns = scenario["columns"]
+    for i in range(columns["count"]):
+        row = {key: columns[key][i] if isinstance(columns[key], list) else columns[key] for key in COLUMNS}
+        yield row | {key: columns["names"][row[key]] for key in _NAMED}
 
 
 def _compact(value: Any) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness import ah_numbers
+
 __all__ = ["ALARMING", "LogGroup", "LoggedLine", "log_groups"]
 
 ALARMING = ("emerg", "alert", "crit", "error", "warn")
@@ -32,6 +34,7 @@ class LogGroup:
         lines: the first of them.
         count: all of them.
         scenarios: names of the scenarios in which it came.
+        number: what is known of it; None when it is not in our table.
     """
 
     code: str
@@ -39,6 +42,7 @@ class LogGroup:
     count: int
     lines: tuple[LoggedLine, ...]
     scenarios: tuple[str, ...]
+    number: ah_numbers.Number | None
 
 
 def log_groups(scenarios: Sequence[Mapping[str, Any]]) -> tuple[LogGroup, ...]:
@@ -62,6 +66,7 @@ def log_groups(scenarios: Sequence[Mapping[str, Any]]) -> tuple[LogGroup, ...]:
             count=len(lines),
             lines=tuple(lines[:MOST_LINES]),
             scenarios=tuple(dict.fromkeys(line.scenario for line in lines)),
+            number=ah_numbers.look_up(code) if code else None,
         )
         for code, lines in found.items()
     ]

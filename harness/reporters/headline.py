@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reporters.texts import DASH, count
+from harness.reporters.texts import DASH, count, shortened
 
 __all__ = ["SHAPES", "WORDS", "Failure", "Headline", "first_failure", "headline", "not_run", "phrase"]
 
@@ -93,7 +93,9 @@ def headline(document: Mapping[str, Any]) -> Headline:
         sentence = f"{counts['failed']} of {judged} failed: {phrase(failure.verdict)}{failure.at}"
         return Headline(kind="failed", word="FAIL", shape="✖", sentence=sentence + _rest(document))
     if document["error"]:
-        return Headline(kind="errored", word="ERROR", shape="!", sentence=f"the lab failed: {document['error']}")
+        return Headline(
+            kind="errored", word="ERROR", shape="!", sentence=f"the lab failed: {shortened(document['error'], 160)}"
+        )
     if document["interrupted"]:
         return Headline(kind="interrupted", word="INTERRUPTED", shape="■", sentence=_interruption(document))
     if counts["errored"] and failure:

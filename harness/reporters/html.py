@@ -6,7 +6,8 @@ same bytes: no clock, no random number, no order that a set would give.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -14,14 +15,20 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from harness.reporters import svg, texts
+from harness import ah_numbers
+from harness.reporters import texts
+from harness.reporters.bars import counts_bar
 from harness.reporters.cards import Card, card
+from harness.reporters.comparison import comparison
 from harness.reporters.embedded import embed
 from harness.reporters.errorlog import log_groups
 from harness.reporters.headline import SHAPES, WORDS, Headline, failure_of, first_failure, headline, not_run
-from harness.reporters.inspector import groups
+from harness.reporters.inspector import Group, groups
+from harness.reporters.latency import CLOCK, PERCENTILES, curve, latencies
 from harness.reporters.scope import not_tested
-from harness.reporters.turns import turns_of
+from harness.reporters.strip import excerpt
+from harness.reporters.topology import topology
+from harness.reporters.trend import Trend, trend
 from harness.resources import resource
 
 __all__ = ["render"]
@@ -30,48 +37,151 @@ MOST_ASKED = 4
 """Failed scenarios whose first failing handshake is shown by itself."""
 
 
-def render(document: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much detail a page carries.
+
+    Attributes:
+        raw_bytes: headers and messages of connections that the page does not show.
+        table_rows: connections in a scenario's table.
+        log_lines: lines of the error log per scenario in the data.
+        groups: handshakes in the inspector.
+        heads: whether raw heads are shown at all.
+    """
+
+    raw_bytes: int
+    table_rows: int
+    log_lines: int
+    groups: int
+    heads: bool = True
+
+
+BUDGETS = (
+    Budget(raw_bytes=60_000, table_rows=300, log_lines=100, groups=12),
+    Budget(raw_bytes=0, table_rows=300, log_lines=40, groups=12),
+    Budget(raw_bytes=0, table_rows=100, log_lines=10, groups=8),
+)
+"""From generous to sparse; the first that keeps the page small is taken."""
+
+LAST_BUDGET = Budget(raw_bytes=0, table_rows=40, log_lines=3, groups=4, heads=False)
+"""For a page that would otherwise be over the hard limit."""
+
+SMALL_BYTES = 300_000
+MORE_BYTES = 12_000
+"""What every scenario after the tenth may add: its verdicts and pictures are no detail to cut."""
+
+HARD_BYTES = 1_000_000
+
+
+def render(
+    document: Mapping[str, Any],
+    *,
+    baseline: Mapping[str, Any] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Text of ``report.html``.
 
     Args:
         document: the saved document of a run (`harness.reporters.json_file.document`).
+        baseline: saved document of an earlier run, to compare with.
+        history: lines of earlier runs, oldest first (`harness.reporters.history.read`).
     """
-    scenarios = document["scenarios"]
-    line = headline(document)
+    past = trend(document, baseline=baseline, history=history)
+    small = min(HARD_BYTES, SMALL_BYTES + MORE_BYTES * max(0, len(document["scenarios"]) - 10))
+    inspected = groups(document["scenarios"], asked_for=_asked_for(document))
+    text = ""
+    for budget in BUDGETS:
+        text = _page(document, past, inspected, budget)
+        if _size(text) <= small:
+            return text
+    return text if _size(text) <= HARD_BYTES else _page(document, past, inspected, LAST_BUDGET)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group], budget: Budget) -> str:
+    scenarios, missing, line = document["scenarios"], not_run(document), headline(document)
+    inspected = found[: budget.groups]
+    cards = tuple(
+        card(scenario, number, inspected, table_rows=budget.table_rows) for number, scenario in enumerate(scenarios, 1)
+    )
     failure = first_failure(document)
-    asked = _asked_for(document)
-    inspected = groups(scenarios, asked_for=asked)
-    cards = tuple(card(scenario, number, inspected) for number, scenario in enumerate(scenarios, 1))
     first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
-    data = embed(document, shown=[(group.scenario, group.number) for group in inspected], more={})
+    timed, compared = latencies(scenarios), comparison(scenarios)
+    data = embed(
+        document,
+        shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
+        raw_bytes=budget.raw_bytes,
+        log_lines=budget.log_lines,
+        more={"history": list(past.runs)} if past and past.runs else {},
+    )
+    parts = {
+        "scenarios": True,
+        "sequence": any(len(c.turns) for c in cards),
+        "handshake": bool(inspected),
+        "latency": bool(timed),
+        "faults": any(c.timeline for c in cards),
+        "log": True,
+        "compare": compared is not None,
+        "trend": past is not None,
+        "environment": True,
+        "scope": True,
+        "data": True,
+    }
     return (
         _environment()
         .get_template("report.html.j2")
         .render(
             document=document,
             headline=line,
-            counts=document["counts"],
-            counts_bar=svg.counts_bar(document["counts"], len(not_run(document))),
-            missing=not_run(document),
-            first=first,
-            excerpt=_excerpt(first) if first else "",
             words=WORDS,
             shapes=SHAPES,
             icon=_icon(line),
             env_line=_environment_line(document),
-            environment=facts(document["environment"]),
-            backends=_backends(document["environment"]),
-            sections=_sections(document),
+            sections=[(part, _TITLES[part]) for part, there in parts.items() if there],
+            counts_bar=counts_bar(document["counts"], len(missing)),
+            missing=missing,
+            first=first,
+            excerpt=_excerpt(first) if first else "",
             cards=cards,
             groups=inspected,
+            budget=budget,
+            timed=timed,
+            clock=CLOCK,
+            percentiles=PERCENTILES,
+            curve=curve(timed),
             logs=log_groups(scenarios),
             log_lines=sum(len(scenario["log"]) for scenario in scenarios),
+            ah_version=ah_numbers.confirmed_by(),
+            compared=compared,
+            past=past,
+            topology=topology(document),
+            environment=facts(document["environment"]),
+            backends=_backends(document["environment"]),
             scope=not_tested(document),
             data=data,
             style=Markup(resource("reporters/templates/style.css")),  # noqa: S704 - a file of this package
             script=Markup(resource("reporters/templates/script.js")),  # noqa: S704 - a file of this package
         )
     )
+
+
+_TITLES = {
+    "scenarios": "Scenarios",
+    "sequence": "Sequence",
+    "handshake": "Handshake",
+    "latency": "Latency",
+    "faults": "Faults",
+    "log": "Log",
+    "compare": "Compare lbmethods",
+    "trend": "Trend",
+    "environment": "Environment",
+    "scope": "Not tested",
+    "data": "Data",
+}
+"""Sections in the page's order, and their names in the navigation bar."""
 
 
 def _asked_for(document: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -88,22 +198,10 @@ def _asked_for(document: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def _excerpt(first: Card) -> Markup | str:
     """The strip around the first failure, when it is about one connection."""
-    turns = turns_of(first.scenario)
     number = first.failure.connection if first.failure else None
-    if number is None or number not in turns.numbers:
+    if number is None or number not in first.turns.numbers:
         return ""
-    position = turns.numbers.index(number)
-    return svg.strip(turns, rows=[range(max(0, position - 14), min(len(turns), position + 15))])
-
-
-def _sections(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Anchors of the navigation bar, in the page's order."""
-    found = [("scenarios", "Scenarios")]
-    if document["scenarios"]:
-        found.append(("sequence", "Sequence"))
-    if any(scenario["connections"] for scenario in document["scenarios"]):
-        found.append(("handshake", "Handshake"))
-    return [*found, ("log", "Log"), ("environment", "Environment"), ("scope", "Not tested"), ("data", "Data")]
+    return excerpt(first.turns, first.turns.numbers.index(number))
 
 
 def _environment_line(document: Mapping[str, Any]) -> list[str]:
@@ -124,7 +222,9 @@ def facts(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, s
         label = f"{prefix}{key}".replace("_", " ")
         if key == "backends" and not prefix:
             continue
-        if isinstance(value, Mapping):
+        if key.endswith("_bytes") and isinstance(value, int):
+            rows.append((label.removesuffix(" bytes"), f"{value / 2**30:.1f} GiB"))
+        elif isinstance(value, Mapping):
             rows += facts(value, f"{label} ")
         elif isinstance(value, list):
             rows.append((label, ", ".join(str(item) for item in value) or "none"))
@@ -176,6 +276,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["time"] = texts.spoken_time
     environment.filters["shortened"] = texts.shortened
     environment.globals["count"] = texts.count
+    environment.globals["dash"] = texts.DASH
     return environment
 
 

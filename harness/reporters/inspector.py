@@ -5,17 +5,18 @@ Connections whose handshakes were treated alike are shown once: hundreds of them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.handshake import Headers, accept_for, fields, header_values, tokens, valid_key
+from harness.handshake import Headers, fields, header_values
 from harness.hops import Change, changes
+from harness.reporters.rules import Judged, judge
 
 __all__ = ["Capture", "Group", "Row", "groups"]
 
-MOST_GROUPS = 16
+MOST_GROUPS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +84,16 @@ def groups(scenarios: Sequence[Mapping[str, Any]], *, asked_for: Sequence[tuple[
         asked_for: scenario and connection number of handshakes that must be shown by themselves.
     """
     found: dict[tuple[Any, ...], list[tuple[str, Mapping[str, Any]]]] = {}
-    single: list[tuple[str, Mapping[str, Any]]] = []
+    chosen: list[tuple[str, Mapping[str, Any], list[tuple[str, Mapping[str, Any]]]]] = []
     for scenario in scenarios:
         for connection in scenario["connections"]:
-            found.setdefault(_kind(scenario, connection), []).append((scenario["name"], connection))
+            mine = (scenario["name"], connection)
+            found.setdefault(_kind(scenario, connection), []).append(mine)
             if (scenario["name"], connection["seq"]) in asked_for:
-                single.append((scenario["name"], connection))
-    ordered = sorted(found.items(), key=lambda item: item[0][0])
-    chosen = [(name, connection, [(name, connection)]) for name, connection in single]
-    chosen += [(*members[0], members) for _, members in ordered]
+                chosen.append((*mine, [mine]))
+    for _, members in sorted(found.items(), key=lambda item: item[0][0]):
+        if members not in [alone for _, _, alone in chosen]:
+            chosen.append((*max(members, key=_size), members))
     carriers = {scenario["name"]: scenario["carrier"] for scenario in scenarios}
     return tuple(
         _group(index, name, connection, members, carriers[name])
@@ -99,20 +101,31 @@ def groups(scenarios: Sequence[Mapping[str, Any]], *, asked_for: Sequence[tuple[
     )
 
 
+def _size(member: tuple[str, Mapping[str, Any]]) -> int:
+    """Fields of a handshake: the one with the most tells the most."""
+    return len(member[1]["request"]) + len(member[1]["response"])
+
+
 def _kind(scenario: Mapping[str, Any], connection: Mapping[str, Any]) -> tuple[Any, ...]:
     """Key of the connections that are shown together; broken ones sort first."""
     arrival = arrival_of(connection)
     changed = connection["changes"] or {"request": (), "response": ()}
-    verdicts = tuple(holds for _, holds, _ in _judge(connection, arrival).values())
+    broken = tuple(name for name, rule in judge(connection, arrival).items() if rule.holds is False)
     return (
-        connection["status"] == 101 and False not in verdicts,
+        connection["status"] == 101 and not broken,
         urlsplit(connection["url"]).scheme,
         scenario["carrier"],
-        connection["status"] or 0,
-        (arrival["status"] or 0) if arrival else -1,
+        connection["backend"],
+        connection["status"],
+        arrival["status"] if arrival else None,
         len(connection["arrivals"]),
-        tuple((change["name"], change["what"]) for side in ("request", "response") for change in changed[side]),
-        tuple("-" if holds is None else str(holds) for holds in verdicts),
+        tuple(
+            (side, change["name"].lower(), change["what"])
+            for side in ("request", "response")
+            for change in changed[side]
+            if change["what"] != "unchanged"
+        ),
+        broken,
     )
 
 
@@ -132,7 +145,7 @@ def _group(
     carrier: str,
 ) -> Group:
     arrival = arrival_of(connection)
-    judged = _judge(connection, arrival)
+    judged = judge(connection, arrival)
     sent, got = fields(connection["request"]), fields(connection["response"])
     received = fields(arrival["headers"]) if arrival else ()
     answered = fields(arrival["response"]) if arrival else ()
@@ -169,14 +182,14 @@ def _alone(headers: Headers) -> tuple[Change, ...]:
 
 def _rows(
     found: Sequence[Change],
-    judged: Mapping[str, tuple[str, bool | None, str]],
+    judged: Mapping[str, Judged],
     side: str,
     notes: list[str],
     carrier: str,
 ) -> list[Row]:
     rows = []
     for change in found:
-        rule, holds, why = judged.get(side + change.name.lower(), ("", None, ""))
+        rule = judged.get(side + change.name.lower(), Judged())
         cause = _cause(change, carrier) if side == "request " else ""
         if cause and cause not in notes:
             notes.append(cause)
@@ -188,9 +201,9 @@ def _rows(
                 after=change.after,
                 what=what,
                 note=notes.index(cause) + 1 if cause else 0,
-                rule=rule,
-                holds=holds,
-                why=why,
+                rule=rule.section,
+                holds=rule.holds,
+                why=rule.why,
             )
         )
     return rows
@@ -214,9 +227,7 @@ def _cause(change: Change, carrier: str) -> str:
     return ""
 
 
-def _first_line(
-    connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: tuple[str, bool | None, str]
-) -> Row:
+def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> Row:
     target = _target(connection["url"])
     before = f"GET {target} HTTP/1.1"
     after = f"{arrival['method']} {arrival['target']} HTTP/{arrival['http_version']}" if arrival else ""
@@ -226,15 +237,13 @@ def _first_line(
         before=(before,),
         after=(after,) if after else (),
         what=what,
-        rule=rule[0],
-        holds=rule[1],
-        why=rule[2],
+        rule=rule.section,
+        holds=rule.holds,
+        why=rule.why,
     )
 
 
-def _status_line(
-    connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: tuple[str, bool | None, str]
-) -> Row:
+def _status_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> Row:
     sent = str(arrival["status"]) if arrival and arrival["status"] else ""
     got = " ".join(str(part) for part in (connection["status"], connection["reason"]) if part)
     same = bool(sent) and sent == str(connection["status"] or "")
@@ -244,80 +253,15 @@ def _status_line(
         before=(sent,) if sent else (),
         after=(got,) if got else (),
         what=what,
-        rule=rule[0],
-        holds=rule[1],
-        why=rule[2] or connection["error"] or "",
+        rule=rule.section,
+        holds=rule.holds,
+        why=rule.why or connection["error"] or "",
     )
 
 
 def _target(url: str) -> str:
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _judge(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> dict[str, tuple[str, bool | None, str]]:
-    """Rules of RFC 6455 that this handshake must keep: section, whether it does, and what is wrong."""
-    got = fields(connection["response"])
-    sent = fields(connection["request"])
-    rules: dict[str, tuple[str, bool | None, str]] = {}
-
-    def rule(name: str, section: str, holds: bool, why: str) -> None:
-        rules[name] = (section, holds, "" if holds else why)
-
-    if arrival:
-        seen = fields(arrival["headers"])
-        line_holds = arrival["method"] == "GET" and arrival["http_version"] >= "1.1"
-        rule("request line", "§4.2.1 (1)", line_holds, "must be GET with HTTP/1.1 or higher")
-        checks: tuple[tuple[str, str, Callable[[], bool], str], ...] = (
-            ("Host", "§4.2.1 (2)", lambda: len(header_values(seen, "Host")) == 1, "must be there once"),
-            ("Upgrade", "§4.2.1 (3)", lambda: "websocket" in tokens(seen, "Upgrade"), "must name websocket"),
-            ("Connection", "§4.2.1 (4)", lambda: "upgrade" in tokens(seen, "Connection"), "must name Upgrade"),
-            ("Sec-WebSocket-Key", "§4.2.1 (5)", lambda: _keys_hold(seen), "must be base64 of 16 bytes, once"),
-            (
-                "Sec-WebSocket-Version",
-                "§4.2.1 (6)",
-                lambda: header_values(seen, "Sec-WebSocket-Version") == ("13",),
-                "must be 13",
-            ),
-        )
-        for name, section, holds, why in checks:
-            rule(f"request {name.lower()}", section, holds(), why)
-        if header_values(seen, "Origin"):
-            rules["request origin"] = ("§10.2", None, "")
-    else:
-        rules["request line"] = ("§4.2.1 (1)", None, "")
-    rule("status line", "§4.2.2 (5.1)", connection["status"] == 101, "must be 101")
-    if connection["status"] != 101:
-        return rules
-    rule("response upgrade", "§4.2.2 (5.2)", "websocket" in tokens(got, "Upgrade"), "must name websocket")
-    rule("response connection", "§4.2.2 (5.3)", "upgrade" in tokens(got, "Connection"), "must name Upgrade")
-    key = next(iter(header_values(sent, "Sec-WebSocket-Key")), "")
-    want = accept_for(key)
-    accept_holds = header_values(got, "Sec-WebSocket-Accept") == (want,)
-    rules["response sec-websocket-accept"] = (
-        "§4.2.2 (5.4)",
-        accept_holds,
-        "recomputed from the key: the same" if accept_holds else f"the key wants {want}",
-    )
-    _judge_choice(rules, sent, got, "Sec-WebSocket-Protocol", "§4.1, §4.2.2 (5.5)")
-    _judge_choice(rules, sent, got, "Sec-WebSocket-Extensions", "§4.1, §4.2.2 (5.6)")
-    return rules
-
-
-def _judge_choice(
-    rules: dict[str, tuple[str, bool | None, str]], sent: Headers, got: Headers, name: str, section: str
-) -> None:
-    """A choice must be among the offers; extensions compare by name, their parameters are negotiated."""
-    chosen = {token.partition(";")[0].strip() for token in tokens(got, name)}
-    offered = {token.partition(";")[0].strip() for token in tokens(sent, name)}
-    if chosen:
-        holds = chosen <= offered
-        rules[f"response {name.lower()}"] = (section, holds, "among those offered" if holds else "was never offered")
-
-
-def _keys_hold(headers: Headers) -> bool:
-    values = header_values(headers, "Sec-WebSocket-Key")
-    return len(values) == 1 and valid_key(values[0])
 
 
 def _captures(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> tuple[Capture, ...]:

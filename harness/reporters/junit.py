@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from harness.reporters.headline import SHAPES, headline, not_run
+from harness.reporters.trend import trend
 
 __all__ = ["render"]
 
@@ -15,17 +16,26 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 """What XML 1.0 does not allow as a character, and the C1 controls, which a terminal obeys."""
 
 
-def render(document: Mapping[str, Any]) -> str:
+def render(
+    document: Mapping[str, Any],
+    *,
+    baseline: Mapping[str, Any] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Text of ``junit.xml``; the same document gives the same bytes.
 
     Args:
         document: the saved document of a run.
+        baseline: saved document of an earlier run; new, fixed and still failing scenarios get a property that says so.
+        history: lines of earlier runs, oldest first.
     """
+    past = trend(document, baseline=baseline, history=history)
+    news = {change.scenario: {"since": change.label} for change in past.changes} if past else {}
     root = ET.Element("testsuites", {"name": "wslb"})
     suite = ET.SubElement(root, "testsuite", {"name": "wslb"})
     _properties(suite, _run_facts(document))
     for scenario in document["scenarios"]:
-        _scenario(suite, scenario)
+        _scenario(suite, scenario, news.get(scenario["name"], {}))
     for name in not_run(document):
         _case(suite, name=name, family=name.partition("-")[0], seconds=0.0, skipped="planned, but it did not run")
     _run(suite, document)
@@ -59,14 +69,14 @@ def _run(suite: ET.Element, document: Mapping[str, Any]) -> None:
         _told(case, "error", "nothing was tested", headline(document).sentence)
 
 
-def _scenario(suite: ET.Element, scenario: Mapping[str, Any]) -> None:
+def _scenario(suite: ET.Element, scenario: Mapping[str, Any], more: Mapping[str, str]) -> None:
     outcome = scenario["outcome"]
     case = _case(
         suite,
         name=scenario["name"],
         family=scenario["family"],
         seconds=scenario["seconds"],
-        facts=_facts(scenario),
+        facts={**_facts(scenario), **more},
         skipped=(scenario["reason"] or "no reason was given") if outcome == "skipped" else "",
     )
     if outcome == "failed":

@@ -8,11 +8,10 @@ import os
 import shutil
 import signal
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.interfaces import Completed, Front
+from harness.interfaces import Completed, Front, Process
 from harness.runfolder import remember_shared_memory
 from harness.waiting import until
 
@@ -38,6 +37,12 @@ class LocalProcess:
     def returncode(self) -> int | None:
         """Exit code, None while it runs."""
         return self._process.returncode
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it alone; nothing when it has ended."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
 
     def output(self) -> str:
         """What it wrote to its standard streams so far."""
@@ -92,6 +97,8 @@ class LocalRuntime:
     def __init__(self, folder: Path) -> None:
         self._path = folder
         self.folder = str(folder)
+        self.as_root = os.geteuid() == 0
+        self.leftovers: Sequence[object] = ()
 
     async def find(self, names: Sequence[str]) -> str | None:
         """First program that exists: names on PATH and in the system's usual folders, paths as they are."""
@@ -171,17 +178,34 @@ class LocalRuntime:
             tls=(tls_port or free_port()) if tls else None,
         )
 
+    def backend_address(self, preferred: str) -> str:
+        """Programs here reach every loopback address."""
+        return preferred
+
     def reach(self, address: str) -> str:
         """Programs here reach a backend where it listens."""
         return address
 
-    async def started(self, process: LocalProcess) -> None:
+    async def connects(self, host: str, port: int) -> bool:
+        """Whether a connection can be opened there."""
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    def where(self, name: str) -> str:
+        """Path of a file of the run's folder."""
+        return str(self._path / name)
+
+    async def started(self, process: Process) -> None:
         """Note what the program would leave behind if it were killed."""
         remember_shared_memory(self._path, process.pid)
 
     def facts(self) -> Mapping[str, str]:
         """What the report says of this runtime."""
-        return {"runtime": "local", "platform": sys.platform}
+        return {"runtime": self.name}
 
 
 def free_port(host: str = "127.0.0.1") -> int:

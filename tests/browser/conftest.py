@@ -41,6 +41,7 @@ PATIENCE_MS = 20_000
 """How long an action or an expectation may take; only a failure needs that long, even on a busy machine."""
 
 Axe = Callable[[Page], Awaitable[list[str]]]
+Opened = Callable[..., Awaitable["Watched"]]
 _REPORT = pytest.StashKey[pytest.TestReport]()
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -157,6 +158,59 @@ async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIte
 async def page(new_page: NewPage) -> Page:
     """A blank page, 1280 x 800, light."""
     return await new_page()
+
+
+class Watched:
+    """A page and everything that it asked for or complained about."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(new_page: NewPage, tmp_path: Path) -> Opened:
+    """Opens a text as a file, in a window of its own: ``open_page(text, width=390, scheme="dark", hash_="#x")``."""
+
+    async def opened(
+        text: str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        scheme: str = "light",
+        scripts: bool = True,
+        hash_: str = "",
+        policy: str = "",
+    ) -> Watched:
+        watched = Watched(
+            await new_page(
+                allow="." if policy else None,  # what a foreign policy forbids, the browser says
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                java_script_enabled=scripts,
+                offline=not policy,
+            )
+        )
+        if policy:
+            # A policy travels in a response header, so a page under one is answered from here; no server is asked.
+            await watched.page.route(
+                "http://report.example/**",
+                lambda route: route.fulfill(
+                    body=text, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy}
+                ),
+            )
+            await watched.page.goto(f"http://report.example/report.html{hash_}")
+        else:
+            path = tmp_path / "report.html"
+            path.write_text(text, encoding="utf-8")
+            await watched.page.goto(f"{path.as_uri()}{hash_}")
+        return watched
+
+    return opened
 
 
 @pytest.fixture

@@ -284,6 +284,15 @@ async def test_commands_are_never_text_for_a_shell(backend: Backend) -> None:
             assert "uid=" not in reply
 
 
+async def test_an_announced_body_of_no_bytes_is_none(backend: Backend) -> None:
+    """mod_proxy_http writes ``Content-Length: 0`` into a handshake that came over HTTP/2."""
+    async with backend.connect(additional_headers={"Content-Length": "0"}) as connection:
+        await connection.recv()
+        await connection.send("WRKSBS")
+        async with asyncio.timeout(DEADLINE):
+            assert "Work with Subsystems" in str(await connection.recv())
+
+
 async def test_ten_thousand_commands_on_one_connection(backend: Backend) -> None:
     async with backend.connect() as connection:
         await connection.recv()

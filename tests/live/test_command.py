@@ -16,6 +16,8 @@ from tests.live.command import Place, place, wait_for
 
 pytestmark = pytest.mark.live
 
+REPORT_FILES = ["history.jsonl", "junit.xml", "report.html", "report.json"]
+
 
 @pytest.fixture
 def here() -> Iterator[Place]:
@@ -36,7 +38,7 @@ def test_a_passing_run_writes_every_report_and_ends_with_its_path(here: Place) -
     assert ended.err == ""
     assert "PASS  2 passed" in ended.out
     assert ended.out.splitlines()[-1] == f"report  {(here.folder / 'reports/lb/report.html').as_uri()}"
-    assert sorted(p.name for p in (here.folder / "reports/lb").iterdir()) == ["junit.xml", "report.html", "report.json"]
+    assert sorted(p.name for p in (here.folder / "reports/lb").iterdir()) == REPORT_FILES
     document = saved(here)
     assert (document["verdict"], document["exit_code"]) == ("passed", 0)
 

@@ -69,3 +69,10 @@ def test_the_accepted_arrival_is_the_one_that_counts() -> None:
 def test_a_lost_connection_is_not_clean() -> None:
     assert Close(code=1000).clean
     assert not Close(code=1006, by="lost").clean
+
+
+def test_over_http2_an_accepted_handshake_has_status_200() -> None:
+    asked = replace(handshake(1, "node"), request=((":method", "CONNECT"), (":protocol", "websocket")))
+    assert not asked.accepted
+    assert replace(asked, status=200).accepted
+    assert not replace(handshake(1, "node"), status=200).accepted

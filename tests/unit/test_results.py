@@ -55,3 +55,12 @@ def test_the_first_failure_is_found() -> None:
         name="lb-x", family="lb", question="?", limit="", outcome=F, verdicts=(good, bad)
     ).first_failure
     assert found is bad
+
+
+def test_a_crowd_is_thinned_for_the_report_and_says_so() -> None:
+    crowd = record(turns(20))
+    assert crowd.thinned(20) is crowd
+    thin = crowd.thinned(3, frozenset({"test-9"}))
+    assert [handshake.seq for handshake in thin.handshakes] == [1, 2, 3, 9]
+    assert thin.events[-1].text == "16 of 20 connections are left out here"
+    assert thin.after == crowd.after

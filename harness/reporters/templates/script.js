@@ -39,9 +39,10 @@
     for (var node = target; node; node = node.parentElement) {
       if (node.tagName === "DETAILS") { node.open = true; node.hidden = false; }
     }
-    (target.closest("details") || target).scrollIntoView();
+    (target.classList.contains("body") ? target.closest("details") : target).scrollIntoView();
   }
   window.addEventListener("hashchange", reveal);
+  window.addEventListener("load", reveal); // after the browser's own scrolling
   reveal();
 
   window.addEventListener("beforeprint", function () {

@@ -7,7 +7,7 @@ import pytest
 from harness.balancer import Carrier, LbMethod, Member
 from harness.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
 from harness.replay import StepKind
-from harness.results import Record
+from harness.results import Event, Record
 from tests.evidence import CLUSTER, method, record, spoiled, turns
 
 
@@ -112,3 +112,40 @@ def test_an_exact_sequence_is_judged_one_by_one() -> None:
 def test_a_record_of_single_backend_site_is_judged_by_backend_name() -> None:
     direct = replace(record(["node"]), balancer=None)
     assert served_by("node")(direct).holds
+
+
+def event(at: float, kind: str, **data: object) -> Event:
+    return Event(at=at, kind=kind, text="", data=data)
+
+
+def test_a_loadfactor_changed_at_run_time_starts_the_cycle_with_its_credit() -> None:
+    change = event(4.9, "member", route="liberty", loadfactor=3, state=None)
+    found = replace(record(["liberty", "node"] * 2 + ["liberty"] * 3 + ["node"]), events=(change,))
+    assert follows_model(found).holds
+    assert not follows_model(replace(found, events=())).holds
+
+
+def test_a_member_disabled_at_run_time_is_left_out_until_it_comes_back() -> None:
+    off = event(2.9, "member", route="node", loadfactor=None, state="D")
+    on = event(4.9, "member", route="node", loadfactor=None, state="")
+    found = replace(record(["liberty", "node", "liberty", "liberty", "liberty", "node"]), events=(off, on))
+    assert follows_model(found).holds
+
+
+def test_a_request_that_is_no_websocket_takes_a_turn_where_it_is_balanced() -> None:
+    stolen = replace(record(["liberty", "liberty"]), events=(event(1.6, "request", balanced=True),))
+    assert follows_model(stolen).holds
+    assert not follows_model(replace(stolen, events=(event(1.6, "request", balanced=False),))).holds
+    assert not follows_model(replace(stolen, events=(event(1.6, "note"),))).holds
+
+
+def test_bytraffic_cannot_be_predicted_behind_a_request_of_unknown_size() -> None:
+    found = record(["liberty", "node"], balancer=method(LbMethod.BYTRAFFIC))
+    verdict = follows_model(replace(found, events=(event(1.6, "request", balanced=True),)))
+    assert "the model cannot predict" in verdict.observed
+
+
+def test_a_refused_handshake_is_busy_until_its_answer_only() -> None:
+    found = record(["liberty", "node", "liberty"], balancer=method(LbMethod.BYBUSYNESS))
+    refused = spoiled(found, 1, status=403, error="refused", closed_at=None)
+    assert [step.kind for step in timeline(refused)][:2] == [StepKind.OPEN, StepKind.CLOSE]

@@ -172,3 +172,27 @@ def test_the_access_log_is_read_where_it_has_a_correlation_id() -> None:
     assert (first.conn_id, first.status, first.member_url) == ("lb-1", 200, "ws://127.0.0.101:10000/WSConsole")
     assert (first.bytes_in, first.bytes_out, first.seconds, first.path) == (512, 700, 0.015, "/ws")
     assert (second.member_url, second.status) == ("", 101)
+
+
+def test_a_mount_can_be_a_rewrite_rule_that_matches_whole_segments() -> None:
+    mount = Mount(
+        path="/ws",
+        target=wide().balancers[0],
+        target_path="/CLRunner",
+        rewrite=True,
+        conditions=("%{HTTP:Upgrade} websocket [NC]",),
+    )
+    text = render(Site(mounts=(mount,)).resolved(ADDRESSES))
+    rule = text.partition("RewriteEngine On\n")[2].splitlines()
+    assert rule[0] == "RewriteCond %{HTTP:Upgrade} websocket [NC]"
+    assert rule[1] == "RewriteRule ^/ws(/.*)?$ balancer://mycluster/CLRunner$1 [P,L]"
+    assert "ProxyPass /ws" not in text
+    assert "mod_rewrite.so" in text
+
+
+def test_a_site_can_do_without_a_module() -> None:
+    site = replace(wide(tls=False), without=("proxy_wstunnel",)).resolved(ADDRESSES)
+    text = render(site)
+    assert "proxy_wstunnel_module" not in text
+    assert "ProxyWebsocketFallbackToProxyHttp" not in text
+    assert "mod_proxy_http.so" in text

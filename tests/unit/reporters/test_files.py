@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.reporters import REPORTERS, files, json_file
+from harness.reporters import REPORTERS, files, history, json_file
 from tests import runs
 
 
 def test_every_report_is_written_and_the_document_first(tmp_path: Path) -> None:
     written = files.write(runs.run(runs.passed()), tmp_path / "reports" / "lb")
     assert [path.name for path in written] == ["report.json", *REPORTERS]
-    assert sorted(path.name for path in (tmp_path / "reports" / "lb").iterdir()) == sorted(p.name for p in written)
+    names = {path.name for path in (tmp_path / "reports" / "lb").iterdir()}
+    assert names == {"report.json", "history.jsonl", *REPORTERS}
 
 
 def test_redrawing_a_saved_document_gives_the_same_files(tmp_path: Path) -> None:
@@ -31,10 +32,25 @@ def test_saved_document_is_valid(tmp_path: Path) -> None:
 def test_report_that_cannot_be_drawn_leaves_the_document_and_no_rubbish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(_: object) -> str:
+    def fails(_: object, **__: object) -> str:
         raise RuntimeError("no ink")
 
     monkeypatch.setitem(REPORTERS, "report.html", fails)
     with pytest.raises(RuntimeError, match="no ink"):
         files.write(runs.run(runs.passed()), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_history_tells_earlier_runs_and_remembers_this_one(tmp_path: Path) -> None:
+    files.write(runs.run(runs.passed()), tmp_path)
+    page = files.write(runs.run(runs.broken("lb-byrequests")), tmp_path)[1].read_text()
+    assert "Since the run before of 2026-11-22 17:55:57 +00:00: 1 new failure" in page
+    assert [line["verdict"] for line in history.read(tmp_path / "history.jsonl")] == ["passed", "failed"]
+
+
+def test_redrawing_gives_the_same_bytes_and_adds_nothing_to_the_history(tmp_path: Path) -> None:
+    files.write(runs.run(runs.passed()), tmp_path)
+    document = files.write(runs.run(runs.broken("lb-byrequests")), tmp_path)[0]
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    files.redraw(json_file.load(document), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

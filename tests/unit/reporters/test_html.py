@@ -247,8 +247,7 @@ def test_same_document_gives_the_same_bytes() -> None:
 
 
 def test_embedded_columns_hold_every_connection() -> None:
-    letters = "LN" * 500
-    text = html.render(runs.saved(runs.judged(runs.record(letters))))
+    text = html.render(runs.long("LN" * 500))
     columns = embedded(text)["scenarios"][0]["columns"]
     assert columns["count"] == 1000
     assert [columns["names"][i] for i in columns["backend"]][:3] == ["liberty", "node", "liberty"]
@@ -258,8 +257,7 @@ def test_embedded_columns_hold_every_connection() -> None:
 
 
 def test_long_series_shows_its_first_and_its_breaks() -> None:
-    letters = "LN" * 1100 + "N" + "LN" * 100
-    text = html.render(runs.saved(runs.judged(runs.record(letters))))
+    text = html.render(runs.long("LN" * 1100 + "N" + "LN" * 100))
     assert "the first 300 of 2401 connections, and 20 on each side of every break" in text
     assert "▼2201" in text
     assert ">#2181<" in text

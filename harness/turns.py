@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-__all__ = ["Share", "Turns", "chi_square", "turns_of"]
+__all__ = ["ORDER_CHECKS", "Share", "Turns", "chi_square", "overlapping", "turns_of"]
 
 ORDER_CHECKS = frozenset({"alternates", "follows_model", "served_by"})
 """Checks that claim an order; without one of them a repeated member is no break."""
@@ -180,6 +180,11 @@ def _tolerance(verdicts: Sequence[Mapping[str, Any]]) -> float | None:
             match = re.search(r"within (\d+(?:\.\d+)?)", verdict["expected"])
             return float(match[1]) if match else None
     return 0.0 if any(verdict["check"] in ORDER_CHECKS for verdict in verdicts) else None
+
+
+def overlapping(connections: Sequence[Mapping[str, Any]]) -> int:
+    """Handshakes that began before the one before them had ended; a millisecond is left for rounded times."""
+    return sum(b["opened_at"] + 0.001 < a["opened_at"] + a["elapsed_seconds"] for a, b in pairwise(connections))
 
 
 def chi_square(shares: Sequence[Share]) -> tuple[float, float] | None:

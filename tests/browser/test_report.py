@@ -1,0 +1,195 @@
+"""The quality bar of report.html, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from harness.reporters import html
+from harness.reporters.json_file import document
+from harness.results import LogLine
+from tests import runs
+from tests.browser.conftest import Axe, Opened
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "every kind": lambda: html.render(document(runs.everything()), baseline=runs.saved(runs.passed())),
+    "passed": lambda: html.render(runs.saved(runs.passed(), runs.concurrent())),
+    "failed": lambda: html.render(runs.saved(runs.passed(), runs.broken())),
+    "interrupted": lambda: html.render(
+        runs.saved(runs.passed(), interrupted="SIGINT", planned=("lb-byrequests", "lb-late"))
+    ),
+    "lab error": lambda: html.render(runs.saved(error="httpd was not found.", planned=("lb-byrequests",))),
+    "empty": lambda: html.render(runs.saved()),
+}
+JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
+SANDBOX = "sandbox allow-scripts"
+
+
+@pytest.fixture(params=list(PAGES))
+def text(request: pytest.FixtureRequest) -> str:
+    return PAGES[request.param]()
+
+
+async def test_opens_offline_asks_for_nothing_and_complains_about_nothing(open_page: Opened, text: str) -> None:
+    watched = await open_page(text)
+    await watched.page.wait_for_load_state("networkidle")
+    assert [url for url in watched.requests if not url.startswith(("file:", "data:"))] == []
+    assert len([url for url in watched.requests if url.startswith("file:")]) == 1
+    assert watched.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("scripts", "policy"), [(False, ""), (True, JENKINS), (True, SANDBOX)], ids=["no scripts", "jenkins", "sandbox"]
+)
+async def test_verdict_and_evidence_are_there_without_scripts_styles_or_storage(
+    open_page: Opened, scripts: bool, policy: str
+) -> None:
+    watched = await open_page(PAGES["failed"](), scripts=scripts, policy=policy)
+    page = watched.page
+    await expect(page.locator("h1")).to_contain_text("FAIL")
+    await expect(page.locator("h1")).to_contain_text("the turns broke at connection #7 in lb-broken")
+    await expect(page.locator("#lb-broken")).to_contain_text("connection 7 expected liberty, got node")
+    await expect(page.locator(".first svg").first).to_be_visible()
+    await expect(page.locator(".first")).to_contain_text("wslb test lb-broken")
+
+
+async def test_sandboxed_page_still_folds_filters_and_copies(open_page: Opened) -> None:
+    page = (await open_page(PAGES["failed"](), policy=SANDBOX)).page
+    await page.locator("#filter").fill("broken")
+    await expect(page.locator("#shown")).to_have_text("1 of 2 shown")
+    await page.locator(".first .copy").click()
+    await expect(page.locator(".first .copy")).to_have_text(re.compile("Copied|Selected"))
+    await page.locator("#keys").uncheck()
+
+
+LOOKS = [("every kind", 1280, "light"), ("every kind", 1280, "dark"), ("every kind", 390, "light")]
+LOOKS += [
+    (name, 390, scheme) for name in ("passed", "interrupted", "lab error", "empty") for scheme in ("light", "dark")
+]
+
+
+@pytest.mark.parametrize(("name", "width", "scheme"), LOOKS)
+async def test_accessible_in_both_colours_and_on_a_phone(
+    open_page: Opened, axe: Axe, name: str, width: int, scheme: str
+) -> None:
+    page = (await open_page(PAGES[name](), width=width, scheme=scheme)).page
+    await unfold(page)
+    assert await axe(page) == []
+
+
+async def test_page_never_scrolls_sideways_and_cuts_nothing_off(open_page: Opened, text: str) -> None:
+    page = (await open_page(text)).page
+    await unfold(page)
+    for width in (1280, 768, 390, 320):
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        cut = await page.evaluate(
+            """() => [...document.querySelectorAll('main *, header *')]
+                .filter(e => !e.closest('.scroll, svg *, pre') && e.getBoundingClientRect().right > innerWidth + 1)
+                .map(e => `${innerWidth}: ${e.tagName}.${e.className}`)"""
+        )
+        assert cut == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_link_to_a_scenario_opens_its_card(open_page: Opened, scripts: bool) -> None:
+    page = (await open_page(PAGES["every kind"](), hash_="#lb-bytraffic", scripts=scripts)).page
+    body = page.locator("#lb-bytraffic")
+    await expect(body).to_be_visible()
+    await expect(body).to_be_in_viewport()
+    await expect(page.locator("#lb-byrequests")).not_to_be_visible()
+
+
+async def test_link_inside_the_page_opens_a_card(open_page: Opened) -> None:
+    page = (await open_page(PAGES["every kind"]())).page
+    await page.locator("#sequence a", has_text="lb-bybusyness").click()
+    await expect(page.locator("#lb-bybusyness")).to_be_in_viewport()
+
+
+async def test_print_shows_everything_in_black_on_white(open_page: Opened) -> None:
+    page = (await open_page(PAGES["every kind"](), scheme="dark")).page
+    await page.emulate_media(media="print", color_scheme="dark")
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert await page.evaluate("[...document.querySelectorAll('details')].every(d => d.open)")
+    await expect(page.locator("nav")).not_to_be_visible()
+    await expect(page.locator(".tools")).not_to_be_visible()
+    colours = await page.evaluate("(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))")
+    assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    await page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not await page.evaluate("[...document.querySelectorAll('details')].every(d => d.open)")
+
+
+async def test_print_without_scripts_shows_folded_cards(open_page: Opened) -> None:
+    page = (await open_page(PAGES["passed"](), scripts=False)).page
+    await page.emulate_media(media="print")
+    box = await page.locator("#lb-byrequests .verdicts").bounding_box()
+    assert box is not None
+    assert box["height"] > 50
+
+
+EVIL = "</script><img src=x onerror=\"document.title='owned'\">"
+
+
+async def test_what_came_from_the_network_stays_inert(open_page: Opened) -> None:
+    odd = runs.opened(2, "node", extra=(("X-Evil", EVIL),), answer=(("X-Back", EVIL),), error=EVIL)
+    line = LogLine(at="t", module="m", level="error", code="AH00957", text=f"\x1b[31mred\x1b[0m {EVIL}")
+    result = runs.judged(runs.record("LNLN", changed={2: odd}, lines=(line,)), question=EVIL, reproduce=EVIL)
+    watched = await open_page(html.render(runs.saved(result, environment={"proxy": EVIL}, command=EVIL)))
+    await unfold(watched.page)
+    assert (await watched.page.title()).startswith("FAIL")
+    await expect(watched.page.locator("img")).to_have_count(0)
+    await expect(watched.page.locator("#log pre")).to_contain_text("[31mred")
+    assert "\x1b" not in await watched.page.content()
+    assert watched.complaints == []
+    data = json.loads(await watched.page.locator("#wslb-data").inner_text())
+    assert dict(data["scenarios"][0]["connections"][1]["request"])["X-Evil"] == EVIL
+
+
+async def test_single_letter_keys_and_their_off_switch(open_page: Opened) -> None:
+    page = (await open_page(PAGES["every kind"]())).page
+    await page.keyboard.press("f")
+    await expect(page.locator("details.card.failed").first.locator("summary").first).to_be_focused()
+    await page.keyboard.press("f")
+    await expect(page.locator("details.card:is(.failed,.errored)").nth(1).locator("summary").first).to_be_focused()
+    await page.keyboard.press("/")
+    await expect(page.locator("#filter")).to_be_focused()
+    await page.keyboard.type("f?")
+    await expect(page.locator("#filter")).to_have_value("f?")
+    await page.locator("#filter").fill("")
+    await page.locator("#keys").uncheck()
+    await page.locator("h1").click()
+    await page.keyboard.press("/")
+    await expect(page.locator("#filter")).not_to_be_focused()
+
+
+async def test_filter_and_fold(open_page: Opened) -> None:
+    page = (await open_page(PAGES["every kind"]())).page
+    await page.get_by_label("not passed").check()
+    shown = page.locator("#scenarios > details.card:visible")
+    assert {await card.get_attribute("data-outcome") for card in await shown.all()} == {"failed", "errored", "skipped"}
+    await page.get_by_role("button", name="Open all").click()
+    assert await page.evaluate("[...document.querySelectorAll('#scenarios > details')].every(d => d.open)")
+    await page.get_by_role("button", name="Fold all").click()
+    assert not await page.evaluate("[...document.querySelectorAll('#scenarios > details')].some(d => d.open)")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_verdict_first_failure_and_command_need_no_scrolling(open_page: Opened, scheme: str) -> None:
+    page = (await open_page(html.render(document(runs.everything())), scheme=scheme)).page
+    for element in (page.locator("h1"), page.locator(".tally svg"), page.locator(".first .cmd").first):
+        await expect(element).to_be_in_viewport(ratio=1)
+
+
+async def unfold(page: Page) -> None:
+    await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+
+
+async def test_link_to_a_break_opens_the_table_at_its_row(open_page: Opened) -> None:
+    page = (await open_page(PAGES["failed"]())).page
+    await page.locator("#lb-broken").get_by_role("link", name="#7", exact=True).click()
+    await expect(page.locator("#at-lb-broken-7")).to_be_in_viewport()

@@ -1,0 +1,23 @@
+"""Every test of this folder needs a Docker engine, and leaves in it what was there before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.config import PullPolicy, RuntimeChoice, Settings
+from tests.live import engine
+
+
+@pytest.fixture(autouse=True)
+def the_engine_is_as_before() -> Iterator[None]:
+    before = engine.everything()
+    yield
+    assert engine.everything() == before
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """A container of an image that is here."""
+    return Settings(runtime=RuntimeChoice.DOCKER, image=engine.image(), pull=PullPolicy.NEVER)

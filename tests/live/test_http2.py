@@ -1,0 +1,64 @@
+"""The client that opens WebSockets over HTTP/2, against a real Apache httpd."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.connectors.http2 import Http2Connector
+from harness.lab import Lab
+from harness.runtimes.local import free_port
+from harness.scenarios.carriers import over_http2
+from harness.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
+
+pytestmark = pytest.mark.live
+
+
+async def test_messages_wider_than_the_flow_control_window_pass_both_ways(lab: Lab) -> None:
+    site = over_http2(balanced(CLUSTER, echo=True))
+    await lab.begin("", site, balancer=site.balancers[0])
+    tunnel = await lab.open(via="http2", greeting=False)
+    for message in ("x" * 300_000, b"\0" * 70_000, "", "ä"):
+        assert await tunnel.send(message)
+        assert await tunnel.receive() == message
+    await tunnel.close(4001, "enough")
+    assert tunnel.handshake.closed is not None
+    assert (tunnel.handshake.closed.code, tunnel.handshake.closed.by) == (4001, "client")
+
+
+async def test_a_ping_is_answered_and_an_ended_tunnel_says_so(lab: Lab) -> None:
+    site = over_http2(balanced(CLUSTER))
+    await lab.begin("", site, balancer=site.balancers[0])
+    opened = await Http2Connector().open(lab.proxy.front.url(site.mounts[0].listener, "/ws"))
+    assert opened.tunnel is not None
+    await opened.tunnel.ping(timeout_seconds=5)
+    await opened.tunnel.close()
+    for use in (opened.tunnel.send("x"), opened.tunnel.ping(timeout_seconds=1)):
+        with pytest.raises(ConnectionError):
+            await use
+
+
+async def test_over_tls_the_protocol_is_agreed_by_alpn(lab: Lab) -> None:
+    plain = balanced(TLS_CLUSTER)
+    site = replace(plain, modules=("http2",), directives=("Protocols h2 http/1.1", "H2WebSockets on"))
+    await lab.begin("", site, balancer=site.balancers[0])
+    tunnel = await lab.open(via="http2", greeting=False)
+    assert tunnel.accepted, tunnel.handshake.error
+    assert await tunnel.send("WRKSBS")
+    assert await tunnel.receive() is not None
+
+
+async def test_a_server_without_http2_is_a_result_not_an_exception(lab: Lab) -> None:
+    site = balanced(CLUSTER)
+    await lab.begin("", site, balancer=site.balancers[0])
+    opened = await lab.open(via="http2", timeout_seconds=5)
+    assert not opened.accepted
+    assert opened.handshake.error
+
+
+async def test_nobody_listening_is_a_result_not_an_exception() -> None:
+    opened = await Http2Connector().open(f"ws://127.0.0.1:{free_port()}/ws", timeout_seconds=5)
+    assert opened.tunnel is None
+    assert opened.error is not None
+    assert "refused" in opened.error.lower()

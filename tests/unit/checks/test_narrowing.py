@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from harness.checks.distribution import follows_model, served_by
+from harness.checks.narrowing import on
+from harness.results import Record
+from tests.evidence import CLUSTER, record, spoiled
+
+L, N = "liberty", "node"
+
+
+def test_only_the_connections_of_the_path_are_judged() -> None:
+    found = spoiled(record([L, L, N]), 1, url="ws://127.0.0.1:8080/other?x=1")
+    assert on("/ws", CLUSTER, served_by(L, N))(found).holds
+    assert not served_by(L, N)(found).holds
+    verdict = on("/other", CLUSTER, served_by(N))(found)
+    assert not verdict.holds
+    assert verdict.check == "served_by on /other"
+
+
+def test_a_path_without_connections_is_no_evidence() -> None:
+    assert not on("/nothing", CLUSTER, follows_model)(record([L, N])).holds
+    assert not on("/ws", CLUSTER, follows_model)(Record()).holds
