@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "balancer", "handshake", "results"}),
-    frozenset({"interfaces", "config", "resources", "hops", "lbmethods", "checks", "dialects", "causes", "advice"}),
+    frozenset(
+        {"interfaces", "config", "resources", "hops", "lbmethods", "checks", "dialects", "causes", "advice", "driver"}
+    ),
     frozenset({"waiting", "conversation", "lab", "scenario", "runner", "scenarios"}),
     frozenset(
         {
@@ -94,7 +96,7 @@ def test_harness_and_backends_meet_on_the_wire_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in HARNESS if part(p) in {"checks", "dialects", "lbmethods"}], ids=lambda p: p.name
+    "path", [p for p in HARNESS if part(p) in {"checks", "dialects", "driver", "lbmethods"}], ids=lambda p: p.name
 )
 def test_rules_do_no_input_or_output(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from harness.connectors.lean import LeanConnector
 from harness.connectors.websocket import WebSocketConnector
 
 __all__ = ["CONNECTORS"]
 
-CONNECTORS = {"websockets": WebSocketConnector}
+CONNECTORS: dict[str, type[WebSocketConnector] | type[LeanConnector]] = {
+    "websockets": WebSocketConnector,
+    "lean": LeanConnector,
+}
