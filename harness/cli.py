@@ -19,6 +19,7 @@ from rich.console import Console
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness.balancer import Carrier, LbMethod
+from harness.cli_load import load as load_command
 from harness.config import RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import open_lab
@@ -86,6 +87,9 @@ def cli() -> None:
       wslb test lb              ask one family of scenarios
       wslb up                   leave the lab running, with the console page
     """
+
+
+cli.add_command(load_command)
 
 
 @cli.command(epilog=EXIT_CODES)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import aiohttp
 
-from harness.backend import BACKENDS, ManagedBackend, Program, own_address
+from harness.backend import BACKENDS, ManagedBackend, Program, lean, own_address
 from harness.balancer import Site
 from harness.certificates import Authority
 from harness.config import Settings
@@ -67,7 +67,7 @@ class Fleet(Mapping[str, ManagedBackend]):
                 raise result
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
-        program = _program(name)
+        program = lean(name, _program(name)) if self._settings.lean else _program(name)
         certificate = self._authority.leaf(own_address(program.address), names=("localhost", "127.0.0.1", "::1"))
         files = (
             await self._runtime.write(f"tls/{name}.pem", certificate.certificate),

@@ -94,7 +94,7 @@ class Result:
     places: list[dict[str, Any]] = field(default_factory=list)
 
 
-# -- processes of this machine -------------------------------------------------------------------------------------------
+# -- processes of this machine -----------------------------------------------------------------------------------------
 
 _channel: tuple[Queue[Mapping[str, Any]], Event] | None = None
 
@@ -175,7 +175,7 @@ def processes(count: int) -> Iterator[Engine]:
         engine.close()
 
 
-# -- a dask cluster ------------------------------------------------------------------------------------------------------
+# -- a dask cluster ----------------------------------------------------------------------------------------------------
 
 
 def _execute_on_worker(document: Mapping[str, Any], start_at: float, topic: str) -> dict[str, Any]:
@@ -266,7 +266,7 @@ def dask_cluster(address: str, *, most: int | None = None) -> Iterator[Engine]:
         yield engine
 
 
-# -- running -------------------------------------------------------------------------------------------------------------
+# -- running -----------------------------------------------------------------------------------------------------------
 
 
 async def run(

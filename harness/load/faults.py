@@ -1,4 +1,4 @@
-"""What is done to members while a load run goes on: ``kill:node@5`` kills the backend of member node after 5 seconds."""
+"""What is done to members while a load run goes on: ``kill:node@5`` kills the backend of member node at second 5."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SPARE = 64
 """Threads beyond the tunnels: for balancer-manager and for tunnels that close while others open."""
 
 THREADS = 500
-"""Most threads of a child: each holds two descriptors a tunnel, which stays within the usual limit of 1,024 and more."""
+"""Most threads of a child; each tunnel takes two descriptors, so this needs a limit of open files above 1,000."""
 
 
 def capacity(tunnels: int) -> ProcessModel:

@@ -27,7 +27,7 @@ class Usage:
         """
         self._groups = groups
         self._first: dict[str, float] = {}
-        self._cpu: dict[str, float] = {name: 0.0 for name in groups}
+        self._cpu: dict[str, float] = dict.fromkeys(groups, 0.0)
         self._seen: dict[tuple[int, float], float] = {}
         self.series: dict[str, list[tuple[float, float, int]]] = {name: [] for name in groups}
         self._skip = 1
