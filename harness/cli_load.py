@@ -119,7 +119,7 @@ def load(url: str | None, **options: Any) -> None:
 
 
 def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
-    """Nothing may fail, unless faults are asked for: then losses are the point, and the user says which are too many."""
+    """Nothing may fail, unless faults are asked for: then losses are the point, and the user says how many."""
     return () if faults else (limit_rules.parse("errors=0"),)
 
 

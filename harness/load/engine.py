@@ -31,8 +31,6 @@ LEAD_SECONDS = 0.25
 """From the agreement on the start until the start."""
 
 LOOK_SECONDS = 0.25
-LOSS_SECONDS = 30.0
-"""Longest time that one shard may be silent past its end before it is counted as lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,12 +313,23 @@ async def run(
 
 async def _prepare(engine: Engine, place: Place) -> dict[str, Any]:
     """Warm a place up, and tell by how much its clock is ahead of ours."""
-    await asyncio.wrap_future(place.executor.submit(engine.prepare()))  # imports; its time says nothing
+    await _answer(engine, place)  # imports; its time says nothing
     before = time.time()
-    answer = await asyncio.wrap_future(place.executor.submit(engine.prepare()))
+    answer = await _answer(engine, place)
     middle = (before + time.time()) / 2
     offset = answer["time"] - middle
     return {**answer, "offset": offset if abs(offset) > 1 else 0.0}  # below that, the round trip says nothing either
+
+
+async def _answer(engine: Engine, place: Place) -> dict[str, Any]:
+    """What a place answers; ConnectionError when its process is lost meanwhile."""
+    future = asyncio.wrap_future(place.executor.submit(engine.prepare()))
+    while not future.done():
+        await asyncio.wait({future}, timeout=LOOK_SECONDS)
+        if not future.done() and not await asyncio.get_running_loop().run_in_executor(None, place.alive):
+            future.cancel()
+            raise ConnectionError("its process ended before the start")
+    return future.result()
 
 
 async def _as_they_end(

@@ -143,4 +143,5 @@ def _percentile(series: str, percent: float, unit: str, facts: Mapping[str, Any]
 
 
 def _time(seconds: float, unit: str) -> str:
-    return f"{seconds / _SECONDS[unit]:.4g}{unit}"
+    value = seconds / _SECONDS[unit]
+    return f"{value:.0f}{unit}" if value >= 1000 else f"{value:.4g}{unit}"

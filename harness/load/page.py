@@ -94,7 +94,7 @@ def percentiles(document: Mapping[str, Any]) -> Markup:
     lines: list[Line] = []
     for name, words in (("open", "open"), ("echo", "echo"), ("lag", "client's lag")):
         one = document["latency"][name]
-        if one["count"]:
+        if one["count"] and (name == "lag" or document["outcome"]["word"] != "invalid"):
             histogram = Histogram(one["histogram"])
             told = [float(key) for key, value in one["percentiles"].items() if value is not None]
             top = max(told, default=0.0)

@@ -99,8 +99,8 @@ class Run:
             start_at: Unix time at which all shards start.
         """
         cpu = self._process.cpu_times()
-        self._begin = self._loop.time() + (start_at - time.time())
-        self._loop.call_at(self._begin, self._start)
+        self._begin = time.monotonic() + (start_at - time.time())
+        self._loop.call_later(max(0.0, -self.clock()), self._start)
         sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
         beating = asyncio.ensure_future(self._beats())
         try:
@@ -125,8 +125,8 @@ class Run:
         return self.tally
 
     def clock(self) -> float:
-        """Seconds since the start."""
-        return self._loop.time() - self._begin
+        """Seconds since the start; the loop's own clock stands still within a turn, and uvloop's has milliseconds."""
+        return time.monotonic() - self._begin
 
     def _start(self) -> None:
         if self.plan.open_model:
@@ -146,7 +146,7 @@ class Run:
                 return
             due = self.shard.due(self._nth)
             if due > now:
-                self._loop.call_at(self._begin + due, self._pace)
+                self._loop.call_later(due - now, self._pace)
                 return
             if now - due > GRACE_SECONDS + 0.1 * due:
                 self.tally.not_started = self.shard.connections - self._nth
@@ -336,7 +336,7 @@ class Run:
             nth, place = divmod(self._message_nth, count)
             now, due = self.clock(), self._message_due(nth, place)
             if due > now:
-                self._loop.call_at(self._begin + due, self._talk)
+                self._loop.call_later(due - now, self._talk)
                 return
             self._message_nth += 1
             link = self._held[place]

@@ -38,7 +38,7 @@ def summary(made: Mapping[str, Any]) -> list[str]:
     words = {"open": "time to open", "echo": "echo", "lag": "client's lag"}
     for name, label in words.items():
         one = made["latency"][name]
-        if one["count"]:
+        if one["count"] and (name == "lag" or made["outcome"]["word"] != "invalid"):
             told = [f"p{key} {_time(value)}" for key, value in one["percentiles"].items() if value is not None]
             lines.append(f"  {label:<12} {'  '.join(told)}  max {_time(one['max_seconds'])}  (n = {one['count']})")
     for kind, count in sorted(made["errors_by_kind"].items(), key=lambda item: -item[1]):
