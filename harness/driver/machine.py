@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from harness.driver.frames import FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
-from harness.driver.wire import Head, HeadReader, WireError, refusal
+from harness.driver.wire import Head, HeadReader, Known, WireError, refusal
 
 __all__ = ["Closed", "Ended", "Event", "Failed", "Machine", "Message", "Opened", "Ping", "Pong", "State"]
 
@@ -84,7 +84,7 @@ _LOST = Ended(1006, "", "lost")
 class Machine:
     """One connection; small, because there may be tens of thousands."""
 
-    __slots__ = ("_accept", "_entropy", "_limit", "_opcode", "_out", "_parts", "_reader", "_sent", "_size",
+    __slots__ = ("_accept", "_entropy", "_known", "_limit", "_opcode", "_out", "_parts", "_reader", "_sent", "_size",
                  "_subprotocols", "ended", "state")  # fmt: skip
 
     def __init__(
@@ -94,6 +94,7 @@ class Machine:
         entropy: Callable[[int], bytes],
         subprotocols: Sequence[str] = (),
         limit: int = MESSAGE_LIMIT,
+        known: Known | None = None,
     ) -> None:
         """Expect the answer to a handshake.
 
@@ -102,7 +103,9 @@ class Machine:
             entropy: gives that many random bytes, for masks.
             subprotocols: what the request offered.
             limit: longest message taken, in bytes.
+            known: answers that the same request had before; new ones are added.
         """
+        self._known = known
         self.state = State.OPENING
         self.ended: Ended | None = None
         self._accept: str = accept
@@ -189,6 +192,11 @@ class Machine:
         """Read the answer; the bytes behind it once the connection is open."""
         if self.state is not State.OPENING:
             return None
+        known = self._known
+        matched = known.match(data, self._accept) if known is not None and not reader.waiting else None
+        if matched is not None:
+            return self._accepted(*matched, events)
+        whole = known is not None and not reader.waiting
         try:
             complete = reader.feed(data)
         except WireError as exc:
@@ -205,7 +213,13 @@ class Machine:
             self.ended = _LOST
             events.append(Failed(problem.kind, str(problem), head))
             return None
+        if known is not None and whole:
+            known.learn(data[: len(data) - len(rest)], self._accept, head)
+        return self._accepted(head, rest, events)
+
+    def _accepted(self, head: Head, rest: bytes, events: list[Event]) -> bytes:
         self.state = State.OPEN
+        self._known = None
         self._accept = ""
         self._reader = FrameReader(self._limit)
         events.append(Opened(head))

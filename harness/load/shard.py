@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from harness.driver.machine import Machine
-from harness.driver.wire import address_of, key_of, request_bytes
+from harness.driver.wire import Known, address_of, key_of, request_bytes
 from harness.driver.wire import request as request_fields
 from harness.handshake import accept_for
 from harness.load.link import Link, Phase
@@ -70,6 +70,7 @@ class Run:
         self._loop = loop
         self._beat = beat
         self._random = Random()
+        self._known = Known()
         self._address = address_of(self.plan.url)
         self._head = request_bytes(self._address, request_fields(self._address, key="\0", headers=self.plan.headers))
         self._tls = _context(self.plan.trust) if self._address.secure else None
@@ -187,7 +188,9 @@ class Run:
             self,
             number=number,
             due=due,
-            machine=Machine(accept=accept_for(key), entropy=self._random, limit=max(self.plan.size, 65_536)),
+            machine=Machine(
+                accept=accept_for(key), entropy=self._random, limit=max(self.plan.size, 65_536), known=self._known
+            ),
             request=self._head.replace(b"\0", key.encode(), 1),
         )
         now = self.clock()

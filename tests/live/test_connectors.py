@@ -41,7 +41,7 @@ def frame(opcode: int, data: bytes = b"") -> bytes:
 async def server(
     answer: Callable[[str], bytes], *, then: str = "hold", context: ssl.SSLContext | None = None, pieces: int = 0
 ) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server of a few lines: it reads a request, writes what `answer` says for its key, then holds, ends or resets."""
+    """A server of a few lines: it reads a request, answers as `answer` says for its key, then holds, ends or resets."""
     requests: list[bytes] = []
     tasks: set[asyncio.Task[None] | None] = set()
 

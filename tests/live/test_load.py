@@ -311,8 +311,8 @@ def test_a_killed_worker_is_reported_as_its_connections(here: Place, cluster: Cl
                 return len(engine.places) == 2
 
         wait_for(lambda: _quietly(two_workers), what="both workers at the scheduler")
-        running = here.start(*roomy(url, "--dask", cluster.address, "--connections", "61", "--concurrency", "8", "--hold",
-                                    "20", "--json-lines"))  # fmt: skip
+        words = ("--connections", "61", "--concurrency", "8", "--hold", "20", "--json-lines")
+        running = here.start(*roomy(url, "--dask", cluster.address, *words))
         running.wait_until_printed('"live": 61')
         cluster.workers[1].kill()
         ended = running.end()

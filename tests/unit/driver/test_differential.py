@@ -16,6 +16,7 @@ from websockets.uri import parse_uri
 
 from harness.driver import machine as driver
 from harness.driver.frames import Opcode, close_payload, masked, serialise
+from harness.driver.wire import Known
 from harness.handshake import accept_for
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -56,8 +57,8 @@ def note_sent(meaning: Meaning, octets: bytes) -> None:
             meaning.close_sent = int.from_bytes(data[:2], "big") if data else 1005
 
 
-def ours(pieces: Iterable[bytes]) -> Meaning:
-    client = driver.Machine(accept=accept_for(KEY), entropy=os.urandom, limit=LIMIT)
+def ours(pieces: Iterable[bytes], known: Known | None = None) -> Meaning:
+    client = driver.Machine(accept=accept_for(KEY), entropy=os.urandom, limit=LIMIT, known=known)
     meaning = Meaning()
     for piece in pieces:
         for event in client.feed(piece):
@@ -268,3 +269,37 @@ def test_random_damage_means_the_same(seed: int) -> None:
         if found.failed and reference.failed:
             reference.close_sent, reference.closed = found.close_sent, found.closed
         assert found == reference, stream.hex()
+
+
+OTHER_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
+
+
+def taught() -> Known:
+    """Knows the good answers, from a connection with another key."""
+    known = Known()
+    for stream in (HEAD, answer()):
+        other = stream.replace(accept_for(KEY).encode(), accept_for(OTHER_KEY).encode())
+        client = driver.Machine(accept=accept_for(OTHER_KEY), entropy=os.urandom, known=known)
+        assert isinstance(client.feed(other)[0], driver.Opened)
+    return known
+
+
+@pytest.mark.parametrize("stream", [*ANSWERS.values(), *(HEAD + s for s in [*GOOD.values(), *BROKEN.values()])])
+def test_known_answers_change_nothing(stream: bytes) -> None:
+    """Whole and split, accepted and refused: with and without knowledge of earlier answers, the meaning is one."""
+    known, plain = taught(), ours([stream])
+    without_accept = [(n, v) for n, v in plain.headers if n != "Sec-WebSocket-Accept"]
+    for offset in (0, 1, 40, len(HEAD) - 1, len(HEAD)):
+        found = ours([stream[:offset], stream[offset:]] if offset else [stream], known)
+        assert [(n, v) for n, v in found.headers if n != "Sec-WebSocket-Accept"] == without_accept
+        found.headers = plain.headers
+        assert found == plain
+
+
+def test_a_known_answer_to_another_key_is_refused() -> None:
+    known = taught()
+    other = HEAD.replace(accept_for(KEY).encode(), accept_for(OTHER_KEY).encode())
+    assert known.match(other, accept_for(KEY)) is None
+    found = ours([other], known)
+    assert (found.accepted, found.failed) == (False, True)
+    assert known.match(HEAD, accept_for(KEY)) is not None
