@@ -15,7 +15,6 @@ __all__ = [
     "HeadReader",
     "Known",
     "WireError",
-    "accept_for",
     "address_of",
     "key_of",
     "refusal",
