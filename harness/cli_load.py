@@ -244,8 +244,9 @@ def _run(
 async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
     """Let httpd serve what the plan needs, and fill in where that is."""
     listener = Listener.TLS if options["tls"] else Listener.PLAIN
-    at_a_time = plan.total or plan.concurrency or DEFAULT_CONCURRENCY
-    site = load_site(at_a_time, listener=listener, lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS))
+    site = load_site(
+        plan.most_at_once, listener=listener, lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS)
+    )
     await lab.begin("load", site, balancer=site.balancers[0])
     path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
     return replace(

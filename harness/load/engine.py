@@ -287,27 +287,33 @@ async def run(
     parts = plan.shards(len(engine.places))
     places = engine.places[: len(parts)]
     result = Result(tally=Tally())
+    begun: dict[int, int] = {}
+
+    def heard(progress: Mapping[str, Any]) -> None:
+        begun[progress["shard"]] = progress["started"]
+        news(progress)
+
     ready = await asyncio.gather(*(_prepare(engine, place) for place in places), return_exceptions=True)
     start_at = time.time() + LEAD_SECONDS
     started(start_at)
     waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, Place]] = {}
     for part, place, clock in zip(parts, places, ready, strict=True):
         if isinstance(clock, BaseException):
-            result.lost.append(_lost(part, place, clock))
+            result.lost.append(_lost(part, place, clock, 0))
             continue
         result.places.append({"name": place.name, "shard": part.index, "host": clock["host"], "pid": clock["pid"]})
         submitted = place.executor.submit(
             engine.execute(), part.as_json(), start_at + clock["offset"], *place.arguments
         )
         waiting[asyncio.wrap_future(submitted)] = (part, place)
-    async for future, part, place in _as_they_end(waiting, engine, news, stopping):
+    async for future, part, place in _as_they_end(waiting, engine, heard, stopping):
         if future is None:
-            result.lost.append(_lost(part, place, None))
+            result.lost.append(_lost(part, place, None, begun.get(part.index, 0)))
             continue
         try:
             result.tally.add(Tally.from_json(future.result()))
         except Exception as exc:  # noqa: BLE001 - whatever a place says, its connections are accounted for
-            result.lost.append(_lost(part, place, exc))
+            result.lost.append(_lost(part, place, exc, begun.get(part.index, 0)))
     return result
 
 
@@ -356,9 +362,10 @@ async def _as_they_end(
                 yield None, part, place
 
 
-def _lost(part: Shard, place: Place, error: BaseException | None) -> Lost:
+def _lost(part: Shard, place: Place, error: BaseException | None, begun: int) -> Lost:
+    """All that the shard was to open; where only time limits it, what it had begun when it was last heard of."""
     if error is None or isinstance(error, BrokenProcessPool):
         reason = "its process ended"
     else:
         reason = f"{type(error).__name__}: {error}"
-    return Lost(place=place.name, shard=part.index, connections=part.connections, reason=reason)
+    return Lost(place=place.name, shard=part.index, connections=part.connections or begun, reason=reason)

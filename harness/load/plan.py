@@ -13,6 +13,7 @@ from harness.errors import ConfigError
 __all__ = ["Identify", "Plan", "Shard"]
 
 DEFAULT_CONCURRENCY = 64
+DEFAULT_ROOM = 400
 MOST_CONNECTIONS = 10_000_000
 
 
@@ -131,6 +132,15 @@ class Plan:
             return self.connections
         fit = self.started_by(self.duration_seconds)
         return min(fit, self.connections) if self.connections else fit
+
+    @property
+    def most_at_once(self) -> int:
+        """Tunnels at a time that the server should have room for: all that are held, or what two seconds bring."""
+        if self.hold_seconds is not None:
+            return self.total
+        if self.open_model:
+            return min(self.total, max(DEFAULT_ROOM, math.ceil(2 * self.top_rate)))
+        return min(2 * (self.concurrency or DEFAULT_CONCURRENCY), self.connections or MOST_CONNECTIONS)
 
     @property
     def top_rate(self) -> float:

@@ -98,3 +98,18 @@ def test_another_identify_is_refused(text: str) -> None:
 def test_a_shard_survives_the_wire() -> None:
     shard = plan(greetings=(("hello", "a"),), headers=(("X", "y"),), identify=Identify.parse("cookie:C")).shards(3)[1]
     assert Shard.from_json(shard.as_json()) == shard
+
+
+@pytest.mark.parametrize(
+    ("values", "room"),
+    [
+        ({"connections": 10_000, "hold_seconds": 1.0}, 10_000),
+        ({"connections": 0, "rate": 200.0, "duration_seconds": 60.0}, 400),
+        ({"connections": 0, "rate": 1000.0, "duration_seconds": 60.0}, 2000),
+        ({"connections": 50, "rate": 200.0}, 50),
+        ({"connections": 1000}, 128),
+        ({"connections": 0, "duration_seconds": 5.0, "concurrency": 100}, 200),
+    ],
+)
+def test_room_for_what_is_open_at_once(values: dict[str, object], room: int) -> None:
+    assert plan(**values).most_at_once == room
