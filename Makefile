@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 REPORT ?= reports/lb
 SHELL  := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help check test test-lb test-behaviour test-docker up report doctor wheel clean distclean lock
+.PHONY: help check test test-lb test-behaviour test-docker up bench report doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up
 
+bench: ready ## compare clients, measure scale: reports/bench/ and the table in README.md (up to ten minutes)
+	@$(BIN)/python -m tests.bench --readme $(ARGS)
+
 report: $(VENV)/.ready ## redraw the report from reports/lb/report.json
 	@$(BIN)/wslb report $(REPORT)/report.json
 
@@ -64,7 +67,7 @@ lock: ## pin the packages again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
 clean: ## remove reports and caches
-	rm -rf reports/lb dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf reports/lb reports/load reports/bench dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environment

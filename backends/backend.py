@@ -19,6 +19,7 @@ from backends.visit import Visit
 
 if TYPE_CHECKING:
     from backends.conversation import Conversation
+    from backends.lean_connection import Open
 
 
 class Backend:
@@ -34,7 +35,7 @@ class Backend:
         self.journal = Journal()
         self.faults = FaultBoard()
         self.accepted = 0
-        self.conversations: set[Conversation] = set()
+        self.conversations: set[Conversation | Open] = set()
         self.log = logging.getLogger(options.name)
         self.greeting = profile.greeting.format(host_name=host_name, address=listeners.address)
         self.reply_prefix = profile.reply_prefix.format(host_name=host_name, address=listeners.address)

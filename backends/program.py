@@ -160,12 +160,22 @@ async def _serve(
     await control.stop()
 
 
-def main(arguments: Sequence[str] | None, *, profile: Profile, serve: Serve) -> int:
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return what makes a uvloop loop, or None where there is no uvloop."""
+    try:
+        import uvloop  # noqa: PLC0415 - only one of the programs wants it
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def main(arguments: Sequence[str] | None, *, profile: Profile, serve: Serve, fast: bool = False) -> int:
     """Run a backend until it is told to stop; returns the exit code."""
     try:
         chosen = options.parse(sys.argv[1:] if arguments is None else arguments, profile=profile)
         _start_log()
-        asyncio.run(_live(profile=profile, chosen=chosen, serve=serve))
+        with asyncio.Runner(loop_factory=_fast_loop() if fast else None) as runner:
+            runner.run(_live(profile=profile, chosen=chosen, serve=serve))
     except StartFailure as failure:
         sys.stderr.write(f"{profile.program}: {failure}\n")
         return EXIT_START_FAILURE

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from harness.interfaces import BackendInfo, Fault
 from harness.runtimes.local import LocalProcess, LocalRuntime
 from harness.waiting import until
 
-__all__ = ["BACKENDS", "ManagedBackend", "Program", "unprivileged"]
+__all__ = ["BACKENDS", "ManagedBackend", "Program", "lean", "unprivileged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class Program:
         port, tls_port: the article's ports.
         cl_path: path of its CL endpoint; the part before ``/CLRunner`` is the member's path.
         options: further options of the program (backends/README.md, Options).
+        arguments: further ones, before the others.
     """
 
     module: str
@@ -44,6 +45,7 @@ class Program:
     tls_port: int
     cl_path: str
     options: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
     @property
     def member_path(self) -> str:
@@ -70,6 +72,12 @@ BACKENDS: dict[str, Program] = {
     ),
 }
 """Every backend that the lab starts, in the order of the article."""
+
+
+def lean(name: str, program: Program) -> Program:
+    """The program that plays this backend's part at little cost (``python -m backends.lean``)."""
+    part = name.partition("-")[0]
+    return replace(program, module="backends.lean", title=f"lean {part}", arguments=("--play", part))
 
 
 def unprivileged() -> tuple[str, str] | None:
@@ -114,7 +122,7 @@ class ManagedBackend:
             StartError: it ended early or was not ready in time.
         """
         announce = Path(runtime.folder) / f"{name}.json"
-        argv = [sys.executable, "-m", program.module, "--name", name, "--host", address]
+        argv = [sys.executable, "-m", program.module, *program.arguments, "--name", name, "--host", address]
         argv += ["--port", str(ports[0]), "--control-port", "0"]
         argv += ["--announce", str(announce), "--exit-with-parent", *program.options]
         if certificate:

@@ -23,6 +23,7 @@ from harness import selftest as selftest_module
 from harness.balancer import Carrier, LbMethod
 from harness.causes import likely
 from harness.cli_check import check
+from harness.cli_load import load as load_command
 from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import clean, open_lab
@@ -100,6 +101,9 @@ def cli() -> None:
       wslb test lb              ask one family of scenarios
       wslb up                   leave the lab running, with the console page
     """
+
+
+cli.add_command(load_command)
 
 
 @cli.command(epilog=EXIT_CODES)

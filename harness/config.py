@@ -73,6 +73,7 @@ class Settings:
         report: folder of the report files.
         port, tls_port: of the proxy; 0 chooses free ones.
         fixed_ports: backends listen on the article's ports instead of free ones.
+        lean: the lean backend plays every part, so that the backends are not what limits a load run.
     """
 
     runtime: RuntimeChoice = RuntimeChoice.AUTO
@@ -87,6 +88,7 @@ class Settings:
     port: int = 0
     tls_port: int = 0
     fixed_ports: bool = False
+    lean: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:

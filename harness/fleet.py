@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import aiohttp
 
-from harness.backend import BACKENDS, ManagedBackend, Program, own_address
+from harness.backend import BACKENDS, ManagedBackend, Program, lean, own_address
 from harness.balancer import Site
 from harness.certificates import Authority
 from harness.config import Settings
@@ -106,7 +106,7 @@ class Fleet(Mapping[str, ManagedBackend]):
                 raise result
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
-        program = _program(name)
+        program = lean(name, _program(name)) if self._settings.lean else _program(name)
         identity = self._identities.setdefault(name, Identity())
         address = self._proxy_runtime.backend_address(own_address(program.address))
         certificate = self._signer(identity).certify(identity, address=self._proxy_runtime.reach(address))

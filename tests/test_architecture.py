@@ -87,7 +87,7 @@ def test_harness_and_backends_meet_on_the_wire_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in HARNESS if part(p) in {"checks", "dialects", "lbmethods"}], ids=lambda p: p.name
+    "path", [p for p in HARNESS if part(p) in {"checks", "dialects", "driver", "lbmethods"}], ids=lambda p: p.name
 )
 def test_rules_do_no_input_or_output(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -103,7 +103,7 @@ def test_the_environment_is_read_in_two_places() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers <= {"cli", "plugin", "runtimes", "provision"}, "settings come from cli and plugin alone"
+    assert readers <= {"cli", "cli_load", "plugin", "runtimes", "provision"}, "settings come from cli and plugin alone"
 
 
 def test_nothing_waits_by_sleeping() -> None:

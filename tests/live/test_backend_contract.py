@@ -27,7 +27,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = ("liberty", "node")
+PROGRAMS = ("liberty", "node", "lean-liberty", "lean-node")
 DEADLINE = 15.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
@@ -87,6 +87,7 @@ class Backend:
     health: Json
     log: Path
     http: aiohttp.ClientSession
+    plays: str
     control: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +142,9 @@ class Backend:
 
 def arguments(program: str, *options: str) -> list[str]:
     ports = () if "--port" in options else ("--port", "0")
-    return [sys.executable, "-m", f"backends.{program}", *ports, "--control-port", "0", *options]
+    module, _, plays = program.partition("-")
+    play = ("--play", plays) if plays else ()
+    return [sys.executable, "-m", f"backends.{module}", *play, *ports, "--control-port", "0", *options]
 
 
 @contextlib.asynccontextmanager
@@ -160,7 +163,7 @@ async def running(program: str, folder: Path, *options: str, **how: Any) -> Asyn
     try:
         await until(announced, what="announcement")
         async with aiohttp.ClientSession() as http:
-            yield Backend(process, json.loads(announcement.read_text()), log, http)
+            yield Backend(process, json.loads(announcement.read_text()), log, http, program.rpartition("-")[2])
     finally:
         if process.returncode is None:
             process.kill()
@@ -238,7 +241,7 @@ async def test_greeting_names_host_and_address(backend: Backend) -> None:
         "node": f"[From Server] Connected to {address}",
     }
     async with backend.connect() as connection:
-        assert await connection.recv() == expected[backend.health["program"]] == backend.health["greeting"]
+        assert await connection.recv() == expected[backend.plays] == backend.health["greeting"]
 
 
 async def test_reply_is_the_output_in_the_form_of_the_program(backend: Backend) -> None:
@@ -247,14 +250,14 @@ async def test_reply_is_the_output_in_the_form_of_the_program(backend: Backend) 
         await connection.send("WRKSBS")
         reply = await connection.recv()
     assert isinstance(reply, str)
-    prefix = f"[From Server] {backend.health['address']}\n" if backend.health["program"] == "node" else ""
+    prefix = f"[From Server] {backend.health['address']}\n" if backend.plays == "node" else ""
     assert reply.startswith(prefix)
     assert "Work with Subsystems" in reply.removeprefix(prefix).split("\n")[0]
     assert reply.endswith("* * * * *  E N D  O F  L I S T I N G  * * * * *")
 
 
 async def test_node_serves_its_endpoint_with_a_slash_too(backend: Backend) -> None:
-    answer = 101 if backend.health["program"] == "node" else 404
+    answer = 101 if backend.plays == "node" else 404
     path = backend.health["cl_path"] + "/"
     reader, writer, head = await open_raw(backend, handshake(backend, start=f"GET {path} HTTP/1.1"))
     assert status(head) == answer

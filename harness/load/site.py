@@ -1,0 +1,46 @@
+"""What httpd must serve for a load run in the lab: both backends behind one balancer, with room for every tunnel."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from harness.balancer import LbMethod, Listener, Mount, ProcessModel, Site
+from harness.scenarios.sites import LIBERTY, NODE, TLS_LIBERTY, TLS_NODE, cluster
+
+__all__ = ["ECHO_PATH", "capacity", "load_site"]
+
+ECHO_PATH = {Listener.PLAIN: "/ws-echo", Listener.TLS: "/wss-echo"}
+SPARE = 64
+"""Threads beyond the tunnels: for balancer-manager and for tunnels that close while others open."""
+
+THREADS = 500
+"""Most threads of a child; each tunnel takes two descriptors, so this needs a limit of open files above 1,000."""
+
+
+def capacity(tunnels: int) -> ProcessModel:
+    """Processes and threads for so many tunnels at a time: a thread carries a tunnel for its whole life."""
+    wanted = tunnels + SPARE
+    threads = THREADS if wanted > 4 * 128 else 128
+    return ProcessModel(children=max(2, math.ceil(wanted / threads)), threads=threads)
+
+
+def load_site(tunnels: int, *, listener: Listener, lbmethod: LbMethod) -> Site:
+    """The article's balancer on its own path and, for messages, on a path that leads to the echo endpoints.
+
+    Args:
+        tunnels: most at a time.
+        listener: side of the proxy; members are of the same scheme.
+        lbmethod: of the balancer.
+    """
+    members = (LIBERTY, NODE) if listener is Listener.PLAIN else (TLS_LIBERTY, TLS_NODE)
+    balancer = cluster(*members, lbmethod=lbmethod)
+    return Site(
+        mounts=(
+            Mount(path=ECHO_PATH[listener], target=balancer, target_path="/echo", listener=listener),
+            Mount(path=f"/{listener.value}", target=balancer, target_path="/CLRunner", listener=listener),
+        ),
+        process_model=replace(capacity(tunnels)),
+        # A burst of connects waits in the kernel's queue: 511, the default, would refuse part of it (ListenBacklog).
+        directives=("ListenBacklog 4096",),
+    )

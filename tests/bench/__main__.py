@@ -1,0 +1,272 @@
+"""``make bench``: our driver beside other clients, the article's claim, and what more tunnels cost; all in one run.
+
+Every number is a median over rounds in which the clients take turns, so that a busy machine slows all alike; ratios are
+made within a round. Writes ``reports/bench/`` and, with ``--readme``, the table of the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.balancer import Balancer, Member, Mount, ProcessModel, Site
+from harness.config import Settings
+from harness.lab import Lab
+from harness.launch import open_lab
+from harness.scenarios.sites import LIBERTY, NODE, cluster
+from tests.bench import article
+from tests.bench.table import acceptance, chart, markdown
+
+ROOT = Path(__file__).parents[2]
+PYTHON_PEERS = ("wslb", "websockets", "aiohttp")
+OTHER_PEERS = ("k6", "tsung", "locust")
+AT_ONCE = 64
+
+
+def site() -> Site:
+    """WebSockets on /ws; and on /http the smallest answer there is, a 404 of 13 bytes by the same backends."""
+    plain = Balancer(
+        name="plain",
+        members=(Member(route="liberty", url="http://liberty/WSConsole"), Member(route="node", url="http://node")),
+    )
+    return Site(
+        mounts=(
+            Mount(path="/ws", target=cluster(LIBERTY, NODE), target_path="/CLRunner"),
+            Mount(path="/http", target=plain, target_path="/none"),
+        ),
+        process_model=ProcessModel(children=5, threads=250),
+        directives=("ListenBacklog 4096",),
+    )
+
+
+async def peer(name: str, mode: str, url: str, greetings: list[str], count: int) -> dict[str, Any]:
+    """One client, in a process of its own."""
+    words = [sys.executable, "-m", "tests.bench.peer", name, mode, url, json.dumps(greetings), str(count), str(AT_ONCE)]
+    process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await asyncio.wait_for(process.communicate(), 240)
+    found: dict[str, Any] = json.loads(out)
+    opened = max(found["opened"], 1)
+    return {**found, "rate": found["opened"] / found["seconds"], "cpu_ms": 1e3 * found["cpu_seconds"] / opened}
+
+
+async def wrk(url: str, seconds: int) -> dict[str, Any]:
+    """Plain HTTP with a new connection for each request."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    words = ["wrk", "-t1", f"-c{AT_ONCE}", f"-d{seconds}s", "--latency", "-H", "Connection: close", url]
+    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+    out, _ = await asyncio.wait_for(process.communicate(), seconds + 30)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text = out.decode()
+    requests = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
+    failed = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    percentile = {key: _seconds(value) for key, value in re.findall(r"(50|99)%\s+([\d.]+[mu]?s)", text)}
+    return {
+        "opened": requests,
+        "failed": sum(int(number) for number in failed.groups()) if failed else 0,
+        "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]),  # type: ignore[index]
+        "cpu_ms": 1e3 * cpu / max(requests, 1),
+        "p50": percentile["50"],
+        "p99": percentile["99"],
+        "bytes_held": None,
+    }
+
+
+def _seconds(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)([mu]?s)", text).groups()  # type: ignore[union-attr]
+    return float(number) * {"s": 1.0, "ms": 1e-3, "us": 1e-6}[unit]
+
+
+def summed_up(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Median of each number, and of each number's ratio to ours within the round."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name in rounds[0]:
+        own = [one[name] for one in rounds]
+        rows[name] = {key: statistics.median(one[key] for one in own) for key in ("rate", "cpu_ms", "p50", "p99")}
+        rows[name]["failed"] = sum(one["failed"] for one in own)
+        rows[name]["opened"] = sum(one["opened"] for one in own)
+        rows[name]["rate_ratio"] = statistics.median(one["wslb"]["rate"] / one[name]["rate"] for one in rounds)
+        rows[name]["cpu_ratio"] = statistics.median(one["wslb"]["cpu_ms"] / one[name]["cpu_ms"] for one in rounds)
+        rows[name]["rate_ratios"] = sorted(round(one["wslb"]["rate"] / one[name]["rate"], 3) for one in rounds)
+        rows[name]["cpu_ratios"] = sorted(round(one["wslb"]["cpu_ms"] / one[name]["cpu_ms"], 3) for one in rounds)
+    return rows
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"bench {time.strftime('%H:%M:%S')}  {text}\n")
+
+
+async def compare(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
+    """Clients in turns: to a backend directly, then through Apache; then what a held tunnel takes."""
+    await lab.begin("bench", site(), balancer=None)
+    greetings = [backend.info.greeting for backend in lab.fleet.values()]
+    node = lab.fleet["node"].info
+    direct_url = f"ws://{node.address}:{node.ws}{node.cl_path}"
+    front = lab.proxy.front
+    count = options.opens
+    found: dict[str, Any] = {}
+    for where, url in (("direct", direct_url), ("apache", f"ws://{front.host}:{front.plain}/ws")):
+        rounds: list[dict[str, dict[str, Any]]] = []
+        for number in range(options.rounds):
+            say(f"{where}, round {number + 1} of {options.rounds}")
+            one = {name: await peer(name, "open", url, greetings, count) for name in PYTHON_PEERS}
+            if where == "apache" and shutil.which("wrk"):
+                one["wrk"] = await wrk(f"http://{front.host}:{front.plain}/http", options.wrk_seconds)
+            rounds.append(one)
+        found[where] = summed_up(rounds)
+    say("held tunnels")
+    url = f"ws://{front.host}:{front.plain}/ws"
+    found["held"] = {name: await peer(name, "hold", url, greetings, options.held) for name in PYTHON_PEERS}
+    return found
+
+
+def load(*words: str, folder: Path) -> dict[str, Any]:
+    """One ``wslb load`` as a user runs it; its document, and the time that it took in all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    begin = time.monotonic()
+    argv = [sys.executable, "-m", "harness", "load", *words, "--report", str(folder)]
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    if ended.returncode not in (0, 1, 4):
+        raise RuntimeError(f"wslb load ended with {ended.returncode}: {ended.stderr[-500:]}")
+    made: dict[str, Any] = json.loads((folder / "load.json").read_text())
+    return {**made, "wall_seconds": time.monotonic() - begin}
+
+
+def scale(sizes: list[int], folder: Path) -> list[dict[str, Any]]:
+    """What more tunnels cost."""
+    rows = []
+    for size in sizes:
+        say(f"{size} tunnels, held, one message on each")
+        words = ("--connections", str(size), "--hold", "3", "--messages", "1", "--lag-limit", "60s",
+                 "--limit", "errors=0", "--limit", "imbalance<=1%")  # fmt: skip
+        made = load(*words, folder=folder / f"load-{size}")
+        client = made["clients"][0]
+        usage = made["usage"]
+        backends = [group for name, group in usage.items() if name.startswith("backend ")]
+        rows.append(
+            {
+                "tunnels": size,
+                "opened": made["opened"],
+                "lost": made["lost"],
+                "errors": made["errors"],
+                "echoed": made["echoed"],
+                "imbalance": made["imbalance"],
+                "wall_seconds": made["wall_seconds"],
+                "run_seconds": made["seconds"],
+                "open_seconds": made["opened"] / made["rate"],
+                "rate": made["rate"],
+                "client_cpu_ms": 1e3 * client["cpu_seconds"] / made["opened"],
+                "client_bytes": (client["memory"]["held"] - client["memory"]["start"]) / made["opened"],
+                "httpd_cpu_ms": 1e3 * usage["httpd"]["cpu_seconds"] / made["opened"],
+                "httpd_bytes": (usage["httpd"]["memory_highest"] - usage["httpd"]["memory_first"]) / made["opened"],
+                "backend_cpu_ms": 1e3 * sum(group["cpu_seconds"] for group in backends) / made["opened"],
+                "backend_bytes": sum(group["memory_highest"] - group["memory_first"] for group in backends)
+                / made["opened"],
+            }
+        )
+    return rows
+
+
+def steady(seconds: float, folder: Path) -> dict[str, Any]:
+    """An open model at 200 per second."""
+    say(f"200 opens per second for {seconds:g} s")
+    made = load("--rate", "200", "--duration", f"{seconds:g}", "--limit", "errors=0", folder=folder / "load-rate")
+    return {
+        "sent_rate": made["sent_rate"],
+        "outcome": made["outcome"],
+        "opened": made["opened"],
+        "planned": made["planned"],
+        "p50": made["latency"]["open"]["percentiles"]["50"],
+        "p99": made["latency"]["open"]["percentiles"]["99"],
+        "lag_p99": made["latency"]["lag"]["percentiles"]["99"],
+    }
+
+
+async def in_lab(
+    options: argparse.Namespace, folder: Path
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any]]:
+    async with open_lab(Settings(lean=True)) as lab:
+        clients = await compare(lab, options)
+        environment = dict(lab.environment)
+    async with open_lab(Settings()) as lab:
+        say("the article's claim")
+        commands = await article.compare(lab, folder, commands=options.commands, rounds=3)
+    return clients, commands, environment
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--opens", type=int, default=1500, help="of each client in each round")
+    parser.add_argument("--held", type=int, default=1000, help="tunnels held to measure memory")
+    parser.add_argument("--wrk-seconds", type=int, default=3)
+    parser.add_argument("--commands", type=int, default=200)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000, 5000, 10_000])
+    parser.add_argument("--steady-seconds", type=float, default=60)
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md, too")
+    parser.add_argument("--report", type=Path, default=Path("reports") / "bench")
+    options = parser.parse_args()
+    folder: Path = options.report.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "clhttp.port").unlink(missing_ok=True)
+    begin, busy = time.monotonic(), os.getloadavg()
+    clients, commands, environment = asyncio.run(in_lab(options, folder))
+    sizes = scale(options.sizes, folder)
+    rate = steady(options.steady_seconds, folder)
+    skipped = [name for name in OTHER_PEERS if not shutil.which(name)]
+    without_recipe = [name for name in OTHER_PEERS if shutil.which(name)]
+    found = {
+        "schema": "wslb.bench/1",
+        "clients": clients,
+        "commands": commands,
+        "scale": sizes,
+        "steady": rate,
+        "skipped": [*skipped, *([] if shutil.which("wrk") else ["wrk"])],
+        "without_recipe": without_recipe,
+        "environment": {
+            "proxy": environment["proxy"],
+            "python": platform.python_version(),
+            "cpus": os.cpu_count(),
+            "load_average_before": busy,
+            "load_average_after": os.getloadavg(),
+            "packages": environment["packages"],
+        },
+        "rounds": options.rounds,
+        "at_once": AT_ONCE,
+        "seconds": time.monotonic() - begin,
+    }
+    found["acceptance"] = acceptance(found)
+    (folder / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
+    text = markdown(found)
+    (folder / "bench.md").write_text(text)
+    (folder / "bench.svg").write_text(chart(found))
+    if options.readme:
+        into_readme(text)
+    sys.stdout.write(text)
+    say(f"{folder / 'bench.md'} after {found['seconds']:.0f} s")
+
+
+def into_readme(text: str) -> None:
+    """Put the table between its markers."""
+    file = ROOT / "README.md"
+    before, begin, rest = file.read_text().partition("<!-- bench: generated by make bench -->\n")
+    _, end, after = rest.partition("<!-- /bench -->")
+    if not (begin and end):
+        raise RuntimeError("README.md has no markers for the table of make bench")
+    file.write_text(f"{before}{begin}{text}{end}{after}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.balancer import LbMethod, Listener
+from harness.errors import ConfigError
+from harness.load.faults import Planned, parse
+from harness.load.site import SPARE, capacity, load_site
+
+
+@pytest.mark.parametrize("tunnels", [1, 100, 400, 401, 449, 1000, 5000, 10_000])
+def test_there_is_a_thread_for_every_tunnel(tunnels: int) -> None:
+    model = capacity(tunnels)
+    assert model.workers >= tunnels + SPARE
+    assert model.threads <= 500
+    assert model.workers <= tunnels + SPARE + max(model.threads, 256)
+
+
+@pytest.mark.parametrize("listener", list(Listener))
+def test_greeting_and_echo_share_one_balancer(listener: Listener) -> None:
+    site = load_site(100, listener=listener, lbmethod=LbMethod.BYBUSYNESS)
+    assert len(site.balancers) == 1
+    assert {mount.target_path for mount in site.mounts} == {"/echo", "/CLRunner"}
+    assert site.balancers[0].lbmethod is LbMethod.BYBUSYNESS
+
+
+def test_a_fault_is_understood() -> None:
+    assert parse("kill:node@2.5", members=("node",)) == Planned(kind="kill", member="node", at=2.5)
+    assert parse("drain:node@10s", members=("node",)).at == 10
+
+
+@pytest.mark.parametrize("text", ["kill:node", "hit:node@1", "kill:other@1", "kill@1", "kill:node@-1", ""])
+def test_another_fault_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="faults"):
+        parse(text, members=("node",))
