@@ -12,7 +12,7 @@ from harness.advice.dump import consult
 from harness.advice.effect import resolve
 from harness.advice.rule import Severity
 from harness.certificates import Authority
-from harness.config import Settings
+from harness.config import RuntimeChoice, Settings
 from harness.interfaces import Installation
 from harness.launch import discover
 from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
@@ -25,7 +25,7 @@ ASKED = {name: case for name, case in BROKEN.items() if case.httpd}
 
 @pytest.fixture(scope="module")
 async def installation() -> Installation:
-    return await discover(Settings())
+    return (await discover(Settings(runtime=RuntimeChoice.LOCAL))).installation
 
 
 def written(text: str, folder: Path, installation: Installation) -> Path:
