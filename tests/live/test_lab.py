@@ -191,8 +191,9 @@ async def test_a_backend_that_dies_during_start_is_named_with_its_log(monkeypatc
 def nothing_is_left(_session_lab: Lab) -> Iterator[None]:
     """Labs that a test opens itself leave no process behind, however they end."""
     shared = _session_lab.proxy.runtime.folder
+    before = set(psutil.Process().children(recursive=True))  # such as the browser of this session
     yield
-    children = psutil.Process().children(recursive=True)
+    children = set(psutil.Process().children(recursive=True)) - before
     foreign = [p for p in children if not any(shared in word for word in _words(p))]
     assert not [p for p in foreign if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
