@@ -120,12 +120,17 @@ class FrameReader:
     __slots__ = ("_buffer", "_limit")
 
     def __init__(self, limit: int) -> None:
-        self._buffer = b""
+        self._buffer: bytes | bytearray = b""
         self._limit = limit
 
     def feed(self, data: bytes) -> None:
         """Take in bytes."""
-        self._buffer = self._buffer + data if self._buffer else data
+        if not self._buffer:
+            self._buffer = data
+            return
+        if not isinstance(self._buffer, bytearray):  # grows in place, so a long message is not copied for each piece
+            self._buffer = bytearray(self._buffer)
+        self._buffer += data
 
     @property
     def waiting(self) -> int:
@@ -166,5 +171,5 @@ class FrameReader:
         if len(buffer) < end:
             return None
         # Usually the frame is all there is; then nothing is left to keep.
-        self._buffer = b"" if len(buffer) == end else buffer[end:]
-        return Frame(opcode, buffer[start:end], bool(first & 0x80))
+        self._buffer = b"" if len(buffer) == end else bytes(buffer[end:])
+        return Frame(opcode, bytes(buffer[start:end]), bool(first & 0x80))

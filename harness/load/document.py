@@ -105,14 +105,12 @@ def sent_rate(plan: Plan, tally: Tally) -> float | None:
 def latency(histogram: Histogram) -> dict[str, Any]:
     """A histogram with its percentiles; those with too few samples are withheld (null)."""
     count = histogram.count
+    told = histogram.percentiles(PERCENTILES)
     return {
         "count": count,
         "mean_seconds": histogram.mean if count else None,
         "max_seconds": histogram.highest if count else None,
-        "percentiles": {
-            f"{percent:g}": histogram.percentile(percent) if count >= needed(percent) else None
-            for percent in PERCENTILES
-        },
+        "percentiles": {f"{percent:g}": told[percent] if count >= needed(percent) else None for percent in PERCENTILES},
         "histogram": histogram,
     }
 

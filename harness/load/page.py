@@ -99,7 +99,8 @@ def percentiles(document: Mapping[str, Any]) -> Markup:
             told = [float(key) for key, value in one["percentiles"].items() if value is not None]
             top = max(told, default=0.0)
             grid = sorted({*told, *(100 - 100 / 10 ** (step / 8) for step in range(1, 33))})
-            points = [(-math.log10(1 - p / 100), histogram.percentile(p) * 1e3) for p in grid if p <= top]
+            values = histogram.percentiles([p for p in grid if p <= top])
+            points = [(-math.log10(1 - p / 100), value * 1e3) for p, value in values.items()]
             lines.append(Line(name=words, points=points))
     marks = [(-math.log10(1 - p / 100), f"p{p:g}") for p in _TAIL]
     return chart(lines, (), marks=marks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
@@ -66,7 +66,14 @@ class Histogram:
 
     def percentile(self, percent: float) -> float:
         """Seconds that this many percent do not exceed; 0 when there are none."""
-        return float(self._counted().get_value_at_percentile(percent)) / 1e6 if self.count else 0.0
+        return self.percentiles((percent,))[percent]
+
+    def percentiles(self, percents: Sequence[float]) -> dict[float, float]:
+        """Seconds that each of these percents do not exceed, in one pass; 0 when there are none."""
+        if not self.count:
+            return dict.fromkeys(percents, 0.0)
+        found = self._counted().get_percentile_to_value_dict(list(percents))
+        return {percent: float(found[percent]) / 1e6 for percent in percents}
 
     @property
     def highest(self) -> float:
@@ -76,7 +83,16 @@ class Histogram:
     @property
     def mean(self) -> float:
         """Mean latency in seconds."""
-        return float(self._counted().get_mean_value()) / 1e6 if self.count else 0.0
+        if not self.count:
+            return 0.0
+        hdr = self._counted()  # its own mean walks over every value that it could hold, fifty times slower
+        middle = hdr.get_lowest_equivalent_value, hdr.get_highest_equivalent_value
+        total: float = 0.0
+        for index, count in enumerate(hdr.counts):
+            if count:
+                value = hdr.get_value_from_index(index)
+                total += count * sum(of(value) for of in middle) / 2
+        return total / int(hdr.total_count) / 1e6
 
     def encoded(self) -> str:
         """Everything as text (HdrHistogram's own compressed form)."""

@@ -177,7 +177,7 @@ def scale(sizes: list[int], folder: Path) -> list[dict[str, Any]]:
     rows = []
     for size in sizes:
         say(f"{size} tunnels, held, one message on each")
-        words = ("--connections", str(size), "--hold", "3", "--messages", "1", "--lag-limit", "60s",
+        words = ("--connections", str(size), "--hold", "2", "--messages", "1", "--lag-limit", "60s",
                  "--limit", "errors=0", "--limit", "imbalance<=1%")  # fmt: skip
         made = load(*words, folder=folder / f"load-{size}")
         client = made["clients"][0]

@@ -22,6 +22,8 @@ def test_a_histogram_is_the_one_of_hdrhistogram() -> None:
         theirs.record_value(max(int(value * 1e6), 1))
     for percent in (1, 50, 90, 99, 99.9, 100):
         assert ours.percentile(percent) == theirs.get_value_at_percentile(percent) / 1e6
+    assert ours.mean == pytest.approx(theirs.get_mean_value() / 1e6, rel=1e-3)
+    assert ours.percentiles((50, 99)) == {50: ours.percentile(50), 99: ours.percentile(99)}
     assert ours.count == theirs.get_total_count()
     assert ours.encoded() == theirs.encode().decode()
 
