@@ -145,7 +145,7 @@ class Fleet(Mapping[str, ManagedBackend]):
         await self.start(down)
         for name in DECOYS.keys() & site.backends - self._decoys.keys():
             self._decoys[name] = DECOYS[name](self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
-        await asyncio.gather(*(backend.clear() for backend in self._backends.values()))
+        await asyncio.gather(*(backend.clear() for backend in self.living.values()))
 
     async def _identify(self, site: Site) -> None:
         """End those backends of a site that show another certificate than it wants: they read it at their start."""

@@ -281,7 +281,17 @@ class Http2Connector:
 
 
 def _alpn(tls: ssl.SSLContext | None) -> ssl.SSLContext:
-    context = tls or ssl.create_default_context()
+    """A context of the same trust that offers HTTP/2. The given one is everybody's: with ``h2`` alone in its offer,
+    every later HTTP/1.1 handshake would end with a bad extension.
+    """
+    if tls is None:
+        context = ssl.create_default_context()
+    else:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = tls.check_hostname, tls.verify_mode
+        authorities = tls.get_ca_certs(binary_form=True)
+        if authorities:
+            context.load_verify_locations(cadata=b"".join(authorities))
     context.set_alpn_protocols(["h2"])
     return context
 

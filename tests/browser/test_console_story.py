@@ -111,7 +111,7 @@ async def test_connect_20_times_draws_the_turns(console: Console, listener: List
     await expect(console.line("Connected 20 times", "event")).to_have_count(1)
     await expect(console.rounds).to_have_text("Connect 20 times")
     journals = [await backend.journal() for backend in console.lab.fleet.living.values()]
-    assert [len(journal) for journal in journals] == [10, 10], "the backends agree"
+    assert [len(journal) for journal in journals if journal] == [10, 10], "the backends agree"
 
 
 async def test_breaks_are_counted_and_marked(console: Console) -> None:

@@ -245,7 +245,7 @@ async def test_httpd_serves_one_site_after_the_other(name: str) -> None:
         for _ in range(3):
             await proxy.apply(SITE)
             assert proxy.running
-            assert (await proxy.get("/WSConsole.html"))[0] == 200
+            assert (await proxy.fetch("/WSConsole.html"))[0] == 200
             assert len(await proxy.status()) == 1
             seen.add(proxy.generation)
         assert len(seen) == 3
@@ -318,7 +318,7 @@ class Late(ApacheDialect):
 async def test_a_slow_start_is_waited_for(name: str) -> None:
     async with proxied(settings_of(name), dialect=Late()) as proxy:
         await proxy.apply(SITE)
-        assert (await proxy.get("/WSConsole.html"))[0] == 200
+        assert (await proxy.fetch("/WSConsole.html"))[0] == 200
 
 
 async def test_a_port_in_use_is_named(name: str) -> None:
