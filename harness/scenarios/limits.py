@@ -21,7 +21,6 @@ SLOTS = 4
 PATIENCE_SECONDS = 0.5
 COMMAND = "WRKSBS"
 SMALL = replace(balanced(CLUSTER), process_model=ProcessModel(children=1, threads=SLOTS))
-TWO_CHILDREN = replace(SMALL, process_model=ProcessModel(children=2, threads=SLOTS // 2))
 FULL_LOG = ("AH00484",)
 
 ONE_THREAD = (
@@ -50,6 +49,8 @@ async def _queue(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, An
         pending = {group.create_task(one) for one in waiting}
         await asyncio.wait(pending, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for one in held[: len(pending)]:
+            if not pending:
+                break
             lab.note("slot", "a tunnel is closed")
             await one.close()
             _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -121,17 +122,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         act=queued(3),
         checks=(handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
         allow_log=FULL_LOG,
-        explanation="A waiting client's turn is taken when it is served, not when it connects.",
-    ),
-    Scenario(
-        name="limits-queue-two-children",
-        question="Does the queue keep its order when two processes share the slots?",
-        limit="3 waiting clients, one for each freed slot, first come first served; 0 breaks over 7 connections",
-        site=TWO_CHILDREN,
-        act=queued(3),
-        checks=(handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
-        allow_log=FULL_LOG,
-        explanation="Both processes accept from one listen backlog.",
+        explanation=(
+            "A waiting client's turn is taken when it is served, not when it connects. This holds for one process: "
+            "with 2 processes of 2 threads the fourth client, for whom a slot was free, got no answer for 10 s in 4 of "
+            "60 runs on a busy machine (httpd 2.4.71), as if a full process had accepted it."
+        ),
     ),
     Scenario(
         name="limits-plain-starves",
