@@ -18,10 +18,8 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]
 
 
-def readme_example() -> str:
-    """The test that the README shows."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "async def test_" in block)
+EXAMPLES: list[str] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+"""What the README tells a reader to paste."""
 
 
 def run(folder: Path, *words: str, limit: float = 120) -> subprocess.CompletedProcess[str]:
@@ -37,9 +35,9 @@ def run(folder: Path, *words: str, limit: float = 120) -> subprocess.CompletedPr
     )
 
 
-def test_the_test_of_the_readme_runs_as_it_stands(tmp_path: Path) -> None:
-    (tmp_path / "test_mine.py").write_text(readme_example(), encoding="utf-8")
-    assert len(readme_example().strip().splitlines()) <= 20
+@pytest.mark.parametrize("example", EXAMPLES, ids=["lab", "scenario"])
+def test_the_tests_of_the_readme_run_as_they_stand(example: str, tmp_path: Path) -> None:
+    (tmp_path / "test_mine.py").write_text(example, encoding="utf-8")
     ended = run(tmp_path, "-q")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "1 passed" in ended.stdout

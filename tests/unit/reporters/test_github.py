@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import pytest
+
 from harness.reporters import github
 from tests import runs
 
@@ -81,3 +86,19 @@ def test_green_run_has_no_annotation() -> None:
 
 def test_run_that_proved_nothing_is_annotated() -> None:
     assert "Nothing was tested" in github.annotate(runs.saved(runs.skipped()))[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("passing", runs.saved(runs.passed(), runs.skipped())),
+        ("failing", runs.saved(runs.passed(), runs.broken())),
+    ],
+)
+def test_summary_is_the_golden_file(name: str, document: dict[str, Any], pytestconfig: pytest.Config) -> None:
+    golden = Path(__file__).parent / "golden" / f"summary-{name}.md"
+    shown = github.summary(document)
+    if pytestconfig.getoption("--update-golden"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(shown, encoding="utf-8")
+    assert shown == golden.read_text(encoding="utf-8")
