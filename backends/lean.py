@@ -213,8 +213,9 @@ class Connection(asyncio.Protocol):
             return
         key = table["sec-websocket-key"][0].strip()
         digest = base64.b64encode(hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()).decode()
+        upgrade = "websocket" if visit.upgrade_value is None else visit.upgrade_value
         headers = [
-            ("Upgrade", "websocket"),
+            *([("Upgrade", upgrade)] if upgrade else []),
             ("Connection", "Upgrade"),
             ("Sec-WebSocket-Accept", visit.accept_value if visit.accept_value is not None else digest),
         ]

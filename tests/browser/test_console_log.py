@@ -224,7 +224,11 @@ async def test_repeats_and_stops(echo: Console) -> None:
 async def test_what_is_not_sent_yet_is_shown(echo: Console) -> None:
     await echo.lab.fleet.freeze("node")
     try:
-        await echo.command.evaluate("field => { field.value = 'x'.repeat(4 << 20); }")
+        # Text that permessage-deflate cannot shrink: a block of random letters, longer than its window of 32 KiB.
+        await echo.command.evaluate(
+            "field => { const letters = () => Math.random().toString(36).slice(2);"
+            " field.value = Array.from({ length: 1 << 16 }, letters).join('').repeat(6); }"
+        )
         for _ in range(12):  # more than the buffers of every socket on the way can take
             await echo.run.click()
         await expect(echo.timer).to_have_text(re.compile(r"^00:00:\d\d · \d+\.\d MB not sent yet$"))
