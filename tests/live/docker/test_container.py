@@ -30,7 +30,7 @@ from harness.scenario import Scenario
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import LIBERTY, NODE, cluster, wide
 from tests.live import engine
-from tests.live.command import place
+from tests.live.command import place, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.live]
 
@@ -201,8 +201,9 @@ async def test_a_killed_run_takes_its_httpd_along_and_the_next_removes_the_rest(
         assert psutil.wait_procs([container], timeout=20)[1] == [], "its httpd ends by itself"
         for child in _orphans(pid):
             child.kill()
+    # The engine learns of the end a moment after the process has gone.
+    wait_for(lambda: [one["State"] for one in of_run(pid)] == ["exited"], seconds=20, what="the engine's word")
     (left,) = of_run(pid)
-    assert left["State"] == "exited"
     async with open_lab(settings) as lab:
         told = " ".join(map(str, lab.environment["leftovers"]))  # type: ignore[call-overload]
         assert f"pid {pid}" in told
