@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,15 @@ ONLY = {
 """Libraries that one part alone may import."""
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -90,8 +97,7 @@ def test_harness_and_backends_meet_on_the_wire_only() -> None:
     "path", [p for p in HARNESS if part(p) in {"checks", "dialects", "driver", "lbmethods"}], ids=lambda p: p.name
 )
 def test_rules_do_no_input_or_output(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+    assert not [node for node in ast.walk(tree(path)) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
     roots = {name.split(".")[0] for name in imports(path)}
     assert not roots & {"asyncio", "socket", "subprocess", "aiohttp", "time", "os", "pathlib"}
 
@@ -100,7 +106,7 @@ def test_the_environment_is_read_in_two_places() -> None:
     readers = {
         part(path)
         for path in HARNESS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
     assert readers <= {"cli", "cli_load", "plugin", "runtimes", "provision"}, "settings come from cli and plugin alone"
@@ -110,7 +116,7 @@ def test_nothing_waits_by_sleeping() -> None:
     found = {
         (path.name, ast.unparse(node.func))
         for path in HARNESS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep"}
     }
     pace_of_a_display, time_under_test = ("standing.py", "asyncio.sleep"), ("disturbances.py", "asyncio.sleep")
