@@ -231,7 +231,7 @@ class Probe:
         shares = "/".join(str(count) for count in Counter(seen).values())
         line = " ".join(letters[name] for name in seen[:20]) + (" …" if len(seen) > 20 else "")
         who = ", ".join(f"{letter} = {name}" for name, letter in letters.items())
-        text = f"{line}  {shares}, {breaks} breaks ({who}, from {source})"
+        text = f"{line}  {shares}, {breaks} break{'' if breaks == 1 else 's'} ({who}, from {source})"
         if self._backends is not None:
             holds = len(letters) == self._backends
             return Answer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Backends", text=text)

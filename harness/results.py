@@ -18,6 +18,7 @@ __all__ = [
     "AccessLine",
     "Check",
     "Event",
+    "Grade",
     "LogLine",
     "MemberStatus",
     "Outcome",
@@ -39,6 +40,13 @@ class Outcome(StrEnum):
     ERRORED = "errored"
 
 
+class Grade(StrEnum):
+    """How binding the rule behind a check is, in RFC 2119's words: a broken SHOULD is told, but fails no claim."""
+
+    MUST = "must"
+    SHOULD = "should"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one check says about one record.
@@ -48,6 +56,7 @@ class Verdict:
         expected: the limit, in words that a reader can compare with `observed`.
         observed: what was seen.
         evidence: connection ids, log lines or counters that show it; first deviation first.
+        grade: what a failure means for the claim.
     """
 
     check: str
@@ -55,11 +64,17 @@ class Verdict:
     expected: str
     observed: str
     evidence: tuple[str, ...] = ()
+    grade: Grade = Grade.MUST
 
     @property
     def holds(self) -> bool:
-        """Whether the claim held."""
+        """Whether the check held."""
         return self.outcome is Outcome.PASSED
+
+    @property
+    def breaks(self) -> bool:
+        """Whether it fails the claim."""
+        return not self.holds and self.grade is Grade.MUST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +255,13 @@ class ScenarioResult:
 
     @property
     def first_failure(self) -> Verdict | None:
-        """The first verdict that is not a pass."""
-        return next((verdict for verdict in self.verdicts if not verdict.holds), None)
+        """The first verdict that fails the claim."""
+        return next((verdict for verdict in self.verdicts if verdict.breaks), None)
+
+    @property
+    def strict(self) -> bool:
+        """Whether every check held, those of grade SHOULD included."""
+        return all(verdict.holds for verdict in self.verdicts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

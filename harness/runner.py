@@ -68,7 +68,7 @@ def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> Scen
     verdicts: list[Verdict] = []
     for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
         verdicts.append(check(record))
-    outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
+    outcome = Outcome.FAILED if any(verdict.breaks for verdict in verdicts) else Outcome.PASSED
     shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
     return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))
 

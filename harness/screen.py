@@ -141,6 +141,8 @@ class Screen:
         if self.verbosity < Verbosity.SCENARIOS:
             return
         mark, word, colour = _MARKS[result.outcome]
+        if result.outcome is Outcome.PASSED and not result.strict:
+            mark, word = "≈", "PASS, not strict"
         line = Text()
         line.append(f"{word} " if self.plain else f"  {mark} ", style=colour)
         line.append(result.name if self.plain else f"{result.name:<28}")
@@ -181,6 +183,8 @@ class Screen:
                 self.out.print(Text(failure_text(result, (causes or {}).get(result.name, ""))))
         word, colour = _verdict(report)
         counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome if report.count(outcome))
+        loose = sum(result.outcome is Outcome.PASSED and not result.strict for result in report.results)
+        counts += f" ({loose} of the passed not strictly)" if loose else ""
         if self.verbosity >= Verbosity.SCENARIOS:
             self.out.print()
         self.out.print(Text.assemble((word, colour), f"  {counts or 'no scenario ran'} in {report.seconds:.1f} s"))
@@ -203,6 +207,9 @@ def figure(result: ScenarioResult) -> str:
     failure = result.first_failure
     if failure:
         return f"{failure.check}: {failure.observed}"
+    lenient = next((verdict for verdict in result.verdicts if not verdict.holds), None)
+    if lenient:
+        return f"{lenient.check}: {lenient.observed}"
     return result.verdicts[0].observed if result.verdicts else ""
 
 
@@ -213,7 +220,7 @@ def failure_text(result: ScenarioResult, cause: str = "") -> str:
         first, *rest = result.reason.splitlines()
         lines += [_field("reason", first), *(f"              {line}" for line in rest)]
     for verdict in result.verdicts:
-        if not verdict.holds:
+        if verdict.breaks:
             lines += [
                 f"    check     {verdict.check}",
                 _field("expected", verdict.expected),

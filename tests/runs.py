@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
-from harness.checks import distribution, handshake, log
+from harness.checks import distribution, handshake, log, strictness
 from harness.handshake import Arrival, Close, Handshake, Headers, accept_for
 from harness.reporters.json_file import document
 from harness.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
@@ -186,7 +186,7 @@ def judged(
 ) -> ScenarioResult:
     """A scenario's result by the checks' own word."""
     verdicts = tuple(check(evidence) for check in checks)
-    outcome = Outcome.PASSED if all(verdict.holds for verdict in verdicts) else Outcome.FAILED
+    outcome = Outcome.FAILED if any(verdict.breaks for verdict in verdicts) else Outcome.PASSED
     balancer = evidence.balancer or CLUSTER
     fields: dict[str, Any] = {
         "name": name,
@@ -206,6 +206,15 @@ def judged(
 def passed(name: str = "lb-byrequests", letters: str = "LNLNLNLN", **more: Any) -> ScenarioResult:
     """A scenario whose claim holds."""
     return judged(record(letters, scenario=name), name=name, **more)
+
+
+def lenient(name: str = "lb-host-second") -> ScenarioResult:
+    """A scenario whose claim holds, though a rule of grade SHOULD does not."""
+    evidence = record("LNLN", scenario=name)
+    second, arrival = evidence.handshakes[1], evidence.handshakes[1].arrivals[0]
+    moved = replace(second, arrivals=(replace(arrival, headers=tuple(reversed(arrival.headers))),))
+    spoiled = replace(evidence, handshakes=(evidence.handshakes[0], moved, *evidence.handshakes[2:]))
+    return judged(spoiled, name=name, checks=(*TURNS, strictness.host_comes_first))
 
 
 def broken(name: str = "lb-broken", letters: str = "LNLNLNNL") -> ScenarioResult:
@@ -286,6 +295,7 @@ def everything() -> Report:
     return run(
         passed(),
         broken(),
+        lenient(),
         concurrent(),
         judged(long, name="lb-long"),
         with_method("lb-bybusyness", LbMethod.BYBUSYNESS, "LNLNLNLN"),

@@ -162,11 +162,12 @@ def alternates(record: Record) -> Verdict:
         return judged(name, holds=True, expected=expected, observed=f"0 breaks; {shares}")
     handshake, want, got = wrong[0]
     refused = f" ({handshake.error or 'it was not greeted'})" if got is None else ""
+    told = f"{breaks} break{'' if breaks == 1 else 's'}"
     return judged(
         name,
         holds=False,
         expected=expected,
-        observed=f"{called(handshake)} expected {want}, got {got or 'nobody'}{refused}; {breaks} breaks; {shares}",
+        observed=f"{called(handshake)} expected {want}, got {got or 'nobody'}{refused}; {told}; {shares}",
         evidence=[h.conn_id for h, _, _ in wrong],
     )
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.handshake import Handshake
-from harness.results import Outcome, Record, Verdict
+from harness.results import Grade, Outcome, Record, Verdict
 
 __all__ = ["called", "each", "judged", "no_evidence", "sequence"]
 
 _SHOWN = 40
 
 
-def judged(check: str, *, holds: bool, expected: str, observed: str, evidence: Iterable[str] = ()) -> Verdict:
+def judged(
+    check: str,
+    *,
+    holds: bool,
+    expected: str,
+    observed: str,
+    evidence: Iterable[str] = (),
+    grade: Grade = Grade.MUST,
+) -> Verdict:
     """A verdict that passed or failed."""
     return Verdict(
         check=check,
@@ -20,6 +28,7 @@ def judged(check: str, *, holds: bool, expected: str, observed: str, evidence: I
         expected=expected,
         observed=observed,
         evidence=tuple(evidence)[:20],
+        grade=grade,
     )
 
 
@@ -41,16 +50,23 @@ def sequence(routes: Sequence[str | None]) -> str:
 
 
 def each(
-    name: str, record: Record, *, expected: str, wrong: Callable[[Handshake], str], accepted_only: bool = True
+    name: str,
+    record: Record,
+    *,
+    expected: str,
+    wrong: Callable[[Handshake], str],
+    accepted_only: bool = True,
+    grade: Grade = Grade.MUST,
 ) -> Verdict:
-    """Apply a rule to every handshake; the first that breaks it is named."""
+    """Apply a rule to every handshake; the first that breaks it is named. Without evidence no grade is lenient."""
     handshakes = record.accepted if accepted_only else record.handshakes
     if not handshakes:
         lacking = "no handshake was accepted" if record.handshakes else "no handshake was made"
         return no_evidence(name, expected=expected, lacking=lacking)
     broken = [(handshake, sentence) for handshake in handshakes if (sentence := wrong(handshake))]
     if not broken:
-        return judged(name, holds=True, expected=expected, observed=f"so on all {len(handshakes)} handshakes")
+        told = f"so on all {len(handshakes)} handshakes"
+        return judged(name, holds=True, expected=expected, observed=told, grade=grade)
     handshake, sentence = broken[0]
     return judged(
         name,
@@ -58,4 +74,5 @@ def each(
         expected=expected,
         observed=f"{called(handshake)}: {sentence}; {len(broken)} of {len(handshakes)} handshakes wrong",
         evidence=[h.conn_id for h, _ in broken],
+        grade=grade,
     )

@@ -77,20 +77,20 @@ def never_carries(field: str) -> Check:
 def requests_carry(field: str, value: str) -> Check:
     """Every ordinary HTTP answer of the scenario carries this field with a value that begins so."""
 
-    def carried(record: Record) -> Verdict:
+    def on_all(record: Record) -> Verdict:
         expected = f"every HTTP answer carries {field}: {value}…"
         requests = [event for event in record.events if event.kind == "request"]
         if not requests:
             return no_evidence("requests_carry", expected=expected, lacking="no HTTP request was made")
-        values = [v for event in requests for v in header_values(_fields(event.data.get("headers", [])), field)]
+        carried = [header_values(_fields(event.data.get("headers", [])), field) for event in requests]
         return judged(
             "requests_carry",
-            holds=len(values) == len(requests) and all(v.startswith(value) for v in values),
+            holds=all(values and all(v.startswith(value) for v in values) for values in carried),
             expected=expected,
-            observed=", ".join(values) or "no such field",
+            observed=", ".join(v for values in carried for v in values) or "no such field",
         )
 
-    return carried
+    return on_all
 
 
 def _fields(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:

@@ -215,6 +215,21 @@ MUTATIONS: tuple[Mutation, ...] = (
     _mutation("listings-alike", "both backends gave one answer", "article-listing8", _same_listing, "told_apart"),
     _mutation("log-line", "an error stands in httpd's log", "lb-byrequests", _log_line, "log_is_clean"),
     _mutation(
+        "hop-fields-kept",
+        "Keep-Alive and a field that Connection names reach the backend",
+        "headers-hop-fields",
+        one(lambda h: _arrived(h, lambda fields: (*fields, ("Keep-Alive", "timeout=5"), ("X-Hop", "1"))), number=2),
+        "nominated_fields_dropped",
+        "hop_fields_dropped",
+    ),
+    _mutation(
+        "host-second",
+        "Host is the second field that the backend receives",
+        "headers-handshake",
+        one(lambda h: _arrived(h, lambda fields: (*fields[1:2], fields[0], *fields[2:])), number=2),
+        "host_comes_first",
+    ),
+    _mutation(
         "nothing-seen",
         "the record is empty",
         "lb-byrequests",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from harness.balancer import Balancer, LbMethod, Member, MemberState, Site
 from harness.mutations.mutation import Mutation
+from harness.scenarios.sticky import RECIPE
 
 __all__ = ["MUTATIONS"]
 
@@ -282,5 +283,13 @@ MUTATIONS: tuple[Mutation, ...] = (
             modules=("rewrite",),
         ),
         needs=("rewrite",),
+    ),
+    Mutation(
+        name="cookie-set-twice",
+        what="the route cookie is set by Header and once more by Header always",
+        scenario="sticky-set-cookie",
+        checks=("cookies_once",),
+        tamper=directives(RECIPE.replace("add", "always add", 1), modules=()),
+        needs=("headers",),
     ),
 )

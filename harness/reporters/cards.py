@@ -11,7 +11,8 @@ from markupsafe import Markup
 from harness import causes
 from harness.reporters import bars, svg
 from harness.reporters.errorlog import ALARMING
-from harness.reporters.headline import SHAPES, WORDS, Failure, failure_of
+from harness.reporters.grades import lenient, mark, row_mark
+from harness.reporters.headline import Failure, failure_of
 from harness.reporters.inspector import Group
 from harness.reporters.strip import FULL, rows_of, small_strip, strip
 from harness.reporters.texts import DASH, count, milliseconds, shortened
@@ -57,12 +58,15 @@ class Card:
 
     Attributes:
         seen: what the telling verdict observed.
-        verdicts: failed ones first.
+        style, word, shape: of the outcome; "PASS, not strict" where only rules of grade SHOULD are broken.
+        verdicts: style, word and shape of each with the verdict itself; failed ones first.
+        lenient: broken rules of grade SHOULD.
         thousands: for very long series, first and last number of each thousand and the breaks in it.
     """
 
     scenario: Mapping[str, Any]
     number: int
+    style: str
     word: str
     shape: str
     seen: str
@@ -72,7 +76,8 @@ class Card:
     small_strip: Markup
     shares: Markup
     chi: tuple[str, str] | None
-    verdicts: tuple[Mapping[str, Any], ...]
+    verdicts: tuple[tuple[tuple[str, str, str], Mapping[str, Any]], ...]
+    lenient: tuple[Mapping[str, Any], ...]
     rows: tuple[ConnectionRow, ...]
     rows_note: str
     thousands: tuple[tuple[int, int, int], ...]
@@ -122,14 +127,16 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group], *, t
     turns = turns_of(scenario)
     outcome = scenario["outcome"]
     failure = failure_of(scenario) if outcome in {"failed", "errored"} else None
-    telling = (failure.verdict if failure else None) or next(iter(scenario["verdicts"]), None)
+    loose, (style, word, shape) = lenient(scenario), mark(scenario)
+    telling = (failure.verdict if failure else None) or next(iter((*loose, *scenario["verdicts"])), None)
     positions, note = _positions(turns, table_rows)
     chi, marks = chi_square(turns.shares), frozenset(turns.marks)
     return Card(
         scenario=scenario,
         number=number,
-        word=WORDS[outcome],
-        shape=SHAPES[outcome],
+        style=style,
+        word=word,
+        shape=shape,
         seen=telling["observed"] if telling else "",
         failure=failure,
         turns=turns,
@@ -137,7 +144,11 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group], *, t
         small_strip=small_strip(turns),
         shares=bars.shares(turns.shares),
         chi=(f"{chi[0]:.2f}", f"{chi[1]:.2f}") if chi else None,
-        verdicts=tuple(sorted(scenario["verdicts"], key=lambda verdict: verdict["outcome"] != "failed")),
+        verdicts=tuple(
+            (row_mark(verdict), verdict)
+            for verdict in sorted(scenario["verdicts"], key=lambda verdict: verdict["outcome"] != "failed")
+        ),
+        lenient=loose,
         rows=tuple(_row(scenario["connections"][i], i, turns, i in marks) for i in positions),
         rows_note=note,
         thousands=_thousands(turns) if len(turns) > FULL and turns.ordered else (),

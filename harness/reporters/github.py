@@ -13,7 +13,8 @@ from typing import Any
 
 from harness import causes
 from harness.reporters.comparison import comparison
-from harness.reporters.headline import SHAPES, WORDS, failure_of, headline, not_run, phrase
+from harness.reporters.grades import lenient, mark
+from harness.reporters.headline import failure_of, headline, not_run, phrase
 from harness.reporters.texts import clean, count, seconds, shortened
 from harness.turns import Turns, turns_of
 
@@ -69,12 +70,12 @@ def _fitted(head: list[str], body: list[str], tail: list[str]) -> str:
 def _table(document: Mapping[str, Any]) -> list[str]:
     order = {"failed": 0, "errored": 1, "skipped": 2, "passed": 3}
     rows = ["| | Scenario | Limit | Seen | Time |", "|---|---|---|---|--:|"]
-    for scenario in sorted(document["scenarios"], key=lambda s: order[s["outcome"]]):
-        outcome = scenario["outcome"]
-        first = failure_of(scenario).verdict or next(iter(scenario["verdicts"]), None)
+    for scenario in sorted(document["scenarios"], key=lambda s: (order[s["outcome"]], not lenient(s))):
+        _, word, shape = mark(scenario)
+        first = failure_of(scenario).verdict or next(iter((*lenient(scenario), *scenario["verdicts"])), None)
         seen = first["observed"] if first else scenario["reason"]
         rows.append(
-            f"| {SHAPES[outcome]} {WORDS[outcome]} | `{_code(scenario['name'])}` | {_cell(scenario['limit'])} | "
+            f"| {shape} {word} | `{_code(scenario['name'])}` | {_cell(scenario['limit'])} | "
             f"{_cell(seen)} | {seconds(scenario['seconds'])} |"
         )
     rows += [f"| not run | `{_code(name)}` | | | |" for name in not_run(document)]
@@ -191,8 +192,8 @@ def _escaped(text: str) -> str:
 def _plain(text: str) -> str:
     """Text in which Markdown and HTML find nothing to act on."""
     safe = clean(text).replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for mark in "\\`*_[]|~":
-        safe = safe.replace(mark, f"\\{mark}")
+    for sign in "\\`*_[]|~":
+        safe = safe.replace(sign, f"\\{sign}")
     return safe.replace("@", "@\u200b")
 
 

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reporters.texts import DASH, count, shortened
+from harness.reporters.grades import breaking, lenient
+from harness.reporters.texts import count, shortened
 
-__all__ = ["SHAPES", "WORDS", "Failure", "Headline", "first_failure", "headline", "not_run", "phrase"]
-
-WORDS = {"passed": "PASS", "failed": "FAIL", "skipped": "SKIP", "errored": "ERROR"}
-SHAPES = {"passed": "✔", "failed": "✖", "skipped": DASH, "errored": "!"}
+__all__ = ["Failure", "Headline", "first_failure", "headline", "not_run", "phrase"]
 
 _PHRASES = {
     "alternates": "the turns broke",
@@ -132,6 +130,9 @@ def _rest(document: Mapping[str, Any]) -> str:
     """What a reader of the first clause must also know."""
     parts = []
     counts = document["counts"]
+    loose = sum(1 for scenario in document["scenarios"] if scenario["outcome"] == "passed" and lenient(scenario))
+    if loose:
+        parts.append(f"{loose} not strictly")
     if counts["failed"] and counts["errored"]:
         parts.append(f"{counts['errored']} errored")
     if counts["failed"] and document["interrupted"]:
@@ -163,7 +164,7 @@ def first_failure(document: Mapping[str, Any]) -> Failure | None:
 
 def failure_of(scenario: Mapping[str, Any]) -> Failure:
     """What went wrong first in this scenario."""
-    verdict = next((v for v in scenario["verdicts"] if v["outcome"] == "failed"), None)
+    verdict = next(iter(breaking(scenario)), None)
     return Failure(
         scenario=scenario,
         verdict=verdict,

@@ -22,7 +22,7 @@ from harness.reporters.cards import Card, card
 from harness.reporters.comparison import comparison
 from harness.reporters.embedded import embed
 from harness.reporters.errorlog import log_groups
-from harness.reporters.headline import SHAPES, WORDS, Headline, failure_of, first_failure, headline, not_run
+from harness.reporters.headline import Headline, failure_of, first_failure, headline, not_run
 from harness.reporters.inspector import Group, groups
 from harness.reporters.latency import CLOCK, PERCENTILES, curve, latencies
 from harness.reporters.scope import not_tested
@@ -136,8 +136,6 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
         .render(
             document=document,
             headline=line,
-            words=WORDS,
-            shapes=SHAPES,
             icon=_icon(line),
             env_line=_environment_line(document),
             sections=[(part, _TITLES[part]) for part, there in parts.items() if there],

@@ -129,6 +129,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "expected": verdict.expected,
         "observed": verdict.observed,
         "evidence": list(verdict.evidence),
+        "grade": verdict.grade.value,
     }
 
 

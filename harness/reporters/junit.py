@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from harness.reporters.headline import SHAPES, headline, not_run
+from harness.reporters.grades import breaking, row_mark
+from harness.reporters.headline import headline, not_run
 from harness.reporters.trend import trend
 
 __all__ = ["render"]
@@ -80,7 +81,7 @@ def _scenario(suite: ET.Element, scenario: Mapping[str, Any], more: Mapping[str,
         skipped=(scenario["reason"] or "no reason was given") if outcome == "skipped" else "",
     )
     if outcome == "failed":
-        first = next((v for v in scenario["verdicts"] if v["outcome"] == "failed"), None)
+        first = next(iter(breaking(scenario)), None)
         message = f"{first['check']}: {first['observed']}" if first else "it failed"
         _told(case, "failure", message, _story(scenario))
     elif outcome == "errored":
@@ -92,17 +93,16 @@ def _scenario(suite: ET.Element, scenario: Mapping[str, Any], more: Mapping[str,
 
 def _story(scenario: Mapping[str, Any]) -> str:
     lines = [f"Question: {scenario['question']}", f"Limit:    {scenario['limit']}", ""]
-    for verdict in scenario["verdicts"]:
-        if verdict["outcome"] == "failed":
-            lines += [verdict["check"], f"  expected: {verdict['expected']}", f"  observed: {verdict['observed']}"]
-            lines += [f"  evidence: {item}" for item in verdict["evidence"]]
+    for verdict in breaking(scenario):
+        lines += [verdict["check"], f"  expected: {verdict['expected']}", f"  observed: {verdict['observed']}"]
+        lines += [f"  evidence: {item}" for item in verdict["evidence"]]
     if scenario["reproduce"]:
         lines += ["", f"Reproduce: {scenario['reproduce']}"]
     return "\n".join(lines)
 
 
 def _line(verdict: Mapping[str, Any]) -> str:
-    shape = SHAPES[verdict["outcome"]]
+    _, _, shape = row_mark(verdict)
     return f"{shape} {verdict['check']}: expected {verdict['expected']}; observed {verdict['observed']}"
 
 

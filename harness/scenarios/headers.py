@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from harness.balancer import Listener
-from harness.checks import accounting, carrier, handshake
+from harness.checks import accounting, carrier, handshake, strictness
+from harness.http1 import OPENING
 from harness.lab import Lab
 from harness.results import Check
 from harness.scenario import Act, Scenario
+from harness.scenarios.handshake import ACCEPTED, sending
 from harness.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
 
 __all__ = ["SCENARIOS"]
@@ -24,6 +26,8 @@ CHECKS: tuple[Check, ...] = (
     handshake.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner"),
     accounting.witnesses_agree,
     carrier.carried_as_asked,
+    strictness.host_comes_first,
+    strictness.hop_fields_dropped,
 )
 
 
@@ -50,6 +54,15 @@ async def _query(lab: Lab) -> None:
         await conversation.close()
 
 
+HOP_FIELDS = OPENING.having("Connection", "keep-alive, Upgrade, X-Hop").adding(
+    ("Keep-Alive", "timeout=5"),
+    ("TE", "trailers"),
+    ("Trailer", "X-Sum"),
+    ("Proxy-Connection", "keep-alive"),
+    ("X-Hop", "1"),
+)
+"""Fields of the client's own connection: four by their nature, one because Connection names it."""
+
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="headers-handshake",
@@ -70,6 +83,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         site=balanced(CLUSTER),
         act=_as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
         checks=(handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
+    ),
+    Scenario(
+        name="headers-hop-fields",
+        question="Do fields of the client's own connection stay behind, as those that Connection names must?",
+        limit="on 2 of 2 X-Hop, named by Connection, stays behind; so should Keep-Alive, TE, Trailer, Proxy-Connection",
+        site=balanced(CLUSTER),
+        act=sending(HOP_FIELDS, HOP_FIELDS),
+        checks=(*ACCEPTED, strictness.nominated_fields_dropped, strictness.hop_fields_dropped),
     ),
     Scenario(
         name="headers-query",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.balancer import Balancer, Member, MemberState, Mount, Site
-from harness.checks import accounting, carrier, distribution, handshake, members, refusals, tunnels
+from harness.checks import accounting, carrier, distribution, handshake, members, refusals, strictness, tunnels
 from harness.lab import Lab
 from harness.results import Check
 from harness.scenario import Act, Scenario
@@ -246,6 +246,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         checks=(
             refusals.never_carries("Set-Cookie"),
             refusals.requests_carry("Set-Cookie", "ROUTEID=."),
+            strictness.cookies_once,
             distribution.served_by("liberty", "node", "node", "node", "node"),
             *COMMON,
         ),

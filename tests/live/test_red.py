@@ -11,9 +11,10 @@ from harness import runner
 from harness.balancer import Balancer, MemberState, Site
 from harness.interfaces import Fault
 from harness.lab import Lab
-from harness.results import Outcome, ScenarioResult
+from harness.results import Grade, Outcome, ScenarioResult
 from harness.scenario import Scenario
 from harness.scenarios import SCENARIOS
+from harness.scenarios.sticky import RECIPE
 
 pytestmark = pytest.mark.live
 
@@ -68,6 +69,18 @@ async def test_a_sticky_cookie(lab: Lab) -> None:
     result = await runner.run(scenario, lab, tamper=balancer(stickysession="ROUTEID"))
     assert observed(result, "alternates").startswith("connection 1 expected liberty, got node; 19 breaks")
     assert observed(result, "follows_model").startswith("connection 1 expected liberty, got node; 10 of 20 deviate")
+
+
+async def test_a_cookie_that_is_set_twice_passes_but_not_strictly(lab: Lab) -> None:
+    def twice(site: Site) -> Site:
+        return replace(site, directives=(*site.directives, *(RECIPE.replace("add", "always add"),)))
+
+    result = await runner.run(shipped("sticky-set-cookie"), lab, tamper=twice)
+    assert result.outcome is Outcome.PASSED, result.first_failure
+    assert not result.strict
+    (told,) = [verdict for verdict in result.verdicts if not verdict.holds]
+    assert (told.check, told.grade) == ("cookies_once", Grade.SHOULD)
+    assert "sets ROUTEID twice" in told.observed
 
 
 async def test_a_backend_that_answers_with_the_others_name(lab: Lab) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from harness.checks.distribution import alternates, follows_model
-from harness.results import Outcome, Report, ScenarioResult
+from harness.results import Grade, Outcome, Report, ScenarioResult
 from harness.screen import Colour, Screen, Verbosity, failure_text, figure
 from tests.evidence import record, turns
 
@@ -73,14 +73,14 @@ FAILING = """\
 wslb 1.0 · Apache/2.4.71 (event) · mod_proxy_wstunnel · runtime local (asked for) · ready in 0.50 s
 
   ✔ lb-x                         0 breaks; liberty 2, node 2  0.25 s
-  ✖ lb-y                         alternates: connection 3 expected liberty, got node; 1 breaks; liberty 2, node 2  0.25 s
+  ✖ lb-y                         alternates: connection 3 expected liberty, got node; 1 break; liberty 2, node 2  0.25 s
   – lb-z                         this httpd has no mod_ssl  0.25 s
 
 ✖ lb-y: Do they take turns?
     limit     0 breaks over 4 connections
     check     alternates
     expected  strict turns liberty node … with 0 breaks over 4 connections
-    seen      connection 3 expected liberty, got node; 1 breaks; liberty 2, node 2
+    seen      connection 3 expected liberty, got node; 1 break; liberty 2, node 2
     check     follows_model
     expected  byrequests elects liberty node liberty node
     seen      connection 3 expected liberty, got node; 2 of 4 deviate
@@ -153,3 +153,13 @@ def test_colour_is_asked_for_or_left_out(environ: dict[str, str], colour: Colour
     screen = Screen.open(environ=environ, colour=colour)
     assert (screen.out.color_system is not None) is coloured
     assert not screen.out.is_interactive
+
+
+def test_a_broken_should_is_told_and_counted() -> None:
+    verdict = replace(BAD.verdicts[0], grade=Grade.SHOULD)
+    loose = replace(GOOD, name="lb-s", verdicts=(*GOOD.verdicts, verdict))
+    out, _ = shown(GOOD, loose)
+    assert f"PASS, not strict lb-s alternates: {verdict.observed}" in out
+    assert "PASS  2 passed (1 of the passed not strictly)" in out
+    assert "≈ lb-s" in shown(loose, plain=False)[0]
+    assert "lb-s: " not in shown(loose, verbosity=Verbosity.VERDICT)[0]

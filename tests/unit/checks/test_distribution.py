@@ -23,7 +23,7 @@ def test_strict_turns_hold(check) -> None:  # type: ignore[no-untyped-def]
     [
         (
             ["liberty", "node", "node", "liberty"],
-            "connection 3 expected liberty, got node; 1 breaks; liberty 2, node 2",
+            "connection 3 expected liberty, got node; 1 break; liberty 2, node 2",
         ),
         (["node", "liberty", "node", "liberty"], "connection 1 expected liberty, got node; 0 breaks"),
         (["liberty"] * 4, "connection 2 expected node, got liberty; 3 breaks; liberty 4, node 0"),
