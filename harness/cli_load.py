@@ -30,6 +30,7 @@ from harness.load import page
 from harness.load.conduct import Conductor
 from harness.load.engine import Engine
 from harness.load.plan import DEFAULT_CONCURRENCY, Identify, Plan
+from harness.load.room import fitting, room
 from harness.load.site import ECHO_PATH, load_site
 from harness.load.speech import progress_line, summary
 
@@ -244,9 +245,8 @@ def _run(
 async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
     """Let httpd serve what the plan needs, and fill in where that is."""
     listener = Listener.TLS if options["tls"] else Listener.PLAIN
-    site = load_site(
-        plan.most_at_once, listener=listener, lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS)
-    )
+    tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=room())
+    site = load_site(tunnels, listener=listener, lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS))
     await lab.begin("load", site, balancer=site.balancers[0])
     path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
     return replace(
