@@ -11,9 +11,6 @@ import asyncio
 import json
 import os
 import platform
-import re
-import resource
-import shutil
 import statistics
 import subprocess
 import sys
@@ -30,10 +27,10 @@ from harness.launch import open_lab
 from harness.scenarios.sites import LIBERTY, NODE, cluster
 from tests.bench import article
 from tests.bench.table import acceptance, chart, markdown
+from tests.bench.tools import Target, ToolFailed, installed, measure
 
 ROOT = Path(__file__).parents[2]
 PYTHON_PEERS = ("wslb", "websockets", "aiohttp")
-OTHER_PEERS = ("k6", "tsung", "locust")
 AT_ONCE = 64
 
 
@@ -63,41 +60,14 @@ async def peer(name: str, mode: str, url: str, greetings: list[str], count: int)
     return {**found, "rate": found["opened"] / found["seconds"], "cpu_ms": 1e3 * found["cpu_seconds"] / opened}
 
 
-async def wrk(url: str, seconds: int) -> dict[str, Any]:
-    """Plain HTTP with a new connection for each request."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    words = ["wrk", "-t1", f"-c{AT_ONCE}", f"-d{seconds}s", "--latency", "-H", "Connection: close", url]
-    process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
-    out, _ = await asyncio.wait_for(process.communicate(), seconds + 30)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    text = out.decode()
-    requests = int(re.search(r"(\d+) requests in", text)[1])  # type: ignore[index]
-    failed = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    percentile = {key: _seconds(value) for key, value in re.findall(r"(50|99)%\s+([\d.]+[mu]?s)", text)}
-    return {
-        "opened": requests,
-        "failed": sum(int(number) for number in failed.groups()) if failed else 0,
-        "rate": float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1]),  # type: ignore[index]
-        "cpu_ms": 1e3 * cpu / max(requests, 1),
-        "p50": percentile["50"],
-        "p99": percentile["99"],
-        "bytes_held": None,
-    }
-
-
-def _seconds(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)([mu]?s)", text).groups()  # type: ignore[union-attr]
-    return float(number) * {"s": 1.0, "ms": 1e-3, "us": 1e-6}[unit]
-
-
 def summed_up(rounds: list[dict[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
     """Median of each number, and of each number's ratio to ours within the round."""
     rows: dict[str, dict[str, Any]] = {}
     for name in rounds[0]:
         own = [one[name] for one in rounds]
         rows[name] = {
-            key: statistics.median(one[key] for one in own) for key in ("rate", "cpu_ms", "all_cpu_ms", "p50", "p99")
+            key: statistics.median(one[key] for one in own) if own[0][key] is not None else None
+            for key in ("rate", "cpu_ms", "all_cpu_ms", "p50", "p99")
         }
         rows[name]["failed"] = sum(one["failed"] for one in own)
         rows[name]["opened"] = sum(one["opened"] for one in own)
@@ -139,7 +109,12 @@ async def compare(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     direct_url = f"ws://{node.address}:{node.ws}{node.cl_path}"
     front = lab.proxy.front
     count = options.opens
-    found: dict[str, Any] = {}
+    tools, _ = installed()
+    found: dict[str, Any] = {"failed_tools": {}}
+
+    async def elected() -> int:
+        return sum(member.elected for member in await lab.proxy.status())
+
     for where, url in (("direct", direct_url), ("apache", f"ws://{front.host}:{front.plain}/ws")):
         rounds: list[dict[str, dict[str, Any]]] = []
         for number in range(options.rounds):
@@ -148,12 +123,25 @@ async def compare(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
             for name in PYTHON_PEERS:
                 before = servers_cpu(lab)
                 one[name] = with_servers(await peer(name, "open", url, greetings, count), servers_cpu(lab) - before)
-            if where == "apache" and shutil.which("wrk"):
+            target = Target(
+                url=url,
+                http_url=f"http://{front.host}:{front.plain}/http",
+                greetings=tuple(greetings),
+                at_once=AT_ONCE,
+                seconds=options.tool_seconds,
+                rate=one["wslb"]["rate"],
+                elected=elected,
+            )
+            for name, tool in tools.items() if where == "apache" else ():
+                if name in found["failed_tools"]:
+                    continue
                 before = servers_cpu(lab)
-                measured = await wrk(f"http://{front.host}:{front.plain}/http", options.wrk_seconds)
-                one["wrk"] = with_servers(measured, servers_cpu(lab) - before)
+                try:
+                    one[name] = with_servers(await measure(tool, target), servers_cpu(lab) - before)
+                except ToolFailed as exc:
+                    found["failed_tools"][name] = str(exc)
             rounds.append(one)
-        found[where] = summed_up(rounds)
+        found[where] = summed_up([{n: m for n, m in one.items() if n not in found["failed_tools"]} for one in rounds])
     say("held tunnels")
     url = f"ws://{front.host}:{front.plain}/ws"
     found["held"] = {name: await peer(name, "hold", url, greetings, options.held) for name in PYTHON_PEERS}
@@ -239,7 +227,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--opens", type=int, default=1500, help="of each client in each round")
     parser.add_argument("--held", type=int, default=1000, help="tunnels held to measure memory")
-    parser.add_argument("--wrk-seconds", type=int, default=3)
+    parser.add_argument("--tool-seconds", type=int, default=3, help="of each installed load tool in each round")
     parser.add_argument("--commands", type=int, default=200)
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000, 5000, 10_000])
     parser.add_argument("--steady-seconds", type=float, default=60)
@@ -253,16 +241,15 @@ def main() -> None:
     clients, commands, environment = asyncio.run(in_lab(options, folder))
     sizes = scale(options.sizes, folder)
     rate = steady(options.steady_seconds, folder)
-    skipped = [name for name in OTHER_PEERS if not shutil.which(name)]
-    without_recipe = [name for name in OTHER_PEERS if shutil.which(name)]
+    _, skipped = installed()
     found = {
         "schema": "wslb.bench/1",
         "clients": clients,
         "commands": commands,
         "scale": sizes,
         "steady": rate,
-        "skipped": [*skipped, *([] if shutil.which("wrk") else ["wrk"])],
-        "without_recipe": without_recipe,
+        "skipped": skipped,
+        "failed_tools": clients.pop("failed_tools"),
         "environment": {
             "proxy": environment["proxy"],
             "python": platform.python_version(),

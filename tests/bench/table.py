@@ -10,6 +10,17 @@ KIB = 1024
 OWN, OTHER = "#1f5fbf", "#9aa3af"
 
 
+_SHOWN = {
+    "wrk": "wrk (HTTP, new connection each)",
+    "locust": "Locust with websocket-client",
+    "tsung": "Tsung",
+}
+
+
+def _ms(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1e3:.1f} ms"
+
+
 def acceptance(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was promised, what was measured, and whether it holds."""
     direct, apache, held = (found["clients"][key] for key in ("direct", "apache", "held"))
@@ -29,6 +40,15 @@ def acceptance(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             f"{ratio:.2f} ×",
             holds=ratio >= 0.65,
         )
+    for name, title, least in (
+        ("tsung", "Tsung", 1.5),
+        ("locust", "Locust with websocket-client", 2.0),
+        ("k6", "k6", 1.0),
+    ):
+        if name in apache:
+            ratio = apache[name]["rate_ratio"]
+            claim = f"at least {least:g} × the opens/s of {title}" if least > 1 else f"more opens/s than {title}"
+            add(f"Apache: {claim}", f"{ratio:.2f} ×", holds=ratio >= least)
     add("a held tunnel takes the client at most 3 KiB", f"{held['wslb']['bytes_held'] / KIB:.1f} KiB",
         holds=held["wslb"]["bytes_held"] <= 3 * KIB)  # fmt: skip
     for row in found["scale"]:
@@ -61,12 +81,12 @@ def markdown(found: Mapping[str, Any]) -> str:
     ]
     for where, title in (("direct", "to a backend"), ("apache", "through Apache")):
         for name, row in found["clients"][where].items():
-            shown = "wrk (HTTP, new connection each)" if name == "wrk" else name
+            shown = _SHOWN.get(name, name)
             own = name == "wslb"
             lines.append(
                 f"| {title}: {shown} | {row['rate']:.0f} | {'' if own else format(row['rate_ratio'], '.2f') + ' ×'} | "
                 f"{row['cpu_ms']:.3f} ms | {'' if own else format(row['cpu_ratio'], '.2f') + ' ×'} | "
-                f"{row['all_cpu_ms']:.2f} ms | {row['p50'] * 1e3:.1f} ms | {row['p99'] * 1e3:.1f} ms | "
+                f"{row['all_cpu_ms']:.2f} ms | {_ms(row['p50'])} | {_ms(row['p99'])} | "
                 f"{row['failed']} |"
             )
     held = found["clients"]["held"]
@@ -74,8 +94,11 @@ def markdown(found: Mapping[str, Any]) -> str:
               + ", ".join(f"{name} {row['bytes_held'] / KIB:.1f} KiB" for name, row in held.items()) + "."]  # fmt: skip
     if found["skipped"]:
         lines.append(f"Not installed, so skipped: {', '.join(found['skipped'])}.")
-    if found["without_recipe"]:
-        lines.append(f"Installed, but this comparison does not drive it: {', '.join(found['without_recipe'])}.")
+    lines += [f"{name} is installed, but could not be measured: {why}." for name, why in found["failed_tools"].items()]
+    if "tsung" in found["clients"]["apache"]:
+        lines.append(
+            "Tsung knows no bound of openings at a time: it is offered the rate that wslb reached in that round."
+        )
     lines += ["", "| One CL command (WRKSYSSTS) through Apache | bytes both ways | time |", "|---|--:|--:|"]
     lines += [f"| {row['way']} | {row['bytes']:.0f} | {row['ms']:.2f} ms |" for row in found["commands"]]
     lines += [
