@@ -107,7 +107,7 @@ def load(url: str | None, **options: Any) -> None:
         raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
     plan = _plan(url, options)
     settings = load_settings({**options, "connections": None}, os.environ)
-    settings = replace(settings, lean=options["backends"] == "lean")
+    settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
     if url is not None:
         _ask(plan, yes=options["yes"])
     report = options["report"] or Path("reports") / "load"
@@ -246,7 +246,12 @@ async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
     """Let httpd serve what the plan needs, and fill in where that is."""
     listener = Listener.TLS if options["tls"] else Listener.PLAIN
     tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=room())
-    site = load_site(tunnels, listener=listener, lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS))
+    site = load_site(
+        tunnels,
+        listener=listener,
+        lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS),
+        idle_seconds=plan.patience_seconds,
+    )
     await lab.begin("load", site, balancer=site.balancers[0])
     path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
     return replace(

@@ -74,6 +74,7 @@ class Settings:
         port, tls_port: of the proxy; 0 chooses free ones.
         fixed_ports: backends listen on the article's ports instead of free ones.
         lean: the lean backend plays every part, so that the backends are not what limits a load run.
+        idle_seconds: how long backends endure a silent tunnel; None leaves it to them.
     """
 
     runtime: RuntimeChoice = RuntimeChoice.AUTO
@@ -89,6 +90,7 @@ class Settings:
     tls_port: int = 0
     fixed_ports: bool = False
     lean: bool = False
+    idle_seconds: float | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:

@@ -107,6 +107,9 @@ class Fleet(Mapping[str, ManagedBackend]):
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
         program = lean(name, _program(name)) if self._settings.lean else _program(name)
+        if self._settings.idle_seconds is not None:
+            idle = ("--idle-seconds", f"{self._settings.idle_seconds:g}")
+            program = replace(program, arguments=(*program.arguments, *idle))
         identity = self._identities.setdefault(name, Identity())
         address = self._proxy_runtime.backend_address(own_address(program.address))
         certificate = self._signer(identity).certify(identity, address=self._proxy_runtime.reach(address))

@@ -143,6 +143,12 @@ class Plan:
         return min(2 * (self.concurrency or DEFAULT_CONCURRENCY), self.connections or MOST_CONNECTIONS)
 
     @property
+    def patience_seconds(self) -> float:
+        """How long the server must endure a silent tunnel, with a margin: the first one opened waits longest."""
+        held = (self.hold_seconds or 0.0) + (self.ramp_seconds or 0.0) + (self.duration_seconds or 0.0)
+        return 300.0 + held
+
+    @property
     def top_rate(self) -> float:
         """Opens per second once the ramp is over; open model only."""
         return self.rate if self.rate is not None else max(self.connections, 1) / self.ramp_seconds

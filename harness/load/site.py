@@ -25,13 +25,14 @@ def capacity(tunnels: int) -> ProcessModel:
     return ProcessModel(children=max(2, math.ceil(wanted / threads)), threads=threads)
 
 
-def load_site(tunnels: int, *, listener: Listener, lbmethod: LbMethod) -> Site:
+def load_site(tunnels: int, *, listener: Listener, lbmethod: LbMethod, idle_seconds: float = 300) -> Site:
     """The article's balancer on its own path and, for messages, on a path that leads to the echo endpoints.
 
     Args:
         tunnels: most at a time.
         listener: side of the proxy; members are of the same scheme.
         lbmethod: of the balancer.
+        idle_seconds: how long a silent tunnel is kept; mod_proxy_http goes by the server's Timeout.
     """
     members = (LIBERTY, NODE) if listener is Listener.PLAIN else (TLS_LIBERTY, TLS_NODE)
     balancer = cluster(*members, lbmethod=lbmethod)
@@ -43,4 +44,5 @@ def load_site(tunnels: int, *, listener: Listener, lbmethod: LbMethod) -> Site:
         process_model=replace(capacity(tunnels)),
         # A burst of connects waits in the kernel's queue: 511, the default, would refuse part of it (ListenBacklog).
         directives=("ListenBacklog 4096",),
+        timeout_seconds=idle_seconds,
     )

@@ -113,3 +113,8 @@ def test_a_shard_survives_the_wire() -> None:
 )
 def test_room_for_what_is_open_at_once(values: dict[str, object], room: int) -> None:
     assert plan(**values).most_at_once == room
+
+
+def test_server_endures_what_is_held_and_then_some() -> None:
+    assert plan().patience_seconds == 300
+    assert plan(hold_seconds=600.0, ramp_seconds=50.0).patience_seconds == 950

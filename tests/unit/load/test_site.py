@@ -24,6 +24,11 @@ def test_greeting_and_echo_share_one_balancer(listener: Listener) -> None:
     assert site.balancers[0].lbmethod is LbMethod.BYBUSYNESS
 
 
+def test_silent_tunnels_are_kept_as_long_as_the_plan_holds_them() -> None:
+    site = load_site(100, listener=Listener.PLAIN, lbmethod=LbMethod.BYREQUESTS, idle_seconds=900)
+    assert site.timeout_seconds == 900
+
+
 def test_a_fault_is_understood() -> None:
     assert parse("kill:node@2.5", members=("node",)) == Planned(kind="kill", member="node", at=2.5)
     assert parse("drain:node@10s", members=("node",)).at == 10
