@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from harness import runner
+from harness import causes, runner
+from harness.causes import Cause
 from harness.errors import ConfigError
 from harness.lab import Lab
 from harness.mutations import MUTATIONS, Mutation
-from harness.results import Outcome, ScenarioResult
+from harness.reporters.json_file import document
+from harness.results import Outcome, Report, ScenarioResult
 from harness.scenario import Scenario
 from harness.scenarios import SCENARIOS
 
@@ -27,6 +29,7 @@ class Proof:
         sentences: by check that had to go red: what it said, empty where it stayed green.
         others: further checks that went red.
         reason: why it was skipped or errored.
+        cause: likely cause that a report would name.
     """
 
     mutation: Mutation
@@ -35,11 +38,14 @@ class Proof:
     others: tuple[str, ...] = ()
     reason: str = ""
     seconds: float = 0.0
+    cause: Cause | None = None
 
     def __str__(self) -> str:
         mark = {Outcome.PASSED: "✔", Outcome.FAILED: "✖", Outcome.ERRORED: "!", Outcome.SKIPPED: "–"}[self.outcome]
         head = f"{mark} {self.mutation.name:<26} {self.mutation.what}, asked {self.mutation.scenario}"
         lines = [f"    {check:<22} {said or 'STAYED GREEN'}" for check, said in self.sentences]
+        if self.cause:
+            lines.append(f"    {'likely cause':<22} {self.cause.sentence}")
         if self.outcome is Outcome.FAILED and self.others:
             lines.append(f"    noticed only by         {', '.join(self.others)}")
         if self.reason:
@@ -138,6 +144,7 @@ def judged(mutation: Mutation, result: ScenarioResult, seconds: float) -> Proof:
         outcome=Outcome.PASSED if caught and sentences else Outcome.FAILED,
         sentences=sentences,
         others=tuple(check for check in red if check not in mutation.checks),
+        cause=causes.likely(document(Report(results=(result,)))["scenarios"][0]),
         seconds=seconds,
     )
 

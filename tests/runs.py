@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
+from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
 from harness.checks import distribution, handshake, log, strictness
 from harness.handshake import Arrival, Close, Handshake, Headers, accept_for
 from harness.reporters.json_file import document
@@ -17,6 +17,12 @@ from harness.results import Check, Event, LogLine, MemberStatus, Outcome, Record
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
 NODE = Member(route="node", url="ws://node")
 CLUSTER = Balancer(name="mycluster", members=(LIBERTY, NODE))
+ADDRESSES = {
+    "ws://liberty": "127.0.0.101:10000",
+    "wss://liberty": "127.0.0.101:10443",
+    "ws://node": "127.0.0.102:8888",
+    "wss://node": "127.0.0.102:8889",
+}
 BACKENDS = {"L": "liberty", "N": "node", "x": None}
 
 ENVIRONMENT: dict[str, Any] = {
@@ -123,7 +129,7 @@ def members(balancer: Balancer, elections: Sequence[str | None]) -> tuple[Member
         MemberStatus(
             balancer=balancer.name,
             route=member.route,
-            url=member.url,
+            url=resolve_url(member.url, ADDRESSES),
             status="Init Ok",
             elected=sum(route == member.route for route in elections),
             busy=0,
@@ -168,7 +174,7 @@ def record(
         after=members(balancer, [balancer.route_of(h.backend) for h in handshakes]),
         log=lines,
         events=events,
-        addresses={"ws://liberty": "127.0.0.101:10000", "ws://node": "127.0.0.102:8888"},
+        addresses=ADDRESSES,
         front={"ws": "127.0.0.1:8080"},
     )
 
