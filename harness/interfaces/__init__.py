@@ -1,0 +1,29 @@
+"""What stands outside, as protocols. Lower layers and scenarios know these, never a concrete class."""
+
+from harness.interfaces.client import Connector, Opened, RawConnector, Tunnel, Wire
+from harness.interfaces.place import PRIVATE, Completed, Front, Process, Progress, Runtime
+from harness.interfaces.proxy import BalancerChange, Dialect, Installation, MemberChange
+from harness.interfaces.report import Reporter
+from harness.interfaces.server import Backend, BackendInfo, Fault
+
+__all__ = [
+    "PRIVATE",
+    "Backend",
+    "BackendInfo",
+    "BalancerChange",
+    "Completed",
+    "Connector",
+    "Dialect",
+    "Fault",
+    "Front",
+    "Installation",
+    "MemberChange",
+    "Opened",
+    "Process",
+    "Progress",
+    "RawConnector",
+    "Reporter",
+    "Runtime",
+    "Tunnel",
+    "Wire",
+]
