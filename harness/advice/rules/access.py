@@ -6,9 +6,12 @@ import fnmatch
 import re
 from collections.abc import Iterator
 
-from harness.advice.configuration import Configuration, Mounting, Placed, Scope, Way, covering_paths
+from harness.advice.configuration import Configuration
 from harness.advice.directives import Directive, walk
+from harness.advice.mounting import Mounting, Way
 from harness.advice.rule import Rule, Severity, Spot
+from harness.advice.scope import Placed, Scope
+from harness.advice.urls import covering_paths
 
 __all__ = ["RULES"]
 

@@ -6,9 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from harness.advice.configuration import Configuration, Group, MemberLine, Mounting, Way, scheme_of
+from harness.advice.configuration import Configuration
 from harness.advice.directives import Directive
+from harness.advice.group import Group, MemberLine
+from harness.advice.mounting import Mounting, Way
 from harness.advice.rule import Rule, Severity, Spot
+from harness.advice.urls import scheme_of
 from harness.advice.vocabulary import (
     BALANCER_PARAMETERS,
     LINE_PARAMETERS,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.advice.configuration import Configuration, MemberLine, scheme_of
+from harness.advice.configuration import Configuration
 from harness.advice.directives import Directive
+from harness.advice.group import MemberLine
 from harness.advice.rule import Rule, Severity, Spot
+from harness.advice.urls import scheme_of
 from harness.advice.vocabulary import LBMETHODS, SCHEMES
 
 __all__ = ["RULES"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.advice.configuration import Configuration, Mounting, Way, covering_paths, scheme_of
+from harness.advice.configuration import Configuration
+from harness.advice.mounting import Mounting, Way
 from harness.advice.rule import Rule, Severity, Spot
+from harness.advice.urls import covering_paths, scheme_of
 
 __all__ = ["RULES"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from harness.advice.configuration import Configuration, Scope
+from harness.advice.configuration import Configuration
 from harness.advice.directives import Directive
 from harness.advice.rule import Rule, Severity, Spot
+from harness.advice.scope import Scope
 
 __all__ = ["RULES", "capacity"]
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from harness.advice.configuration import Configuration, MemberLine, Scope, scheme_of
+from harness.advice.configuration import Configuration
 from harness.advice.directives import Directive
+from harness.advice.group import MemberLine
 from harness.advice.rule import Rule, Severity, Spot
+from harness.advice.scope import Scope
+from harness.advice.urls import scheme_of
 
 __all__ = ["RULES"]
 
