@@ -8,6 +8,7 @@ from functools import lru_cache
 __all__ = [
     "BALANCER_PARAMETERS",
     "DIRECTIVES",
+    "HC_METHODS",
     "LBMETHODS",
     "LINE_PARAMETERS",
     "MEMBER_PARAMETERS",
@@ -35,6 +36,9 @@ LBMETHODS = _names("byrequests bytraffic bybusyness heartbeat")
 
 SCHEMES = frozenset(_names("ws wss http https h2 h2c ajp fcgi scgi uwsgi ftp fdpass"))
 """Schemes that a module of httpd carries."""
+
+HC_METHODS = frozenset(_names("tcp options head get options11 head11 get11 none"))
+"""Ways of mod_proxy_hcheck to ask a member, in lower case; CPING needs mod_proxy_ajp."""
 
 BALANCER_PARAMETERS = frozenset(
     _names(

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from harness.advice.rule import Rule
-from harness.advice.rules import access, headers, members, modules, paths, server, sticky, timing, tls
+from harness.advice.rules import (
+    access,
+    failover,
+    headers,
+    members,
+    modules,
+    parameters,
+    paths,
+    server,
+    sticky,
+    timing,
+    tls,
+)
 
 __all__ = ["RULES"]
 
 RULES: tuple[Rule, ...] = (
     *modules.RULES,
+    *parameters.RULES,
     *members.RULES,
+    *failover.RULES,
     *sticky.RULES,
     *paths.RULES,
     *tls.RULES,

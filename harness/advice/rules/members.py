@@ -1,10 +1,10 @@
-"""Members and balancers: parameters in the wrong place, values out of range, what is shared and what is not."""
+"""Members of a balancer: none, one, twice, in two balancers, and whether tunnels reach them."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.advice.configuration import Configuration
 from harness.advice.directives import Directive
@@ -12,90 +12,9 @@ from harness.advice.group import Group, MemberLine
 from harness.advice.mounting import Mounting, Way
 from harness.advice.rule import Rule, Severity, Spot
 from harness.advice.urls import scheme_of
-from harness.advice.vocabulary import (
-    BALANCER_PARAMETERS,
-    LINE_PARAMETERS,
-    MEMBER_PARAMETERS,
-    SHARED_PARAMETERS,
-    meant,
-)
+from harness.advice.vocabulary import meant
 
 __all__ = ["RULES"]
-
-_KNOWN = BALANCER_PARAMETERS | MEMBER_PARAMETERS | SHARED_PARAMETERS
-
-_FLAGS = re.compile(r"(?:[+-]?[DSINHERC]+)+", re.IGNORECASE)
-_HC_METHODS = frozenset({"tcp", "options", "head", "get", "options11", "head11", "get11", "none"})
-
-
-def _on_members_only(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``ProxyPass unknown Balancer parameter`` for upgrade=, retry= and loadfactor=."""
-    for group in conf.groups:
-        for key, value, at in group.settings:
-            if key in MEMBER_PARAMETERS:
-                yield Spot(
-                    at,
-                    f"{key}={value} stands on balancer://{group.name}",
-                    cure=f"Write {key}={value} on every BalancerMember line of balancer://{group.name}.",
-                )
-
-
-def _on_balancers_only(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for lbmethod= and stickysession=."""
-    for _, member in conf.direct_members():
-        for key, value in member.parameters.items():
-            if key in BALANCER_PARAMETERS:
-                yield Spot(
-                    member.directive,
-                    f"{key}={value} stands on the member {member.url}",
-                    cure=f"ProxySet {key}={value} inside <Proxy balancer://…>",
-                )
-
-
-def _unknown(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for ``timout=5``."""
-    found: list[tuple[str, Directive]] = [(key, at) for group in conf.groups for key, _, at in group.settings]
-    found += [(key, member.directive) for _, member in conf.direct_members() for key in member.parameters]
-    for key, at in found:
-        if key in _KNOWN | LINE_PARAMETERS or "$" in key or (at.key == "rewriterule"):
-            continue
-        near = meant(key, _KNOWN)
-        yield Spot(at, f"{key!r} is no parameter of mod_proxy", cure=f"Did you mean {near}=?" if near else "")
-
-
-def _values(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: each of these stops ``httpd -t``, such as ``LoadFactor must be a number between 1..100``."""
-    for _, member in conf.direct_members():
-        for key, value in member.parameters.items():
-            wrong = "" if "$" in value else _wrong(key, value)
-            if wrong:
-                yield Spot(member.directive, f"{key}={value} on {member.url}", cure=wrong)
-
-
-_VALUES: tuple[tuple[str, Callable[[str], object], str], ...] = (
-    ("loadfactor", lambda value: _between(value, 1, 100), "loadfactor= is a number from 1 to 100."),
-    ("timeout", re.compile(r"0*[1-9]\d*(?:ms|s|mi|min)?").fullmatch, "timeout= is at least one second."),
-    ("retry", re.compile(r"\d+(?:ms|s|mi|min)?").fullmatch, "retry= is a number of seconds, 0 or more."),
-    ("route", lambda value: len(value) < 64, "A route is shorter than 64 characters."),
-    ("status", _FLAGS.fullmatch, "status= takes the flags D, S, I, H, E, N, R and C, each with + or -."),
-    (
-        "hcmethod",
-        lambda value: value.lower() in {*_HC_METHODS, "cping"},
-        "hcmethod= is TCP, GET, HEAD, OPTIONS, one of these with 11, or NONE.",
-    ),
-)
-
-
-def _wrong(key: str, value: str) -> str:
-    """What the value must be, where it is not; empty where it is fine."""
-    return next((told for name, fine, told in _VALUES if name == key and not fine(value)), "")
-
-
-def _between(value: str, low: float, high: float) -> bool:
-    try:
-        return low <= float(value) <= high
-    except ValueError:
-        return False
 
 
 def _nobody(conf: Configuration) -> Iterator[Spot]:
@@ -182,24 +101,6 @@ def _any_upgrade(conf: Configuration) -> Iterator[Spot]:
             yield Spot(member.directive, f"upgrade={member.parameters['upgrade']} on {member.url}")
 
 
-def _shared(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: AH01146 Ignoring parameter, because of worker sharing with the earlier, shorter URL."""
-    for scope in conf.scopes:
-        earlier: dict[str, Mounting] = {}
-        for mounting in conf.mountings_in(scope):
-            if mounting.way is Way.REWRITE or scheme_of(mounting.url) in {"", "balancer"}:
-                continue
-            url = mounting.url.rstrip("/")
-            starts = (url[:at] for at, character in enumerate(url) if character == "/")
-            first = next((earlier[start] for start in (*starts, url) if start in earlier), None)
-            if first and any(key not in LINE_PARAMETERS for key in mounting.parameters):
-                told = ", ".join(f"{k}={v}" for k, v in mounting.parameters.items())
-                yield Spot(
-                    mounting.directive, f"{told}: {mounting.url} shares the settings of line {first.directive.line}"
-                )
-            earlier.setdefault(url, mounting)
-
-
 def _two_books(conf: Configuration) -> Iterator[Spot]:
     """From the source: counters belong to the balancer's members, so two balancers over one host never add up."""
     by_host: dict[str, list[tuple[Group, MemberLine]]] = defaultdict(list)
@@ -223,41 +124,6 @@ def _bytraffic(conf: Configuration) -> Iterator[Spot]:
             yield Spot(group.set_at("lbmethod"), f"balancer://{group.name} balances tunnels by traffic")
 
 
-def _none_usable(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: with ``status=+D`` on both members every request is answered 503 with AH01170."""
-    for group in conf.groups:
-        off = [
-            m for m in group.members if re.search(r"(?:^|\+|[^-\w])[DSI]|^[DS]", m.parameters.get("status", ""), re.I)
-        ]
-        if off and len(off) == len(group.members):
-            yield Spot(off[0].directive, f"every member of balancer://{group.name} is disabled or stopped")
-
-
-def _retry_zero(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: the dead member is tried at every turn, and elected 5 times of 6."""
-    for _, member in conf.direct_members():
-        if re.fullmatch(r"0+(?:s|ms)?", member.parameters.get("retry", "")) and member.websocket:
-            yield Spot(member.directive, f"retry=0 on {member.url}")
-
-
-def _no_recovery(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: with every member in error and forcerecovery=Off, 503 until the retry time of one is over."""
-    for group in conf.groups:
-        if (group.setting("forcerecovery") or "").lower() == "off" and group.websocket:
-            yield Spot(group.set_at("forcerecovery"), f"forcerecovery=Off on balancer://{group.name}")
-
-
-def _not_over_wstunnel(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: mod_proxy_wstunnel ignores both; over mod_proxy_http both work."""
-    for group in conf.groups:
-        if group.websocket and conf.carrier(group.scope) == "proxy_wstunnel":
-            for key in ("failonstatus", "failontimeout"):
-                if group.setting(key) is not None:
-                    yield Spot(
-                        group.set_at(key), f"{key}={group.setting(key)}, but mod_proxy_wstunnel carries the tunnels"
-                    )
-
-
 def _outside(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``BalancerMember must define remote proxy server`` outside of a <Proxy> section."""
     for scope in conf.scopes:
@@ -268,54 +134,7 @@ def _outside(conf: Configuration) -> Iterator[Spot]:
                 yield Spot(placed.directive, f"BalancerMember {words[0]} belongs to no balancer")
 
 
-def _hcheck_by_http(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: a server that knows WebSockets only answers 405 or 426; both members HcFl, every open 503.
-
-    Also seen there: CPING stops ``httpd -t`` (not yet implemented), but not where mod_proxy_ajp is loaded.
-    """
-    for group in conf.groups:
-        for member in group.members:
-            method = member.parameters.get("hcmethod", "").lower()
-            over_http = method in _HC_METHODS - {"tcp", "none"} and member.scheme in {"ws", "wss"}
-            if over_http and not {"hcexpr", "hctemplate"} & member.parameters.keys():
-                yield Spot(member.directive, f"hcmethod={method.upper()} asks {member.url} over HTTP")
-            elif method == "cping" and member.scheme != "ajp":
-                yield Spot(member.directive, f"hcmethod=CPING asks {member.url} in AJP", severity=Severity.ERROR)
-
-
 RULES = (
-    Rule(
-        id="WSLB-C020",
-        severity=Severity.ERROR,
-        title="a member's parameter on the balancer",
-        why="Parameters of a connection belong to its member: httpd does not start, unknown Balancer parameter.",
-        cure="Write it on every BalancerMember line.",
-        find=_on_members_only,
-    ),
-    Rule(
-        id="WSLB-C021",
-        severity=Severity.ERROR,
-        title="a balancer's parameter on a member",
-        why="Parameters of the election belong to the balancer: httpd does not start, unknown Worker parameter.",
-        cure="Write it with ProxySet inside <Proxy balancer://…>.",
-        find=_on_balancers_only,
-    ),
-    Rule(
-        id="WSLB-C022",
-        severity=Severity.ERROR,
-        title="no such parameter",
-        why="httpd does not start: unknown Worker or Balancer parameter.",
-        cure="See ProxyPass in the manual of mod_proxy for the names.",
-        find=_unknown,
-    ),
-    Rule(
-        id="WSLB-C023",
-        severity=Severity.ERROR,
-        title="a value out of range",
-        why="httpd does not start with this value.",
-        cure="Correct the value.",
-        find=_values,
-    ),
     Rule(
         id="WSLB-C024",
         severity=Severity.ERROR,
@@ -358,15 +177,6 @@ RULES = (
         find=_any_upgrade,
     ),
     Rule(
-        id="WSLB-C029",
-        severity=Severity.WARNING,
-        title="parameters lost to sharing",
-        why="ProxyPass lines whose URLs begin alike share the connection settings of the first: later ones are ignored "
-        "(AH01146).",
-        cure="Put the parameters on the first line, or the longer URL before the shorter.",
-        find=_shared,
-    ),
-    Rule(
         id="WSLB-C030",
         severity=Severity.NOTE,
         title="one backend in two balancers",
@@ -383,52 +193,11 @@ RULES = (
         find=_bytraffic,
     ),
     Rule(
-        id="WSLB-C032",
-        severity=Severity.ERROR,
-        title="every member is off",
-        why="No member may be elected: every request is answered 503 (AH01170).",
-        cure="Take status=+D or +S off at least one member.",
-        find=_none_usable,
-    ),
-    Rule(
-        id="WSLB-C033",
-        severity=Severity.WARNING,
-        title="retry=0",
-        why="A dead member is tried again at every turn: each such client waits for the connect before it fails over.",
-        cure="retry=5 or more, or mod_proxy_hcheck with hcmethod=TCP",
-        find=_retry_zero,
-    ),
-    Rule(
-        id="WSLB-C034",
-        severity=Severity.WARNING,
-        title="forcerecovery=Off",
-        why="When every member is in error, all clients get 503 until a retry time is over, even if a backend is back.",
-        cure="Leave it at its default, On, or make retry= short.",
-        find=_no_recovery,
-    ),
-    Rule(
-        id="WSLB-C035",
-        severity=Severity.WARNING,
-        title="failonstatus or failontimeout over mod_proxy_wstunnel",
-        why="mod_proxy_wstunnel passes the backend's bytes on unread: it never sees the status, and it waits for ever.",
-        cure="Let mod_proxy_http carry: remove ProxyWebsocketFallbackToProxyHttp Off and load proxy_http_module.",
-        find=_not_over_wstunnel,
-    ),
-    Rule(
         id="WSLB-C036",
         severity=Severity.ERROR,
         title="BalancerMember outside of a balancer",
         why="httpd does not start: it does not know which balancer the member belongs to.",
         cure="Put it into <Proxy balancer://name>, or write BalancerMember balancer://name URL.",
         find=_outside,
-    ),
-    Rule(
-        id="WSLB-C037",
-        severity=Severity.WARNING,
-        title="a health check that a WebSocket server does not understand",
-        why="The check is no opening handshake: a server that knows WebSockets only answers 405 or 426, every "
-        "member is in error (HcFl), every open gets 503.",
-        cure="hcmethod=TCP, or GET11 with hcuri= of a page that answers 200, or hcexpr= that takes the 426",
-        find=_hcheck_by_http,
     ),
 )
