@@ -10,9 +10,9 @@ from pathlib import Path
 from harness import provision
 from harness.config import RuntimeChoice, Settings
 from harness.dialects.apache import ApacheDialect
+from harness.discovery import discover
 from harness.errors import LabError, RuntimeUnavailable
 from harness.interfaces import Installation, Progress, Runtime
-from harness.proxy import ManagedProxy
 from harness.runtimes import RUNTIMES
 from harness.scenarios.sites import wide
 
@@ -88,7 +88,7 @@ async def _enter(
 ) -> Place:
     async with contextlib.AsyncExitStack() as own:
         runtime = await own.enter_async_context(RUNTIMES[name](settings, folder, progress))
-        installation = await ManagedProxy.discover(runtime, ApacheDialect(), binary=settings.httpd)
+        installation = await discover(runtime, ApacheDialect(), binary=settings.httpd)
         _refuse_without_core(runtime, installation)
         stack.push_async_exit(own.pop_all())
         return Place(runtime=runtime, installation=installation, why=why)

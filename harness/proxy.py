@@ -1,24 +1,21 @@
-"""A proxy under our control: its dialect, the process that runs it, and the ledger of its logs."""
+"""A proxy under our control: the site that it serves, what its manager and its logs say, and what can be changed."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import aiohttp
 
 from harness.balancer import Balancer, Carrier, Listener, Site
 from harness.balancer_manager import BalancerManager, form_of, nonce_of
 from harness.dialects.apache import ApacheDialect
-from harness.errors import ContractError, HarnessError, ProxyConfigRejected, RuntimeUnavailable, StartError
+from harness.errors import ContractError, StartError
 from harness.handshake import Headers
-from harness.interfaces import BalancerChange, Front, Installation, MemberChange, Process, Runtime
+from harness.httpd import Httpd
+from harness.interfaces import BalancerChange, Front, Installation, MemberChange, Runtime
 from harness.resources import console_page
 from harness.results import AccessLine, LogLine, MemberStatus
 from harness.waiting import until
@@ -30,7 +27,6 @@ OWN = "own"
 
 _PORT_TAKEN = "AH00072"
 _TRIES = 4
-_OUTPUT = "httpd.out"
 
 
 class ManagedProxy:
@@ -62,56 +58,20 @@ class ManagedProxy:
         self.site: Site | None = None
         self.generation = ""
         self.config = ""
-        self.config_path = ""
         self._session = session
         self._user = user
         self._trust = trust or ssl.create_default_context()
         self._tls = trust is not None
         self._ports = ports
-        self._start_seconds = start_seconds
-        self._stop_seconds = stop_seconds
-        self._process: Process | None = None
-        self._count = 0
-
-    @classmethod
-    async def discover(cls, runtime: Runtime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
-        """Find httpd and what it can do.
-
-        Raises:
-            RuntimeUnavailable: there is none, or it does not answer.
-        """
-        names = (binary,) if binary else dialect.binaries
-        found = await runtime.find(names)
-        if not found:
-            raise RuntimeUnavailable(
-                runtime=runtime.name,
-                reason=f"{binary} is no program" if binary else "neither httpd nor apache2 was found",
-                hint="wslb doctor says how to install it.",
-            )
-        try:
-            version_text = await runtime.run([found, "-V"], timeout_seconds=10)
-            version, facts = dialect.parse_version(version_text.output)
-            built_in = dialect.parse_built_in((await runtime.run([found, "-l"], timeout_seconds=10)).output)
-        except (OSError, TimeoutError, HarnessError) as exc:
-            raise RuntimeUnavailable(
-                runtime=runtime.name, reason=f"{found} is not a working Apache httpd ({exc})", hint="Name one: --httpd"
-            ) from exc
-        beside = str(PurePosixPath(found).parent.parent / "modules")
-        for folder in (beside, *dialect.modules_folders):
-            files = await runtime.listing(folder)
-            loadable = frozenset(name[4:-3] for name in files if name.startswith("mod_") and name.endswith(".so"))
-            if loadable:
-                break
-        else:
-            folder, loadable = beside, frozenset()
-        return Installation(
-            binary=found,
-            modules_folder=folder,
-            version=version,
-            built_in=built_in,
-            loadable=loadable,
-            facts={**facts, "mpm": facts.get("mpm") or "event"},
+        self._httpd = Httpd(
+            dialect=dialect,
+            runtime=runtime,
+            installation=installation,
+            session=session,
+            start_seconds=start_seconds,
+            stop_seconds=stop_seconds,
         )
+        self._count = 0
 
     async def prepare(self, files: Mapping[str, tuple[bytes, bool]]) -> None:
         """Put the document root and the secrets into the runtime's folder."""
@@ -145,7 +105,7 @@ class ManagedProxy:
                 user=self._user,
             )
             try:
-                await self._start()
+                await self._httpd.start(self.config, front=self.front, generation=self.generation)
             except StartError as exc:
                 taken = any(_PORT_TAKEN in line for line in exc.log_tail)
                 if taken and not any(self._ports) and attempt < _TRIES:
@@ -160,64 +120,31 @@ class ManagedProxy:
                 raise
             return
 
-    async def _start(self) -> None:
-        for name in (self.dialect.error_log, self.dialect.access_log, _OUTPUT, "httpd.pid"):
-            await self.runtime.remove(name)
-        self.config_path = await self.runtime.write("httpd.conf", self.config.encode())
-        argv = self.dialect.arguments(self.installation, folder=self.runtime.folder, config=self.config_path)
-        try:
-            checked = await self.runtime.run([*argv, "-t"])
-        except TimeoutError:
-            raise StartError(name="Apache httpd", reason="httpd -t did not end in time") from None
-        if checked.returncode != 0:
-            raise _rejected(checked.output, self.config_path)
-        begin = time.monotonic()
-        self._process = await self.runtime.start([*argv, "-DFOREGROUND"], name="httpd")
-        try:
-            await until(self._ready, seconds=self._start_seconds, what="readiness of Apache httpd")
-        except TimeoutError:
-            tail = await self.log_tail()
-            await self.stop()
-            raise StartError(
-                name="Apache httpd",
-                reason="it did not answer on its readiness path",
-                waited=time.monotonic() - begin,
-                log_tail=tail,
-            ) from None
-        except BaseException:
-            await self.stop()
-            raise
-        await self.runtime.started(self._process)
-
-    async def _ready(self) -> bool:
-        if self._process is None or self._process.returncode is not None:
-            raise StartError(
-                name="Apache httpd",
-                reason=f"it ended with exit code {self._process.returncode if self._process else '?'}",
-                log_tail=await self.log_tail(),
-                hint="The last lines of its log say why.",
-            )
-        url = f"http://{self.front.host}:{self.front.plain}{self.dialect.ready_path}"
-        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-            async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=2)) as response:
-                return await response.text() == self.dialect.ready_text(self.generation)
-        return False
-
     async def stop(self) -> None:
         """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""
-        process, self._process = self._process, None
-        if process:
-            await process.stop(grace_seconds=self._stop_seconds)
+        await self._httpd.stop()
+
+    async def kill(self) -> None:
+        """End httpd at once, children included, whatever is open."""
+        await self._httpd.kill()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
+        self._httpd.signal(number)
 
     @property
     def pid(self) -> int | None:
         """Process id of the parent httpd."""
-        return self._process.pid if self._process else None
+        return self._httpd.pid
 
     @property
     def running(self) -> bool:
         """Whether httpd runs."""
-        return self._process is not None and self._process.returncode is None
+        return self._httpd.running
+
+    async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
+        """Last lines of what httpd wrote, standard streams first."""
+        return await self._httpd.log_tail(lines)
 
     async def status(self, balancer: Balancer | None = None, *, fresh: bool = False) -> tuple[MemberStatus, ...]:
         """Members of the served site as balancer-manager shows them, in configuration order, with the site's routes.
@@ -257,12 +184,6 @@ class ManagedProxy:
                 return response.status, tuple(response.headers.items()), await response.text()
         except aiohttp.ClientError as exc:
             raise ConnectionError(f"{method} {path}: {exc}") from exc
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
-        if self._process is None:
-            raise ContractError(backend="Apache httpd", detail="it does not run")
-        self._process.signal(number)
 
     def manager(self, balancer: Balancer | None = None) -> BalancerManager:
         """balancer-manager of the side that serves this balancer; of the plain side for None."""
@@ -319,12 +240,6 @@ class ManagedProxy:
         """Access log since this site is served; a tunnel is in it once it has ended."""
         return self.dialect.parse_access((await self.runtime.read(self.dialect.access_log)).decode(errors="replace"))
 
-    async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
-        """Last lines of what httpd wrote, standard streams first."""
-        names = (_OUTPUT, self.dialect.error_log)
-        text = "\n".join([(await self.runtime.read(name)).decode(errors="replace") for name in names])
-        return tuple(line for line in text.splitlines() if line.strip())[-lines:]
-
     async def settled(self, balancer: Balancer | None, *, busy: int, seconds: float) -> None:
         """Wait until the members of a balancer together have this many tunnels open.
 
@@ -337,25 +252,6 @@ class ManagedProxy:
 
         await until(reached, seconds=seconds, what=f"busy = {busy} in balancer-manager")
 
-    async def kill(self) -> None:
-        """End httpd at once, children included, whatever is open."""
-        process, self._process = self._process, None
-        if process:
-            await asyncio.shield(process.stop(grace_seconds=0))
-
 
 def _same(target: Balancer, wanted: Balancer | None) -> bool:
     return wanted is not None and target.name == wanted.name
-
-
-def _rejected(output: str, config_path: str) -> ProxyConfigRejected:
-    """The error that says where ``httpd -t`` stumbled; AH00526 and its kin name file and line."""
-    where = re.search(r"on line (\d+) of ([^\s:]+):", output)
-    lines = [line for line in output.splitlines() if line.strip() and "AH00558" not in line]
-    text = " ".join(lines[-2:]) if where else " ".join(lines[-3:])
-    return ProxyConfigRejected(
-        file=Path(where[2]) if where else Path(config_path),
-        line=int(where[1]) if where else None,
-        text=text or "no reason was given",
-        hint="wslb config prints the configuration with the settings given.",
-    )

@@ -17,8 +17,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
         "cause_rules ah_numbers driver",
         "waiting conversation raw lab scenario runner scenarios",
-        "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision "
-        "reporters run probe screen advice load",
+        "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager discovery httpd "
+        "proxy provision reporters run probe screen advice load",
         "place launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
     )
 )

@@ -48,7 +48,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             return HTTPD
 
         monkeypatch.setattr(module, "RUNTIMES", {name: opener(name) for name in errors})
-        monkeypatch.setattr(module.ManagedProxy, "discover", discover)
+        monkeypatch.setattr(module, "discover", discover)
         monkeypatch.setattr(module.ApacheDialect, "missing", lambda *_: ())
         return log
 
