@@ -244,6 +244,11 @@ class Site:
                 return mount
         raise KeyError(path)
 
+    def mount_of(self, path: str) -> Mount | None:
+        """First mount that a path falls under, as ProxyPass matches: whole segments, first fit wins."""
+        target = f"{path.partition('?')[0]}/"
+        return next((mount for mount in self.mounts if target.startswith(f"{mount.path.rstrip('/')}/")), None)
+
     def with_balancer(self, balancer: Balancer) -> Site:
         """Copy in which every mount of the balancer of the same name leads to this one."""
         return replace(

@@ -16,7 +16,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "errors identity balancer handshake results",
         "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
         "cause_rules ah_numbers driver",
-        "waiting conversation raw lab scenario runner scenarios",
+        "waiting conversation raw ledger client witnesses lab scenario runner scenarios",
         "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager discovery httpd "
         "proxy provision reporters run probe screen advice load",
         "place launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
@@ -24,8 +24,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
 
-UPWARD = {("lab", "fleet"), ("lab", "proxy")}
-"""For type annotations only (``if TYPE_CHECKING``): the lab is handed both by launch."""
+UPWARD = {("lab", "fleet"), ("lab", "proxy"), ("witnesses", "fleet"), ("witnesses", "proxy")}
+"""For type annotations only (``if TYPE_CHECKING``): the lab is handed both by launch, and hands them on."""
 
 ONLY = {
     "docker": {"runtimes"},

@@ -38,6 +38,11 @@ class Front:
         """Port of this side."""
         return self.plain if listener is Listener.PLAIN else self.tls
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """``host:port`` of every side that there is, by listener."""
+        return {listener.value: f"{self.host}:{port}" for listener in Listener if (port := self.port(listener))}
+
     def url(self, listener: Listener, path: str) -> str:
         """WebSocket URL of a path on this side; the host is one that the proxy's certificate names."""
         return f"{listener.value}://{self.host}:{self.port(listener)}{path}"

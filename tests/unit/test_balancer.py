@@ -67,3 +67,12 @@ def test_threads_bound_the_tunnels() -> None:
 
 def test_carriers_are_named_as_the_manual_names_them() -> None:
     assert [carrier.module for carrier in Carrier] == ["mod_proxy_wstunnel", "mod_proxy_http"]
+
+
+@pytest.mark.parametrize(
+    ("path", "mounted"), [("/ws", "/ws"), ("/ws/more?x=1", "/ws"), ("/wsx", None), ("/ws/deep/er", "/ws"), ("/", None)]
+)
+def test_a_path_falls_under_the_first_mount_that_fits_whole_segments(path: str, mounted: str | None) -> None:
+    site = Site(mounts=(Mount(path="/ws", target=CLUSTER), Mount(path="/ws/deep/", target=CLUSTER)))
+    found = site.mount_of(path)
+    assert (found.path if found else None) == mounted
