@@ -1,31 +1,24 @@
-"""Runs one shard of a plan in this process, on an event loop of its own (uvloop where it is installed)."""
+"""One shard of a plan while it runs: opens when they are due, hears from its links, and counts."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import resource
 import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
 
-from harness.driver.machine import Machine
-from harness.driver.wire import Known, address_of, key_of, request_bytes
-from harness.driver.wire import request as request_fields
-from harness.handshake import accept_for
+from harness.load.dialer import Dialer, room
+from harness.load.hold import Hold
 from harness.load.link import Link, Phase
 from harness.load.plan import Shard
 from harness.load.tally import NOBODY, Tally
 
-__all__ = ["LATE_SECONDS", "Run", "execute", "prepare"]
-
-LATE_SECONDS = 5.0
-"""A shard that is started later than this refuses: an engine may have tried it again after a loss."""
+__all__ = ["Beat", "Run"]
 
 BEAT_SECONDS = 0.5
 SWEEP_SECONDS = 0.25
@@ -35,26 +28,8 @@ GRACE_SECONDS = 2.0
 AT_ONCE = 64
 """Opens begun in one turn of the loop, so that answers are read in between."""
 
-SPARE_DESCRIPTORS = 200
-
 Beat = Callable[[Mapping[str, Any]], bool]
 """Takes progress and answers whether to go on; called from another thread."""
-
-
-class Random:
-    """Random bytes for keys and masks, taken from the system in blocks."""
-
-    def __init__(self) -> None:
-        self._block = b""
-        self._at = 0
-
-    def __call__(self, size: int) -> bytes:
-        """So many random bytes, each given once."""
-        at = self._at
-        if at + size > len(self._block):
-            self._block, at = os.urandom(4096), 0
-        self._at = at + size
-        return self._block[at : at + size]
 
 
 class Run:
@@ -69,26 +44,20 @@ class Run:
         self.greeters: dict[str | bytes, str] = dict(self.plan.greetings)
         self._loop = loop
         self._beat = beat
-        self._random = Random()
-        self._known = Known()
-        self._address = address_of(self.plan.url)
-        self._head = request_bytes(self._address, request_fields(self._address, key="\0", headers=self.plan.headers))
-        self._tls = _context(self.plan.trust) if self._address.secure else None
+        self._dialer = Dialer(self.plan, loop=loop)
+        self._hold = None if self.plan.hold_seconds is None else Hold(self, seconds=self.plan.hold_seconds, loop=loop)
         self._filler = "".join(chr(32 + (7 * i) % 95) for i in range(min(self.plan.size, 997)))
         self._nth = 0
         self._under_way = 0
         self._watched: dict[Link, None] = {}
-        self._held: list[Link] = []
-        self._tasks: set[asyncio.Task[None]] = set()
         self._all_done = loop.create_future()
         self._begin = 0.0
-        self._stopping = False
+        self.stopping = False
         self._opening = True
-        self._message_nth = 0
-        self._messages_from = 0.0
-        self._room = _descriptors() - SPARE_DESCRIPTORS
+        self._room = room()
         self._process = psutil.Process()
-        self._memory: dict[str, int] = {"start": self._process.memory_info().rss}
+        self._memory: dict[str, int] = {}
+        self.weigh("start")
         self._highest_live = 0
 
     # -- the course of a run -----------------------------------------------------------------------------------------
@@ -138,7 +107,7 @@ class Run:
 
     def _pace(self) -> None:
         """Begin every open that is due (open model), then come back for the next."""
-        if self._stopping or not self._opening:
+        if self.stopping or not self._opening:
             return
         now = self.clock()
         for _ in range(AT_ONCE):
@@ -162,8 +131,8 @@ class Run:
 
     def _next(self) -> None:
         """Begin one more open (closed model), unless there is nothing left to begin."""
-        if self._stopping or not self._opening:
-            self._maybe_done()
+        if self.stopping or not self._opening:
+            self.done_when_all_ended()
             return
         now = self.clock()
         plan = self.plan
@@ -183,41 +152,13 @@ class Run:
         self._nth += 1
         tally = self.tally
         tally.started += 1
-        key = key_of(self._random(16))
-        link = Link(
-            self,
-            number=number,
-            due=due,
-            machine=Machine(
-                accept=accept_for(key), entropy=self._random, limit=max(self.plan.size, 65_536), known=self._known
-            ),
-            request=self._head.replace(b"\0", key.encode(), 1),
-        )
+        link = self._dialer.link(self, number=number, due=due)
         now = self.clock()
         tally.start_span = (min(tally.start_span[0], now), max(tally.start_span[1], now))
         tally.timeline.count(now, "started")
         link.deadline = now + self.plan.handshake_seconds
         self._watched[link] = None
-        task = self._loop.create_task(self._connect(link))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _connect(self, link: Link) -> None:
-        sources = self.plan.sources
-        try:
-            await self._loop.create_connection(
-                lambda: link,
-                self._address.host,
-                self._address.port,
-                ssl=self._tls,
-                local_addr=(sources[link.number % len(sources)], 0) if sources else None,
-            )
-        except ConnectionRefusedError:
-            link.fail("refused")
-        except ssl.SSLError as exc:
-            link.fail(f"TLS: {exc.reason or 'failed'}"[:60])
-        except OSError as exc:
-            link.fail(os.strerror(exc.errno).lower() if exc.errno else "no connection")
+        self._dialer.dial(link)
 
     # -- what links tell ---------------------------------------------------------------------------------------------
 
@@ -231,15 +172,14 @@ class Run:
         tally.opened_span = (min(tally.opened_span[0], now), max(tally.opened_span[1], now))
         tally.timeline.count(now, f"opened {link.backend}")
         self._highest_live = max(self._highest_live, tally.live)
-        if self.plan.hold_seconds is None:
+        if self._hold is None:
             if self.plan.messages:
                 self._send_now(link, now)
             else:
-                self._close(link, now)
+                self.close(link, now)
             return
         del self._watched[link]
-        link.place = len(self._held)
-        self._held.append(link)
+        self._hold.add(link)
         self._slot_free()
 
     def echoed(self, link: Link) -> None:
@@ -247,15 +187,15 @@ class Run:
         now = self.clock()
         served = self.tally.served(link.backend)
         served.echoed += 1
-        due = link.due if self.plan.hold_seconds is None else self._message_due(link.echoed, link.place)
+        due = link.due if self._hold is None else self._hold.due(link.echoed, link.place)
         served.echo.record(now - due)
         link.echoed += 1
         self.tally.timeline.count(now, "echoed")
-        if self.plan.hold_seconds is None:
+        if self._hold is None:
             if link.echoed < self.plan.messages:
                 self._send_now(link, now)
             else:
-                self._close(link, now)
+                self.close(link, now)
         elif link.echoed == link.sent:
             self._watched.pop(link, None)
 
@@ -266,7 +206,7 @@ class Run:
 
     def failed(self, link: Link, kind: str, *, was_open: bool) -> None:
         """It failed."""
-        if self._stopping:
+        if self.stopping:
             self.tally.interrupted += 1
         else:
             name = link.backend if was_open or link.backend else NOBODY
@@ -279,16 +219,16 @@ class Run:
         self.tally.ended += 1
         if was_open:
             self.tally.timeline.count(self.clock(), f"ended {link.backend}")
-        if self.plan.hold_seconds is None or not was_open:
+        if self._hold is None or not was_open:
             self._slot_free()
         else:
-            self._maybe_done()
+            self.done_when_all_ended()
 
     def _slot_free(self) -> None:
         if not self.plan.open_model:
             self._under_way -= 1
             self._loop.call_soon(self._next)
-        self._maybe_done()
+        self.done_when_all_ended()
 
     # -- messages and the end ----------------------------------------------------------------------------------------
 
@@ -303,11 +243,15 @@ class Run:
         link.deadline = now + self.plan.message_seconds
         link.send()
 
-    def _message_due(self, nth: int, place: int) -> float:
-        """When a held tunnel's message is due: all are spread evenly over the hold."""
-        count = max(len(self._held), 1)
-        gap = (self.plan.hold_seconds or 0.0) / (count * max(self.plan.messages, 1))
-        return self._messages_from + (nth * count + place) * gap
+    def expect_echo(self, link: Link, now: float) -> None:
+        """Give the answer to a held tunnel's message a deadline, unless an earlier one has it."""
+        if link not in self._watched:
+            link.deadline = now + self.plan.message_seconds
+            self._watched[link] = None
+
+    def weigh(self, moment: str) -> None:
+        """Note how much memory this process takes."""
+        self._memory[moment] = self._process.memory_info().rss
 
     def _opening_over(self) -> None:
         if self._opening:
@@ -316,86 +260,43 @@ class Run:
 
     def _hold_when_settled(self) -> None:
         """Begin the hold once no open is under way any more."""
-        if self.plan.hold_seconds is None:
-            self._maybe_done()
+        if self._hold is None:
+            self.done_when_all_ended()
             return
-        if self._stopping:
+        if self.stopping:
             return
         if any(link.phase < Phase.OPEN for link in self._watched):
             self._loop.call_later(0.01, self._hold_when_settled)
             return
-        self._memory["opened"] = self._process.memory_info().rss
-        self._messages_from = self.clock()
-        if self.plan.messages and self._held:
-            self._talk()
-        self._loop.call_later(self.plan.hold_seconds, self._hold_over)
+        self.weigh("opened")
+        self._hold.begin()
 
-    def _talk(self) -> None:
-        """Send every message that is due, then come back for the next."""
-        count = len(self._held)
-        for _ in range(4 * AT_ONCE):
-            if self._stopping or self._message_nth >= count * self.plan.messages:
-                return
-            nth, place = divmod(self._message_nth, count)
-            now, due = self.clock(), self._message_due(nth, place)
-            if due > now:
-                self._loop.call_later(due - now, self._talk)
-                return
-            self._message_nth += 1
-            link = self._held[place]
-            if link.phase is Phase.OPEN:
-                self.tally.lag.record(now - due)
-                if link not in self._watched:
-                    link.deadline = now + self.plan.message_seconds
-                    self._watched[link] = None
-                link.send()
-        self._loop.call_soon(self._talk)
-
-    def _hold_over(self) -> None:
-        """Close everything, once the last messages are back."""
-        if self._stopping:
-            return
-        wanted = self.plan.messages
-        if wanted and any(link.phase is Phase.OPEN and link.echoed < wanted for link in self._held):
-            self._loop.call_later(0.02, self._hold_over)
-            return
-        self._memory["held"] = self._process.memory_info().rss
-        self._close_some(0)
-
-    def _close_some(self, at: int) -> None:
-        """Close a part at a time, so that answers are read in between."""
-        now = self.clock()
-        for link in self._held[at : at + 4 * AT_ONCE]:
-            self._close(link, now)
-        if at + 4 * AT_ONCE < len(self._held):
-            self._loop.call_soon(self._close_some, at + 4 * AT_ONCE)
-        else:
-            self._held = []
-            self._maybe_done()
-
-    def _close(self, link: Link, now: float) -> None:
+    def close(self, link: Link, now: float) -> None:
+        """Begin its closing handshake, if it is open."""
         if link.phase is Phase.OPEN:
             link.deadline = now + self.plan.close_seconds
             self._watched[link] = None
             link.close()
 
-    def _maybe_done(self) -> None:
+    def done_when_all_ended(self) -> None:
+        """The run is over once nothing is left to open and nothing is open."""
         if not self._opening and self.tally.live == 0 and not self._all_done.done():
-            self._memory["end"] = self._process.memory_info().rss
+            self.weigh("end")
             self._all_done.set_result(None)
 
     def stop(self) -> None:
         """End early: begin nothing more, close what is open, and count what was under way as interrupted."""
-        if self._stopping:
+        if self.stopping:
             return
-        self._stopping = True
+        self.stopping = True
         if self._opening and self.shard.connections:
             self.tally.not_started = self.shard.connections - self._nth
         self._opening = False
-        for link in [*self._watched, *self._held]:
+        for link in [*self._watched, *(self._hold or ())]:
             link.fail("interrupted")
-        self._held = []
-        self._maybe_done()
+        if self._hold is not None:
+            self._hold.forget()
+        self.done_when_all_ended()
 
     def _sweep(self) -> None:
         """Fail whatever has waited too long: one timer for all."""
@@ -430,46 +331,3 @@ class Run:
             "errors": dict(tally.errors),
             "echoed": sum(served.echoed for served in tally.backends.values()),
         }
-
-
-def prepare() -> dict[str, Any]:
-    """Import everything, and tell this process's clock and name: called before the start is agreed on."""
-    return {"time": time.time(), "pid": os.getpid(), "host": socket.gethostname()}
-
-
-def execute(document: Mapping[str, Any], start_at: float, beat: Beat) -> dict[str, Any]:
-    """Run a shard and return its tally, both as plain values.
-
-    Raises:
-        TimeoutError: the start is long past: this is a second try after a loss, which would count things twice.
-    """
-    if time.time() - start_at > LATE_SECONDS:
-        raise TimeoutError("the start of this shard is long past; it is not run a second time")
-    shard = Shard.from_json(document)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-
-        async def whole() -> Tally:
-            return await Run(shard, loop=asyncio.get_running_loop(), beat=beat).run(start_at)
-
-        return runner.run(whole()).as_json()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415 - optional
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
-def _context(trust: str) -> ssl.SSLContext:
-    return ssl.create_default_context(cadata=trust or None)
-
-
-def _descriptors() -> int:
-    """Lift the soft limit of open files to the hard one, and return it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return soft if soft != resource.RLIM_INFINITY else 1_000_000

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from harness.load import shard
+from harness.load import worker
 from harness.load.plan import Plan
 from harness.load.tally import Histogram, Tally
 
@@ -39,7 +39,7 @@ def ours(mode: str, url: str, greeting: str, count: int, at_once: int) -> Measur
         hold_seconds=hold,
         lag_seconds=60,
     )
-    document = shard.execute(plan.shards(1)[0].as_json(), time.time() + 0.05, lambda _: True)
+    document = worker.execute(plan.shards(1)[0].as_json(), time.time() + 0.05, lambda _: True)
     tally = Tally.from_json(document)
     latency = Histogram()
     for served in tally.backends.values():

@@ -1,0 +1,50 @@
+"""Where a shard can run, as an engine offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+__all__ = ["Engine", "Place"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One process that can run a shard.
+
+    Attributes:
+        name: as the report tells it.
+        executor: runs in that process.
+        alive: whether the process is still there.
+        arguments: handed to `execute` besides the shard and the start.
+    """
+
+    name: str
+    executor: Executor
+    alive: Callable[[], bool]
+    arguments: tuple[Any, ...] = ()
+
+
+class Engine(Protocol):
+    """Processes that run shards."""
+
+    name: str
+    places: list[Place]
+
+    def execute(self) -> Callable[..., dict[str, Any]]:
+        """Function that a place runs: shard, start time, and the place's arguments."""
+        ...
+
+    def prepare(self) -> Callable[[], dict[str, Any]]:
+        """Function that imports everything and tells the clock of its process."""
+        ...
+
+    def news(self) -> list[Mapping[str, Any]]:
+        """Progress that came in."""
+        ...
+
+    def stop(self) -> None:
+        """Ask every shard to end early."""
+        ...
