@@ -19,7 +19,7 @@ from backends.visit import Visit
 
 if TYPE_CHECKING:
     from backends.conversation import Conversation
-    from backends.lean_connection import Open
+    from backends.lean_open import Open
 
 
 class Backend:

@@ -3,9 +3,8 @@
 import asyncio
 
 from backends.channel import Channel, ChannelClosed
-from backends.cl import Caller
 from backends.idle import IdleTimer
-from backends.journal import Closed, pairs
+from backends.journal import Closed
 from backends.profile import CL_MESSAGE_LIMIT
 from backends.visit import Visit
 
@@ -13,6 +12,11 @@ LOGGED_COMMAND_LENGTH = 200
 
 CLOSE_LIMIT_SECONDS = 8.0
 """After this time a close turns into a reset: a client that reads nothing would hold both libraries for ever."""
+
+
+def shown(command: str) -> str:
+    """Return a command as the log shows it: cut, and on one line whatever it holds."""
+    return ascii(command if len(command) <= LOGGED_COMMAND_LENGTH else command[:LOGGED_COMMAND_LENGTH] + "...")
 
 
 class Conversation:
@@ -136,11 +140,10 @@ class Conversation:
             return await self._close(1003, "commands are text")
         if len(message) > CL_MESSAGE_LIMIT or len(message.encode()) > CL_MESSAGE_LIMIT:
             return await self._close(1009, f"commands have at most {CL_MESSAGE_LIMIT} bytes")
-        shown = message if len(message) <= LOGGED_COMMAND_LENGTH else message[:LOGGED_COMMAND_LENGTH] + "..."
-        # ascii() keeps the log at one line per command, whatever the command holds.
-        self._backend.log.info("command #%d %s", self._visit.number, ascii(shown))
+        self._backend.log.info("command #%d %s", self._visit.number, shown(message))
         if not mute:
-            output = await self._backend.cl.run(message, caller=self._caller())
+            age = asyncio.get_running_loop().time() - self._started
+            output = await self._backend.cl.run(message, caller=self._visit.caller(age_seconds=age))
             await self._send(self._backend.reply_prefix + output)
         return None
 
@@ -163,17 +166,3 @@ class Conversation:
             self._entry.messages_sent += 1
             self._idle.touch()
         return sent
-
-    def _caller(self) -> Caller:
-        entry = self._entry
-        return Caller(
-            number=self._visit.number,
-            listener=entry.listener,
-            peer=entry.peer,
-            target=entry.target,
-            age_seconds=asyncio.get_running_loop().time() - self._started,
-            messages_received=entry.messages_received,
-            messages_sent=entry.messages_sent,
-            subprotocol=entry.subprotocol,
-            headers=lambda: pairs(entry.headers),
-        )

@@ -1,6 +1,7 @@
 """Frames of RFC 6455 section 5 as a server reads and writes them, with permessage-deflate (RFC 7692) when agreed."""
 
 import zlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -50,6 +51,14 @@ def serialise(opcode: int, data: bytes, *, deflate: bool = False, fin: bool = Tr
     if size < 65536:
         return bytes((first, 126)) + size.to_bytes(2, "big") + data
     return bytes((first, 127)) + size.to_bytes(8, "big") + data
+
+
+def fragmented(fragments: Sequence[str | bytes]) -> Iterator[bytes]:
+    """Yield one message as several frames, uncompressed (section 5.4)."""
+    for number, fragment in enumerate(fragments):
+        opcode = CONTINUATION if number else TEXT if isinstance(fragment, str) else BINARY
+        data = fragment.encode() if isinstance(fragment, str) else fragment
+        yield serialise(opcode, data, fin=number == len(fragments) - 1)
 
 
 def unmasked(data: bytes, mask: bytes) -> bytes:

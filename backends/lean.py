@@ -22,11 +22,13 @@ from backends.backend import Backend
 from backends.conversation import Conversation
 from backends.handshake import Refusal
 from backends.head import read as read_head
-from backends.lean_connection import Open, Queue, Swept
+from backends.lean_open import Open
+from backends.lean_queue import Queue
 from backends.lines import Lines
 from backends.listeners import BACKLOG
 from backends.page import CONTENT_TYPE
 from backends.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, NODE
+from backends.sweep import Swept
 from backends.visit import Visit, endpoint_name
 
 PLAYS = {"liberty": LIBERTY, "node": NODE}

@@ -5,9 +5,10 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from backends.cl import Caller
 from backends.faults import Plan
 from backends.handshake import Refusal
-from backends.journal import Closed, Entry, RawHeaders
+from backends.journal import Closed, Entry, RawHeaders, pairs
 from backends.profile import Endpoint
 
 if TYPE_CHECKING:
@@ -75,6 +76,21 @@ class Visit:
     def lost(self) -> None:
         """Journal that the connection was gone before the accepted handshake's answer could be sent."""
         self.entry.closed = Closed(code=1006, reason="", by="lost")
+
+    def caller(self, *, age_seconds: float) -> Caller:
+        """Return what a command may know of the connection that it came on."""
+        entry = self.entry
+        return Caller(
+            number=self.number,
+            listener=entry.listener,
+            peer=entry.peer,
+            target=entry.target,
+            age_seconds=age_seconds,
+            messages_received=entry.messages_received,
+            messages_sent=entry.messages_sent,
+            subprotocol=entry.subprotocol,
+            headers=lambda: pairs(entry.headers),
+        )
 
     def _write(self) -> None:
         if "forget" not in self.plan:

@@ -1,0 +1,131 @@
+"""An accepted connection of the lean backend: reads frames, answers pings, closes."""
+
+import asyncio
+
+from backends import frames
+from backends.frames import CLOSE, PING, PONG, Broken, Reader
+from backends.journal import Closed
+from backends.visit import reset
+
+CLOSE_SECONDS = 5.0
+"""How long a client may take to answer a close frame."""
+
+
+QUIET_SECONDS = 0.2
+"""After a broken rule, the connection ends once the client has been quiet for this long: it gets our close frame."""
+
+
+MOST_WAITING = 16
+"""Messages that wait for their turn before the client is read no further."""
+
+
+class Framed:
+    """What both forms share: reading frames, answering pings, closing."""
+
+    __slots__ = ("closed", "deflate", "reader", "transport")
+
+    def __init__(self, transport: asyncio.Transport, reader: Reader, *, deflate: bool) -> None:
+        self.transport = transport
+        self.reader = reader
+        self.deflate = deflate
+        self.closed: Closed | None = None
+
+    def received(self, data: bytes) -> None:
+        """Take in bytes of frames."""
+        self.traffic()
+        if self.closed is not None and self.closed.by != "server":
+            return
+        reader = self.reader
+        reader.feed(data)
+        try:
+            while True:
+                message = reader.next()
+                if message is None:
+                    return
+                opcode, content = message
+                if opcode == PING:
+                    if self.closed is None:
+                        self.transport.write(frames.serialise(PONG, content))
+                elif opcode == CLOSE:
+                    self._close_frame(content)
+                    return
+                elif opcode != PONG and self.closed is None:
+                    self.message(opcode, content)
+        except Broken as broken:
+            self.reader = _Deaf(limit=0, deflate=False)
+            self.fail(broken)
+
+    def _close_frame(self, content: bytes) -> None:
+        code, reason = frames.close_of(content)
+        if self.closed is None:
+            self.transport.write(frames.serialise(CLOSE, content))
+            self.end(Closed(code=code, reason=reason, by="client"))
+        self.reader = _Deaf(limit=0, deflate=False)
+        self.transport.close()
+
+    def fail(self, broken: Broken) -> None:
+        """Answer a broken rule."""
+        if self.closed is None:
+            text = str(broken)
+            self.transport.write(frames.serialise(CLOSE, broken.code.to_bytes(2, "big") + text.encode()))
+            self.end(Closed(code=broken.code, reason=text, by="server"))
+        _close_when_quiet(self)
+
+    def say_close(self, code: int, reason: str) -> None:
+        """Send our close frame and give the client some seconds to answer."""
+        if self.closed is not None:
+            return
+        self.transport.write(frames.serialise(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
+        self.end(Closed(code=code, reason=reason, by="server"))
+        asyncio.get_running_loop().call_later(CLOSE_SECONDS, reset, self.transport)
+
+    def reset(self) -> None:
+        """End the TCP connection without a close frame."""
+        reset(self.transport)
+
+    def lost(self) -> None:
+        """Take note that the TCP connection has ended."""
+        if self.closed is None:
+            self.end(Closed(code=1006, reason="", by="lost"))
+
+    def traffic(self) -> None:
+        """Take note of bytes."""
+
+    def message(self, opcode: int, content: bytes) -> None:
+        """Take in a message."""
+        raise NotImplementedError
+
+    def end(self, closed: Closed) -> None:
+        """Take note of how the conversation ended, once."""
+        self.closed = closed
+
+
+class _Deaf(Reader):
+    """Discards everything: what follows a close frame, or cannot be understood any more."""
+
+    __slots__ = ()
+
+    def feed(self, data: bytes) -> None:
+        """Forget the bytes."""
+
+
+def _close_when_quiet(framed: Framed) -> None:
+    loop = asyncio.get_running_loop()
+    transport = framed.transport
+    latest = loop.time() + CLOSE_SECONDS
+    seen = [loop.time()]
+
+    class Listening(_Deaf):
+        __slots__ = ()
+
+        def feed(self, data: bytes) -> None:  # noqa: ARG002 - only that there was something counts
+            seen[0] = loop.time()
+
+    def look() -> None:
+        if loop.time() - seen[0] >= QUIET_SECONDS or loop.time() >= latest:
+            transport.close()
+        else:
+            loop.call_later(QUIET_SECONDS / 2, look)
+
+    framed.reader = Listening(limit=0, deflate=False)
+    loop.call_later(QUIET_SECONDS, look)

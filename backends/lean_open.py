@@ -1,0 +1,124 @@
+"""A connection of the lean backend that behaves: every message is answered where it arrives."""
+
+import asyncio
+from collections import deque
+
+from backends import frames
+from backends.conversation import shown
+from backends.framed import MOST_WAITING, Framed
+from backends.frames import BINARY, TEXT, Reader
+from backends.journal import Closed
+from backends.lines import Lines
+from backends.sweep import Swept
+from backends.visit import Visit
+
+
+class Open(Framed):
+    """A connection that behaves: every message is answered where it arrives."""
+
+    __slots__ = ("_commands", "_future", "_idle", "_lines", "_since", "_task", "_visit", "touched")
+
+    def __init__(
+        self, visit: Visit, transport: asyncio.Transport, reader: Reader, *, deflate: bool, lines: Lines, idle: Swept
+    ) -> None:
+        super().__init__(transport, reader, deflate=deflate)
+        self._visit = visit
+        self._lines = lines
+        self._idle = idle
+        self._commands: deque[str] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._future: asyncio.Future[None] | None = None
+        idle.add(self)
+        self._since = self.touched
+        visit.backend.conversations.add(self)
+        lines.info(f"open #{visit.number} {visit.entry.listener} {visit.endpoint} from {visit.entry.peer}")
+
+    @property
+    def channel(self) -> "Open":
+        """Itself: `Backend.say_goodbye` resets through it."""
+        return self
+
+    @property
+    def ended(self) -> "asyncio.Future[None]":
+        """Done when the connection has ended."""
+        if self._future is None:
+            self._future = asyncio.get_running_loop().create_future()
+            if self.transport.is_closing():
+                self._future.set_result(None)
+        return self._future
+
+    def stop(self) -> None:
+        """Close with 1001."""
+        self.say_close(1001, "the server is going away")
+
+    def expired(self) -> None:
+        """Close after too long a silence."""
+        self.say_close(1001, f"idle for {self._visit.backend.options.idle_seconds:g} s")
+
+    def traffic(self) -> None:
+        """Take note of bytes."""
+        self.touched = asyncio.get_running_loop().time()
+
+    def pause_writing(self) -> None:
+        """Read no more from a client that does not read."""
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def message(self, opcode: int, content: bytes) -> None:
+        """Echo it, or run the command."""
+        entry = self._visit.entry
+        entry.messages_received += 1
+        if self._visit.endpoint == "echo":
+            self._send(opcode, content)
+        elif opcode == BINARY:
+            self.say_close(1003, "commands are text")
+        else:
+            self._queue(content.decode())
+
+    def _queue(self, command: str) -> None:
+        if self._commands is None:
+            self._commands = deque()
+        self._commands.append(command)
+        if len(self._commands) > MOST_WAITING:
+            self.transport.pause_reading()
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        """Run the commands that wait, one after the other."""
+        visit = self._visit
+        backend = visit.backend
+        try:
+            while self._commands and self.closed is None:
+                command = self._commands.popleft()
+                self._lines.info(f"command #{visit.number} {shown(command)}")
+                age = asyncio.get_running_loop().time() - self._since
+                output = await backend.cl.run(command, caller=visit.caller(age_seconds=age))
+                if self.closed is None:
+                    self._send(TEXT, (backend.reply_prefix + output).encode())
+                if len(self._commands) <= MOST_WAITING:
+                    self.resume_writing()
+        finally:
+            self._task = None
+
+    def _send(self, opcode: int, content: bytes) -> None:
+        self.transport.write(frames.serialise(opcode, content, deflate=self.deflate))
+        self._visit.entry.messages_sent += 1
+
+    def end(self, closed: Closed) -> None:
+        """Journal and log how it ended."""
+        self.closed = closed
+        self._visit.entry.closed = closed
+        self._idle.discard(self)
+        self._lines.info(f"closed #{self._visit.number} by {closed.by}, code {closed.code} {closed.reason!a}")
+
+    def lost(self) -> None:
+        """Take note that the TCP connection has ended."""
+        super().lost()
+        self._visit.backend.conversations.discard(self)
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)

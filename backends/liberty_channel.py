@@ -1,0 +1,102 @@
+"""The library's WebSocket as a channel (`backends.channel.Channel`), for the Liberty stand-in."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from aiohttp import WebSocketError, WSMsgType, web
+
+from backends import frames
+from backends.channel import ChannelClosed
+from backends.journal import Closed
+from backends.visit import reset
+
+
+class Socket(web.WebSocketResponse):
+    """The library's WebSocket, without its haste to close a failed connection."""
+
+    def _close_transport(self) -> None:
+        # Closing a TCP connection while its data is unread resets it, and the client may lose our close frame;
+        # so end our side only, where the transport can. The handler lingers, then the library closes.
+        transport = self._req.transport if self._req is not None else None
+        if transport is not None and transport.can_write_eof():
+            with contextlib.suppress(OSError, RuntimeError):
+                transport.write_eof()
+
+
+class LibertyChannel:
+    """A channel over aiohttp."""
+
+    def __init__(self, response: Socket, request: web.BaseRequest) -> None:
+        self.on_traffic: Callable[[], None] = lambda: None
+        self.failed = False
+        self._response = response
+        self._request = request
+
+    async def receive(self) -> str | bytes:
+        """Return the next message."""
+        while True:
+            message = await self._response.receive()
+            kind = message.type
+            if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
+                return cast("str | bytes", message.data)
+            if kind is WSMsgType.PING:
+                self.on_traffic()
+                with contextlib.suppress(ConnectionError):
+                    await self._response.pong(message.data)
+            elif kind is WSMsgType.PONG:
+                self.on_traffic()
+            else:
+                raise ChannelClosed(await self._closed(kind, message.data, message.extra))
+
+    async def _closed(self, kind: WSMsgType, data: object, reason: str | None) -> Closed:
+        if kind is WSMsgType.CLOSE and isinstance(data, int):
+            # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received"
+            await self._response.close(code=data or 1000, drain=False)
+            return Closed(code=data or 1005, reason=reason or "", by="client")
+        if kind is WSMsgType.ERROR and isinstance(data, WebSocketError):
+            self.failed = True
+            return Closed(code=data.code, reason=str(data), by="server")
+        return Closed(code=1006, reason="", by="lost")
+
+    async def send(self, message: str | bytes) -> bool:
+        """Send a message."""
+        try:
+            if isinstance(message, str):
+                await self._response.send_str(message)
+            else:
+                await self._response.send_bytes(message)
+        except ConnectionError:
+            return False
+        return True
+
+    async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
+        """Send a message in several frames, which aiohttp cannot: uncompressed ones, written below it."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            return False
+        for frame in frames.fragmented(fragments):
+            transport.write(frame)
+        return True
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping."""
+        with contextlib.suppress(ConnectionError):
+            await self._response.ping(payload)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, and wait for the client's close frame."""
+        try:
+            await self._response.close(code=code, message=reason.encode())
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancels us: aiohttp shares one future among all that wait for a client to read, and the
+            # interrupted send has cancelled it. A client that does not read would not see the close frame either.
+            self.reset()
+
+    def reset(self) -> None:
+        """Reset the TCP connection."""
+        reset(self._request.transport)
