@@ -54,7 +54,7 @@ def _local_images() -> dict[str, str]:
     """Images built here, where they are; else the public ones, which compose pulls."""
     found = {}
     if engine.present(engine.PYTHON) and any((ROOT / "backends" / "wheels").glob("*.whl")):
-        found |= {"PYTHON_IMAGE": engine.PYTHON, "PIP_NO_INDEX": "1"}
+        found |= {"PYTHON_IMAGE": engine.PYTHON}
     if engine.present(engine.OFFICIAL):
         found |= {"HTTPD_IMAGE": engine.OFFICIAL}
     return found
