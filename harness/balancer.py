@@ -59,6 +59,11 @@ class Carrier(StrEnum):
         """Name of the module as the manual writes it."""
         return f"mod_proxy_{self.value}"
 
+    @property
+    def read_per_tunnel(self) -> int:
+        """Bytes that balancer-manager counts as read for a tunnel: mod_proxy_http the status line, the other none."""
+        return len("HTTP/1.1 101 Switching Protocols") if self is Carrier.HTTP else 0
+
 
 class Listener(StrEnum):
     """Side of the proxy that a client connects to; the value is the URL scheme."""

@@ -5,20 +5,10 @@ from __future__ import annotations
 import secrets
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
+
+from harness.driver.frames import Opcode
 
 __all__ = ["Decoded", "Frame", "Opcode", "close", "decode", "encode", "fragments"]
-
-
-class Opcode(IntEnum):
-    """What a frame is (RFC 6455 section 5.2)."""
-
-    CONTINUATION = 0
-    TEXT = 1
-    BINARY = 2
-    CLOSE = 8
-    PING = 9
-    PONG = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

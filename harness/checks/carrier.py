@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from harness.balancer import Carrier
-from harness.checks.judging import called, judged, no_evidence
+from harness.checks.judging import first_wrong, judged, no_evidence
 from harness.handshake import Handshake, one_header
 from harness.results import Check, Record, Verdict
 
 __all__ = ["carried_as_asked", "matrix", "read_counted", "upgrade_dropped"]
-
-READ_PER_TUNNEL = len("HTTP/1.1 101 Switching Protocols")
-"""What mod_proxy_http counts as read for a tunnel: the text of the status line. mod_proxy_wstunnel counts nothing."""
 
 
 def carried_as_asked(record: Record) -> Verdict:
@@ -28,20 +25,14 @@ def carried_as_asked(record: Record) -> Verdict:
     expected = f"both proofs (Upgrade at the backend, status in the access log) say {record.carrier.module}"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-    for handshake in record.accepted:
+
+    def wrong(handshake: Handshake) -> str:
         proofs = {"Upgrade at the backend": _by_spelling(handshake), "the access log": _by_status(handshake)}
-        if set(proofs.values()) != {record.carrier}:
-            told = ", ".join(
-                f"{proof} says {carrier.module if carrier else 'nothing'}" for proof, carrier in proofs.items()
-            )
-            return judged(
-                name,
-                holds=False,
-                expected=expected,
-                observed=f"{called(handshake)}: {told}",
-                evidence=[handshake.conn_id],
-            )
-    return judged(
+        if set(proofs.values()) == {record.carrier}:
+            return ""
+        return ", ".join(f"{proof} says {by.module if by else 'nothing'}" for proof, by in proofs.items())
+
+    return first_wrong(name, record.accepted, expected=expected, wrong=wrong) or judged(
         name, holds=True, expected=expected, observed=f"both say so for all {len(record.accepted)} connections"
     )
 
@@ -61,7 +52,7 @@ def _by_status(handshake: Handshake) -> Carrier | None:
 def read_counted(record: Record) -> Verdict:
     """``read`` rises by the status line of every 101 with mod_proxy_http, and not at all with mod_proxy_wstunnel."""
     name = "read_counted"
-    each = READ_PER_TUNNEL if record.carrier is Carrier.HTTP else 0
+    each = record.carrier.read_per_tunnel
     expected = f"{record.carrier.module} counts {each} bytes as read for each tunnel, whatever travels in it"
     if record.balancer is None or not record.before or not record.after or not record.accepted:
         return no_evidence(name, expected=expected, lacking="no accepted connection, or balancer-manager was not read")
@@ -76,28 +67,23 @@ def read_counted(record: Record) -> Verdict:
 def upgrade_dropped(status: int) -> Check:
     """Every handshake reaches a backend without ``Upgrade`` and is answered with this status, so no tunnel opens."""
 
+    def wrong(handshake: Handshake) -> str:
+        arrival = handshake.arrival
+        if arrival is None:
+            return "no backend saw it"
+        upgrade = one_header(arrival.headers, "Upgrade")
+        if upgrade is not None:
+            return f"{arrival.backend} received Upgrade: {upgrade}"
+        return "" if handshake.status == status else f"status {handshake.status}"
+
     def dropped(record: Record) -> Verdict:
         name = "upgrade_dropped"
         expected = f"no Upgrade at any backend, and {status} for the client"
         if not record.handshakes:
             return no_evidence(name, expected=expected, lacking="no handshake was made")
-        for handshake in record.handshakes:
-            arrival = handshake.arrival
-            if arrival is None:
-                seen = "no backend saw it"
-            elif one_header(arrival.headers, "Upgrade") is not None:
-                seen = f"{arrival.backend} received Upgrade: {one_header(arrival.headers, 'Upgrade')}"
-            else:
-                seen = "" if handshake.status == status else f"status {handshake.status}"
-            if seen:
-                return judged(
-                    name,
-                    holds=False,
-                    expected=expected,
-                    observed=f"{called(handshake)}: {seen}",
-                    evidence=[handshake.conn_id],
-                )
-        return judged(name, holds=True, expected=expected, observed=f"so on all {len(record.handshakes)} handshakes")
+        return first_wrong(name, record.handshakes, expected=expected, wrong=wrong) or judged(
+            name, holds=True, expected=expected, observed=f"so on all {len(record.handshakes)} handshakes"
+        )
 
     return dropped
 

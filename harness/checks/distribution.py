@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from harness.balancer import Carrier, LbMethod, MemberState
+from harness.balancer import LbMethod, MemberState
 from harness.checks.judging import called, judged, no_evidence, sequence
 from harness.handshake import Handshake
 from harness.lbmethods import FACTOR_SCALE
@@ -23,14 +23,10 @@ __all__ = [
     "timeline",
 ]
 
-_READ_PER_TUNNEL = len("HTTP/1.1 101 Switching Protocols")
-"""What mod_proxy_http counts as read for a handshake: the status line. mod_proxy_wstunnel counts nothing."""
-
 
 def timeline(record: Record) -> tuple[Step, ...]:
     """Elections, ends of tunnels, changes, and deaths and returns of backends, in the order in which they happened."""
     moments: list[tuple[float, int, Step]] = []
-    read = _READ_PER_TUNNEL if record.carrier is Carrier.HTTP else 0
     for handshake in record.handshakes:
         route = record.route_of(handshake)
         arrival = handshake.arrival
@@ -41,7 +37,7 @@ def timeline(record: Record) -> tuple[Step, ...]:
             at=handshake.opened_at,
             until=handshake.opened_at + handshake.elapsed_seconds,
             sent_bytes=arrival.request_bytes if arrival else 0,
-            read_bytes=read if handshake.accepted else 0,
+            read_bytes=record.carrier.read_per_tunnel if handshake.accepted else 0,
             asked=route_asked(record.balancer, handshake) if record.balancer else None,
         )
         moments.append((handshake.opened_at, 1, opening))

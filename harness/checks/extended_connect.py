@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.checks.judging import called, judged, no_evidence
+from harness.checks.judging import called, first_wrong, judged, no_evidence
 from harness.handshake import Handshake, accept_for, header_values, one_header, tokens, valid_key
 from harness.results import Record, Verdict
 
@@ -19,18 +19,16 @@ def opened_by_connect(record: Record) -> Verdict:
     asked = [handshake for handshake in record.handshakes if handshake.extended_connect]
     if not asked:
         return no_evidence(name, expected=expected, lacking="nobody asked by extended CONNECT")
-    for handshake in asked:
-        leaked = [field for field in _NOT_IN_HTTP2 if header_values(handshake.response, field)]
-        if handshake.status != 200 or leaked:
-            told = f"{', '.join(leaked)} came along" if leaked else f"status {handshake.status} ({handshake.error})"
-            return judged(
-                name,
-                holds=False,
-                expected=expected,
-                observed=f"{called(handshake)}: {told}",
-                evidence=[handshake.conn_id],
-            )
-    return judged(name, holds=True, expected=expected, observed=f"so on all {len(asked)}")
+    return first_wrong(name, asked, expected=expected, wrong=_unlike_http2) or judged(
+        name, holds=True, expected=expected, observed=f"so on all {len(asked)}"
+    )
+
+
+def _unlike_http2(handshake: Handshake) -> str:
+    leaked = [field for field in _NOT_IN_HTTP2 if header_values(handshake.response, field)]
+    if leaked:
+        return f"{', '.join(leaked)} came along"
+    return "" if handshake.status == 200 else f"status {handshake.status} ({handshake.error})"
 
 
 def bridged_to_http1(record: Record) -> Verdict:
@@ -41,17 +39,7 @@ def bridged_to_http1(record: Record) -> Verdict:
     if not asked:
         return no_evidence(name, expected=expected, lacking="no extended CONNECT was accepted")
     keys = {one_header(h.arrival.headers, "Sec-WebSocket-Key") for h in asked if h.arrival}
-    for handshake in asked:
-        fault = _unlike_http1(handshake)
-        if fault:
-            return judged(
-                name,
-                holds=False,
-                expected=expected,
-                observed=f"{called(handshake)}: {fault}",
-                evidence=[handshake.conn_id],
-            )
-    return judged(
+    return first_wrong(name, asked, expected=expected, wrong=_unlike_http1) or judged(
         name,
         holds=len(keys) == len(asked),
         expected=expected,
@@ -96,22 +84,15 @@ def greeting_not_lost(record: Record) -> Verdict:
     expected = "[From Server] Connected to … is the first message received on every tunnel, early or late"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-    late = 0
-    for handshake in record.accepted:
-        first = next((index for index, exchange in enumerate(handshake.exchanges) if not exchange.sent), None)
-        text = handshake.exchanges[first].text if first is not None else ""
-        if first is None or not text.startswith("[From Server] Connected to "):
-            return judged(
-                name,
-                holds=False,
-                expected=expected,
-                observed=f"{called(handshake)}: first message {text[:60]!r}",
-                evidence=[handshake.conn_id],
-            )
-        late += first > 0
-    return judged(
+    late = sum(bool(handshake.exchanges) and handshake.exchanges[0].sent for handshake in record.accepted)
+    return first_wrong(name, record.accepted, expected=expected, wrong=_not_greeted_first) or judged(
         name,
         holds=True,
         expected=expected,
         observed=f"so on all {len(record.accepted)}; {late} of them waited for the client's first message",
     )
+
+
+def _not_greeted_first(handshake: Handshake) -> str:
+    first = next((exchange.text for exchange in handshake.exchanges if not exchange.sent), "")
+    return "" if first.startswith("[From Server] Connected to ") else f"first message {first[:60]!r}"

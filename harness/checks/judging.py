@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from harness.handshake import Handshake
 from harness.results import Grade, Outcome, Record, Verdict
 
-__all__ = ["called", "each", "judged", "no_evidence", "sequence"]
+__all__ = ["called", "each", "first_wrong", "judged", "no_evidence", "numbered", "sequence"]
 
 _SHOWN = 40
 
@@ -47,6 +47,29 @@ def sequence(routes: Sequence[str | None]) -> str:
     words = [route or "nobody" for route in routes[:_SHOWN]]
     more = len(routes) - _SHOWN
     return " ".join(words) + (f" … and {more} more" if more > 0 else "")
+
+
+def numbered(
+    check: str, record: Record, seq: int, *, expected: str, judge: Callable[[Handshake], tuple[bool, str]]
+) -> Verdict:
+    """Apply a rule to the connection of this number; the rule says whether it holds, and what was observed."""
+    handshake = next((h for h in record.handshakes if h.seq == seq), None)
+    if handshake is None:
+        return no_evidence(check, expected=expected, lacking=f"there is no connection {seq}")
+    holds, observed = judge(handshake)
+    return judged(check, holds=holds, expected=expected, observed=observed, evidence=[handshake.conn_id])
+
+
+def first_wrong(
+    check: str, handshakes: Iterable[Handshake], *, expected: str, wrong: Callable[[Handshake], str]
+) -> Verdict | None:
+    """The failed verdict that names the first handshake which breaks a rule, and how; None when none does."""
+    for handshake in handshakes:
+        sentence = wrong(handshake)
+        if sentence:
+            told = f"{called(handshake)}: {sentence}"
+            return judged(check, holds=False, expected=expected, observed=told, evidence=[handshake.conn_id])
+    return None
 
 
 def each(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.checks.judging import called, judged, no_evidence
+from harness.checks.judging import called, judged, no_evidence, numbered
+from harness.handshake import Handshake
 from harness.results import Check, Record, Verdict
 
 __all__ = ["has_ended", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
@@ -30,18 +31,13 @@ def signalled(name: str) -> Check:
 def refused(seq: int) -> Check:
     """The connect of connection `seq` was refused: nobody listens any more."""
 
+    def judge(handshake: Handshake) -> tuple[bool, str]:
+        told = f"{called(handshake)}: {handshake.error or handshake.status}"
+        return handshake.status is None and "ConnectionRefused" in (handshake.error or ""), told
+
     def nobody_listens(record: Record) -> Verdict:
         expected = f"the connect of connection {seq} is refused"
-        handshake = next((h for h in record.handshakes if h.seq == seq), None)
-        if handshake is None:
-            return no_evidence("refused", expected=expected, lacking=f"there is no connection {seq}")
-        return judged(
-            "refused",
-            holds=handshake.status is None and "ConnectionRefused" in (handshake.error or ""),
-            expected=expected,
-            observed=f"{called(handshake)}: {handshake.error or handshake.status}",
-            evidence=[handshake.conn_id],
-        )
+        return numbered("refused", record, seq, expected=expected, judge=judge)
 
     return nobody_listens
 
@@ -49,20 +45,14 @@ def refused(seq: int) -> Check:
 def not_served(seq: int) -> Check:
     """Connection `seq` got no tunnel that lasts: its handshake was not answered, or the tunnel was cut at once."""
 
+    def judge(handshake: Handshake) -> tuple[bool, str]:
+        code = handshake.closed.code if handshake.closed else None
+        told = f"status {handshake.status or 'none'} ({handshake.error or 'no error'}), close code {code or 'none'}"
+        return handshake.status is None or (handshake.accepted and code == 1006), told
+
     def unserved(record: Record) -> Verdict:
         expected = f"connection {seq} is not answered, or cut (1006)"
-        handshake = next((h for h in record.handshakes if h.seq == seq), None)
-        if handshake is None:
-            return no_evidence("not_served", expected=expected, lacking=f"there is no connection {seq}")
-        cut = handshake.closed is not None and handshake.closed.code == 1006
-        end = handshake.closed.code if handshake.closed else "none"
-        return judged(
-            "not_served",
-            holds=handshake.status is None or (handshake.accepted and cut),
-            expected=expected,
-            observed=f"status {handshake.status or 'none'} ({handshake.error or 'no error'}), close code {end}",
-            evidence=[handshake.conn_id],
-        )
+        return numbered("not_served", record, seq, expected=expected, judge=judge)
 
     return unserved
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.checks.judging import called, judged, no_evidence
-from harness.handshake import header_values
+from harness.checks.judging import called, judged, no_evidence, numbered
+from harness.handshake import Handshake, header_values
 from harness.results import Check, Record, Verdict
 
 __all__ = ["answers", "never_carries", "requests_carry", "waited"]
@@ -39,18 +39,13 @@ def _row(statuses: tuple[int | None, ...] | list[int | None]) -> str:
 def waited(seq: int, *, least_seconds: float, most_seconds: float = 30) -> Check:
     """Connection `seq` waited at least so long for its answer; the upper bound only tells it from a lost one."""
 
+    def judge(handshake: Handshake) -> tuple[bool, str]:
+        waited = handshake.elapsed_seconds
+        return least_seconds <= waited < most_seconds, f"{waited:.3f} s"
+
     def so_long(record: Record) -> Verdict:
         expected = f"connection {seq} waits {least_seconds:g} s or more, and less than {most_seconds:g} s"
-        handshake = next((h for h in record.handshakes if h.seq == seq), None)
-        if handshake is None:
-            return no_evidence("waited", expected=expected, lacking=f"there is no connection {seq}")
-        return judged(
-            "waited",
-            holds=least_seconds <= handshake.elapsed_seconds < most_seconds,
-            expected=expected,
-            observed=f"{handshake.elapsed_seconds:.3f} s",
-            evidence=[handshake.conn_id],
-        )
+        return numbered("waited", record, seq, expected=expected, judge=judge)
 
     return so_long
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from urllib.parse import urlsplit
 
-from harness.balancer import Carrier
-from harness.checks.carrier import READ_PER_TUNNEL
 from harness.checks.judging import called, judged, no_evidence
 from harness.handshake import Handshake
 from harness.results import Check, Event, Record, Verdict
@@ -81,7 +79,7 @@ def counted_on_tunnels(record: Record) -> Verdict:
 
 def _claimed(event: Event, record: Record) -> dict[str, dict[str, int]]:
     """Counters that the connections of the event's path must have led to at its moment, by route."""
-    each = READ_PER_TUNNEL if record.carrier is Carrier.HTTP else 0
+    each = record.carrier.read_per_tunnel
     totals = {route: Counter(dict.fromkeys(_COUNTERS, 0)) for route in event.data["members"]}
     for handshake in record.accepted:
         route = record.route_of(handshake)

@@ -10,23 +10,11 @@ from harness.balancer import Carrier
 from harness.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
 from harness.handshake import Arrival, Handshake, Headers, Wire
 from harness.results import Check, Record
+from tests.evidence import arrival as good
 
 
 def arrival(status: int | None = 400, response: Headers = ()) -> Arrival:
-    return Arrival(
-        backend="node",
-        seq=1,
-        at=0.0,
-        listener="ws",
-        method="GET",
-        target="/",
-        http_version="1.1",
-        upgrade=True,
-        headers=(),
-        accepted=status == 101,
-        status=status,
-        response=response,
-    )
+    return replace(good("node"), status=status, accepted=status == 101, response=response)
 
 
 BY_BACKEND = Handshake(

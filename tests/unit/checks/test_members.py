@@ -8,24 +8,10 @@ import pytest
 
 from harness.balancer import Balancer, Member
 from harness.checks import members
-from harness.results import Check, Event, MemberStatus, Record
+from harness.results import Check, Event, Record
+from tests.evidence import status
 
 BALANCER = Balancer(name="x", members=(Member(route="a", url="ws://alpha"), Member(route="b", url="ws://beta")))
-
-
-def status(route: str, words: str = "Init Ok", elected: int = 0) -> MemberStatus:
-    return MemberStatus(
-        balancer="x",
-        route=route,
-        url="",
-        status=words,
-        elected=elected,
-        busy=0,
-        lbstatus=0,
-        transferred=0,
-        read=0,
-        loadfactor=1,
-    )
 
 
 SEEN = Event(
@@ -40,7 +26,7 @@ PROBES = Event(at=1, kind="probes", text="", data={"counts": {"alpha": 2, "beta"
 GOOD = Record(
     balancer=BALANCER,
     before=(status("a"), status("b")),
-    after=(status("a", elected=4), status("b", "Init Err", elected=1)),
+    after=(status("a", elected=4), status("b", words="Init Err", elected=1)),
     events=(SEEN, FORM, PROBES),
 )
 BAD = replace(

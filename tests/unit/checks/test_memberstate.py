@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from harness.checks.memberstate import left_as
-from harness.results import MemberStatus, Record
+from harness.results import Record
+from tests.evidence import status
 
-
-def member(route: str, status: str) -> MemberStatus:
-    return MemberStatus(
-        balancer="mycluster",
-        route=route,
-        url="",
-        status=status,
-        elected=0,
-        busy=0,
-        lbstatus=0,
-        transferred=0,
-        read=0,
-        loadfactor=1,
-    )
-
-
-RECORD = Record(after=(member("node", "Init Err"), member("liberty", "Init Ok")))
+RECORD = Record(after=(status("node", words="Init Err"), status("liberty")))
 
 
 def test_the_named_members_must_be_in_the_named_states() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from harness.checks import payload
 from harness.conversation import exchange
-from harness.handshake import Arrival, Close, Handshake, Wire
+from harness.handshake import Close, Handshake, Wire
 from harness.results import AccessLine, Check, Record
+from tests.evidence import arrival
 
 BYE = Close(code=4001, reason="enough", by="server")
 OFFER, AGREED = (
@@ -29,23 +30,7 @@ def tunnel(*said: tuple[bool, str | bytes], wire: Wire | None = None, closed: Cl
         exchanges=tuple(exchange(message, sent=sent, at=float(at)) for at, (sent, message) in enumerate(said)),
         closed=closed,
         wire=wire,
-        arrivals=(
-            Arrival(
-                backend="node",
-                seq=1,
-                at=0.0,
-                listener="ws",
-                method="GET",
-                target="/",
-                http_version="1.1",
-                upgrade=True,
-                headers=(OFFER,),
-                accepted=True,
-                status=101,
-                response=(AGREED,),
-                closed=closed,
-            ),
-        ),
+        arrivals=(replace(arrival("node", headers=(OFFER,)), response=(AGREED,), closed=closed),),
     )
 
 

@@ -8,7 +8,8 @@ from harness.balancer import Balancer, LbMethod, Member, MemberState
 from harness.checks.distribution import elected_as_modelled, follows_model, predicted, timeline
 from harness.handshake import Handshake
 from harness.replay import StepKind
-from harness.results import Event, MemberStatus, Record
+from harness.results import Event, Record
+from tests.evidence import status
 
 BALANCER = Balancer(
     name="x",
@@ -33,27 +34,12 @@ def event(at: float, kind: str, **data: object) -> Event:
     return Event(at=at, kind=kind, text=kind, data=data)
 
 
-def status(route: str, elected: int) -> MemberStatus:
-    return MemberStatus(
-        balancer="x",
-        route=route,
-        url="",
-        status="Init Ok",
-        elected=elected,
-        busy=0,
-        lbstatus=0,
-        transferred=0,
-        read=0,
-        loadfactor=1,
-    )
-
-
 DEAD = Record(
     balancer=BALANCER,
     handshakes=(handshake(1, "alpha"), handshake(2, "alpha"), handshake(3, "alpha")),
     events=(event(0.5, "backend", backend="beta", up=False),),
-    before=(status("a", 0), status("b", 0)),
-    after=(status("a", 3), status("b", 1)),
+    before=(status("a"), status("b")),
+    after=(status("a", elected=3), status("b", elected=1)),
 )
 
 
@@ -106,7 +92,7 @@ def test_nobody_can_be_predicted_too() -> None:
         DEAD,
         handshakes=(handshake(1, None),),
         events=(*DEAD.events, event(0.6, "backend", backend="alpha", up=False)),
-        after=(status("a", 1), status("b", 1)),
+        after=(status("a", elected=1), status("b", elected=1)),
     )
     assert follows_model(record).holds
     assert elected_as_modelled(record).holds
