@@ -1,0 +1,157 @@
+"""The conversation on an accepted connection (backends/README.md), for every program."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.live.backends.program import DEADLINE, Backend, close_of, field_of, handshake, open_raw, status
+
+
+async def test_greeting_names_host_and_address(backend: Backend) -> None:
+    address = backend.health["address"]
+    expected = {
+        "liberty": f"[From Server] Connected to testhost [{address}].",
+        "node": f"[From Server] Connected to {address}",
+    }
+    async with backend.connect() as connection:
+        assert await connection.recv() == expected[backend.plays] == backend.health["greeting"]
+
+
+async def test_reply_is_the_output_in_the_form_of_the_program(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        await connection.recv()
+        await connection.send("WRKSBS")
+        reply = await connection.recv()
+    assert isinstance(reply, str)
+    prefix = f"[From Server] {backend.health['address']}\n" if backend.plays == "node" else ""
+    assert reply.startswith(prefix)
+    assert "Work with Subsystems" in reply.removeprefix(prefix).split("\n")[0]
+    assert reply.endswith("* * * * *  E N D  O F  L I S T I N G  * * * * *")
+
+
+async def test_node_serves_its_endpoint_with_a_slash_too(backend: Backend) -> None:
+    answer = 101 if backend.plays == "node" else 404
+    path = backend.health["cl_path"] + "/"
+    reader, writer, head = await open_raw(backend, handshake(backend, start=f"GET {path} HTTP/1.1"))
+    assert status(head) == answer
+    writer.transport.abort()
+    del reader
+
+
+async def test_own_commands_tell_the_connection_and_its_headers(backend: Backend) -> None:
+    async with backend.connect(additional_headers={"X-Wslb-Conn": "c-7"}) as connection:
+        await connection.recv()
+        await connection.send("DSPWSHDR")
+        assert "X-Wslb-Conn                   c-7" in await connection.recv()
+        await connection.send("dspwscnn")
+        facts = await connection.recv()
+    assert f":   {backend.health['name']}\n" in facts
+    assert "Messages received  . . . . . . . . . . . . . :   2\n" in facts
+
+
+async def test_commands_are_never_text_for_a_shell(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        await connection.recv()
+        for command in ("WRKSBS; id", "$(id)", "`id`", "WRKSBS | id", "", "\0", "'", "x" * 60_000):
+            await connection.send(command)
+            reply = await connection.recv()
+            assert isinstance(reply, str)
+            assert "CPD00" in reply
+            assert "uid=" not in reply
+
+
+async def test_an_announced_body_of_no_bytes_is_none(backend: Backend) -> None:
+    """mod_proxy_http writes ``Content-Length: 0`` into a handshake that came over HTTP/2."""
+    async with backend.connect(additional_headers={"Content-Length": "0"}) as connection:
+        await connection.recv()
+        await connection.send("WRKSBS")
+        async with asyncio.timeout(DEADLINE):
+            assert "Work with Subsystems" in str(await connection.recv())
+
+
+async def test_ten_thousand_commands_on_one_connection(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        await connection.recv()
+        for _ in range(100):
+            for _ in range(100):
+                await connection.send("DSPLIBL")
+            for _ in range(100):
+                assert "QGPL" in await connection.recv()
+        await connection.send("DSPWSCNN")
+        assert ":   10001\n" in await connection.recv()
+
+
+async def test_binary_command_closes_with_1003(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        await connection.send(b"WRKSBS")
+        assert (await close_of(connection)).rcvd.code == 1003
+    assert (await backend.closed())["by"] == "server"
+
+
+@pytest.mark.parametrize("size", [65_537, 1_000_000, 8_000_000])
+async def test_long_command_closes_with_1009(backend: Backend, size: int) -> None:
+    connection = await backend.connect()  # no `async with`: the library's own close fails on a half-closed transport
+    with contextlib.suppress(ConnectionClosed):
+        await connection.send("x" * size)
+    end = await close_of(connection)
+    assert end.rcvd is not None
+    assert end.rcvd.code == 1009
+    assert (await backend.closed())["code"] == 1009
+
+
+async def test_longest_command_is_answered(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        await connection.recv()
+        await connection.send("x" * 65_536)
+        assert "CPD0031" in await connection.recv()
+
+
+@pytest.mark.parametrize("endpoint", ["cl", "echo"])
+async def test_invalid_utf8_closes_with_1007(backend: Backend, endpoint: str) -> None:
+    async with backend.connect(endpoint) as connection:
+        await connection.send(b"\xff\xfe", text=True)
+        end = await close_of(connection)
+    assert end.rcvd is not None
+    assert end.rcvd.code == 1007
+    closed = await backend.closed()
+    assert (closed["code"], closed["by"]) == (1007, "server")
+
+
+@pytest.mark.parametrize("compression", ["deflate", None])
+async def test_echo_returns_every_message_as_it_came(backend: Backend, compression: str | None) -> None:
+    async with backend.connect("echo", compression=compression) as connection:
+        for message in ("text", b"\0\xff", "", b"", "ü" * 500_000, os.urandom(1_000_000)):
+            await connection.send(message)
+            assert await connection.recv() == message
+        await connection.send(["in ", "three ", "parts"])
+        assert await connection.recv() == "in three parts"
+        assert connection.response is not None
+        chosen = connection.response.headers.get("Sec-WebSocket-Extensions", "")
+    assert ("permessage-deflate" in chosen) is (compression is not None)
+
+
+async def test_compression_is_for_the_echo_endpoint_only(backend: Backend) -> None:
+    async with backend.connect(compression="deflate") as connection:
+        assert connection.response is not None
+        assert "Sec-WebSocket-Extensions" not in connection.response.headers
+
+
+async def test_ping_is_answered(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        pong = await connection.ping(b"42")
+        assert await asyncio.wait_for(pong, DEADLINE) >= 0
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"), [(["wsconsole"], "wsconsole"), (["other", "wsconsole"], "wsconsole"), (["other"], None)]
+)
+async def test_subprotocol_is_chosen_when_known(backend: Backend, offered: list[str], chosen: str | None) -> None:
+    answer = await open_raw(backend, handshake(backend, f"Sec-WebSocket-Protocol: {', '.join(offered)}"))
+    assert field_of(answer[2], "Sec-WebSocket-Protocol") == chosen
+    assert (await backend.journal())[-1]["subprotocol"] == chosen
+    answer[1].transport.abort()

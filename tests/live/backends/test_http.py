@@ -1,0 +1,106 @@
+"""What is no handshake, or a malformed one (backends/README.md), for every program."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.live.backends.program import KEY, Backend, field_of, handshake, open_raw, status
+
+
+async def test_page_is_served_with_the_endpoint_filled_in(backend: Backend) -> None:
+    base = f"http://{backend.health['address']}:{backend.health['ws']}"
+    async with backend.http.get(base + backend.health["page_path"] + "?x=1") as answer:
+        page = await answer.text()
+        assert answer.status == 200
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert f'<meta name="wslb-uri" content="{backend.health["cl_path"]}">' in page
+    async with backend.http.head(base + backend.health["page_path"]) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+        assert int(answer.headers["Content-Length"]) == len(page.encode())
+    async with backend.http.post(base + backend.health["page_path"], data=b"x" * 10_000) as answer:
+        assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/", "/favicon.ico", "/WSConsole", "/WSConsole/", "{page}/", "{page}x", "/WSConsole/../../etc/passwd",
+        "/../../../../etc/passwd", "/WSConsole/..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+        "/WSConsole/%2e%2e/README.md", "{page}%00", "/./{page}", "//{page}", "{cl}%2f", "/wsconsole/CLRUNNER",
+    ],
+)  # fmt: skip
+async def test_every_other_path_is_not_found(backend: Backend, path: str) -> None:
+    path = path.format(page=backend.health["page_path"].lstrip("/"), cl=backend.health["cl_path"])
+    path = path if path.startswith("/") else "/" + path
+    answer = await backend.exchange(f"GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())
+    assert status(answer) == 404
+    assert answer.endswith(b"\r\n\r\n404 Not Found")
+    assert await backend.journal() == []
+
+
+@pytest.mark.parametrize("endpoint", ["cl", "echo"])
+async def test_get_without_upgrade_needs_one(backend: Backend, endpoint: str) -> None:
+    path = backend.health[endpoint + "_path"]
+    answer = await backend.exchange(f"GET {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n".encode())
+    assert status(answer) == 426
+    assert field_of(answer, "Upgrade") == "websocket"
+    [entry] = await backend.journal()
+    assert (entry["upgrade"], entry["accepted"], entry["status"]) == (False, False, 426)
+
+
+REFUSED = {
+    "POST": ("", (), "POST {path} HTTP/1.1", 405),
+    "POST with a body": ("", ("Content-Length: 3", "", "abc"), "POST {path} HTTP/1.1", 405),
+    "HTTP/1.0": ("", (), "GET {path} HTTP/1.0", 400),
+    "no Connection": ("Connection", (), "", 400),
+    "no Host": ("Host", (), "", 400),
+    "header line without a colon": ("", ("nonsense",), "", 400),
+    "no key": ("Sec-WebSocket-Key", (), "", 400),
+    "two keys": ("", (f"Sec-WebSocket-Key: {KEY}",), "", 400),
+    "short key": ("Sec-WebSocket-Key", ("Sec-WebSocket-Key: c2hvcnQ=",), "", 400),
+    "key that is no base64": ("Sec-WebSocket-Key", ("Sec-WebSocket-Key: " + "?" * 24,), "", 400),
+    "no version": ("Sec-WebSocket-Version", (), "", 400),
+    "version 8": ("Sec-WebSocket-Version", ("Sec-WebSocket-Version: 8",), "", 400),
+    "other upgrade": ("Upgrade", ("Upgrade: h2c",), "", 426),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_malformed_handshake_is_refused_and_journaled(backend: Backend, case: str) -> None:
+    drop, extra, start, expected = REFUSED[case]
+    start = start.format(path=backend.health["cl_path"])
+    answer = await backend.exchange(handshake(backend, *extra, drop=drop, start=start))
+    assert status(answer) == expected
+    assert field_of(answer, "X-Backend") == backend.health["name"]
+    [entry] = await backend.journal()
+    assert (entry["accepted"], entry["status"], entry["closed"]) == (False, expected, None)
+    assert dict(entry["response_headers"])["X-Backend"] == backend.health["name"]
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\0\1\0\1\xfc\x03\x03\r\n\r\n", b"HELO\r\n\r\n", b"GET /\r\n\r\n"]
+)
+async def test_garbage_before_the_handshake_does_no_harm(backend: Backend, garbage: bytes) -> None:
+    assert status(await backend.exchange(garbage)) in (0, 400, 404)
+    assert await backend.journal() == []
+    async with backend.connect() as connection:
+        assert await connection.recv() == backend.health["greeting"]
+
+
+async def test_half_open_sockets_do_no_harm(backend: Backend) -> None:
+    idle = [await asyncio.open_connection(backend.health["address"], backend.health["ws"]) for _ in range(50)]
+    for _, writer in idle[:25]:
+        writer.write(b"GET /WSConsole/CLRunner HTT")
+    async with backend.connect() as connection:
+        assert await connection.recv() == backend.health["greeting"]
+    for _, writer in idle:
+        writer.transport.abort()
+
+
+async def test_absolute_form_is_understood(backend: Backend) -> None:
+    start = f"GET http://test{backend.health['cl_path']}?a=b HTTP/1.1"
+    _, writer, head = await open_raw(backend, handshake(backend, start=start))
+    assert status(head) == 101
+    writer.transport.abort()

@@ -1,0 +1,100 @@
+"""The journal and the control port (backends/README.md), for every program."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import pytest
+
+from tests.live.backends.program import ACCEPT, Backend, handshake, open_raw, status
+
+
+async def test_journal_keeps_order_case_and_duplicates(backend: Backend) -> None:
+    extra = (
+        "x-mixed-CASE: 1",
+        "X-Double: a",
+        "x-double: b",
+        "X-Double: a",
+        "X-Wslb-Conn: abc",
+        "X-Bytes: \xff\xc3\xa4",
+    )
+    _, writer, head = await open_raw(backend, handshake(backend, *extra))
+    [entry] = await backend.journal()
+    names = [name for name, _ in entry["headers"]]
+    assert names[:5] == ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
+    assert entry["headers"][5:] == [
+        ["x-mixed-CASE", "1"], ["X-Double", "a"], ["x-double", "b"], ["X-Double", "a"], ["X-Wslb-Conn", "abc"],
+        ["X-Bytes", "\ufffd\u00e4"],
+    ]  # fmt: skip
+    assert entry["conn_id"] == "abc"
+    sent = [tuple(line.split(": ", 1)) for line in head.decode().strip().split("\r\n")[1:]]
+    assert [tuple(pair) for pair in entry["response_headers"]] == sent
+    assert dict(sent)["Sec-WebSocket-Accept"] == ACCEPT
+    writer.transport.abort()
+
+
+async def test_journal_is_written_before_the_answer(backend: Backend) -> None:
+    for _ in range(20):
+        _, writer, head = await open_raw(backend, handshake(backend))
+        entries = await backend.journal()
+        assert (entries[-1]["status"], entries[-1]["accepted"]) == (status(head), True)
+        writer.transport.abort()
+    numbers = [entry["seq"] for entry in await backend.journal()]
+    assert numbers == list(range(numbers[0], numbers[0] + 20))
+
+
+async def test_journal_entry_has_the_fields_of_the_contract(backend: Backend) -> None:
+    before = time.time()
+    async with backend.connect() as connection:
+        await connection.recv()
+        await connection.send("DSPJOB")
+        await connection.recv()
+        [entry] = await backend.journal()
+        assert (entry["messages_received"], entry["messages_sent"], entry["closed"]) == (1, 2, None)
+        local = connection.local_address
+        assert (await backend.read("/healthz"))["live"] >= 1
+    assert before - 1 < entry["at"] < time.time() + 1
+    assert entry["peer"] == f"{local[0]}:{local[1]}"
+    expected = {"listener": "ws", "method": "GET", "target": backend.health["cl_path"], "http_version": "1.1"}
+    assert expected.items() <= entry.items()
+    assert (entry["upgrade"], entry["accepted"], entry["status"]) == (True, True, 101)
+
+
+async def test_numbers_go_on_after_a_clear(backend: Backend) -> None:
+    async with backend.connect():
+        [first] = await backend.journal()
+        await backend.reset()
+        assert await backend.journal() == []
+        async with backend.connect():
+            [second] = await backend.journal()
+    assert second["seq"] == first["seq"] + 1
+
+
+@pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1001, "away"), (4321, "mine")])
+async def test_close_by_the_client_is_journaled_and_echoed(backend: Backend, code: int, reason: str) -> None:
+    async with backend.connect() as connection:
+        await connection.close(code, reason)
+        assert connection.protocol.close_rcvd is not None
+        assert connection.protocol.close_rcvd.code == code
+    closed = await backend.closed()
+    assert (closed["code"], closed["reason"], closed["by"]) == (code, reason, "client")
+
+
+async def test_lost_connection_is_journaled_as_1006(backend: Backend) -> None:
+    async with backend.connect() as connection:
+        await connection.recv()
+        connection.transport.abort()
+    closed = await backend.closed()
+    assert (closed["code"], closed["by"]) == (1006, "lost")
+
+
+async def test_control_port_answers_with_many_connections_open(backend: Backend) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(200):
+            connection = await stack.enter_async_context(backend.connect())
+            await connection.recv()
+        begun = time.monotonic()
+        assert (await backend.read("/healthz"))["live"] >= 200
+        assert len(await backend.journal()) == 200
+        assert time.monotonic() - begun < 2
