@@ -22,6 +22,7 @@ from harness.interfaces import BalancerChange, Connector, Fault, MemberChange, R
 from harness.ledger import Ledger
 from harness.raw import RawConversation
 from harness.results import MemberStatus, Record
+from harness.waiting import disconnect
 from harness.witnesses import Witnesses
 
 if TYPE_CHECKING:
@@ -139,9 +140,7 @@ class Lab:
     async def knock(self) -> None:
         """Connect to the proxy's plain port and hang up without a word, as a TCP health check does."""
         _, writer = await asyncio.open_connection(self.proxy.front.host, self.proxy.front.plain)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+        await disconnect(writer)
         self.note("knock", "TCP connect and close")
 
     def clock(self) -> float:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from harness.errors import ConfigError
 from harness.handshake import accept_for, header_values, one_header, tokens
 from harness.interfaces import Connector, Opened, Tunnel
+from harness.waiting import disconnect
 
 __all__ = ["Answer", "Identity", "Mark", "Probe", "Target"]
 
@@ -180,8 +181,9 @@ class Probe:
             why = str(exc) or f"no answer in {PATIENCE:g} s"
             yield Answer(mark=Mark.BROKEN, name="TCP", text=f"port {self.target.port}: {why}")
             return
-        writer.close()
-        yield Answer(mark=Mark.HOLDS, name="TCP", text="connected", seconds=time.monotonic() - begin)
+        connected = time.monotonic() - begin
+        await disconnect(writer)
+        yield Answer(mark=Mark.HOLDS, name="TCP", text="connected", seconds=connected)
         if self._tls is not None:
             yield await self._secure(self._tls)
 
@@ -196,9 +198,11 @@ class Probe:
         except (OSError, TimeoutError) as exc:
             return Answer(mark=Mark.BROKEN, name="TLS", text=str(exc) or f"no answer in {PATIENCE:g} s")
         tls = writer.get_extra_info("ssl_object")
-        writer.close()
+        took = time.monotonic() - begin
+        told = tls.version()
+        await disconnect(writer)
         trust = "certificate verified" if context.verify_mode is ssl.CERT_REQUIRED else "certificate not verified"
-        return Answer(mark=Mark.HOLDS, name="TLS", text=f"{tls.version()}, {trust}", seconds=time.monotonic() - begin)
+        return Answer(mark=Mark.HOLDS, name="TLS", text=f"{told}, {trust}", seconds=took)
 
     async def _open(self) -> Opened:
         return await self._connector.open(self.target.url, tls=self._tls, timeout_seconds=PATIENCE)

@@ -1,13 +1,15 @@
-"""The only poll loop of the harness: until a condition holds, or a deadline on the monotonic clock has passed."""
+"""Waiting: until a condition holds, in the only poll loop of the harness, and until a connection has gone."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_exponential
 
-__all__ = ["until"]
+__all__ = ["disconnect", "until"]
 
 T = TypeVar("T")
 
@@ -46,3 +48,13 @@ async def until(
     if value is None:  # pragma: no cover - retry_if_result never lets a false value through
         raise TimeoutError(what)
     return value
+
+
+async def disconnect(writer: asyncio.StreamWriter, *, seconds: float = 2.0) -> None:
+    """Close a connection and wait until it has gone; it is cut when the other side does not let go in time."""
+    writer.close()
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(seconds):
+            await writer.wait_closed()
+            return
+    writer.transport.abort()

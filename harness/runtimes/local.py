@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness.interfaces import Completed, Front, Process
 from harness.runfolder import remember_shared_memory
-from harness.waiting import until
+from harness.waiting import disconnect, until
 
 __all__ = ["LocalProcess", "LocalRuntime", "free_port"]
 
@@ -192,7 +192,7 @@ class LocalRuntime:
             _, writer = await asyncio.open_connection(host, port)
         except OSError:
             return False
-        writer.close()
+        await disconnect(writer)
         return True
 
     def where(self, name: str) -> str:

@@ -18,7 +18,7 @@ from harness.errors import ContractError
 from harness.interfaces import Fault, MemberChange
 from harness.lab import Lab
 from harness.scenario import Act
-from harness.waiting import until
+from harness.waiting import disconnect, until
 
 __all__ = [
     "ended",
@@ -225,7 +225,7 @@ async def refuses(lab: Lab) -> None:
             _, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
         except ConnectionRefusedError:
             return True
-        writer.close()
+        await disconnect(writer)
         return False
 
     with contextlib.suppress(TimeoutError):
@@ -247,7 +247,7 @@ async def falls_silent(lab: Lab, *, patience_seconds: float = 0.3) -> None:
         except OSError:
             return False
         finally:
-            writer.close()
+            await disconnect(writer)
         return False
 
     with contextlib.suppress(TimeoutError):

@@ -16,6 +16,7 @@ from harness.connectors import CONNECTORS
 from harness.driver.frames import close_payload, serialise
 from harness.handshake import accept_for, header_values, one_header
 from harness.interfaces import Connector
+from harness.waiting import disconnect
 
 SECONDS = 15.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], object]
@@ -64,7 +65,7 @@ async def server(
                 writer.transport.abort()
             elif then == "hold":
                 await reader.read()
-        writer.close()
+        await disconnect(writer)
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     port = listening.sockets[0].getsockname()[1]
@@ -72,9 +73,10 @@ async def server(
         yield f"{'wss' if context else 'ws'}://127.0.0.1:{port}/ws?a=b", requests
     finally:
         listening.close()
-        for task in tasks:
-            if task is not None:
-                task.cancel()
+        serving = [task for task in tasks if task is not None]
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
 
 async def test_an_open_connection_talks_and_closes(connector: Connector) -> None:

@@ -20,6 +20,7 @@ from harness.launch import open_lab
 from harness.run import exit_code_of
 from harness.runtimes.local import LocalRuntime
 from harness.scenarios.sites import wide
+from harness.waiting import disconnect
 
 pytestmark = pytest.mark.live
 
@@ -109,7 +110,7 @@ async def test_apache_serves_nothing_outside_its_folder(path: str, lab: Lab) -> 
     reader, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = (await reader.read()).decode(errors="replace")
-    writer.close()
+    await disconnect(writer)
     status = int(answer.split()[1])
     assert "root:" not in answer
     assert status in {400, 404}, answer

@@ -9,6 +9,7 @@ from harness.errors import ConfigError
 from harness.handshake import Headers, accept_for
 from harness.interfaces import Opened
 from harness.probe import Answer, Identity, Mark, Probe, Target
+from harness.waiting import disconnect
 from tests.evidence import KEY
 
 
@@ -80,7 +81,7 @@ class FakeServer:
 async def ask(
     server: FakeServer, *, count: int = 4, backends: int | None = None, identify: str = "auto"
 ) -> dict[str, Answer]:
-    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as listening:
+    async with await asyncio.start_server(lambda _, writer: disconnect(writer), "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         probe = Probe(
             Target(url=f"ws://127.0.0.1:{port}/"),

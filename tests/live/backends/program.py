@@ -17,6 +17,8 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from harness.waiting import disconnect
+
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ("liberty", "node", "lean-liberty", "lean-node")
 DEADLINE = 15.0
@@ -89,17 +91,21 @@ class Backend:
 
         return dict(await until(ended, what="closed in the journal"))
 
-    async def exchange(self, request: bytes, *, scheme: str = "ws") -> bytes:
-        """Send raw bytes and return everything until the server closes (add `Connection: close`)."""
+    @contextlib.asynccontextmanager
+    async def connected(self, scheme: str = "ws") -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Connect for raw bytes; at the end of the block the connection has gone."""
         reader, writer = await asyncio.open_connection(self.health["address"], self.health[scheme])
         try:
+            yield reader, writer
+        finally:
+            await disconnect(writer, seconds=DEADLINE)
+
+    async def exchange(self, request: bytes, *, scheme: str = "ws") -> bytes:
+        """Send raw bytes and return everything until the server closes (add `Connection: close`)."""
+        async with self.connected(scheme) as (reader, writer):
             writer.write(request)
             await writer.drain()
             return await asyncio.wait_for(reader.read(), DEADLINE)
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
 
 def arguments(program: str, *options: str) -> list[str]:
@@ -156,10 +162,12 @@ def field_of(answer: bytes, name: str) -> str | None:
     return fields.get(name.lower())
 
 
-async def open_raw(backend: Backend, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
-    reader, writer = await asyncio.open_connection(backend.health["address"], backend.health["ws"])
-    writer.write(request)
-    return reader, writer, await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
+@contextlib.asynccontextmanager
+async def opened_raw(backend: Backend, request: bytes) -> AsyncIterator[tuple[asyncio.StreamReader, bytes]]:
+    """Send raw bytes and yield what else comes, and the head of the answer."""
+    async with backend.connected() as (reader, writer):
+        writer.write(request)
+        yield reader, await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
 
 
 async def close_of(connection: ClientConnection) -> ConnectionClosed:

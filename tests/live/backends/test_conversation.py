@@ -9,7 +9,7 @@ import os
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.live.backends.program import DEADLINE, Backend, close_of, field_of, handshake, open_raw, status
+from tests.live.backends.program import DEADLINE, Backend, close_of, field_of, handshake, opened_raw, status
 
 
 async def test_greeting_names_host_and_address(backend: Backend) -> None:
@@ -37,10 +37,8 @@ async def test_reply_is_the_output_in_the_form_of_the_program(backend: Backend) 
 async def test_node_serves_its_endpoint_with_a_slash_too(backend: Backend) -> None:
     answer = 101 if backend.plays == "node" else 404
     path = backend.health["cl_path"] + "/"
-    reader, writer, head = await open_raw(backend, handshake(backend, start=f"GET {path} HTTP/1.1"))
-    assert status(head) == answer
-    writer.transport.abort()
-    del reader
+    async with opened_raw(backend, handshake(backend, start=f"GET {path} HTTP/1.1")) as (_, head):
+        assert status(head) == answer
 
 
 async def test_own_commands_tell_the_connection_and_its_headers(backend: Backend) -> None:
@@ -151,7 +149,7 @@ async def test_ping_is_answered(backend: Backend) -> None:
     ("offered", "chosen"), [(["wsconsole"], "wsconsole"), (["other", "wsconsole"], "wsconsole"), (["other"], None)]
 )
 async def test_subprotocol_is_chosen_when_known(backend: Backend, offered: list[str], chosen: str | None) -> None:
-    answer = await open_raw(backend, handshake(backend, f"Sec-WebSocket-Protocol: {', '.join(offered)}"))
-    assert field_of(answer[2], "Sec-WebSocket-Protocol") == chosen
-    assert (await backend.journal())[-1]["subprotocol"] == chosen
-    answer[1].transport.abort()
+    request = handshake(backend, f"Sec-WebSocket-Protocol: {', '.join(offered)}")
+    async with opened_raw(backend, request) as (_, head):
+        assert field_of(head, "Sec-WebSocket-Protocol") == chosen
+        assert (await backend.journal())[-1]["subprotocol"] == chosen

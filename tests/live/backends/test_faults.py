@@ -15,7 +15,7 @@ from tests.live.backends.program import (
     close_of,
     field_of,
     handshake,
-    open_raw,
+    opened_raw,
     status,
     until,
 )
@@ -76,12 +76,10 @@ async def test_accept(backend: Backend) -> None:
 @pytest.mark.parametrize("value", ["h2c", ""])
 async def test_upgrade(backend: Backend, value: str) -> None:
     await backend.fault("upgrade", value=value)
-    _, writer, head = await open_raw(backend, handshake(backend))
-    assert status(head) == 101
-    assert field_of(head, "Upgrade") == (value or None)
-    assert field_of(head, "Sec-WebSocket-Accept") == ACCEPT
-    writer.close()
-    await writer.wait_closed()
+    async with opened_raw(backend, handshake(backend)) as (_, head):
+        assert status(head) == 101
+        assert field_of(head, "Upgrade") == (value or None)
+        assert field_of(head, "Sec-WebSocket-Accept") == ACCEPT
     [entry] = await backend.journal()
     assert [v for name, v in entry["response_headers"] if name == "Upgrade"] == ([value] if value else [])
 
@@ -104,10 +102,8 @@ async def test_fragment(backend: Backend, message: str | bytes) -> None:
 
 async def test_ping(backend: Backend) -> None:
     await backend.fault("ping", payload="are you there")
-    reader, writer, _ = await open_raw(backend, handshake(backend, endpoint="echo"))
-    assert await asyncio.wait_for(reader.readexactly(15), DEADLINE) == b"\x89\x0dare you there"
-    writer.close()
-    await writer.wait_closed()
+    async with opened_raw(backend, handshake(backend, endpoint="echo")) as (reader, _):
+        assert await asyncio.wait_for(reader.readexactly(15), DEADLINE) == b"\x89\x0dare you there"
 
 
 async def test_status(backend: Backend) -> None:
@@ -120,14 +116,12 @@ async def test_status(backend: Backend) -> None:
 
 async def test_silent(backend: Backend) -> None:
     await backend.fault("silent")
-    reader, writer = await asyncio.open_connection(backend.health["address"], backend.health["ws"])
-    writer.write(handshake(backend))
-    [entry] = await until(backend.journal, what="silent request in the journal")
-    assert (entry["status"], entry["accepted"], entry["response_headers"]) == (None, False, [])
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(reader.read(1), 0.2)
-    writer.close()
-    await writer.wait_closed()
+    async with backend.connected() as (reader, writer):
+        writer.write(handshake(backend))
+        [entry] = await until(backend.journal, what="silent request in the journal")
+        assert (entry["status"], entry["accepted"], entry["response_headers"]) == (None, False, [])
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.2)
 
 
 async def test_hangup(backend: Backend) -> None:

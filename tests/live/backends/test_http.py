@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 
 import pytest
 
-from tests.live.backends.program import KEY, Backend, field_of, handshake, open_raw, status
+from tests.live.backends.program import KEY, Backend, field_of, handshake, opened_raw, status
 
 
 async def test_page_is_served_with_the_endpoint_filled_in(backend: Backend) -> None:
@@ -90,17 +90,15 @@ async def test_garbage_before_the_handshake_does_no_harm(backend: Backend, garba
 
 
 async def test_half_open_sockets_do_no_harm(backend: Backend) -> None:
-    idle = [await asyncio.open_connection(backend.health["address"], backend.health["ws"]) for _ in range(50)]
-    for _, writer in idle[:25]:
-        writer.write(b"GET /WSConsole/CLRunner HTT")
-    async with backend.connect() as connection:
-        assert await connection.recv() == backend.health["greeting"]
-    for _, writer in idle:
-        writer.transport.abort()
+    async with contextlib.AsyncExitStack() as stack:
+        idle = [await stack.enter_async_context(backend.connected()) for _ in range(50)]
+        for _, writer in idle[:25]:
+            writer.write(b"GET /WSConsole/CLRunner HTT")
+        async with backend.connect() as connection:
+            assert await connection.recv() == backend.health["greeting"]
 
 
 async def test_absolute_form_is_understood(backend: Backend) -> None:
     start = f"GET http://test{backend.health['cl_path']}?a=b HTTP/1.1"
-    _, writer, head = await open_raw(backend, handshake(backend, start=start))
-    assert status(head) == 101
-    writer.transport.abort()
+    async with opened_raw(backend, handshake(backend, start=start)) as (_, head):
+        assert status(head) == 101

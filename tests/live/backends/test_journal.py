@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.live.backends.program import ACCEPT, Backend, handshake, open_raw, status
+from tests.live.backends.program import ACCEPT, Backend, handshake, opened_raw, status
 
 
 async def test_journal_keeps_order_case_and_duplicates(backend: Backend) -> None:
@@ -19,8 +19,8 @@ async def test_journal_keeps_order_case_and_duplicates(backend: Backend) -> None
         "X-Wslb-Conn: abc",
         "X-Bytes: \xff\xc3\xa4",
     )
-    _, writer, head = await open_raw(backend, handshake(backend, *extra))
-    [entry] = await backend.journal()
+    async with opened_raw(backend, handshake(backend, *extra)) as (_, head):
+        [entry] = await backend.journal()
     names = [name for name, _ in entry["headers"]]
     assert names[:5] == ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
     assert entry["headers"][5:] == [
@@ -31,15 +31,13 @@ async def test_journal_keeps_order_case_and_duplicates(backend: Backend) -> None
     sent = [tuple(line.split(": ", 1)) for line in head.decode().strip().split("\r\n")[1:]]
     assert [tuple(pair) for pair in entry["response_headers"]] == sent
     assert dict(sent)["Sec-WebSocket-Accept"] == ACCEPT
-    writer.transport.abort()
 
 
 async def test_journal_is_written_before_the_answer(backend: Backend) -> None:
     for _ in range(20):
-        _, writer, head = await open_raw(backend, handshake(backend))
-        entries = await backend.journal()
-        assert (entries[-1]["status"], entries[-1]["accepted"]) == (status(head), True)
-        writer.transport.abort()
+        async with opened_raw(backend, handshake(backend)) as (_, head):
+            entries = await backend.journal()
+            assert (entries[-1]["status"], entries[-1]["accepted"]) == (status(head), True)
     numbers = [entry["seq"] for entry in await backend.journal()]
     assert numbers == list(range(numbers[0], numbers[0] + 20))
 

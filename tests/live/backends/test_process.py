@@ -20,7 +20,7 @@ from tests.live.backends.program import (
     arguments,
     close_of,
     handshake,
-    open_raw,
+    opened_raw,
     running,
     status,
     until,
@@ -71,10 +71,11 @@ async def test_signal_closes_connections_and_ends_in_time(program: str, tmp_path
         connections = [await stack.enter_async_context(backend.connect()) for _ in range(30)]
         # Three that will never answer a close frame, one of them with a request that gets no answer at all.
         await backend.fault("silent", times=1)
-        silent = await asyncio.open_connection(backend.health["address"], backend.health["ws"])
-        silent[1].write(handshake(backend))
+        _, silent = await stack.enter_async_context(backend.connected())
+        silent.write(handshake(backend))
         await until(backend.journal, what="silent request")
-        dead = [await open_raw(backend, handshake(backend)) for _ in range(2)]
+        for _ in range(2):
+            await stack.enter_async_context(opened_raw(backend, handshake(backend)))
         begun = time.monotonic()
         backend.process.send_signal(number)
         for connection in connections:
@@ -83,8 +84,6 @@ async def test_signal_closes_connections_and_ends_in_time(program: str, tmp_path
             assert end.rcvd.code == 1001
         assert await asyncio.wait_for(backend.process.wait(), DEADLINE) == 0
         assert time.monotonic() - begun < 2
-        for writer in (silent[1], *(each[1] for each in dead)):
-            writer.transport.abort()
 
 
 async def test_process_ends_with_its_parent(program: str, tmp_path: Path) -> None:
