@@ -53,8 +53,9 @@ async def until(
 async def disconnect(writer: asyncio.StreamWriter, *, seconds: float = 2.0) -> None:
     """Close a connection and wait until it has gone; it is cut when the other side does not let go in time."""
     writer.close()
-    with contextlib.suppress(TimeoutError, OSError):
-        async with asyncio.timeout(seconds):
-            await writer.wait_closed()
-            return
-    writer.transport.abort()
+    gone = asyncio.ensure_future(writer.wait_closed())
+    await asyncio.wait({gone}, timeout=seconds)
+    if not gone.done():
+        writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await gone

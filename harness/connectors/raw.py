@@ -6,13 +6,14 @@ It knows neither HTTP nor WebSocket. Reading them out of the bytes is the busine
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import struct
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
+
+from harness.waiting import disconnect
 
 __all__ = ["RawConnection", "RawConnector"]
 
@@ -62,9 +63,7 @@ class RawConnection:
     async def close(self) -> None:
         """Close the connection; twice is once."""
         self.ended = self.ended or "here"
-        self._writer.close()
-        with contextlib.suppress(TimeoutError, OSError, ssl.SSLError):
-            await asyncio.wait_for(self._writer.wait_closed(), _CLOSE_SECONDS)
+        await disconnect(self._writer, seconds=_CLOSE_SECONDS)
 
     async def reset(self) -> None:
         """End the connection with a TCP reset."""

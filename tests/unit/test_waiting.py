@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
+import socket
+
 import pytest
 
-from harness.waiting import until
+from harness.waiting import disconnect, until
 
 
 async def test_it_ends_as_soon_as_the_condition_answers() -> None:
@@ -35,3 +38,21 @@ async def test_an_error_of_the_condition_ends_the_waiting() -> None:
 
     with pytest.raises(OSError, match="gone"):
         await until(broken, seconds=5, what="it")
+
+
+async def test_a_disconnected_writer_has_gone() -> None:
+    here, there = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=here)
+    with there:
+        await disconnect(writer)
+        assert here.fileno() == -1
+        assert there.recv(1) == b""
+
+
+async def test_what_cannot_be_written_any_more_is_cut() -> None:
+    here, there = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=here)
+    with there:
+        writer.write(b"x" * 10_000_000)
+        await disconnect(writer, seconds=0.05)
+        assert here.fileno() == -1
