@@ -148,7 +148,12 @@ async def failure(program: str, *options: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *arguments(program, *options), cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
-    _, stderr = await asyncio.wait_for(process.communicate(), DEADLINE)
+    try:
+        _, stderr = await asyncio.wait_for(process.communicate(), DEADLINE)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 3, stderr
     assert stderr.count(b"\n") == 1
     assert b"Traceback" not in stderr
