@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from harness.balancer import Balancer, Carrier, Listener, MemberState, Mount, Site
 from harness.config import Settings
-from harness.conversation import Conversation
+from harness.conversation import Conversation, whose
 from harness.frames import Frame
 from harness.handshake import Arrival, Handshake, Headers, one_header
 from harness.http1 import OPENING, Request
@@ -151,7 +151,7 @@ class Lab:
         for key, address in self.addresses.items():
             scheme, _, name = key.partition("://")
             spellings = {"ws": ("ws", "http"), "wss": ("wss", "https")}[scheme]
-            if any(member_url.startswith(f"{spelling}://{address}") for spelling in spellings):
+            if any(f"{member_url}/".startswith(f"{spelling}://{address}/") for spelling in spellings):
                 return name
         return None
 
@@ -408,10 +408,10 @@ class Lab:
         finally:
             await self.close(conversations)
 
-    def backend_of_greeting(self, text: str) -> str | None:
-        """Backend whose greeting this is, exactly; None for nobody's and for one that two backends share."""
-        named = [name for name, backend in self.fleet.items() if backend.info.greeting == text]
-        return named[0] if len(named) == 1 else None
+    def greeters(self, text: str) -> tuple[str, ...]:
+        """Backends whose greeting this is (`whose`)."""
+        greetings = {name: backend.info.greeting for name, backend in self.fleet.items()}
+        return whose(text, greetings, served=self.site.backends if self.site else ())
 
     def _target(self, path: str | None, listener: Listener | None) -> tuple[str, Listener]:
         if self.site is None:
@@ -474,7 +474,7 @@ class Lab:
             ),
             opened,
             clock=self.clock,
-            whose_greeting=self.backend_of_greeting,
+            whose_greeting=self.greeters,
             message_seconds=self.settings.timeouts.message,
         )
         self._keep(conversation)
@@ -507,7 +507,7 @@ class Lab:
             connection,
             request=sent,
             clock=self.clock,
-            whose_greeting=self.backend_of_greeting,
+            whose_greeting=self.greeters,
             backends=lambda: frozenset(self.fleet),
             seconds=self.settings.timeouts.handshake,
         )
