@@ -21,6 +21,7 @@ __all__ = [
     "Connector",
     "Dialect",
     "Fault",
+    "Forwarder",
     "Front",
     "Installation",
     "MemberChange",
@@ -40,6 +41,26 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarder:
+    """What takes connections in the proxy's place and hands them on: a container engine's port forwarder.
+
+    Attributes:
+        name: program, or what is known of it.
+        most: connections that it carries at a time.
+        why: where that number comes from, as a clause.
+    """
+
+    name: str
+    most: int
+    why: str
+
+    @property
+    def text(self) -> str:
+        """For people, and for the report."""
+        return f"{self.name}, at most {self.most:,} connections at a time: {self.why}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
     """Where the proxy listens.
 
@@ -49,6 +70,7 @@ class Front:
         plain, tls: ports; None offers no such listener.
         client: address from which the proxy sees the lab's client come; None where it cannot be known.
         trusted: networks besides loopback that may ask the proxy's manager.
+        forwarder: what stands between client and proxy; None when the proxy itself accepts.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +79,7 @@ class Front:
     tls: int | None = None
     client: str | None = "127.0.0.1"
     trusted: tuple[str, ...] = ()
+    forwarder: Forwarder | None = None
 
     def port(self, listener: Listener) -> int | None:
         """Port of this side."""

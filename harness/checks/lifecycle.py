@@ -28,16 +28,23 @@ def signalled(name: str) -> Check:
 
 
 def refused(seq: int) -> Check:
-    """The connect of connection `seq` was refused: nobody listens any more."""
+    """The connect of connection `seq` was refused: nobody listens any more.
+
+    Behind a port forwarder, which accepts in httpd's place, nothing listened where httpd runs (event ``deaf``), and the
+    connection was ended without an answer.
+    """
 
     def nobody_listens(record: Record) -> Verdict:
         expected = f"the connect of connection {seq} is refused"
         handshake = next((h for h in record.handshakes if h.seq == seq), None)
         if handshake is None:
             return no_evidence("refused", expected=expected, lacking=f"there is no connection {seq}")
+        told = (handshake.error or "").lower()
+        deaf = any(event.kind == "deaf" and event.at <= handshake.opened_at for event in record.events)
+        ended = "connectionrefused" in told or (deaf and ("closed" in told or "reset" in told))
         return judged(
             "refused",
-            holds=handshake.status is None and "ConnectionRefused" in (handshake.error or ""),
+            holds=handshake.status is None and ended,
             expected=expected,
             observed=f"{called(handshake)}: {handshake.error or handshake.status}",
             evidence=[handshake.conn_id],

@@ -58,7 +58,7 @@ class Wanted:
             port_bindings={f"{port}/tcp": ("127.0.0.1", port) for port in self.ports or ()},
             extra_hosts={HOST_GATEWAY: "host-gateway"} if published else None,
             read_only=True,
-            tmpfs={self.folder: f"size={TMPFS_BYTES},uid={self.uid},gid={self.gid},mode=0700,nosuid,nodev,noexec"},
+            tmpfs={self.folder: f"size={TMPFS_BYTES},{self._owned(engine)},nosuid,nodev,noexec"},
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
             pids_limit=PIDS,
@@ -80,6 +80,10 @@ class Wanted:
             "ports": [(port, "tcp") for port in self.ports or ()],
             "host_config": host,
         }
+
+    def _owned(self, engine: Engine) -> str:
+        """The folder is our user's alone; podman knows no owner of a tmpfs, but lets no other user in."""
+        return "mode=1777" if engine.facts.podman else f"uid={self.uid},gid={self.gid},mode=0700"
 
 
 class Container:
@@ -140,6 +144,10 @@ class Container:
         words = " ".join((reason, state, *log)).lower()
         if "exec format error" in words or (ours != theirs and self.id):
             hint = f"The image is not for the engine's architecture: docker pull --platform linux/{ours} IMAGE"
+        elif "container-init binary not found" in words:
+            hint = "podman needs an init program for containers: install catatonit (Debian: apt-get install catatonit)."
+        elif "setrlimit" in words:
+            hint = "podman asks for more open files than it may: set default_ulimits in containers.conf (nofile=N:N)."
         elif "no such file" in words or "not found" in words:
             hint = f"{self.wanted.image.name} must be an image with httpd and a shell (/bin/sh), as httpd:2.4 is."
         else:

@@ -47,7 +47,8 @@ class EngineFacts:
     Attributes:
         system: operating system that its containers run on, ``Docker Desktop`` for that product.
         transport: ``unix``, ``tcp`` or ``ssh``.
-        rootless: started by an ordinary user, with a network of its own.
+        rootless: started by an ordinary user.
+        podman: podman's service, which speaks the protocol of Docker.
     """
 
     version: str
@@ -57,11 +58,13 @@ class EngineFacts:
     product: str
     transport: str
     rootless: bool
+    podman: bool = False
 
     @property
     def text(self) -> str:
         """For people, and for the report."""
-        what = self.product or ("Docker, rootless" if self.rootless else "Docker")
+        what = "podman" if self.podman else self.product or "Docker"
+        what += ", rootless," if self.rootless else ""
         return f"{what} {self.version} (API {self.api}, {self.architecture}) on {self.system}"
 
 
@@ -137,6 +140,7 @@ def _facts(client: docker.DockerClient) -> EngineFacts:
     version: Mapping[str, Any] = client.version()
     info: Mapping[str, Any] = client.info()
     base = client.api.base_url
+    parts = [str(part.get("Name")) for part in version.get("Components") or ()]
     return EngineFacts(
         version=version.get("Version", "?"),
         api=version.get("ApiVersion", "?"),
@@ -144,7 +148,9 @@ def _facts(client: docker.DockerClient) -> EngineFacts:
         system=info.get("OperatingSystem") or "?",
         product=str((version.get("Platform") or {}).get("Name") or ""),
         transport="ssh" if "ssh" in base else "unix" if base.startswith("http+docker") else "tcp",
-        rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
+        # Docker says it among its security options, podman in a field of its own.
+        rootless=bool(info.get("Rootless")) or any("rootless" in str(o) for o in info.get("SecurityOptions") or ()),
+        podman="Podman Engine" in parts,
     )
 
 
