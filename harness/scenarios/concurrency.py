@@ -137,7 +137,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="concurrency-5000",
         question="Are thousands of WebSockets opened at once and held at the same time split evenly?",
-        limit="5,000 (25 times --connections; files and port forwarder may lower it), within a bound broken once in a million",
+        limit="5,000 (25 times --connections; files or forwarders may lower it), in a bound broken once in a million",
         site=served(LARGE),
         act=_crowd,
         checks=(crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
