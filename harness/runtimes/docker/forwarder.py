@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -18,8 +18,10 @@ from harness.interfaces import Forwarder
 
 __all__ = ["UNKNOWN_MOST", "accepts", "of_port"]
 
-FILES_EACH = {"docker-proxy": 6, "rootlessport": 12, "rootlesskit": 12}
-"""Open files that each connection takes, measured: two sockets and, for splice(2), a pipe each way; rootless, twice."""
+FILES_EACH = {"docker-proxy": 6, "rootlesskit": 7, "slirp4netns": 1}
+"""Open files that each connection takes, measured: two sockets and, for splice(2), a pipe each way; one more for the
+socket into the rootless engine's namespace. slirp4netns carries the proxy's own connections to the backends."""
+_ROOTLESS = frozenset({"rootlesskit", "slirp4netns"})
 UNKNOWN_MOST = 1000
 """Granted to a forwarder that is not a process of this machine, and so cannot be asked."""
 _SPARE = 200
@@ -37,15 +39,14 @@ def accepts(port: int) -> bool:
     return True
 
 
-def of_port(port: int, *, limit: Callable[[int], int | None] | None = None) -> Forwarder:
+def of_port(port: int, *, rootless: bool) -> Forwarder:
     """The program of this machine that forwards this port, the tightest where two in a row do.
 
     Args:
         port: published port.
-        limit: how many files a process may open; None reads it from /proc.
+        rootless: the engine is; then programs of every rootless engine here count.
     """
-    limit = limit or _limit
-    found = [_carried(name, files) for pid, name in _forwarders(port) if (files := limit(pid)) is not None]
+    found = [_carried(name, files) for pid, name in _forwarders(port, rootless) if (files := _limit(pid)) is not None]
     if not found:
         why = "a forwarder outside this machine's processes cannot be asked how many files it may open"
         return Forwarder(name="the engine's port forwarder", most=UNKNOWN_MOST, why=why)
@@ -58,14 +59,12 @@ def _carried(name: str, files: int) -> Forwarder:
     return Forwarder(name=name, most=max(0, (files - _SPARE) // each), why=why)
 
 
-def _forwarders(port: int) -> Sequence[tuple[int, str]]:
+def _forwarders(port: int, rootless: bool) -> Sequence[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     for process in psutil.process_iter(["pid", "cmdline"]):
         words = process.info["cmdline"] or []
         name = Path(words[0]).name if words else ""
-        if name == "docker-proxy" and str(port) not in words:
-            continue
-        if name in FILES_EACH:
+        if (name in _ROOTLESS and rootless) or (name == "docker-proxy" and str(port) in words):
             found.append((process.info["pid"], name))
     return found
 

@@ -86,17 +86,20 @@ async def connects(agent: Agent, host: str, port: int, *, seconds: float) -> boo
     return code == 0
 
 
-async def published(agent: Agent, why: str, *, gateway: str, ports: Sequence[int], seconds: float) -> Network | None:
+async def published(
+    agent: Agent, why: str, *, gateway: str, ports: Sequence[int], rootless: bool, seconds: float
+) -> Network | None:
     """The network behind published ports, with the first way back to us that the container really gets through.
 
     Args:
         gateway: the container's own, empty for none.
         ports: that are published.
+        rootless: the engine is.
 
     Returns:
         None when no way leads from the container to a port of ours on loopback or on the bridge.
     """
-    forwarder = of_port(ports[0]) if await asyncio.to_thread(accepts, ports[0]) else None
+    forwarder = of_port(ports[0], rootless=rootless) if await asyncio.to_thread(accepts, ports[0]) else None
     for backends, name, words in _ways(gateway):
         with _listening(backends) as port:
             if port and await connects(agent, name, port, seconds=seconds):

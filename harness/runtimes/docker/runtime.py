@@ -264,7 +264,7 @@ def _no_way_back(engine: Engine) -> RuntimeUnavailable:
     if engine.facts.rootless:
         hint = (
             "A rootless engine keeps this machine's loopback from its containers unless it is told otherwise: start "
-            "it with DOCKERD_ROOTLESS_ROOTLESSKIT_DISABLE_HOST_LOOPBACK=false (Docker 26), or use --runtime local."
+            "it with DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS=--disable-host-loopback=false, or use --runtime local."
         )
     else:
         hint = "A firewall may stand between, or the engine is another machine. Use --runtime local."
@@ -300,7 +300,12 @@ async def _container(
             await container.start(seconds=settings.timeouts.start)
             if ports is not None:
                 network = await published(
-                    container.agent, why, gateway=container.gateway, ports=ports, seconds=settings.timeouts.start
+                    container.agent,
+                    why,
+                    gateway=container.gateway,
+                    ports=ports,
+                    rootless=engine.facts.rootless,
+                    seconds=settings.timeouts.start,
                 )
                 if network is None:
                     raise _no_way_back(engine)
