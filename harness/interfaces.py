@@ -48,11 +48,13 @@ class Forwarder:
         name: program, or what is known of it.
         most: connections that it carries at a time.
         why: where that number comes from, as a clause.
+        certain: the number was read from the program, not granted for want of knowledge.
     """
 
     name: str
     most: int
     why: str
+    certain: bool = True
 
     @property
     def text(self) -> str:

@@ -49,7 +49,7 @@ def of_port(port: int, *, rootless: bool) -> Forwarder:
     found = [_carried(name, files) for pid, name in _forwarders(port, rootless) if (files := _limit(pid)) is not None]
     if not found:
         why = "a forwarder outside this machine's processes cannot be asked how many files it may open"
-        return Forwarder(name="the engine's port forwarder", most=UNKNOWN_MOST, why=why)
+        return Forwarder(name="the engine's port forwarder", most=UNKNOWN_MOST, why=why, certain=False)
     return min(found, key=lambda forwarder: forwarder.most)
 
 

@@ -113,6 +113,7 @@ async def test_a_port_that_accepts_though_nobody_listens_behind_it_has_a_forward
     assert found.forwarder is not None
     assert found.forwarder.most == forwarder.UNKNOWN_MOST
     assert "cannot be asked" in found.forwarder.text
+    assert not found.forwarder.certain
 
 
 @dataclass(frozen=True)
