@@ -17,6 +17,7 @@ from harness.errors import StartError
 from harness.runtimes.docker.agent import PROGRAM, Agent, AgentLost, hang_up
 from harness.runtimes.docker.engine import ERRORS, Engine
 from harness.runtimes.docker.image import Image
+from harness.waiting import until
 
 __all__ = ["HOST_GATEWAY", "Container", "PortTaken", "Wanted"]
 
@@ -25,6 +26,7 @@ MEMORY_BYTES = 2 * 1024**3
 PIDS = 16_384
 """Threads count too: ten thousand tunnels are ten thousand threads of httpd."""
 TMPFS_BYTES = 256 * 1024**2
+_REMOVE_SECONDS = 10
 
 
 class PortTaken(Exception):
@@ -197,12 +199,20 @@ class Container:
         if not self.id:
             return
         try:
-            await self.engine.call(self.engine.api.remove_container, self.id, v=True, force=True)
-        except docker.errors.NotFound:
-            pass
-        except ERRORS:
+            await until(self._removed, seconds=_REMOVE_SECONDS, what="the removal of the container")
+        except ERRORS:  # a deadline is one of them
             self._end_without_engine()
         self.id = ""
+
+    async def _removed(self) -> bool:
+        """Ask for the removal; podman refuses it while the container is ending by itself."""
+        try:
+            await self.engine.call(self.engine.api.remove_container, self.id, v=True, force=True)
+        except docker.errors.NotFound:
+            return True
+        except docker.errors.APIError:
+            return False
+        return True
 
     def _end_without_engine(self) -> None:
         """Containers outlive a killed engine, and keep their ports. Ours is a process tree under one process."""

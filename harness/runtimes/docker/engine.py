@@ -22,7 +22,7 @@ import urllib3.exceptions
 
 from harness.errors import RuntimeUnavailable
 
-__all__ = ["ERRORS", "Engine", "explained"]
+__all__ = ["ERRORS", "Engine", "EngineFacts", "explained"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -18,10 +18,10 @@ from harness.interfaces import Forwarder
 
 __all__ = ["UNKNOWN_MOST", "accepts", "of_port"]
 
-FILES_EACH = {"docker-proxy": 6, "rootlesskit": 7, "slirp4netns": 1}
+FILES_EACH = {"docker-proxy": 6, "rootlesskit": 7, "rootlessport": 7, "slirp4netns": 1}
 """Open files that each connection takes, measured: two sockets and, for splice(2), a pipe each way; one more for the
 socket into the rootless engine's namespace. slirp4netns carries the proxy's own connections to the backends."""
-_ROOTLESS = frozenset({"rootlesskit", "slirp4netns"})
+_ROOTLESS = frozenset({"rootlesskit", "rootlessport", "slirp4netns"})
 UNKNOWN_MOST = 1000
 """Granted to a forwarder that is not a process of this machine, and so cannot be asked."""
 _SPARE = 200

@@ -20,7 +20,7 @@ from harness.errors import LabError, RuntimeUnavailable, StartError
 from harness.interfaces import PRIVATE, Completed, Front, Progress
 from harness.runtimes.docker.agent import AgentLost
 from harness.runtimes.docker.container import Container, PortTaken, Wanted
-from harness.runtimes.docker.engine import ERRORS, Engine, explained
+from harness.runtimes.docker.engine import ERRORS, Engine, EngineFacts, explained
 from harness.runtimes.docker.image import DEFAULT_IMAGE, Image, obtain
 from harness.runtimes.docker.leftovers import ContainerLeftover, labels, sweep_containers
 from harness.runtimes.docker.network import Network, connects, expected, is_ours, published
@@ -260,11 +260,17 @@ async def open_docker(settings: Settings, *, run_id: str, progress: Progress) ->
         engine.close()
 
 
-def _no_way_back(engine: Engine) -> RuntimeUnavailable:
-    if engine.facts.rootless:
+def _no_way_back(facts: EngineFacts) -> RuntimeUnavailable:
+    """No container of this engine can reach us; rootless ones are kept from loopback unless that is allowed."""
+    if facts.rootless and facts.podman:
         hint = (
-            "A rootless engine keeps this machine's loopback from its containers unless it is told otherwise: start "
-            "it with DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS=--disable-host-loopback=false, or use --runtime local."
+            "Leave the choice to wslb (--docker-network auto), since rootless podman shares this machine's network, or "
+            'put network_cmd_options = ["allow_host_loopback=true"] under [engine] in containers.conf.'
+        )
+    elif facts.rootless:
+        hint = (
+            "Rootless Docker keeps this machine's loopback from its containers unless it is told otherwise: start it "
+            "with DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS=--disable-host-loopback=false, or use --runtime local."
         )
     else:
         hint = "A firewall may stand between, or the engine is another machine. Use --runtime local."
@@ -308,7 +314,7 @@ async def _container(
                     seconds=settings.timeouts.start,
                 )
                 if network is None:
-                    raise _no_way_back(engine)
+                    raise _no_way_back(engine.facts)
                 return container, network
             if await is_ours(container.agent, seconds=settings.timeouts.start):
                 return container, Network(mode=DockerNetwork.HOST, why=why)

@@ -19,6 +19,7 @@ from harness.config import DockerNetwork
 from harness.runtimes.docker import forwarder, leftovers, network
 from harness.runtimes.docker.agent import Agent
 from harness.runtimes.docker.engine import EngineFacts, _facts, explained
+from harness.runtimes.docker.runtime import _no_way_back
 from harness.runtimes.local import free_port
 
 
@@ -149,6 +150,21 @@ def test_the_limit_of_a_process_is_its_own() -> None:
 
 def test_a_forwarder_that_may_open_hardly_a_file_carries_nothing() -> None:
     assert forwarder._carried("docker-proxy", 64).most == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        (facts(), "firewall"),
+        (facts(rootless=True), "--disable-host-loopback=false"),
+        (facts(rootless=True, podman=True), "--docker-network auto"),
+    ],
+    ids=["root", "rootless Docker", "rootless podman"],
+)
+def test_an_engine_without_a_way_back_is_told_how_to_open_one(said: EngineFacts, hint: str) -> None:
+    told = _no_way_back(said)
+    assert "cannot reach a program that listens" in str(told)
+    assert hint in told.hint
 
 
 class Client:
