@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import traceback
 import warnings
@@ -31,6 +32,7 @@ ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, u
 """What the SDK lets through: its own errors, and those of the two libraries below it when an engine goes away."""
 
 _CALL_SECONDS = 30
+_NO_ENGINE = (PermissionError, FileNotFoundError, ConnectionRefusedError)
 _START_HINTS = {
     "darwin": "Start Docker Desktop (open -a Docker) or colima (colima start), or use --runtime local.",
     "linux": (
@@ -158,7 +160,12 @@ def explained(exc: BaseException) -> RuntimeUnavailable:
     """Why no engine can be used, and the way out, by what really went wrong underneath."""
     start = _START_HINTS.get(sys.platform, "Start the Docker engine, or use --runtime local.")
     causes = list(_chain(exc))
-    if any(isinstance(cause, PermissionError) for cause in causes):
+    named = os.environ.get("DOCKER_HOST", "")
+    if named and any(isinstance(cause, _NO_ENGINE) for cause in causes):
+        why = next(cause for cause in causes if isinstance(cause, _NO_ENGINE))
+        reason = f"no engine that this user may use answers at DOCKER_HOST={named} ({why.strerror or why})"
+        hint = "Start that engine, correct or unset DOCKER_HOST, or use --runtime local."
+    elif any(isinstance(cause, PermissionError) for cause in causes):
         reason = "this user may not use the Docker engine's socket"
         hint = "Add the user to the group docker (sudo usermod -aG docker $USER) and log in again."
     elif any(isinstance(cause, FileNotFoundError) for cause in causes):

@@ -330,8 +330,8 @@ def scratch() -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize(
     ("host", "told"),
     [
-        ("unix:///nowhere/docker.sock", "its socket does not exist"),
-        ("tcp://127.0.0.1:9", "the connection is refused"),
+        ("unix:///nowhere/docker.sock", "docker.sock .No such file"),
+        ("tcp://127.0.0.1:9", "127.0.0.1:9 .Connection refused"),
         ("nonsense://x", "no Docker engine answers"),
     ],
 )

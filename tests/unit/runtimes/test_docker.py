@@ -214,10 +214,27 @@ def chained(inner: BaseException) -> docker.errors.DockerException:
         (docker.errors.DockerException("Invalid bind address protocol: nonsense://x"), "nonsense", "docker context ls"),
     ],
 )
-def test_no_engine_is_explained_by_what_went_wrong_underneath(error: Exception, reason: str, hint: str) -> None:
+def test_no_engine_is_explained_by_what_went_wrong_underneath(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str, hint: str
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
     told = explained(error)
     assert reason in told.reason
     assert hint in told.hint
+
+
+@pytest.mark.parametrize(
+    "error",
+    [FileNotFoundError(2, "No such file"), ConnectionRefusedError(111, "No such"), PermissionError(13, "No such")],
+)
+def test_an_engine_that_was_named_and_does_not_answer_is_told_by_that_name(
+    monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/podman.sock")
+    told = explained(chained(error))
+    assert "DOCKER_HOST=unix:///run/podman.sock (No such" in told.reason
+    assert "unset DOCKER_HOST" in told.hint
+    assert "systemctl" not in told.hint
 
 
 def test_only_containers_of_dead_runs_of_this_machine_are_leftovers() -> None:
