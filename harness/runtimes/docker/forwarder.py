@@ -1,7 +1,7 @@
 """Who accepts on a published port, and how many connections that program carries: tried, and read from it.
 
-A forwarder keeps open files for every connection. docker-proxy ends for good when it may open no more ("Stopping proxy
-… accept4: too many open files"), and the port is dead from then on, so its limit has to be known before it is reached.
+A forwarder keeps open files for every connection. When it may open no more, docker-proxy ends ("Stopping proxy …
+accept4: too many open files") and rootlesskit closes the port, both for good, so the limit has to be known before that.
 """
 
 from __future__ import annotations
