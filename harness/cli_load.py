@@ -249,7 +249,8 @@ async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
     tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=room())
     site = load_site(tunnels, listener=listener, lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS))
     await lab.begin("load", site, balancer=site.balancers[0])
-    _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
+    if plan.hold_seconds is not None:  # a rate does with fewer
+        _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
     path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
     return replace(
         plan,
