@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from harness.handshake import Close, Exchange, Handshake
@@ -29,14 +29,16 @@ def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
     )
 
 
-def whose(greeting: str, greetings: Mapping[str, str], *, served: Collection[str]) -> tuple[str, ...]:
-    """Backends whose greeting this is, exactly: those that the site serves, else any that has it; none for nobody's.
+def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
+    """Backends whose greeting this is, exactly; none for nobody's.
 
-    Instances that listen on one address greet in the same words. One that the site does not serve is then no candidate:
-    should it have answered nevertheless, X-Backend and its journal tell.
+    Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one that a
+    scenario expects: the greeting would hide that another one answered.
+
+    Args:
+        greetings: of every backend that runs, by its name.
     """
-    named = tuple(name for name, own in greetings.items() if own == greeting)
-    return tuple(name for name in named if name in served) or named
+    return tuple(name for name, own in greetings.items() if own == greeting)
 
 
 class Conversation:

@@ -410,8 +410,7 @@ class Lab:
 
     def greeters(self, text: str) -> tuple[str, ...]:
         """Backends whose greeting this is (`whose`)."""
-        greetings = {name: backend.info.greeting for name, backend in self.fleet.items()}
-        return whose(text, greetings, served=self.site.backends if self.site else ())
+        return whose(text, {name: backend.info.greeting for name, backend in self.fleet.items()})
 
     def _target(self, path: str | None, listener: Listener | None) -> tuple[str, Listener]:
         if self.site is None:
