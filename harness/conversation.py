@@ -32,8 +32,8 @@ def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
 def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
     """Backends whose greeting this is, exactly; none for nobody's.
 
-    Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one that a
-    scenario expects: the greeting would hide that another one answered.
+    Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one that
+    a scenario expects: the greeting would hide that another one answered.
 
     Args:
         greetings: of every backend that runs, by its name.
