@@ -20,7 +20,8 @@ import click
 from harness.balancer import Carrier, LbMethod, Listener
 from harness.config import Settings
 from harness.config import load as load_settings
-from harness.errors import ConfigError
+from harness.errors import ConfigError, RuntimeUnavailable
+from harness.interfaces import Forwarder
 from harness.lab import Lab
 from harness.launch import open_lab
 from harness.load import engine as engines
@@ -253,6 +254,8 @@ async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
         idle_seconds=plan.patience_seconds,
     )
     await lab.begin("load", site, balancer=site.balancers[0])
+    if plan.hold_seconds is not None:  # a rate does with fewer
+        _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
     path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
     return replace(
         plan,
@@ -261,6 +264,16 @@ async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
         identify=Identify(by="greeting") if plan.greeting else plan.identify,
         trust=(await lab.proxy.runtime.read("tls/ca.pem")).decode() if options["tls"] else "",
     )
+
+
+def _refuse_what_breaks(at_once: int, forwarder: Forwarder | None) -> None:
+    """Stop before a port forwarder is brought to its end: that would be measured, and not httpd."""
+    if forwarder and forwarder.certain and at_once > forwarder.most:
+        raise RuntimeUnavailable(
+            runtime="docker",
+            reason=f"{at_once:,} connections at a time are more than its published ports carry ({forwarder.text})",
+            hint="Set WSLB_DOCKER_NETWORK=host or WSLB_RUNTIME=local, or open fewer: --connections N",
+        )
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness.config import Timeouts
-from harness.conversation import Conversation
+from harness.conversation import Conversation, whose
 from harness.handshake import Handshake, Headers, one_header
 from harness.http1 import Request
 from harness.interfaces import Backend, Connector, RawConnector
@@ -81,7 +81,7 @@ class Client:
             ),
             opened,
             clock=self._ledger.clock,
-            whose_greeting=self._whose_greeting,
+            whose_greeting=self._greeters,
             message_seconds=self._timeouts.message,
         )
         self._ledger.keep(conversation)
@@ -114,14 +114,13 @@ class Client:
             connection,
             request=sent,
             clock=self._ledger.clock,
-            whose_greeting=self._whose_greeting,
+            whose_greeting=self._greeters,
             backends=lambda: frozenset(self._backends),
             seconds=self._timeouts.handshake,
         )
         self._ledger.keep(conversation)
         return conversation
 
-    def _whose_greeting(self, text: str) -> str | None:
-        """Backend whose greeting this is, exactly; None for nobody's and for one that two backends share."""
-        named = [name for name, backend in self._backends.items() if backend.info.greeting == text]
-        return named[0] if len(named) == 1 else None
+    def _greeters(self, text: str) -> tuple[str, ...]:
+        """Backends whose greeting this is (`whose`)."""
+        return whose(text, {name: backend.info.greeting for name, backend in self._backends.items()})

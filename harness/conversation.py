@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from harness.handshake import Close, Exchange, Handshake
 from harness.interfaces import Opened
 
-__all__ = ["Conversation", "exchange"]
+__all__ = ["Conversation", "exchange", "whose"]
 
 _KEEP = 4096
 
@@ -29,6 +29,18 @@ def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
     )
 
 
+def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
+    """Backends whose greeting this is, exactly; none for nobody's.
+
+    Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one that
+    a scenario expects: the greeting would hide that another one answered.
+
+    Args:
+        greetings: of every backend that runs, by its name.
+    """
+    return tuple(name for name, own in greetings.items() if own == greeting)
+
+
 class Conversation:
     """One WebSocket of a scenario: what was sent and received, and the handshake that it began with.
 
@@ -42,7 +54,7 @@ class Conversation:
         opened: Opened,
         *,
         clock: Callable[[], float],
-        whose_greeting: Callable[[str], str | None],
+        whose_greeting: Callable[[str], tuple[str, ...]],
         message_seconds: float,
     ) -> None:
         self._clock = clock
@@ -122,7 +134,7 @@ class Conversation:
         """Wait for the greeting and note whose it is."""
         message = await self.receive(seconds=seconds)
         if isinstance(message, str):
-            self._handshake = replace(self._handshake, greeting=message, greeted_by=self._whose_greeting(message))
+            self._handshake = replace(self._handshake, greeting=message, greeters=self._whose_greeting(message))
             return message
         return None
 

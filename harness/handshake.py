@@ -178,7 +178,8 @@ class Handshake:
         elapsed_seconds: from the start of the TCP connect to the end of the answer's head.
         error: one sentence, when the handshake failed.
         opened_at, closed_at: seconds since the scenario began; closed_at None while open.
-        greeted_by: backend whose greeting the client received, None without one.
+        greeters: backends whose greeting the client received, exactly; several where they share an address and with
+            it the words, none without a greeting and for nobody's.
         signed_by: backend named by the answer's ``X-Backend``.
         logged_by: route of the member that the proxy's access log names.
         arrivals: what the backends saw of it; two of them mean that the proxy tried again.
@@ -199,7 +200,7 @@ class Handshake:
     opened_at: float = 0.0
     closed_at: float | None = None
     greeting: str | None = None
-    greeted_by: str | None = None
+    greeters: tuple[str, ...] = ()
     signed_by: str | None = None
     logged_by: str | None = None
     logged_status: int | None = None
@@ -218,6 +219,11 @@ class Handshake:
     def extended_connect(self) -> bool:
         """Whether it was asked for over HTTP/2, by an extended CONNECT (RFC 8441 section 4)."""
         return one_header(self.request, ":protocol") is not None
+
+    @property
+    def greeted_by(self) -> str | None:
+        """Backend that the greeting names; None without one, and for one that several share, which names nobody."""
+        return self.greeters[0] if len(self.greeters) == 1 else None
 
     @property
     def backend(self) -> str | None:

@@ -32,7 +32,7 @@ class RawConversation:
         *,
         request: Request,
         clock: Callable[[], float],
-        whose_greeting: Callable[[str], str | None],
+        whose_greeting: Callable[[str], tuple[str, ...]],
         backends: Callable[[], frozenset[str]],
         seconds: float,
     ) -> None:
@@ -77,7 +77,7 @@ class RawConversation:
             elapsed_seconds=(self._answered_at or self._closed_at or self._clock()) - self._handshake.opened_at,
             error=self._handshake.error or self._error(),
             greeting=greeting,
-            greeted_by=self._whose_greeting(greeting) if greeting is not None else None,
+            greeters=self._whose_greeting(greeting) if greeting is not None else (),
             signed_by=signed if signed in self._backends() else None,
             subprotocol=one_header(head.headers, "Sec-WebSocket-Protocol") if head else None,
             exchanges=tuple(self._exchanges),

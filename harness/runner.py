@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from harness.balancer import Carrier, Site
 from harness.checks import log as log_checks
-from harness.config import RuntimeChoice, Settings
+from harness.config import DockerNetwork, RuntimeChoice, Settings
 from harness.errors import HarnessError, LabError
 from harness.lab import Lab
 from harness.results import Outcome, Record, ScenarioResult, Verdict
@@ -96,6 +96,8 @@ def reproduce(scenario: Scenario, settings: Settings) -> str:
         words.append(f"--connections {settings.connections}")
     if settings.runtime is not RuntimeChoice.AUTO:
         words.append(f"--runtime {settings.runtime.value}")
+    if settings.docker_network is not DockerNetwork.AUTO:
+        words.append(f"--docker-network {settings.docker_network.value}")
     if settings.image:
         words.append(f"--image {settings.image}")
     if settings.httpd:

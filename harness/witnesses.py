@@ -69,7 +69,7 @@ class Witnesses:
         for key, address in self._fleet.addresses.items():
             scheme, _, name = key.partition("://")
             spellings = {"ws": ("ws", "http"), "wss": ("wss", "https")}[scheme]
-            if any(member_url.startswith(f"{spelling}://{address}") for spelling in spellings):
+            if any(f"{member_url}/".startswith(f"{spelling}://{address}/") for spelling in spellings):
                 return name
         return None
 

@@ -18,7 +18,8 @@ def witnesses_agree(record: Record) -> Verdict:
 
     The client has the greeting (or, on an echo endpoint, X-Backend), the backends have their journals, the proxy has
     BALANCER_WORKER_NAME in its access log (mod_proxy_balancer, environment variables). Where no balancer elects, the
-    proxy's own word is not needed.
+    proxy's own word is not needed. A greeting that backends on one address share names nobody, and is no witness; but
+    it must be one that the backend of the other witnesses sends.
     """
     name = "witnesses_agree"
     expected = "greeting, X-Backend, journal and access log name the same backend for every connection"
@@ -45,13 +46,18 @@ def witnesses_agree(record: Record) -> Verdict:
 def _witnesses(handshake: Handshake, *, balanced: bool) -> dict[str, str | None]:
     accepted = [arrival.backend for arrival in handshake.arrivals if arrival.accepted]
     words: dict[str, str | None] = {}
-    if handshake.greeting is not None:
-        words["the greeting"] = handshake.greeted_by
+    if handshake.greeting is not None and not _shared(handshake, accepted):
+        words["the greeting"] = " or ".join(handshake.greeters) or None
     words["X-Backend"] = handshake.signed_by
     words["the journals"] = " and ".join(accepted) or None
     if balanced:
         words["the access log"] = handshake.logged_by
     return words
+
+
+def _shared(handshake: Handshake, accepted: list[str]) -> bool:
+    """Whether the greeting is that of several backends, and the one that the journals name is among them."""
+    return len(handshake.greeters) > 1 and set(accepted) <= set(handshake.greeters)
 
 
 def elected_counted(record: Record) -> Verdict:

@@ -63,7 +63,7 @@ class Expected:
 
 def _maker(handshake: Handshake) -> str:
     """Who made what came: backends sign with X-Backend or a greeting, httpd's own pages are HTML."""
-    if handshake.signed_by or handshake.greeted_by:
+    if handshake.signed_by or handshake.greeters:
         return BACKEND
     wire = handshake.wire
     if handshake.status is None and (wire is None or not wire.received):

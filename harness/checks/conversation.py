@@ -25,7 +25,7 @@ def greeted(record: Record) -> Verdict:
     expected = "[From Server] Connected to … as the first message of every connection"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-    wrong = [h for h in record.accepted if h.greeted_by is None]
+    wrong = [h for h in record.accepted if not h.greeters]
     first = wrong[0] if wrong else None
     return judged(
         name,

@@ -29,14 +29,22 @@ def signalled(name: str) -> Check:
 
 
 def refused(seq: int) -> Check:
-    """The connect of connection `seq` was refused: nobody listens any more."""
+    """The connect of connection `seq` was refused: nobody listens any more.
 
-    def judge(handshake: Handshake) -> tuple[bool, str]:
-        told = f"{called(handshake)}: {handshake.error or handshake.status}"
-        return handshake.status is None and "ConnectionRefused" in (handshake.error or ""), told
+    Behind a port forwarder, which accepts in httpd's place, nothing listened where httpd runs (event ``deaf``), and the
+    connection was ended without an answer.
+    """
 
     def nobody_listens(record: Record) -> Verdict:
         expected = f"the connect of connection {seq} is refused"
+
+        def judge(handshake: Handshake) -> tuple[bool, str]:
+            error = (handshake.error or "").lower()
+            deaf = any(event.kind == "deaf" and event.at <= handshake.opened_at for event in record.events)
+            ended = "connectionrefused" in error or (deaf and ("closed" in error or "reset" in error))
+            told = f"{called(handshake)}: {handshake.error or handshake.status}"
+            return handshake.status is None and ended, told
+
         return numbered("refused", record, seq, expected=expected, judge=judge)
 
     return nobody_listens

@@ -1,7 +1,7 @@
 """What stands outside, as protocols. Lower layers and scenarios know these, never a concrete class."""
 
 from harness.interfaces.client import Connector, Opened, RawConnector, Tunnel, Wire
-from harness.interfaces.place import PRIVATE, Completed, Front, Process, Progress, Runtime
+from harness.interfaces.place import PRIVATE, Completed, Forwarder, Front, Process, Progress, Runtime
 from harness.interfaces.proxy import BalancerChange, Dialect, Installation, MemberChange
 from harness.interfaces.report import Reporter
 from harness.interfaces.server import Backend, BackendInfo, Fault
@@ -15,6 +15,7 @@ __all__ = [
     "Connector",
     "Dialect",
     "Fault",
+    "Forwarder",
     "Front",
     "Installation",
     "MemberChange",

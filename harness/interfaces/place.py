@@ -8,11 +8,33 @@ from typing import Any, Protocol
 
 from harness.balancer import Listener
 
-__all__ = ["PRIVATE", "Completed", "Front", "Process", "Progress", "Runtime"]
+__all__ = ["PRIVATE", "Completed", "Forwarder", "Front", "Process", "Progress", "Runtime"]
 
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Where the other side of a published port may come from (RFC 1918, RFC 4193): a bridge, or an engine's own machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarder:
+    """What takes connections in the proxy's place and hands them on: a container engine's port forwarder.
+
+    Attributes:
+        name: program, or what is known of it.
+        most: connections that it carries at a time.
+        why: where that number comes from, as a clause.
+        certain: the number was read from the program, not granted for want of knowledge.
+    """
+
+    name: str
+    most: int
+    why: str
+    certain: bool = True
+
+    @property
+    def text(self) -> str:
+        """For people, and for the report."""
+        return f"{self.name}, at most {self.most:,} connections at a time: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +47,7 @@ class Front:
         plain, tls: ports; None offers no such listener.
         client: address from which the proxy sees the lab's client come; None where it cannot be known.
         trusted: networks besides loopback that may ask the proxy's manager.
+        forwarder: what stands between client and proxy; None when the proxy itself accepts.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +56,7 @@ class Front:
     tls: int | None = None
     client: str | None = "127.0.0.1"
     trusted: tuple[str, ...] = ()
+    forwarder: Forwarder | None = None
 
     def port(self, listener: Listener) -> int | None:
         """Port of this side."""

@@ -148,7 +148,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "greeting-lost",
         "one greeting did not come",
         "article-listing8",
-        one(lambda h: replace(h, greeting=None, greeted_by=None, signed_by=None)),
+        one(lambda h: replace(h, greeting=None, greeters=(), signed_by=None)),
         "greeted",
         "witnesses_agree",
     ),

@@ -156,6 +156,7 @@ def _connection(handshake: Handshake, expected: str | None) -> dict[str, Any]:
         "subprotocol": handshake.subprotocol,
         "witnesses": {
             "greeting": handshake.greeted_by,
+            **({"greeting_shared_by": list(handshake.greeters)} if len(handshake.greeters) > 1 else {}),
             "header": handshake.signed_by,
             "journal": [arrival.backend for arrival in handshake.arrivals if arrival.accepted],
             "access_log": handshake.logged_by,

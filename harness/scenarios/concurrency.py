@@ -54,8 +54,13 @@ def at_once(count: int) -> Act:
 
 
 async def _crowd(lab: Lab) -> None:
-    """As many as the settings ask for and open files allow, all at the same time."""
-    count = min(CROWD_FACTOR * lab.settings.connections, LARGE.workers, lab.open_files - SPARE_FILES)
+    """As many as the settings ask for and open files and a port forwarder allow, all at the same time."""
+    wanted = CROWD_FACTOR * lab.settings.connections
+    count = min(wanted, LARGE.workers, lab.open_files - SPARE_FILES)
+    forwarder = lab.proxy.front.forwarder
+    if forwarder and forwarder.most < count:
+        count = forwarder.most
+        lab.note("fewer", f"{count:,} opens, not {wanted:,}: {forwarder.why}")
     await lab.open_many(count, at_once=count, timeout_seconds=PATIENCE_SECONDS)
 
 
@@ -132,7 +137,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         name="concurrency-5000",
         question="Are thousands of WebSockets opened at once and held at the same time split evenly?",
-        limit="5,000 (25 times --connections, if open files allow), within a bound broken in one of a million runs",
+        limit="5,000 (25 times --connections; files or forwarders may lower it), in a bound broken once in a million",
         site=served(LARGE),
         act=_crowd,
         checks=(crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),

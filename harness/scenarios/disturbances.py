@@ -218,11 +218,17 @@ async def gone(lab: Lab, *, seconds: float) -> None:
 
 
 async def refuses(lab: Lab) -> None:
-    """Wait until nobody listens any more: the children close their listeners a moment after the signal."""
+    """Wait until nobody listens any more: the children close their listeners a moment after the signal.
+
+    A port forwarder accepts in httpd's place, listener or not; then it is asked where httpd runs, and noted.
+    """
+    front = lab.proxy.front
 
     async def closed() -> bool:
+        if front.forwarder:
+            return not await lab.proxy.runtime.connects("127.0.0.1", front.plain or 0)
         try:
-            _, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
+            _, writer = await asyncio.open_connection(front.host, front.plain)
         except ConnectionRefusedError:
             return True
         await disconnect(writer)
@@ -230,6 +236,8 @@ async def refuses(lab: Lab) -> None:
 
     with contextlib.suppress(TimeoutError):
         await until(closed, seconds=lab.settings.timeouts.settle, what="the end of httpd's listeners")
+        if front.forwarder:
+            lab.note("deaf", f"nothing listens where httpd runs; {front.forwarder.name} still accepts")
 
 
 async def falls_silent(lab: Lab, *, patience_seconds: float = 0.3) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
@@ -14,8 +15,9 @@ from harness.lab import Lab
 from harness.results import Check
 from harness.scenario import Act, Scenario
 from harness.scenarios.sites import CLUSTER, balanced
+from harness.waiting import until
 
-__all__ = ["SCENARIOS"]
+__all__ = ["SCENARIOS", "waiting_in"]
 
 SLOTS = 4
 PATIENCE_SECONDS = 0.5
@@ -46,14 +48,40 @@ async def _fill(lab: Lab, count: int = SLOTS) -> list[Conversation]:
 async def _queue(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object]) -> None:
     """Let these wait, then free one slot after another, each once its predecessor's has been taken."""
     async with asyncio.TaskGroup() as group:
-        pending = {group.create_task(one) for one in waiting}
+        pending: set[asyncio.Task[Any]] = set()
+        for one in waiting:
+            pending.add(group.create_task(one))
+            await _lined_up(lab, len(pending))
         await asyncio.wait(pending, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        for one in held[: len(pending)]:
+        for tunnel in held[: len(pending)]:
             if not pending:
                 break
             lab.note("slot", "a tunnel is closed")
-            await one.close()
+            await tunnel.close()
             _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _lined_up(lab: Lab, count: int) -> None:
+    """Wait until so many lie in httpd's accept queue, where a forwarder may let the second overtake the first."""
+    front = lab.proxy.front
+    if front.forwarder is None:
+        return
+
+    async def so_many() -> bool:
+        table = await lab.proxy.runtime.run(["cat", "/proc/net/tcp"])
+        return waiting_in(table.output, port=front.plain or 0) >= count
+
+    with contextlib.suppress(TimeoutError):
+        await until(so_many, seconds=lab.settings.timeouts.settle, what="the handshakes in httpd's accept queue")
+
+
+def waiting_in(table: str, *, port: int) -> int:
+    """How many connections wait for accept(2) on this port, by Linux's ``/proc/net/tcp``.
+
+    Those are established (state 01) and belong to no file yet (inode 0), see proc_net_tcp.rst of the kernel.
+    """
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return sum(len(row) > 9 and row[1].endswith(f":{port:04X}") and row[3] == "01" and row[9] == "0" for row in rows)
 
 
 def queued(count: int) -> Act:

@@ -12,19 +12,25 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness import fleet, runner
 from harness.balancer import Listener
 from harness.config import RuntimeChoice, Settings
 from harness.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from harness.lab import Lab
 from harness.launch import open_lab
+from harness.mutations import MUTATIONS
+from harness.results import Outcome
 from harness.run import exit_code_of
 from harness.runtimes.local import LocalRuntime
+from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
 from harness.waiting import disconnect
 
 pytestmark = pytest.mark.live
 
 LOCAL = Settings(runtime=RuntimeChoice.LOCAL)
+THREE = next(scenario for scenario in SCENARIOS if scenario.name == "weights-three-members")
+TWO = next(scenario for scenario in SCENARIOS if scenario.name == "lb-byrequests")
 
 
 @pytest.fixture(autouse=True)
@@ -204,3 +210,20 @@ def _words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.NoSuchProcess:
         return []
+
+
+async def test_backends_that_share_an_address_are_told_apart_without_their_greetings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a system that has no loopback address but 127.0.0.1, and behind published ports."""
+    monkeypatch.setattr(fleet, "own_address", lambda _: "127.0.0.1")
+    async with open_lab(LOCAL) as lab:
+        result = await runner.run(THREE, lab)
+        assert result.outcome is Outcome.PASSED, [verdict for verdict in result.verdicts if not verdict.holds]
+        shared = {h.greeters for h in result.record.handshakes if len(h.greeters) > 1}
+        assert shared == {("node", "node-2")}
+        assert {h.backend for h in result.record.handshakes} == {"liberty", "node", "node-2"}
+        # node-2 still runs and greets as node does: should it answer in node's place, turns and model must tell.
+        mutation = next(mutation for mutation in MUTATIONS if mutation.name == "member-elsewhere")
+        result = await runner.run(TWO, lab, tamper=mutation.tamper)
+        assert set(mutation.checks) <= {verdict.check for verdict in result.verdicts if not verdict.holds}

@@ -50,7 +50,7 @@ def answered(seq: int, status: int | None, **more: Any) -> ScenarioResult:
 
 
 def impostor() -> ScenarioResult:
-    odd = replace(runs.opened(2, "node"), greeted_by="liberty", greeting="[From Server] Connected to liberty")
+    odd = replace(runs.opened(2, "node"), greeters=("liberty",), greeting="[From Server] Connected to liberty")
     return runs.judged(runs.record("LNLN", changed={2: odd}), checks=(accounting.witnesses_agree,))
 
 
@@ -134,7 +134,7 @@ def test_rule_matches_its_evidence(rule: str, result: ScenarioResult, words: str
 
 
 def test_dropped_upgrade_shows_both_sides() -> None:
-    odd = replace(runs.opened(2, "node"), status=502, greeted_by=None, signed_by=None)
+    odd = replace(runs.opened(2, "node"), status=502, greeters=(), signed_by=None)
     cause = causes.likely(saved(runs.judged(runs.record("LNLN", changed={2: odd}))))
     assert cause is not None
     assert cause.evidence == ("connection #2: node answered 101, the client got 502",)

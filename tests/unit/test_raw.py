@@ -52,7 +52,7 @@ def conversation(script: Script | None) -> RawConversation:
         script,
         request=OPENING,
         clock=lambda: float(next(ticks)),
-        whose_greeting=lambda text: "node" if "node" in text else None,
+        whose_greeting=lambda text: ("node",) if "node" in text else (),
         backends=lambda: frozenset({"node"}),
         seconds=1,
     )

@@ -17,6 +17,7 @@ from harness.errors import StartError
 from harness.runtimes.docker.agent import PROGRAM, Agent, AgentLost, hang_up
 from harness.runtimes.docker.engine import ERRORS, Engine
 from harness.runtimes.docker.image import Image
+from harness.waiting import until
 
 __all__ = ["HOST_GATEWAY", "Container", "PortTaken", "Wanted"]
 
@@ -25,6 +26,7 @@ MEMORY_BYTES = 2 * 1024**3
 PIDS = 16_384
 """Threads count too: ten thousand tunnels are ten thousand threads of httpd."""
 TMPFS_BYTES = 256 * 1024**2
+_REMOVE_SECONDS = 10
 
 
 class PortTaken(Exception):
@@ -58,7 +60,7 @@ class Wanted:
             port_bindings={f"{port}/tcp": ("127.0.0.1", port) for port in self.ports or ()},
             extra_hosts={HOST_GATEWAY: "host-gateway"} if published else None,
             read_only=True,
-            tmpfs={self.folder: f"size={TMPFS_BYTES},uid={self.uid},gid={self.gid},mode=0700,nosuid,nodev,noexec"},
+            tmpfs={self.folder: f"size={TMPFS_BYTES},{self._owned(engine)},nosuid,nodev,noexec"},
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
             pids_limit=PIDS,
@@ -80,6 +82,10 @@ class Wanted:
             "ports": [(port, "tcp") for port in self.ports or ()],
             "host_config": host,
         }
+
+    def _owned(self, engine: Engine) -> str:
+        """The folder is our user's alone; podman knows no owner of a tmpfs, but lets no other user in."""
+        return "mode=1777" if engine.facts.podman else f"uid={self.uid},gid={self.gid},mode=0700"
 
 
 class Container:
@@ -140,6 +146,10 @@ class Container:
         words = " ".join((reason, state, *log)).lower()
         if "exec format error" in words or (ours != theirs and self.id):
             hint = f"The image is not for the engine's architecture: docker pull --platform linux/{ours} IMAGE"
+        elif "container-init binary not found" in words:
+            hint = "podman needs an init program for containers: install catatonit (Debian: apt-get install catatonit)."
+        elif "setrlimit" in words:
+            hint = "podman asks for more open files than it may: set default_ulimits in containers.conf (nofile=N:N)."
         elif "no such file" in words or "not found" in words:
             hint = f"{self.wanted.image.name} must be an image with httpd and a shell (/bin/sh), as httpd:2.4 is."
         else:
@@ -189,12 +199,20 @@ class Container:
         if not self.id:
             return
         try:
-            await self.engine.call(self.engine.api.remove_container, self.id, v=True, force=True)
-        except docker.errors.NotFound:
-            pass
-        except ERRORS:
+            await until(self._removed, seconds=_REMOVE_SECONDS, what="the removal of the container")
+        except ERRORS:  # a deadline is one of them
             self._end_without_engine()
         self.id = ""
+
+    async def _removed(self) -> bool:
+        """Ask for the removal; podman refuses it while the container is ending by itself."""
+        try:
+            await self.engine.call(self.engine.api.remove_container, self.id, v=True, force=True)
+        except docker.errors.NotFound:
+            return True
+        except docker.errors.APIError:
+            return False
+        return True
 
     def _end_without_engine(self) -> None:
         """Containers outlive a killed engine, and keep their ports. Ours is a process tree under one process."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 import traceback
 import warnings
@@ -22,7 +23,7 @@ import urllib3.exceptions
 
 from harness.errors import RuntimeUnavailable
 
-__all__ = ["ERRORS", "Engine", "explained"]
+__all__ = ["ERRORS", "Engine", "EngineFacts", "explained"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +32,7 @@ ERRORS = (docker.errors.DockerException, requests.exceptions.RequestException, u
 """What the SDK lets through: its own errors, and those of the two libraries below it when an engine goes away."""
 
 _CALL_SECONDS = 30
+_NO_ENGINE = (PermissionError, FileNotFoundError, ConnectionRefusedError)
 _START_HINTS = {
     "darwin": "Start Docker Desktop (open -a Docker) or colima (colima start), or use --runtime local.",
     "linux": (
@@ -47,7 +49,8 @@ class EngineFacts:
     Attributes:
         system: operating system that its containers run on, ``Docker Desktop`` for that product.
         transport: ``unix``, ``tcp`` or ``ssh``.
-        rootless: started by an ordinary user, with a network of its own.
+        rootless: started by an ordinary user.
+        podman: podman's service, which speaks the protocol of Docker.
     """
 
     version: str
@@ -57,11 +60,13 @@ class EngineFacts:
     product: str
     transport: str
     rootless: bool
+    podman: bool = False
 
     @property
     def text(self) -> str:
         """For people, and for the report."""
-        what = self.product or ("Docker, rootless" if self.rootless else "Docker")
+        what = "podman" if self.podman else self.product or "Docker"
+        what += ", rootless," if self.rootless else ""
         return f"{what} {self.version} (API {self.api}, {self.architecture}) on {self.system}"
 
 
@@ -137,6 +142,7 @@ def _facts(client: docker.DockerClient) -> EngineFacts:
     version: Mapping[str, Any] = client.version()
     info: Mapping[str, Any] = client.info()
     base = client.api.base_url
+    parts = [str(part.get("Name")) for part in version.get("Components") or ()]
     return EngineFacts(
         version=version.get("Version", "?"),
         api=version.get("ApiVersion", "?"),
@@ -144,7 +150,9 @@ def _facts(client: docker.DockerClient) -> EngineFacts:
         system=info.get("OperatingSystem") or "?",
         product=str((version.get("Platform") or {}).get("Name") or ""),
         transport="ssh" if "ssh" in base else "unix" if base.startswith("http+docker") else "tcp",
-        rootless=any("rootless" in str(option) for option in info.get("SecurityOptions") or ()),
+        # Docker says it among its security options, podman in a field of its own.
+        rootless=bool(info.get("Rootless")) or any("rootless" in str(o) for o in info.get("SecurityOptions") or ()),
+        podman="Podman Engine" in parts,
     )
 
 
@@ -152,7 +160,12 @@ def explained(exc: BaseException) -> RuntimeUnavailable:
     """Why no engine can be used, and the way out, by what really went wrong underneath."""
     start = _START_HINTS.get(sys.platform, "Start the Docker engine, or use --runtime local.")
     causes = list(_chain(exc))
-    if any(isinstance(cause, PermissionError) for cause in causes):
+    named = os.environ.get("DOCKER_HOST", "")
+    if named and any(isinstance(cause, _NO_ENGINE) for cause in causes):
+        why = next(cause for cause in causes if isinstance(cause, _NO_ENGINE))
+        reason = f"no engine that this user may use answers at DOCKER_HOST={named} ({why.strerror or why})"
+        hint = "Start that engine, correct or unset DOCKER_HOST, or use --runtime local."
+    elif any(isinstance(cause, PermissionError) for cause in causes):
         reason = "this user may not use the Docker engine's socket"
         hint = "Add the user to the group docker (sudo usermod -aG docker $USER) and log in again."
     elif any(isinstance(cause, FileNotFoundError) for cause in causes):

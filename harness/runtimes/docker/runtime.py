@@ -20,10 +20,10 @@ from harness.errors import LabError, RuntimeUnavailable, StartError
 from harness.interfaces import PRIVATE, Completed, Front, Progress
 from harness.runtimes.docker.agent import AgentLost
 from harness.runtimes.docker.container import Container, PortTaken, Wanted
-from harness.runtimes.docker.engine import ERRORS, Engine, explained
+from harness.runtimes.docker.engine import ERRORS, Engine, EngineFacts, explained
 from harness.runtimes.docker.image import DEFAULT_IMAGE, Image, obtain
 from harness.runtimes.docker.leftovers import ContainerLeftover, labels, sweep_containers
-from harness.runtimes.docker.network import Network, expected, is_ours, published
+from harness.runtimes.docker.network import Network, connects, expected, is_ours, published
 from harness.runtimes.local import free_port
 from harness.waiting import until
 
@@ -177,6 +177,7 @@ class DockerRuntime:
             tls=ports[1] if tls else None,
             client=self.network.client,
             trusted=(self.network.client,) if self.network.client else PRIVATE,
+            forwarder=self.network.forwarder,
         )
 
     def backend_address(self, preferred: str) -> str:
@@ -188,13 +189,11 @@ class DockerRuntime:
         return self.network.gateway or address
 
     async def connects(self, host: str, port: int) -> bool:
-        """Whether the container can open a connection there; by bash, or by busybox where the image is Alpine."""
-        where = shlex.quote(f"</dev/tcp/{host}/{port}")
-        code, _ = await self._ask(
-            f"if command -v bash >/dev/null; then timeout 4 bash -c {where}; "
-            f"else timeout 4 nc -z {shlex.quote(host)} {port}; fi 2>/dev/null"
-        )
-        return code == 0
+        """Whether the container can open a connection there; see `network.connects`."""
+        try:
+            return await connects(self.container.agent, host, port, seconds=_ASK_SECONDS)
+        except AgentLost:
+            raise await self._lost() from None
 
     def where(self, name: str) -> str:
         """Command that shows a file."""
@@ -208,6 +207,7 @@ class DockerRuntime:
             "image_digest": self.image.digest,
             "network": self.network.mode.value,
             "network_reason": self.network.why,
+            **({"forwarder": self.network.forwarder.text} if self.network.forwarder else {}),
             "engine": self.engine.facts.text,
         }
 
@@ -260,6 +260,27 @@ async def open_docker(settings: Settings, *, run_id: str, progress: Progress) ->
         engine.close()
 
 
+def _no_way_back(facts: EngineFacts) -> RuntimeUnavailable:
+    """No container of this engine can reach us; rootless ones are kept from loopback unless that is allowed."""
+    if facts.rootless and facts.podman:
+        hint = (
+            "Leave the choice to wslb (--docker-network auto), since rootless podman shares this machine's network, or "
+            'put network_cmd_options = ["allow_host_loopback=true"] under [engine] in containers.conf.'
+        )
+    elif facts.rootless:
+        hint = (
+            "Rootless Docker keeps this machine's loopback from its containers unless it is told otherwise: start it "
+            "with DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS=--disable-host-loopback=false, or use --runtime local."
+        )
+    else:
+        hint = "A firewall may stand between, or the engine is another machine. Use --runtime local."
+    return RuntimeUnavailable(
+        runtime="docker",
+        reason="its containers cannot reach a program that listens on this machine's loopback",
+        hint=hint,
+    )
+
+
 async def _container(
     engine: Engine, image: Image, settings: Settings, *, run_id: str, mode: DockerNetwork, why: str
 ) -> tuple[Container, Network]:
@@ -284,7 +305,17 @@ async def _container(
         try:
             await container.start(seconds=settings.timeouts.start)
             if ports is not None:
-                return container, published(why, container.gateway)
+                network = await published(
+                    container.agent,
+                    why,
+                    gateway=container.gateway,
+                    ports=ports,
+                    rootless=engine.facts.rootless,
+                    seconds=settings.timeouts.start,
+                )
+                if network is None:
+                    raise _no_way_back(engine.facts)
+                return container, network
             if await is_ours(container.agent, seconds=settings.timeouts.start):
                 return container, Network(mode=DockerNetwork.HOST, why=why)
         except PortTaken:

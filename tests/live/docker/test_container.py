@@ -61,23 +61,27 @@ async def test_the_container_is_hardened(settings: Settings, network: DockerNetw
         host, config = found["HostConfig"], found["Config"]
         assert config["User"].partition(":")[0] not in {"", "0", "root"}
         assert host["ReadonlyRootfs"] is True
-        assert list(host["Tmpfs"]) == [lab.proxy.runtime.folder]
-        assert host["CapDrop"] == ["ALL"]
+        podman = docker_of(lab).engine.facts.podman
+        # podman adds folders in memory of its own to a read-only root, and writes ALL out
+        own = {"/run", "/tmp", "/var/tmp"} if podman else set()  # noqa: S108
+        assert set(host["Tmpfs"]) - own == {lab.proxy.runtime.folder}
+        assert podman or host["CapDrop"] == ["ALL"]
         assert not host["CapAdd"]
-        assert host["SecurityOpt"] == ["no-new-privileges:true"]
+        assert [option.removesuffix(":true") for option in host["SecurityOpt"]] == ["no-new-privileges"]
         assert host["Privileged"] is False
-        assert host["Memory"] == 2 * 1024**3
-        assert host["PidsLimit"] == 16_384
+        if not (podman and docker_of(lab).engine.facts.rootless):  # without cgroups of version 2 it has no limits
+            assert host["Memory"] == 2 * 1024**3
+            assert host["PidsLimit"] == 16_384
         assert found["Mounts"] == []
         assert not host["Binds"]
-        published = {row["HostIp"] for rows in (host["PortBindings"] or {}).values() for row in rows}
-        assert published == ({"127.0.0.1"} if network is DockerNetwork.PUBLISHED else set())
+        published = {row["HostIp"] for rows in (host["PortBindings"] or {}).values() for row in rows or ()}
+        assert published == ({"127.0.0.1"} if docker_of(lab).network.mode is DockerNetwork.PUBLISHED else set())
         told = await lab.proxy.runtime.run(["cat", "/proc/self/status"])
         facts = dict(line.split(":\t", 1) for line in told.output.splitlines() if ":\t" in line)
         assert {facts[name].strip() for name in ("CapEff", "CapPrm", "CapBnd", "CapInh")} == {"0" * 16}
         assert facts["NoNewPrivs"].strip() == "1"
         assert "0" not in facts["Uid"].split()
-        for attempt in ("touch /x", "touch /usr/local/x", "touch /tmp/x", "touch /etc/x"):
+        for attempt in ("touch /x", "touch /usr/local/x", "touch /etc/x", *(() if podman else ("touch /tmp/x",))):
             assert (await lab.proxy.runtime.run(["sh", "-c", attempt])).returncode != 0, attempt
 
 
@@ -326,8 +330,8 @@ def scratch() -> Iterator[dict[str, str]]:
 @pytest.mark.parametrize(
     ("host", "told"),
     [
-        ("unix:///nowhere/docker.sock", "its socket does not exist"),
-        ("tcp://127.0.0.1:9", "the connection is refused"),
+        ("unix:///nowhere/docker.sock", "docker.sock .No such file"),
+        ("tcp://127.0.0.1:9", "127.0.0.1:9 .Connection refused"),
         ("nonsense://x", "no Docker engine answers"),
     ],
 )

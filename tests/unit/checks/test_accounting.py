@@ -27,8 +27,8 @@ def test_a_good_record_passes_and_an_empty_one_fails(check: Check) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"greeted_by": "node"}, "the greeting says node, X-Backend says liberty"),
-        ({"greeted_by": None}, "the greeting says nothing"),
+        ({"greeters": ("node",)}, "the greeting says node, X-Backend says liberty"),
+        ({"greeters": ()}, "the greeting says nothing"),
         ({"signed_by": "node"}, "X-Backend says node"),
         ({"signed_by": None}, "X-Backend says nothing"),
         ({"arrivals": ()}, "the journals says nothing"),
@@ -48,8 +48,40 @@ def test_one_witness_that_tells_another_story_is_found(changes: dict[str, object
 
 
 def test_an_echo_endpoint_has_no_greeting_to_ask() -> None:
-    silent = spoiled(record(["node"]), 1, greeting=None, greeted_by=None)
+    silent = spoiled(record(["node"]), 1, greeting=None, greeters=())
     assert accounting.witnesses_agree(silent).holds
+
+
+SHARED = ("liberty", "liberty-2")
+
+
+def test_a_greeting_that_backends_on_one_address_share_is_no_witness() -> None:
+    verdict = accounting.witnesses_agree(spoiled(record(turns(4)), 3, greeters=SHARED))
+    assert verdict.holds, verdict.observed
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"greeters": ("node", "node-2")}, "the greeting says node or node-2, X-Backend says liberty"),
+        ({"greeters": SHARED, "signed_by": "liberty-2"}, "X-Backend says liberty-2, the journals says liberty"),
+        ({"greeters": SHARED, "signed_by": None}, "X-Backend says nothing"),
+        ({"greeters": SHARED, "logged_by": "liberty-2"}, "the access log says liberty-2"),
+        ({"greeters": SHARED, "arrivals": ()}, "the journals says nothing"),
+        (
+            {"greeters": SHARED, "arrivals": (arrival("liberty"), replace(arrival("liberty"), backend="liberty-2"))},
+            "liberty and liberty-2",
+        ),
+    ],
+    ids=str,
+)
+def test_a_shared_greeting_excuses_no_other_witness_and_must_be_that_of_a_candidate(
+    changes: dict[str, object], told: str
+) -> None:
+    verdict = accounting.witnesses_agree(spoiled(record(turns(4)), 3, **changes))
+    assert not verdict.holds
+    assert told in verdict.observed
+    assert verdict.evidence == ("test-3",)
 
 
 def test_without_a_balancer_the_access_log_is_not_asked() -> None:

@@ -24,9 +24,11 @@ def answered(backend: str, text: str, *, seq: int = 1, command: str = "WRKSYSSTS
 def test_every_connection_is_greeted() -> None:
     assert greeted(record(["node"])).holds
     assert not greeted(Record()).holds
-    assert (
-        "connection 1 got 'Hello'" in greeted(spoiled(record(["node"]), 1, greeting="Hello", greeted_by=None)).observed
-    )
+    assert "connection 1 got 'Hello'" in greeted(spoiled(record(["node"]), 1, greeting="Hello", greeters=())).observed
+
+
+def test_a_greeting_that_two_backends_share_is_a_greeting() -> None:
+    assert greeted(spoiled(record(["node"]), 1, greeters=("node", "node-2"))).holds
 
 
 @pytest.mark.parametrize(

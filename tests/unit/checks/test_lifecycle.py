@@ -63,5 +63,27 @@ def test_an_unanswered_connect_is_not_a_refused_one() -> None:
     assert not lifecycle.refused(2)(Record(handshakes=(handshake(2, None, error="no answer within 1 s"),))).holds
 
 
+DEAF = event(1.5, "deaf")
+CUT = "did not receive a valid HTTP response: connection closed while reading HTTP status line"
+
+
+@pytest.mark.parametrize(
+    ("events", "error", "holds"),
+    [
+        ((DEAF,), CUT, True),
+        ((DEAF,), "ConnectionResetError: [Errno 104] Connection reset by peer", True),
+        ((), CUT, False),
+        ((event(2.5, "deaf"),), CUT, False),
+        ((DEAF,), "no answer within 1 s", False),
+    ],
+    ids=["ended", "reset", "listens for all we know", "asked too late", "waits"],
+)
+def test_behind_a_forwarder_a_connect_is_refused_when_nothing_listens_where_httpd_runs(
+    events: tuple[Event, ...], error: str, holds: bool
+) -> None:
+    assert lifecycle.refused(2)(Record(handshakes=(handshake(2, None, error=error),), events=events)).holds is holds
+    assert not lifecycle.refused(2)(Record(handshakes=(handshake(2, 101, error=error),), events=events)).holds
+
+
 def test_another_signal_is_not_this_one() -> None:
     assert not lifecycle.signalled("HUP")(GOOD).holds
