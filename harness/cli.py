@@ -27,6 +27,7 @@ from harness.cli_load import load as load_command
 from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import clean, open_lab
+from harness.percentiles import plain
 from harness.reporters import github, json_file
 from harness.reporters.files import redraw, write
 from harness.reporters.waiting_bar import WaitingBar
@@ -117,6 +118,7 @@ cli.add_command(load_command)
 @click.option(
     "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
 )
+@click.option("--percentiles", metavar="P,P,…", help="Of latencies: which the report shows (50,90,99,99.9).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
 @click.option("-q", "--quiet", count=True, help="Only failures and the verdict; -qq: nothing, the exit code alone.")
 @click.option("-v", "--verbose", count=True, help="Also each connection; -vv: its header fields.")
@@ -148,7 +150,11 @@ def test(
     settings = load(options, os.environ)
     earlier = json_file.load(baseline) if baseline else None
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
-    run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
+    run = Run(
+        planned=[scenario.name for scenario in chosen],
+        command=shlex.join(["wslb", *sys.argv[1:]]),
+        percentiles=settings.percentiles,
+    )
     bar = WaitingBar(Console(stderr=True))
     screen = Screen.open(
         environ=os.environ,
@@ -274,14 +280,19 @@ def config(name: str | None, compose: bool, **options: Any) -> None:
 @click.option(
     "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
 )
-def report(file: Path, report: Path | None, baseline: Path | None) -> None:
+@click.option("--percentiles", metavar="P,P,…", help="Of latencies: which to show; those of the run otherwise.")
+def report(file: Path, report: Path | None, baseline: Path | None, percentiles: str | None) -> None:
     """Redraw report.html and junit.xml from a saved report.json.
 
     \b
-    Example:
+    Examples:
       wslb report reports/lb/report.json
+      wslb report reports/lb/report.json --percentiles 50,75,95
     """
+    settings = load({"percentiles": percentiles}, {"WSLB_PERCENTILES": os.environ.get("WSLB_PERCENTILES", "")})
     document = json_file.load(file)
+    if settings.percentiles:
+        document["percentiles"] = plain(settings.percentiles)
     earlier = json_file.load(baseline) if baseline else None
     for path in redraw(document, report or file.parent, baseline=earlier):
         click.echo(path.resolve().as_uri())

@@ -273,6 +273,7 @@ class Report:
         planned: names of the scenarios that were selected; fewer results mean an interrupted run.
         interrupted: signal name or sentence when the run did not come to its end.
         error: sentence when the lab itself failed.
+        percentiles: of latencies, that its pages show; empty for their own choice.
     """
 
     results: tuple[ScenarioResult, ...] = ()
@@ -284,6 +285,7 @@ class Report:
     error: str = ""
     error_exit_code: int = 3
     command: str = ""
+    percentiles: tuple[float, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         """Number of scenarios with this outcome."""

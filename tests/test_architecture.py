@@ -14,8 +14,8 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors identity balancer handshake results",
-        "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
-        "cause_rules ah_numbers driver",
+        "interfaces config percentiles resources hops http1 frames lbmethods replay stickiness odds turns checks "
+        "dialects causes cause_rules ah_numbers driver",
         "waiting conversation raw lab scenario runner scenarios",
         "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager proxy provision "
         "reporters run probe screen advice load",

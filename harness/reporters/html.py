@@ -15,7 +15,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from harness import ah_numbers
+from harness import ah_numbers, percentiles
 from harness.reporters import texts
 from harness.reporters.bars import counts_bar
 from harness.reporters.cards import Card, card
@@ -24,7 +24,7 @@ from harness.reporters.embedded import embed
 from harness.reporters.errorlog import log_groups
 from harness.reporters.headline import Headline, failure_of, first_failure, headline, not_run
 from harness.reporters.inspector import Group, groups
-from harness.reporters.latency import CLOCK, PERCENTILES, curve, latencies
+from harness.reporters.latency import CLOCK, curve, latencies
 from harness.reporters.scope import not_tested
 from harness.reporters.strip import excerpt
 from harness.reporters.topology import topology
@@ -109,7 +109,8 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
     )
     failure = first_failure(document)
     first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
-    timed, compared = latencies(scenarios), comparison(scenarios)
+    percents = tuple(document.get("percentiles") or percentiles.REPORT)
+    timed, compared = latencies(scenarios, percents), comparison(scenarios)
     data = embed(
         document,
         shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
@@ -148,7 +149,7 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
             budget=budget,
             timed=timed,
             clock=CLOCK,
-            percentiles=PERCENTILES,
+            percentiles=[percentiles.label(percent) for percent in percents],
             curve=curve(timed),
             logs=log_groups(scenarios),
             log_lines=sum(len(scenario["log"]) for scenario in scenarios),

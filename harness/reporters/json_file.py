@@ -14,6 +14,7 @@ from typing import Any
 
 import jsonschema
 
+from harness import percentiles
 from harness.balancer import Balancer, Site
 from harness.checks.distribution import predicted
 from harness.errors import EvidenceError
@@ -52,6 +53,7 @@ def document(report: Report) -> dict[str, Any]:
         "planned": list(report.planned),
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
         "environment": dict(report.environment),
+        **({"percentiles": percentiles.plain(report.percentiles)} if report.percentiles else {}),
         "scenarios": [_scenario(result) for result in report.results],
     }
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_limits_that_hold_pass() -> None:
     assert found["sent_rate"] == pytest.approx(100)
     assert found["latency"]["open"]["percentiles"]["99"] == pytest.approx(0.003, rel=0.001)
     assert found["latency"]["open"]["percentiles"]["99.9"] is None
+
+
+def test_percentiles_that_were_asked_for_are_told_everywhere() -> None:
+    found = made(evidence=replace(EVIDENCE, percentiles=(25.0, 99.95)))
+    assert list(found["latency"]["open"]["percentiles"]) == ["25", "99.95"]
+    assert list(found["backends"][0]["echo"]["percentiles"]) == ["25", "99.95"]
+    assert found["latency"]["open"]["percentiles"]["25"] == pytest.approx(0.003, rel=0.001)
+    assert found["latency"]["open"]["percentiles"]["99.95"] is None
+    page = render(found)
+    assert "<th>p25</th><th>p99.95</th><th>max</th>" in page
+    assert ">p25</text>" in page
+    assert "p50" not in page
+    assert "p25 3" in " ".join(summary(found))
 
 
 def test_a_limit_that_does_not_hold_fails_with_its_value() -> None:
