@@ -274,6 +274,7 @@ class Report:
         interrupted: signal name or sentence when the run did not come to its end.
         error: sentence when the lab itself failed.
         percentiles: of latencies, that its pages show; empty for their own choice.
+        comparison: which results are runs of which workload under which lbmethod; None when none was asked for.
     """
 
     results: tuple[ScenarioResult, ...] = ()
@@ -286,6 +287,7 @@ class Report:
     error_exit_code: int = 3
     command: str = ""
     percentiles: tuple[float, ...] = ()
+    comparison: Mapping[str, Any] | None = None
 
     def count(self, outcome: Outcome) -> int:
         """Number of scenarios with this outcome."""

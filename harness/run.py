@@ -18,6 +18,7 @@ class Run:
     def __init__(self, *, planned: Sequence[str], command: str, percentiles: Sequence[float] | None = None) -> None:
         self.planned = tuple(planned)
         self.percentiles = tuple(percentiles or ())
+        self.comparison: Mapping[str, object] | None = None
         self.results: list[ScenarioResult] = []
         self.environment: Mapping[str, object] = {}
         self.interrupted = ""
@@ -50,6 +51,7 @@ class Run:
             error_exit_code=self.error_exit_code,
             command=self._command,
             percentiles=self.percentiles,
+            comparison=self.comparison,
         )
 
 

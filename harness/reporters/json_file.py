@@ -20,6 +20,7 @@ from harness.checks.distribution import predicted
 from harness.errors import EvidenceError
 from harness.handshake import Arrival, Close, Exchange, Handshake, Headers
 from harness.hops import Change, changes
+from harness.reporters.measured import measured
 from harness.resources import resource
 from harness.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 
@@ -41,6 +42,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 def document(report: Report) -> dict[str, Any]:
     """The run as plain values."""
+    scenarios = [_scenario(result) for result in report.results]
     return {
         "schema": SCHEMA,
         "verdict": report.outcome.value,
@@ -54,7 +56,8 @@ def document(report: Report) -> dict[str, Any]:
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
         "environment": dict(report.environment),
         **({"percentiles": percentiles.plain(report.percentiles)} if report.percentiles else {}),
-        "scenarios": [_scenario(result) for result in report.results],
+        **({"comparison": measured(report.comparison, scenarios)} if report.comparison else {}),
+        "scenarios": scenarios,
     }
 
 

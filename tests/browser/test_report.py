@@ -26,6 +26,7 @@ PAGES = {
     ),
     "lab error": lambda: html.render(runs.saved(error="httpd was not found.", planned=("lb-byrequests",))),
     "empty": lambda: html.render(runs.saved()),
+    "compared": lambda: html.render(runs.compared()),
 }
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 SANDBOX = "sandbox allow-scripts"
@@ -70,7 +71,9 @@ async def test_sandboxed_page_still_folds_filters_and_copies(open_page: Opened) 
 
 LOOKS = [("every kind", 1280, "light"), ("every kind", 1280, "dark"), ("every kind", 390, "light")]
 LOOKS += [
-    (name, 390, scheme) for name in ("passed", "interrupted", "lab error", "empty") for scheme in ("light", "dark")
+    (name, 390, scheme)
+    for name in ("passed", "interrupted", "lab error", "empty", "compared")
+    for scheme in ("light", "dark")
 ]
 
 
@@ -131,6 +134,22 @@ async def test_print_without_scripts_shows_folded_cards(open_page: Opened) -> No
     box = await page.locator("#lb-byrequests .verdicts").bounding_box()
     assert box is not None
     assert box["height"] > 50
+
+
+async def test_comparison_is_on_the_first_screen_on_paper_and_without_scripts(open_page: Opened) -> None:
+    page = (await open_page(PAGES["compared"](), scripts=False)).page
+    await expect(page.locator("#compare .advice dd").first).to_be_in_viewport(ratio=1)
+    await expect(page.locator("#compare .advice dd").nth(1)).to_contain_text("bybusyness; largest deviation")
+    await page.emulate_media(media="print")
+    for table in await page.locator("table.contest").all():
+        await expect(table).to_be_visible()
+    await expect(page.locator("#compare-fault + p + .scroll")).to_contain_text("Recovery")
+
+
+async def test_tables_of_the_comparison_fit_a_wide_screen(open_page: Opened) -> None:
+    page = (await open_page(PAGES["compared"]())).page
+    for region in await page.locator("#compare .scroll").all():
+        assert await region.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 EVIL = "</script><img src=x onerror=\"document.title='owned'\">"
