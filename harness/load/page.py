@@ -118,6 +118,10 @@ def chart(
 ) -> Markup:
     """Curves over time, or over marked positions; events as dashed lines with their words."""
     shown = [line for line in lines if line.points]
+    if all(len({x for x, _ in line.points}) < 2 for line in shown):
+        return Markup(
+            '<p class="note">No curve: the run was too short for two points. The tables have its numbers.</p>'
+        )
     right = max((x for line in shown for x, _ in line.points), default=1.0) or 1.0
     right = max(right, *(event["at"] for event in events)) if events else right
     top = _round_up(max((y for line in shown for _, y in line.points), default=1.0) or 1.0)

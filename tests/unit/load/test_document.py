@@ -69,6 +69,14 @@ def test_percentiles_that_were_asked_for_are_told_everywhere() -> None:
     assert "p25 3" in " ".join(summary(found))
 
 
+def test_a_run_too_short_for_a_curve_says_so_instead_of_an_empty_one() -> None:
+    whole = made()
+    short = {**whole, "timeline": {"width_seconds": 1.0, "steps": whole["timeline"]["steps"][:1]}}
+    long_page, short_page = render(whole), render(short)
+    assert long_page.count("<svg") - short_page.count("<svg") == 2
+    assert short_page.count("No curve: the run was too short") - long_page.count("No curve: the run was too short") == 2
+
+
 def test_a_limit_that_does_not_hold_fails_with_its_value() -> None:
     found = made("p99<1ms", "errors=0")
     assert (found["outcome"]["word"], found["outcome"]["exit_code"]) == ("failed", 1)
