@@ -79,7 +79,7 @@ lock: ## pin the packages again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
 clean: ## remove reports and caches
-	rm -rf reports/lb reports/load reports/bench dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf reports/lb reports/load reports/compare reports/bench dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environment

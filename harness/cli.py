@@ -6,13 +6,11 @@ import asyncio
 import json
 import os
 import shlex
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,17 +18,19 @@ from rich.console import Console
 from harness import doctor as doctor_module
 from harness import preview, provision, runner
 from harness import selftest as selftest_module
-from harness.balancer import Carrier, LbMethod
-from harness.causes import likely
+from harness.balancer import LbMethod
 from harness.cli_check import check
+from harness.cli_compare import compare
+from harness.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, say, until_signal
 from harness.cli_load import load as load_command
-from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, load
+from harness.config import PullPolicy, RuntimeChoice, load
 from harness.errors import ConfigError, EvidenceError, HarnessError
 from harness.launch import clean, open_lab
-from harness.reporters import github, json_file
+from harness.percentiles import plain
+from harness.reporters import json_file
 from harness.reporters.files import redraw, write
 from harness.reporters.waiting_bar import WaitingBar
-from harness.results import Report, ScenarioResult
+from harness.results import ScenarioResult
 from harness.run import Run, exit_code_of
 from harness.scenario import Scenario, select
 from harness.scenarios import SCENARIOS
@@ -38,53 +38,6 @@ from harness.screen import Colour, Screen, Verbosity
 from harness.standing import stand
 
 __all__ = ["main"]
-
-T = TypeVar("T")
-
-EXIT_CODES = """\b
-Exit codes:
-  0  all claims hold          1  a claim failed       2  wrong usage
-  3  the lab is not ready     4  could not look       5  nothing ran
-  130, 143  interrupted (SIGINT, SIGTERM); the partial report is written
-"""
-
-
-class Interrupted(Exception):
-    """A signal ended the command early."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-
-def lab_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of every command that opens a lab."""
-    for option in reversed(
-        [
-            click.option(
-                "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
-            ),
-            click.option("--httpd", metavar="FILE", help="Program of the httpd; found by itself otherwise."),
-            click.option("--image", metavar="NAME", help="Image of the container (httpd:2.4); NAME@DIGEST pins it."),
-            click.option(
-                "--pull", type=click.Choice([policy.value for policy in PullPolicy]), help="When the image is pulled."
-            ),
-            click.option(
-                "--docker-network",
-                type=click.Choice([network.value for network in DockerNetwork]),
-                help="How the container is reached; found out by itself otherwise.",
-            ),
-            click.option(
-                "--carrier",
-                type=click.Choice([carrier.value for carrier in Carrier]),
-                help="Module that must carry the tunnels.",
-            ),
-            click.option("--port", type=int, metavar="N", help="Port of the proxy; a free one otherwise."),
-            click.option("--tls-port", type=int, metavar="N", help="TLS port of the proxy."),
-        ]
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -104,6 +57,7 @@ def cli() -> None:
 
 
 cli.add_command(load_command)
+cli.add_command(compare)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -117,6 +71,7 @@ cli.add_command(load_command)
 @click.option(
     "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
 )
+@click.option("--percentiles", metavar="P,P,…", help="Of latencies: which the report shows (50,90,99,99.9).")
 @click.option("--json", "as_json", is_flag=True, help="Print the report's JSON document on stdout, and nothing else.")
 @click.option("-q", "--quiet", count=True, help="Only failures and the verdict; -qq: nothing, the exit code alone.")
 @click.option("-v", "--verbose", count=True, help="Also each connection; -vv: its header fields.")
@@ -148,7 +103,11 @@ def test(
     settings = load(options, os.environ)
     earlier = json_file.load(baseline) if baseline else None
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
-    run = Run(planned=[scenario.name for scenario in chosen], command=shlex.join(["wslb", *sys.argv[1:]]))
+    run = Run(
+        planned=[scenario.name for scenario in chosen],
+        command=shlex.join(["wslb", *sys.argv[1:]]),
+        percentiles=settings.percentiles,
+    )
     bar = WaitingBar(Console(stderr=True))
     screen = Screen.open(
         environ=os.environ,
@@ -173,33 +132,14 @@ def test(
     try:
         if chosen:
             with bar:
-                _until_signal(all_of_them())
+                until_signal(all_of_them())
     except Interrupted as exc:
         run.interrupted = exc.name
     except HarnessError as exc:
         problem = exc
         run.failed(exc)
     report = run.report()
-    _close_test(report, write(report, settings.report, baseline=earlier), screen, as_json=as_json, problem=problem)
-
-
-def _close_test(
-    report: Report, paths: tuple[Path, ...], screen: Screen, *, as_json: bool, problem: HarnessError | None
-) -> None:
-    document = json_file.document(report)
-    if as_json:
-        click.echo(json.dumps(document, ensure_ascii=False))
-    if problem:
-        _say(problem)
-    github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))
-    html = next((path for path in paths if path.suffix == ".html"), paths[0])
-    screen.close(
-        report,
-        paths=[f"report  {html.resolve().as_uri()}"],
-        annotations=github.annotate(document) if screen.github else (),
-        causes={s["name"]: cause.sentence for s in document["scenarios"] if (cause := likely(s))},
-    )
-    sys.exit(report.exit_code)
+    close_run(report, write(report, settings.report, baseline=earlier), screen, as_json=as_json, problem=problem)
 
 
 def _of_method(scenario: Scenario, lbmethod: LbMethod | None) -> bool:
@@ -238,7 +178,7 @@ def up(**options: Any) -> None:
     settings = load({**options, "fixed_ports": True}, os.environ)
     try:
         with WaitingBar(Console(stderr=True)) as bar:
-            _until_signal(stand(settings, say=click.echo, progress=bar))
+            until_signal(stand(settings, say=click.echo, progress=bar))
     except Interrupted as exc:
         click.echo(f"\nStopped by {exc.name}; nothing is left running.")
         sys.exit(0 if exc.name == "SIGINT" else 143)
@@ -274,14 +214,19 @@ def config(name: str | None, compose: bool, **options: Any) -> None:
 @click.option(
     "--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Earlier report.json: say what is new."
 )
-def report(file: Path, report: Path | None, baseline: Path | None) -> None:
+@click.option("--percentiles", metavar="P,P,…", help="Of latencies: which to show; those of the run otherwise.")
+def report(file: Path, report: Path | None, baseline: Path | None, percentiles: str | None) -> None:
     """Redraw report.html and junit.xml from a saved report.json.
 
     \b
-    Example:
+    Examples:
       wslb report reports/lb/report.json
+      wslb report reports/lb/report.json --percentiles 50,75,95
     """
+    settings = load({"percentiles": percentiles}, {"WSLB_PERCENTILES": os.environ.get("WSLB_PERCENTILES", "")})
     document = json_file.load(file)
+    if settings.percentiles:
+        document["percentiles"] = plain(settings.percentiles)
     earlier = json_file.load(baseline) if baseline else None
     for path in redraw(document, report or file.parent, baseline=earlier):
         click.echo(path.resolve().as_uri())
@@ -336,7 +281,7 @@ def doctor(
             click.echo(str(finding))
     problems = sum(not finding.fine for finding in findings)
     if timed and not problems:
-        click.echo(_until_signal(doctor_module.launch_times(settings)))
+        click.echo(until_signal(doctor_module.launch_times(settings)))
     if problems or not quiet:
         click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
     sys.exit(3 if problems else 0)
@@ -386,50 +331,9 @@ def selftest(names: tuple[str, ...], listing: bool, **options: Any) -> None:
         async with open_lab(settings) as lab:
             return await selftest_module.prove_all(mutations, lab, done=lambda proof: click.echo(str(proof)))
 
-    proofs = _until_signal(all_of_them())
+    proofs = until_signal(all_of_them())
     click.echo(selftest_module.summary(proofs))
     sys.exit(selftest_module.exit_code(proofs))
-
-
-def _until_signal(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; the first SIGINT or SIGTERM lets the lab close in order, the second quits at once.
-
-    Raises:
-        Interrupted: a signal came.
-    """
-    caught: list[str] = []
-
-    async def supervised() -> T:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-
-        def caught_one(number: signal.Signals) -> None:
-            if caught:
-                os._exit(128 + number)
-            caught.append(number.name)
-            click.echo(f"\n{number.name}: stopping the lab; once more quits at once.", err=True)
-            if task:
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, caught_one, number)
-        return await work
-
-    try:
-        return asyncio.run(supervised())
-    except (asyncio.CancelledError, HarnessError):
-        if caught:
-            raise Interrupted(caught[0]) from None
-        raise
-
-
-def _say(error: HarnessError) -> None:
-    """What, why, what to do: on stderr."""
-    click.echo(f"error: {error}", err=True)
-    for line in error.log_tail:
-        click.echo(f"  log: {line}", err=True)
-    if error.hint:
-        click.echo(f"  do:  {error.hint}", err=True)
 
 
 def main() -> None:
@@ -444,7 +348,7 @@ def main() -> None:
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except HarnessError as exc:
-        _say(exc)
+        say(exc)
         sys.exit(2 if isinstance(exc, (ConfigError, EvidenceError)) else exit_code_of(exc))
     except BrokenPipeError:
         sys.stderr.close()

@@ -29,6 +29,7 @@ from harness.load import faults as fault_rules
 from harness.load import limits as limit_rules
 from harness.load import page
 from harness.load.conduct import Conductor
+from harness.load.document import PERCENTILES
 from harness.load.engine import Engine
 from harness.load.plan import DEFAULT_CONCURRENCY, Identify, Plan
 from harness.load.room import fitting, room
@@ -90,6 +91,7 @@ Exit codes:
 )
 @click.option("--httpd", metavar="FILE", help="Lab: program of the local httpd.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the result (reports/load).")
+@click.option("--percentiles", metavar="P,P,…", help="Of latencies: which to tell (50,75,90,95,99,99.9,99.99).")
 @click.option("--json-lines", is_flag=True, help="Progress and result as JSON, one object a line, on stdout.")
 @click.option("--yes", is_flag=True, help="URL: do not ask before a large run.")
 def load(url: str | None, **options: Any) -> None:
@@ -226,19 +228,20 @@ def _run(
     faults: tuple[fault_rules.Planned, ...],
 ) -> dict[str, Any]:
     command = shlex.join(["wslb", *sys.argv[1:]])
+    percents = settings.percentiles or PERCENTILES
 
     async def whole() -> dict[str, Any]:
         if options["url"] is not None:
             conductor = Conductor(plan, engine, news=show.news)
             with _signals(lambda: conductor):
-                return await conductor.run(limits, command=command, environment={})
+                return await conductor.run(limits, command=command, environment={}, percentiles=percents)
         holder: list[Conductor] = []
         with _signals(lambda: holder[0] if holder else None):
             async with open_lab(settings) as lab:
                 served = await _serve(lab, plan, options)
                 conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
                 holder.append(conductor)
-                return await conductor.run(limits, command=command, environment=lab.environment)
+                return await conductor.run(limits, command=command, environment=lab.environment, percentiles=percents)
 
     return asyncio.run(whole())
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from harness import percentiles
 from harness.balancer import Carrier, LbMethod
 from harness.errors import ConfigError
 
@@ -71,6 +72,7 @@ class Settings:
         lbmethod: only scenarios of this method; method of ``wslb up`` and ``wslb config``.
         connections: length of the long serial scenarios.
         report: folder of the report files.
+        percentiles: of latencies, as tables and curves show them; None takes each page's own.
         port, tls_port: of the proxy; 0 chooses free ones.
         fixed_ports: backends listen on the article's ports instead of free ones.
         lean: the lean backend plays every part, so that the backends are not what limits a load run.
@@ -86,6 +88,7 @@ class Settings:
     lbmethod: LbMethod | None = None
     connections: int = 200
     report: Path = field(default_factory=lambda: Path("reports") / "lb")
+    percentiles: tuple[float, ...] | None = None
     port: int = 0
     tls_port: int = 0
     fixed_ports: bool = False
@@ -113,6 +116,7 @@ _PARSERS: dict[str, Any] = {
     "lbmethod": LbMethod,
     "connections": int,
     "report": Path,
+    "percentiles": percentiles.parse,
     "port": int,
     "tls_port": int,
 }
@@ -140,5 +144,10 @@ def _parsed(option: str, value: Any, parse: Any) -> Any:
     try:
         return parse(value)
     except ValueError:
-        allowed = f"one of {', '.join(parse)}" if isinstance(parse, type) and issubclass(parse, StrEnum) else "a number"
-        raise ConfigError(option=option, value=value, allowed=allowed) from None
+        raise ConfigError(option=option, value=value, allowed=_allowed(parse)) from None
+
+
+def _allowed(parse: Any) -> str:
+    if parse is percentiles.parse:
+        return percentiles.ALLOWED
+    return f"one of {', '.join(parse)}" if isinstance(parse, type) and issubclass(parse, StrEnum) else "a number"

@@ -42,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--lb-pull", metavar="WHEN", help="when the image is pulled: missing, always, never")
     group.addoption("--lb-docker-network", metavar="HOW", help="how the container is reached: auto, host, published")
     group.addoption("--lb-carrier", metavar="NAME", help="module that must carry the tunnels: wstunnel, http")
+    group.addoption("--lb-percentiles", metavar="P,P,…", help="of latencies: which the report shows")
     group.addoption("--lb-connections", metavar="N", type=int, help="length of the long serial scenarios")
 
 
@@ -49,14 +50,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Settings once, from options over the environment; a wrong one is a usage error."""
     config.addinivalue_line("markers", "lb: asks a shipped scenario of a real proxy")
     config.addinivalue_line("markers", "behaviour: asks a shipped scenario beyond the main job")
-    names = ("report", "runtime", "httpd", "image", "pull", "docker_network", "carrier", "connections")
+    names = ("report", "runtime", "httpd", "image", "pull", "docker_network", "carrier", "connections", "percentiles")
     options = {name: config.getoption(f"--lb-{name.replace('_', '-')}") for name in names}
     try:
         config.stash[_SETTINGS] = load(options, os.environ)
     except HarnessError as exc:
         raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
     command = shlex.join(["python -m pytest", *config.invocation_params.args]).replace("'python -m pytest'", "pytest")
-    config.stash[_RUN] = Run(planned=(), command=command)
+    config.stash[_RUN] = Run(planned=(), command=command, percentiles=config.stash[_SETTINGS].percentiles)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -273,6 +273,8 @@ class Report:
         planned: names of the scenarios that were selected; fewer results mean an interrupted run.
         interrupted: signal name or sentence when the run did not come to its end.
         error: sentence when the lab itself failed.
+        percentiles: of latencies, that its pages show; empty for their own choice.
+        comparison: which results are runs of which workload under which lbmethod; None when none was asked for.
     """
 
     results: tuple[ScenarioResult, ...] = ()
@@ -284,6 +286,8 @@ class Report:
     error: str = ""
     error_exit_code: int = 3
     command: str = ""
+    percentiles: tuple[float, ...] = ()
+    comparison: Mapping[str, Any] | None = None
 
     def count(self, outcome: Outcome) -> int:
         """Number of scenarios with this outcome."""

@@ -15,8 +15,10 @@ __all__ = ["Run", "exit_code_of"]
 class Run:
     """Collects what a report needs; pytest and the command line each keep one."""
 
-    def __init__(self, *, planned: Sequence[str], command: str) -> None:
+    def __init__(self, *, planned: Sequence[str], command: str, percentiles: Sequence[float] | None = None) -> None:
         self.planned = tuple(planned)
+        self.percentiles = tuple(percentiles or ())
+        self.comparison: Mapping[str, object] | None = None
         self.results: list[ScenarioResult] = []
         self.environment: Mapping[str, object] = {}
         self.interrupted = ""
@@ -48,6 +50,8 @@ class Run:
             error=self.error,
             error_exit_code=self.error_exit_code,
             command=self._command,
+            percentiles=self.percentiles,
+            comparison=self.comparison,
         )
 
 

@@ -169,8 +169,9 @@ class Screen:
         paths: Sequence[str] = (),
         annotations: Sequence[str] = (),
         causes: Mapping[str, str] | None = None,
+        table: Sequence[str] = (),
     ) -> None:
-        """Failures in full, the verdict with its counts, and last of all the report as a link."""
+        """Failures in full, the table if there is one, the verdict with its counts, and last the report as a link."""
         if self.github and self.verbosity >= Verbosity.SCENARIOS:
             self.out.print("::endgroup::")
         for annotation in annotations:
@@ -181,11 +182,13 @@ class Screen:
             if result.outcome in {Outcome.FAILED, Outcome.ERRORED}:
                 self.out.print()
                 self.out.print(Text(failure_text(result, (causes or {}).get(result.name, ""))))
+        for line in table:
+            self.out.print(Text(line))
         word, colour = _verdict(report)
         counts = ", ".join(f"{report.count(outcome)} {outcome.value}" for outcome in Outcome if report.count(outcome))
         loose = sum(result.outcome is Outcome.PASSED and not result.strict for result in report.results)
         counts += f" ({loose} of the passed not strictly)" if loose else ""
-        if self.verbosity >= Verbosity.SCENARIOS:
+        if self.verbosity >= Verbosity.SCENARIOS or table:
             self.out.print()
         self.out.print(Text.assemble((word, colour), f"  {counts or 'no scenario ran'} in {report.seconds:.1f} s"))
         for path in paths:

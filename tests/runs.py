@@ -8,10 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from harness import compare
 from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
 from harness.checks import distribution, handshake, log, strictness
+from harness.config import Settings
 from harness.handshake import Arrival, Close, Handshake, Headers, accept_for
 from harness.reporters.json_file import document
+from harness.reporters.measured import measured
 from harness.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
@@ -336,3 +339,67 @@ def long(letters: str) -> dict[str, Any]:
         for i, letter in enumerate(letters)
     ]
     return document_
+
+
+METHODS = (LbMethod.BYREQUESTS, LbMethod.BYBUSYNESS, LbMethod.BYTRAFFIC)
+
+
+def compared(*, repeats: int = 5) -> dict[str, Any]:
+    """The saved document of a comparison whose numbers differ from method to method and from run to run."""
+    settings = Settings(connections=200)
+    planned = compare.plan(settings, lbmethods=METHODS, names=(), repeats=repeats)
+    document_ = saved(*(with_method(method.value, method, "LN") for method in METHODS), planned=tuple(planned.names))
+    samples = {scenario["name"]: scenario for scenario in document_["scenarios"]}
+    document_["scenarios"] = [
+        _compared_run(samples[turn.lbmethod.value], turn.scenario.name, turn.workload.name, turn.lbmethod, turn.number)
+        for turn in planned.turns
+    ]
+    document_["counts"]["passed"] = len(document_["scenarios"])
+    document_["comparison"] = measured(planned.document(), document_["scenarios"])
+    return document_
+
+
+def _compared_run(sample: Mapping[str, Any], name: str, workload: str, method: LbMethod, number: int) -> dict[str, Any]:
+    """One run: its letters, and which tunnels end when, carry how much, or break."""
+    length = 200 if workload == "short" else 24
+    letters = list("LN" * (length // 2))
+    if method is LbMethod.BYTRAFFIC:  # twice the same member, more often in later runs
+        for i in range(number):
+            letters[4 * i + 1] = "L"
+    if workload == "uneven" and method is LbMethod.BYBUSYNESS:
+        letters[12:18] = "L" * 6
+    if workload == "fault":
+        letters[8:12] = "LLLx" if number % 2 else "LLLL"
+    slow = (METHODS.index(method) * (workload == "uneven") * 3 + 1) / 1000
+    connections = []
+    for i, letter in enumerate(letters):
+        opened_at = round(i / 50, 4)
+        broken = workload == "fault" and i < 8 and letter == "N"
+        early = broken or workload == "short" or (workload == "uneven" and i < 12 and letter == "L")
+        status = 503 if letter == "x" else 101
+        closed_at = round(0.165 if broken else opened_at + 0.01, 4) if early else 9.0
+        template = sample["connections"]["LNx".index(letter) % 2]
+        connections.append(
+            {
+                **template,
+                "seq": i + 1,
+                "conn_id": f"{name}-{i + 1}",
+                "status": status,
+                "backend": BACKENDS[letter],
+                "expected": BACKENDS[letter],
+                "elapsed_seconds": round(slow + ((i * 7919 + number * 31) % 9973) / 1e7, 6),
+                "opened_at": opened_at,
+                "closed_at": closed_at if status == 101 else None,
+                "closed": {**template["closed"], "clean": not broken} if status == 101 else None,
+                "exchanges": [{"sent": True, "at": opened_at, "text": "", "size": 1000 * number + i, "binary": False}],
+            }
+        )
+    return {**sample, "name": name, "connections": connections, "events": _death(number) if workload == "fault" else []}
+
+
+def _death(number: int) -> list[dict[str, Any]]:
+    back = round(0.3 + number / 100, 4)
+    return [
+        {"at": 0.16, "kind": "backend", "text": "node: killed", "data": {"backend": "node", "up": False}},
+        {"at": back, "kind": "backend", "text": "node: back", "data": {"backend": "node", "up": True}},
+    ]

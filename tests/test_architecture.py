@@ -14,12 +14,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
         "errors identity balancer handshake results",
-        "interfaces config resources hops http1 frames lbmethods replay stickiness odds turns checks dialects causes "
-        "cause_rules ah_numbers driver",
+        "interfaces config percentiles resources hops http1 frames lbmethods replay stickiness odds turns checks "
+        "dialects causes cause_rules ah_numbers driver",
         "waiting conversation raw ledger client witnesses lab scenario runner scenarios",
         "runtimes connectors runfolder certificates openfiles decoys backend fleet balancer_manager discovery httpd "
         "proxy provision reporters run probe screen advice load",
-        "place launch preview standing doctor cli cli_check cli_load __main__ plugin mutations selftest",
+        "place launch preview standing doctor compare cli cli_check cli_compare cli_lab cli_load __main__ plugin "
+        "mutations selftest",
     )
 )
 """Lowest first. A module imports from its own layer and from lower ones only."""
@@ -33,7 +34,7 @@ ONLY = {
     "h2": {"connectors"},
     "pytest": {"plugin"},
     "pytest_asyncio": {"plugin"},
-    "click": {"cli", "cli_check", "cli_load"},
+    "click": {"cli", "cli_check", "cli_compare", "cli_lab", "cli_load"},
 }
 """Libraries that one part alone may import."""
 
@@ -109,7 +110,9 @@ def test_the_environment_is_read_in_two_places() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     }
-    assert readers <= {"cli", "cli_load", "plugin", "runtimes", "provision"}, "settings come from cli and plugin alone"
+    assert readers <= {"cli", "cli_compare", "cli_lab", "cli_load", "plugin", "runtimes", "provision"}, (
+        "settings come from cli and plugin alone"
+    )
 
 
 def test_nothing_waits_by_sleeping() -> None:

@@ -16,7 +16,7 @@ import psutil
 from harness.errors import HarnessError
 from harness.lab import Lab
 from harness.load import engine as engines
-from harness.load.document import Evidence, document
+from harness.load.document import PERCENTILES, Evidence, document
 from harness.load.engine import Engine
 from harness.load.faults import Planned, do
 from harness.load.limits import Limit
@@ -67,8 +67,15 @@ class Conductor:
         self._looks: list[dict[str, Any]] = []
         self._skip = 1
 
-    async def run(self, limits: Sequence[Limit], *, command: str, environment: Mapping[str, Any]) -> dict[str, Any]:
-        """Run to the end and return the document."""
+    async def run(
+        self,
+        limits: Sequence[Limit],
+        *,
+        command: str,
+        environment: Mapping[str, Any],
+        percentiles: Sequence[float] = PERCENTILES,
+    ) -> dict[str, Any]:
+        """Run to the end and return the document, with these percentiles of every latency."""
         began = time.monotonic()
         started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         usage = Usage(self._groups())
@@ -98,6 +105,7 @@ class Conductor:
             started=started,
             seconds=time.monotonic() - began,
             interrupted=self.interrupted,
+            percentiles=percentiles,
         )
         return document(self._plan, result, limits, evidence)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 
+from harness import percentiles
 from harness.errors import EvidenceError
 from harness.load.engine import Lost, Result
 from harness.load.limits import Limit, Limited, judge, needed
@@ -17,10 +18,12 @@ from harness.load.plan import Plan
 from harness.load.tally import NOBODY, Histogram, Tally, Timeline
 from harness.resources import resource
 
-__all__ = ["Evidence", "Outcome", "document", "facts_of", "load", "outcome_of", "validate"]
+__all__ = ["PERCENTILES", "Evidence", "Outcome", "document", "facts_of", "load", "outcome_of", "validate"]
 
 SCHEMA = "wslb.load/1"
-PERCENTILES = (50, 75, 90, 95, 99, 99.9, 99.99)
+PERCENTILES: tuple[float, ...] = (50, 75, 90, 95, 99, 99.9, 99.99)
+"""What is told of every latency when nobody asks for others."""
+
 LOST_KINDS = frozenset({"lost", "no close frame in answer"})
 """Failures of a tunnel that was open and ended without a close frame."""
 
@@ -31,7 +34,7 @@ SHORT_SECONDS = 0.1
 
 @dataclass(slots=True, kw_only=True)
 class Evidence:
-    """What was seen beside the counts, for the document."""
+    """What was seen beside the counts, for the document, and which percentiles are to be told."""
 
     target: Mapping[str, Any]
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class Evidence:
     started: str = ""
     seconds: float = 0.0
     interrupted: str = ""
+    percentiles: Sequence[float] = PERCENTILES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class Outcome:
     reasons: tuple[str, ...] = ()
 
 
-def facts_of(plan: Plan, result: Result) -> dict[str, Any]:
+def facts_of(plan: Plan, result: Result, percents: Sequence[float] = PERCENTILES) -> dict[str, Any]:
     """The numbers that limits are about, with the histograms themselves."""
     tally = result.tally
     errors = dict(tally.errors)
@@ -81,7 +85,10 @@ def facts_of(plan: Plan, result: Result) -> dict[str, Any]:
         "rate": tally.opened / span if span > 0 else 0.0,
         "sent_rate": sent_rate(plan, tally),
         "imbalance": imbalance(tally),
-        "latency": {"open": latency(opens), "echo": latency(echoes), "lag": latency(tally.lag)},
+        "latency": {
+            name: latency(histogram, percents)
+            for name, histogram in (("open", opens), ("echo", echoes), ("lag", tally.lag))
+        },
     }
 
 
@@ -102,15 +109,18 @@ def sent_rate(plan: Plan, tally: Tally) -> float | None:
     return (tally.started - 1) / span if span > 0 else None
 
 
-def latency(histogram: Histogram) -> dict[str, Any]:
+def latency(histogram: Histogram, percents: Sequence[float] = PERCENTILES) -> dict[str, Any]:
     """A histogram with its percentiles; those with too few samples are withheld (null)."""
     count = histogram.count
-    told = histogram.percentiles(PERCENTILES)
+    told = histogram.percentiles(percents)
     return {
         "count": count,
         "mean_seconds": histogram.mean if count else None,
         "max_seconds": histogram.highest if count else None,
-        "percentiles": {f"{percent:g}": told[percent] if count >= needed(percent) else None for percent in PERCENTILES},
+        "percentiles": {
+            percentiles.label(percent).removeprefix("p"): told[percent] if count >= needed(percent) else None
+            for percent in percents
+        },
         "histogram": histogram,
     }
 
@@ -160,7 +170,8 @@ def outcome_of(
 
 def document(plan: Plan, result: Result, limits: Sequence[Limit], evidence: Evidence) -> dict[str, Any]:
     """The whole result; `validate` holds it against the schema."""
-    facts = facts_of(plan, result)
+    percents = tuple(evidence.percentiles)
+    facts = facts_of(plan, result, percents)
     judged = judge(limits, facts)
     outcome = outcome_of(plan, result, facts, judged, interrupted=evidence.interrupted)
     tally = result.tally
@@ -177,7 +188,7 @@ def document(plan: Plan, result: Result, limits: Sequence[Limit], evidence: Evid
         "environment": dict(evidence.environment),
         **{key: value for key, value in facts.items() if key != "latency"},
         "latency": {name: _told(one) for name, one in facts["latency"].items()},
-        "backends": [_backend(name, served, tally.opened) for name, served in sorted(tally.backends.items())],
+        "backends": [_backend(name, served, tally.opened, percents) for name, served in sorted(tally.backends.items())],
         "timeline": timeline(tally.timeline),
         "usage": dict(evidence.usage),
         "members": dict(evidence.members),
@@ -195,7 +206,7 @@ def _told(one: Mapping[str, Any]) -> dict[str, Any]:
     return {**one, "histogram": histogram.encoded()}
 
 
-def _backend(name: str, served: Any, opened: int) -> dict[str, Any]:
+def _backend(name: str, served: Any, opened: int, percents: Sequence[float]) -> dict[str, Any]:
     return {
         "name": name,
         "opened": served.opened,
@@ -203,8 +214,8 @@ def _backend(name: str, served: Any, opened: int) -> dict[str, Any]:
         "closed": served.closed,
         "echoed": served.echoed,
         "errors": dict(served.errors),
-        "open": _told(latency(served.open)),
-        "echo": _told(latency(served.echo)),
+        "open": _told(latency(served.open, percents)),
+        "echo": _told(latency(served.echo, percents)),
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import ConfigError
 
-__all__ = ["Limit", "Limited", "judge", "needed", "parse"]
+__all__ = ["BEYOND", "Limit", "Limited", "judge", "needed", "parse"]
 
 BEYOND = 5
 """A percentile is told only when so many samples at least lie beyond it: else it would be the luck of one of them."""

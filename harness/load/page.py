@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from harness.load.limits import BEYOND, needed
 from harness.load.speech import summary
 from harness.load.tally import Histogram
 from harness.resources import resource
@@ -23,7 +24,8 @@ __all__ = ["render", "write"]
 
 COLOURS = ("#1f5fbf", "#b85c00", "#0f766e", "#7c3aed", "#9d174d", "#4d7c0f")
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 180, 64, 22, 14
-_TAIL = (50, 75, 90, 95, 99, 99.9, 99.99)
+_ROOM = 44
+"""Between the middles of two names on the axis, so that they do not touch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def render(document: Mapping[str, Any]) -> str:
     return (
         _environment()
         .get_template("load.html.j2")
-        .render(document=document, summary=summary(document), figures=figures, percents=_TAIL)
+        .render(document=document, summary=summary(document), figures=figures, percents=_percents(document))
     )
 
 
@@ -97,13 +99,18 @@ def percentiles(document: Mapping[str, Any]) -> Markup:
         if one["count"] and (name == "lag" or document["outcome"]["word"] != "invalid"):
             histogram = Histogram(one["histogram"])
             told = [float(key) for key, value in one["percentiles"].items() if value is not None]
-            top = max(told, default=0.0)
-            grid = sorted({*told, *(100 - 100 / 10 ** (step / 8) for step in range(1, 33))})
-            values = histogram.percentiles([p for p in grid if p <= top])
+            top = 100 * (1 - BEYOND / one["count"]) if one["count"] >= needed(50) else 0.0
+            grid = sorted({*told, top, *(100 - 100 / 10 ** (step / 8) for step in range(1, 33))})
+            values = histogram.percentiles([p for p in grid if 0 < p <= top])
             points = [(-math.log10(1 - p / 100), value * 1e3) for p, value in values.items()]
             lines.append(Line(name=words, points=points))
-    marks = [(-math.log10(1 - p / 100), f"p{p:g}") for p in _TAIL]
+    marks = [(-math.log10(1 - float(p) / 100), f"p{p}") for p in _percents(document)]
     return chart(lines, (), marks=marks)
+
+
+def _percents(document: Mapping[str, Any]) -> list[str]:
+    """Percentiles that the document tells."""
+    return list(document["latency"]["open"]["percentiles"])
 
 
 def chart(
@@ -111,6 +118,10 @@ def chart(
 ) -> Markup:
     """Curves over time, or over marked positions; events as dashed lines with their words."""
     shown = [line for line in lines if line.points]
+    if all(len({x for x, _ in line.points}) < 2 for line in shown):
+        return Markup(
+            '<p class="note">No curve: the run was too short for two points. The tables have its numbers.</p>'
+        )
     right = max((x for line in shown for x, _ in line.points), default=1.0) or 1.0
     right = max(right, *(event["at"] for event in events)) if events else right
     top = _round_up(max((y for line in shown for _, y in line.points), default=1.0) or 1.0)
@@ -126,9 +137,13 @@ def chart(
         _, y = place(0, part * top)
         body.append(f'<path class="grid" d="M{_LEFT} {y:.1f}H{_WIDTH - 8}"/>')
         body.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" class="end">{part * top:.4g}</text>')
+    named = -math.inf
     for x, label in marks or [(right * part, f"{right * part:.3g} s") for part in (0, 0.25, 0.5, 0.75, 1)]:
         if x <= right * 1.001:
             left, _ = place(x, 0)
+            if left - named < _ROOM:
+                continue
+            named = left
             anchor = "end" if left > _WIDTH - 40 else "mid"
             body.append(f'<text x="{left:.1f}" y="{_HEIGHT - 6}" class="{anchor}">{escape(label)}</text>')
     for event in events:

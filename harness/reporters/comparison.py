@@ -136,7 +136,8 @@ def _noise(rows: Sequence[MethodRow]) -> str:
     low = max(row.spread[0] for row in timed if row.spread)
     high = min(row.spread[1] for row in timed if row.spread)
     word = "≈ within noise: the middle halves overlap" if low <= high else "the middle halves do not overlap"
-    return f"Median handshake: {medians}; {word}. One run each, not interleaved: compare the counts, not the times."
+    turns = "One run each, not interleaved: compare the counts, not the times (wslb compare measures in turns)."
+    return f"Median handshake: {medians}; {word}. {turns}"
 
 
 def _advice(

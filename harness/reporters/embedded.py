@@ -13,10 +13,23 @@ from typing import Any
 
 from markupsafe import Markup
 
+from harness.reporters.measured import carried
+
 __all__ = ["COLUMNS", "Embedded", "embed", "restored"]
 
-COLUMNS = ("seq", "status", "backend", "expected", "elapsed_seconds", "opened_at", "closed_at", "error")
-"""Fields that are kept for every connection."""
+COLUMNS = (
+    "seq",
+    "status",
+    "backend",
+    "expected",
+    "elapsed_seconds",
+    "opened_at",
+    "closed_at",
+    "error",
+    "carried",
+    "broken",
+)
+"""What is kept of every connection: its fields, the bytes of its messages, and whether its tunnel broke."""
 
 _NAMED = ("backend", "expected", "error")
 """Columns of text, kept as indices into a list of names."""
@@ -78,9 +91,17 @@ def _columns(connections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     index = {name: i for i, name in enumerate(names)}
     columns: dict[str, Any] = {"count": len(connections), "names": names}
     for key in COLUMNS:
-        values = [index[c[key]] if key in _NAMED else c[key] for c in connections]
+        values = [index[c[key]] if key in _NAMED else _value(c, key) for c in connections]
         columns[key] = values[0] if values and all(value == values[0] for value in values) else values
     return columns
+
+
+def _value(connection: Mapping[str, Any], key: str) -> Any:
+    if key == "carried":
+        return carried(connection)
+    if key == "broken":
+        return connection["status"] == 101 and connection["closed"] is not None and not connection["closed"]["clean"]
+    return connection[key]
 
 
 def restored(scenario: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from harness import ah_numbers
+from harness import ah_numbers, percentiles
 from harness.reporters import texts
 from harness.reporters.bars import counts_bar
 from harness.reporters.cards import Card, card
@@ -24,7 +24,8 @@ from harness.reporters.embedded import embed
 from harness.reporters.errorlog import log_groups
 from harness.reporters.headline import Headline, failure_of, first_failure, headline, not_run
 from harness.reporters.inspector import Group, groups
-from harness.reporters.latency import CLOCK, PERCENTILES, curve, latencies
+from harness.reporters.latency import CLOCK, curve, latencies
+from harness.reporters.recommended import verdicts
 from harness.reporters.scope import not_tested
 from harness.reporters.strip import excerpt
 from harness.reporters.topology import topology
@@ -104,12 +105,18 @@ def _size(text: str) -> int:
 def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group], budget: Budget) -> str:
     scenarios, missing, line = document["scenarios"], not_run(document), headline(document)
     inspected = found[: budget.groups]
+    shown = _shown(document)
     cards = tuple(
-        card(scenario, number, inspected, table_rows=budget.table_rows) for number, scenario in enumerate(scenarios, 1)
+        card(scenario, number, inspected, table_rows=budget.table_rows)
+        for number, scenario in enumerate(scenarios, 1)
+        if scenario["name"] in shown
     )
     failure = first_failure(document)
     first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
-    timed, compared = latencies(scenarios), comparison(scenarios)
+    percents = tuple(document.get("percentiles") or percentiles.REPORT)
+    timed = latencies(scenarios, percents)
+    contest = verdicts(document["comparison"]) if document.get("comparison") else ()
+    compared = None if contest else comparison(scenarios)
     data = embed(
         document,
         shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
@@ -118,13 +125,14 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
         more={"history": list(past.runs)} if past and past.runs else {},
     )
     parts = {
+        **({"compare": True} if contest else {}),
         "scenarios": True,
         "sequence": any(len(c.turns) for c in cards),
         "handshake": bool(inspected),
         "latency": bool(timed),
         "faults": any(c.timeline for c in cards),
         "log": True,
-        "compare": compared is not None,
+        "compare": bool(contest) or compared is not None,  # a comparison that was asked for keeps its first place
         "trend": past is not None,
         "environment": True,
         "scope": True,
@@ -144,15 +152,18 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
             first=first,
             excerpt=_excerpt(first) if first else "",
             cards=cards,
+            unshown=len(scenarios) - len(cards),
+            shown=shown,
             groups=inspected,
             budget=budget,
             timed=timed,
             clock=CLOCK,
-            percentiles=PERCENTILES,
+            percentiles=[percentiles.label(percent) for percent in percents],
             curve=curve(timed),
             logs=log_groups(scenarios),
             log_lines=sum(len(scenario["log"]) for scenario in scenarios),
             ah_version=ah_numbers.confirmed_by(),
+            contest=contest,
             compared=compared,
             past=past,
             topology=topology(document),
@@ -180,6 +191,12 @@ _TITLES = {
     "data": "Data",
 }
 """Sections in the page's order, and their names in the navigation bar."""
+
+
+def _shown(document: Mapping[str, Any]) -> frozenset[str]:
+    """Scenarios that have a card: of the many like runs of a comparison the first of a kind, and what did not pass."""
+    repeated = {run["scenario"] for run in document.get("comparison", {}).get("runs", ()) if run["number"] > 1}
+    return frozenset(s["name"] for s in document["scenarios"] if s["name"] not in repeated or s["outcome"] != "passed")
 
 
 def _asked_for(document: Mapping[str, Any]) -> list[tuple[str, int]]:

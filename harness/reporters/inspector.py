@@ -41,6 +41,13 @@ class Row:
     holds: bool | None = None
     why: str = ""
 
+    @property
+    def style(self) -> str:
+        """``broken``, ``changed`` or ``same``; only a row of the last kind may be left out of what is shown."""
+        if self.holds is False:
+            return "broken"
+        return "same" if self.what in {"unchanged", "passed on"} else "changed"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:

@@ -14,11 +14,13 @@ from typing import Any
 
 import jsonschema
 
+from harness import percentiles
 from harness.balancer import Balancer, Site
 from harness.checks.distribution import predicted
 from harness.errors import EvidenceError
 from harness.handshake import Arrival, Close, Exchange, Handshake, Headers
 from harness.hops import Change, changes
+from harness.reporters.measured import measured
 from harness.resources import resource
 from harness.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 
@@ -40,6 +42,7 @@ def text(document: Mapping[str, Any]) -> str:
 
 def document(report: Report) -> dict[str, Any]:
     """The run as plain values."""
+    scenarios = [_scenario(result) for result in report.results]
     return {
         "schema": SCHEMA,
         "verdict": report.outcome.value,
@@ -52,7 +55,9 @@ def document(report: Report) -> dict[str, Any]:
         "planned": list(report.planned),
         "counts": {outcome.value: report.count(outcome) for outcome in Outcome},
         "environment": dict(report.environment),
-        "scenarios": [_scenario(result) for result in report.results],
+        **({"percentiles": percentiles.plain(report.percentiles)} if report.percentiles else {}),
+        **({"comparison": measured(report.comparison, scenarios)} if report.comparison else {}),
+        "scenarios": scenarios,
     }
 
 

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from harness import percentiles
 from harness.reporters import svg
 from harness.reporters.texts import milliseconds
 from harness.turns import overlapping
 
-__all__ = ["CLOCK", "PERCENTILES", "Latencies", "curve", "latencies", "percentile"]
+__all__ = ["CLOCK", "Latencies", "curve", "latencies", "percentile"]
 
-PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 ENOUGH_ABOVE = 10
 CLOCK = (
     "Client's monotonic clock, from the start of the TCP connect to the end of the answer's head. The load is closed: "
@@ -35,15 +35,17 @@ class Latencies:
     Attributes:
         label: scheme and load.
         values: seconds, sorted.
+        percentiles: that are shown.
     """
 
     label: str
     values: tuple[float, ...]
+    percentiles: tuple[float, ...] = percentiles.REPORT
 
     @property
     def shown(self) -> tuple[tuple[float, float | None], ...]:
         """Percentiles and their values; None where too few samples lie above."""
-        return tuple((p, percentile(self.values, p)) for p in PERCENTILES)
+        return tuple((p, percentile(self.values, p)) for p in self.percentiles)
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
@@ -53,8 +55,10 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
     return values[max(0, math.ceil(len(values) * percent / 100 - 1e-9) - 1)]
 
 
-def latencies(scenarios: Iterable[Mapping[str, Any]]) -> tuple[Latencies, ...]:
-    """Accepted handshakes by scheme and load, in order of appearance."""
+def latencies(
+    scenarios: Iterable[Mapping[str, Any]], percents: Sequence[float] = percentiles.REPORT
+) -> tuple[Latencies, ...]:
+    """Accepted handshakes by scheme and load, in order of appearance, and the percentiles to show of them."""
     found: dict[str, list[float]] = {}
     for scenario in scenarios:
         connections = scenario["connections"]
@@ -64,10 +68,15 @@ def latencies(scenarios: Iterable[Mapping[str, Any]]) -> tuple[Latencies, ...]:
                 scheme = urlsplit(connection["url"]).scheme
                 label = f"{scheme}, {'at once' if at_once else 'one at a time'}"
                 found.setdefault(label, []).append(connection["elapsed_seconds"])
-    return tuple(Latencies(label=label, values=tuple(sorted(values))) for label, values in found.items())
+    return tuple(
+        Latencies(label=label, values=tuple(sorted(values)), percentiles=tuple(percents))
+        for label, values in found.items()
+    )
 
 
 _WIDE, _HIGH, _LEFT, _BOTTOM = 520, 200, 54, 34
+_ROOM = 44
+"""Between the middles of two names of percentiles, so that they do not touch."""
 
 
 def curve(groups: Sequence[Latencies]) -> Markup | None:
@@ -82,10 +91,7 @@ def curve(groups: Sequence[Latencies]) -> Markup | None:
     low = max(1e-5, min(group.values[0] for group in drawn)) / 1.2
     high = max(low * 2, max(group.values[_last(group)] for group in drawn) * 1.2)
     body: list[str] = []
-    for percent in (0.0, *(p for p in PERCENTILES if p / 100 <= 1 - 10**-nines + 1e-9)):
-        x = _x(percent / 100, nines)
-        body.append(f'<path class="grid" stroke="#d1d5db" d="M{x:.1f} 8V{_HIGH}"/>')
-        body.append(svg.text(x, _HIGH + 14, f"p{percent:g}" if percent else "fastest", "t mid"))
+    body += _grid(drawn[0].percentiles, nines)
     for tick in _ticks(low * 1000, high * 1000):
         y = _y(tick / 1000, low, high)
         body.append(f'<path class="grid" stroke="#d1d5db" d="M{_LEFT} {y:.1f}H{_LEFT + _WIDE}"/>')
@@ -101,10 +107,25 @@ def curve(groups: Sequence[Latencies]) -> Markup | None:
         x = _x(_last(group) / len(group.values), nines)
         body.append(svg.text(x + 6, y + 4, f"{group.label} (n = {len(group.values)})", f"t {svg.lane(index)}"))
     label = "; ".join(
-        f"{group.label}: " + ", ".join(f"p{p:g} {milliseconds(v)} ms" for p, v in group.shown if v is not None)
+        f"{group.label}: "
+        + ", ".join(f"{percentiles.label(p)} {milliseconds(v)} ms" for p, v in group.shown if v is not None)
         for group in drawn
     )
     return svg.picture("curve", _LEFT + _WIDE + 190, _HIGH + _BOTTOM, label, body)
+
+
+def _grid(percents: Sequence[float], nines: float) -> list[str]:
+    """A line for each percentile that the curve reaches, and its name where there is room for it."""
+    body: list[str] = []
+    named = -math.inf
+    for percent in (0.0, *(p for p in percents if p / 100 <= 1 - 10**-nines + 1e-9)):
+        x = _x(percent / 100, nines)
+        body.append(f'<path class="grid" stroke="#d1d5db" d="M{x:.1f} 8V{_HIGH}"/>')
+        name = percentiles.label(percent) if percent else "fastest"
+        if x - named >= _ROOM:
+            body.append(svg.text(x, _HIGH + 14, name, "t mid"))
+            named = x
+    return body
 
 
 def _last(group: Latencies) -> int:

@@ -12,7 +12,7 @@ from harness.reporters import svg
 from harness.reporters.texts import count, seconds
 from harness.turns import Turns, turns_of
 
-__all__ = ["FaultNumbers", "Timeline", "fault_spans", "in_fault", "timeline"]
+__all__ = ["FaultNumbers", "Timeline", "fault_numbers", "fault_spans", "in_fault", "timeline"]
 
 _WIDE, _LANE = 820, 20
 
@@ -22,7 +22,7 @@ class FaultNumbers:
     """What one fault cost.
 
     Attributes:
-        text: the fault.
+        text: the backend, and what it did.
         begin, end: seconds since the scenario began; the end is the next fault's begin or the last thing seen.
         detected: from the fault to the first connection that it changed; None when it changed none.
         lost: connections that nobody served, and tunnels that broke, meanwhile.
@@ -48,18 +48,40 @@ class Timeline:
 
 
 def fault_spans(scenario: Mapping[str, Any]) -> list[tuple[float, float, Mapping[str, Any]]]:
-    """Begin, end and event of every fault; a fault named ``none`` or ``ended`` only ends the one before."""
-    faults = [event for event in scenario["events"] if event["kind"] == "fault"]
+    """Begin, end and event of every fault of a backend, its death included.
+
+    The next event of the same backend ends it; one named ``none``, ``ended`` or ``back`` does only that.
+    """
+    faults = [event for event in scenario["events"] if event["kind"] == "fault" or _is_death(event) or _ends(event)]
     spans = []
-    for event, following in zip(faults, [*faults[1:], None], strict=False):
+    for number, event in enumerate(faults):
         if not _ends(event):
-            spans.append((event["at"], following["at"] if following else _end(scenario), event))
+            after = [one["at"] for one in faults[number + 1 :] if _whose(one) == _whose(event)]
+            spans.append((event["at"], after[0] if after else _end(scenario), event))
     return spans
 
 
+def _whose(event: Mapping[str, Any]) -> str:
+    return str(event["text"].partition(":")[0].strip())
+
+
+def _what(event: Mapping[str, Any]) -> str:
+    return str(event["text"].rpartition(":")[2].strip())
+
+
+def _is_death(event: Mapping[str, Any]) -> bool:
+    return event["kind"] == "backend" and _what(event) in {"killed", "stopped"}
+
+
 def _ends(event: Mapping[str, Any]) -> bool:
-    what = event["text"].rpartition(":")[2].strip()
-    return what in {"none", "ended", "cleared", "started again"}
+    ends = {"fault": {"none", "ended", "cleared", "started again"}, "backend": {"back"}}
+    return _what(event) in ends.get(event["kind"], set())
+
+
+def fault_numbers(scenario: Mapping[str, Any]) -> tuple[FaultNumbers, ...]:
+    """What each fault of a scenario cost."""
+    turns = turns_of(scenario)
+    return tuple(_numbers(scenario, turns, begin, end, event) for begin, end, event in fault_spans(scenario))
 
 
 def _end(scenario: Mapping[str, Any]) -> float:
@@ -86,7 +108,7 @@ def timeline(scenario: Mapping[str, Any]) -> Timeline | None:
     if not scenario["events"]:
         return None
     turns = turns_of(scenario)
-    faults = tuple(_numbers(scenario, turns, begin, end, event) for begin, end, event in fault_spans(scenario))
+    faults = fault_numbers(scenario)
     return Timeline(
         scenario=scenario["name"],
         events=tuple(scenario["events"]),
@@ -98,7 +120,7 @@ def timeline(scenario: Mapping[str, Any]) -> Timeline | None:
 def _numbers(
     scenario: Mapping[str, Any], turns: Turns, begin: float, end: float, event: Mapping[str, Any]
 ) -> FaultNumbers:
-    backend = event["text"].partition(":")[0].strip()
+    backend = _whose(event)
     connections = scenario["connections"]
     after = [i for i, c in enumerate(connections) if begin <= c["opened_at"]]
     changed = [

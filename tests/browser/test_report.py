@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from playwright.async_api import Page, expect
@@ -25,6 +26,7 @@ PAGES = {
     ),
     "lab error": lambda: html.render(runs.saved(error="httpd was not found.", planned=("lb-byrequests",))),
     "empty": lambda: html.render(runs.saved()),
+    "compared": lambda: html.render(runs.compared()),
 }
 JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';"
 SANDBOX = "sandbox allow-scripts"
@@ -69,7 +71,9 @@ async def test_sandboxed_page_still_folds_filters_and_copies(open_page: Opened) 
 
 LOOKS = [("every kind", 1280, "light"), ("every kind", 1280, "dark"), ("every kind", 390, "light")]
 LOOKS += [
-    (name, 390, scheme) for name in ("passed", "interrupted", "lab error", "empty") for scheme in ("light", "dark")
+    (name, 390, scheme)
+    for name in ("passed", "interrupted", "lab error", "empty", "compared")
+    for scheme in ("light", "dark")
 ]
 
 
@@ -117,7 +121,7 @@ async def test_print_shows_everything_in_black_on_white(open_page: Opened) -> No
     await page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert await page.evaluate("[...document.querySelectorAll('details')].every(d => d.open)")
     await expect(page.locator("nav")).not_to_be_visible()
-    await expect(page.locator(".tools")).not_to_be_visible()
+    await expect(page.locator(".tools").first).not_to_be_visible()
     colours = await page.evaluate("(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))")
     assert colours == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
     await page.evaluate("dispatchEvent(new Event('afterprint'))")
@@ -130,6 +134,22 @@ async def test_print_without_scripts_shows_folded_cards(open_page: Opened) -> No
     box = await page.locator("#lb-byrequests .verdicts").bounding_box()
     assert box is not None
     assert box["height"] > 50
+
+
+async def test_comparison_is_on_the_first_screen_on_paper_and_without_scripts(open_page: Opened) -> None:
+    page = (await open_page(PAGES["compared"](), scripts=False)).page
+    await expect(page.locator("#compare .advice dd").first).to_be_in_viewport(ratio=1)
+    await expect(page.locator("#compare .advice dd").nth(1)).to_contain_text("bybusyness; largest deviation")
+    await page.emulate_media(media="print")
+    for table in await page.locator("table.contest").all():
+        await expect(table).to_be_visible()
+    await expect(page.locator("#compare-fault + p + .scroll")).to_contain_text("Recovery")
+
+
+async def test_tables_of_the_comparison_fit_a_wide_screen(open_page: Opened) -> None:
+    page = (await open_page(PAGES["compared"]())).page
+    for region in await page.locator("#compare .scroll").all():
+        assert await region.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 EVIL = "</script><img src=x onerror=\"document.title='owned'\">"
@@ -187,6 +207,57 @@ async def test_verdict_first_failure_and_command_need_no_scrolling(open_page: Op
 
 async def unfold(page: Page) -> None:
     await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+
+
+def with_a_broken_rule_that_nothing_changed() -> str:
+    """A page whose backend answered with a wrong Sec-WebSocket-Accept, which the proxy passed on as it was."""
+    good = runs.opened(2, "node")
+    wrong = tuple((name, "bm90IHJpZ2h0" if "Accept" in name else value) for name, value in good.response)
+    odd = replace(good, response=wrong, arrivals=(replace(good.arrivals[0], response=wrong),))
+    return html.render(runs.saved(runs.judged(runs.record("LNLN", changed={2: odd}))))
+
+
+async def visible(page: Page, style: str) -> int:
+    """Rows of this kind that are shown in the inspector."""
+    return sum([await row.is_visible() for row in await page.locator(f"#handshake tr.{style}").all()])
+
+
+async def test_inspector_shows_all_rows_or_what_changed_and_always_what_breaks_a_rule(
+    open_page: Opened, axe: Axe
+) -> None:
+    page = (await open_page(with_a_broken_rule_that_nothing_changed())).page
+    await unfold(page)
+    total = {style: await page.locator(f"#handshake tr.{style}").count() for style in ("same", "changed", "broken")}
+    assert min(total.values()) > 0
+    await expect(page.locator("#handshake").get_by_label("all", exact=True)).to_be_checked()
+    assert {style: await visible(page, style) for style in total} == total
+    await expect(page.locator("#handshake .fewer").first).not_to_be_visible()
+
+    await page.locator("#handshake").get_by_label("all", exact=True).focus()
+    await page.keyboard.press("ArrowLeft")  # by keyboard alone
+    await expect(page.locator("#handshake").get_by_label("changed", exact=True)).to_be_checked()
+    assert {style: await visible(page, style) for style in total} == total | {"same": 0}
+    told = [await note.inner_text() for note in await page.locator("#handshake .fewer:visible").all()]
+    assert sum(int(text.split()[0]) for text in told) == total["same"]
+    broken = page.locator("#handshake tr.broken", has_text="bm90IHJpZ2h0").first
+    await expect(broken).to_contain_text("unchanged")
+    await expect(broken).to_be_visible()
+    assert await axe(page) == []
+
+    await page.emulate_media(media="print")
+    assert {style: await visible(page, style) for style in total} == total
+    await expect(page.locator("#handshake .rows")).not_to_be_visible()
+    await expect(page.locator("#handshake .fewer").first).not_to_be_visible()
+
+
+async def test_inspector_without_scripts_shows_every_row_and_no_switch(open_page: Opened) -> None:
+    page = (await open_page(with_a_broken_rule_that_nothing_changed(), scripts=False)).page
+    await expect(page.locator("#handshake .rows")).not_to_be_visible()
+    opened = page.locator("#handshake details.card[open]").first
+    assert await opened.locator("tr.same").count() > 0
+    for row in await opened.locator("tr.same, tr.changed, tr.broken").all():
+        await expect(row).to_be_visible()
+    await expect(opened.locator(".fewer").first).not_to_be_visible()
 
 
 async def test_link_to_a_break_opens_the_table_at_its_row(open_page: Opened) -> None:

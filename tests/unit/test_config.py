@@ -24,6 +24,12 @@ def test_options_win_over_the_environment_and_the_environment_over_defaults() ->
         ({"carrier": "tcp"}, {}, "--carrier is 'tcp', but must be one of wstunnel, http."),
         ({}, {"WSLB_CONNECTIONS": "many"}, "WSLB_CONNECTIONS is 'many', but must be a number."),
         ({"connections": 1}, {}, "--connections is 1, but must be a number from 2 to 100000."),
+        (
+            {"percentiles": "50,fast"},
+            {},
+            "--percentiles is '50,fast', but must be at most 12 numbers between 0 and 100, with four decimals at most "
+            "and commas between them, such as 50,90,99,99.9.",
+        ),
         ({"port": 70000}, {}, "--port is 70000, but must be a port from 1 to 65535, or 0 for a free one."),
         ({"port": 8080, "tls_port": 8080}, {}, "--tls-port is 8080, but must be another port than --port."),
     ],

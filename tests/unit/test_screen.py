@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -45,7 +46,11 @@ BROKEN = replace(SKIPPED, outcome=Outcome.ERRORED, reason="httpd did not start: 
 
 
 def shown(
-    *results: ScenarioResult, verbosity: Verbosity = Verbosity.SCENARIOS, plain: bool = True, **more: object
+    *results: ScenarioResult,
+    verbosity: Verbosity = Verbosity.SCENARIOS,
+    plain: bool = True,
+    table: Sequence[str] = (),
+    **more: object,
 ) -> tuple[str, str]:
     streams = io.StringIO(), io.StringIO()
     out, err = (Console(file=stream, width=200, no_color=True, highlight=False, markup=False) for stream in streams)
@@ -56,7 +61,9 @@ def shown(
             pass
         screen.result(one)
     report = Report(results=results, planned=("a", "b", "c"), seconds=1.5, **more)  # type: ignore[arg-type]
-    screen.close(report, paths=["report  file:///r.html"], annotations=["::error::x"] if more.get("github") else [])
+    screen.close(
+        report, paths=["report  file:///r.html"], annotations=["::error::x"] if more.get("github") else [], table=table
+    )
     return streams[0].getvalue(), streams[1].getvalue()
 
 
@@ -163,3 +170,13 @@ def test_a_broken_should_is_told_and_counted() -> None:
     assert "PASS  2 passed (1 of the passed not strictly)" in out
     assert "≈ lb-s" in shown(loose, plain=False)[0]
     assert "lb-s: " not in shown(loose, verbosity=Verbosity.VERDICT)[0]
+
+
+@pytest.mark.parametrize("verbosity", [Verbosity.VERDICT, Verbosity.SCENARIOS])
+def test_table_stands_between_failures_and_verdict(verbosity: Verbosity) -> None:
+    out, _ = shown(BAD, verbosity=verbosity, table=["", "Title", "  a  b"])
+    assert out.index("again") < out.index("\nTitle\n  a  b\n\nFAIL  1 failed")
+
+
+def test_nothing_shows_no_table_either() -> None:
+    assert shown(GOOD, verbosity=Verbosity.NOTHING, table=["Title"])[0] == ""

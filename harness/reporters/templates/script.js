@@ -52,7 +52,7 @@
     all("details[data-folded]").forEach(function (node) { node.open = false; node.removeAttribute("data-folded"); });
   });
 
-  var tools = document.querySelector(".tools");
+  var tools = document.querySelector("#scenarios .tools");
   if (tools) {
     var filter = one("filter"), fold = one("fold");
     tools.hidden = false;
@@ -74,6 +74,17 @@
       cards.forEach(function (card) { card.open = open; });
       fold.textContent = open ? "Fold all" : "Open all";
     });
+  }
+
+  // Rows of the inspector: those that break a rule are never hidden, and paper shows all.
+  var rows = document.querySelector("#handshake .rows");
+  if (rows) {
+    rows.hidden = false;
+    var choose = function () {
+      one("handshake").classList.toggle("only-changed", rows.querySelector(":checked").value === "changed");
+    };
+    rows.addEventListener("change", choose);
+    choose(); // a browser may have kept the choice over a reload
   }
 
   // Single-letter keys have an off switch (WCAG 2.1.4).

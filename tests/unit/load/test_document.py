@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,27 @@ def test_limits_that_hold_pass() -> None:
     assert found["sent_rate"] == pytest.approx(100)
     assert found["latency"]["open"]["percentiles"]["99"] == pytest.approx(0.003, rel=0.001)
     assert found["latency"]["open"]["percentiles"]["99.9"] is None
+
+
+def test_percentiles_that_were_asked_for_are_told_everywhere() -> None:
+    found = made(evidence=replace(EVIDENCE, percentiles=(25.0, 99.95)))
+    assert list(found["latency"]["open"]["percentiles"]) == ["25", "99.95"]
+    assert list(found["backends"][0]["echo"]["percentiles"]) == ["25", "99.95"]
+    assert found["latency"]["open"]["percentiles"]["25"] == pytest.approx(0.003, rel=0.001)
+    assert found["latency"]["open"]["percentiles"]["99.95"] is None
+    page = render(found)
+    assert "<th>p25</th><th>p99.95</th><th>max</th>" in page
+    assert ">p25</text>" in page
+    assert "p50" not in page
+    assert "p25 3" in " ".join(summary(found))
+
+
+def test_a_run_too_short_for_a_curve_says_so_instead_of_an_empty_one() -> None:
+    whole = made()
+    short = {**whole, "timeline": {"width_seconds": 1.0, "steps": whole["timeline"]["steps"][:1]}}
+    long_page, short_page = render(whole), render(short)
+    assert long_page.count("<svg") - short_page.count("<svg") == 2
+    assert short_page.count("No curve: the run was too short") - long_page.count("No curve: the run was too short") == 2
 
 
 def test_a_limit_that_does_not_hold_fails_with_its_value() -> None:

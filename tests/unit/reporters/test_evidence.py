@@ -12,9 +12,9 @@ from harness.reporters import html, latency
 from harness.reporters.comparison import comparison
 from harness.reporters.errorlog import log_groups
 from harness.reporters.inspector import groups
-from harness.reporters.timeline import timeline
+from harness.reporters.timeline import fault_numbers, timeline
 from harness.reporters.topology import topology
-from harness.results import LogLine
+from harness.results import Event, LogLine
 from harness.turns import chi_square, turns_of
 from tests import runs
 
@@ -56,6 +56,24 @@ def test_fault_tells_detection_loss_and_recovery() -> None:
     assert fault.detected == pytest.approx(0.012)
     assert fault.lost == 0
     assert fault.recovered == pytest.approx(0.005)
+
+
+def test_a_killed_backend_is_a_fault_until_it_is_back_whatever_happens_to_the_other() -> None:
+    evidence = runs.record("LNLNLNLNLNLN")
+    happened = (
+        (0.0, "backend", "refused: no program serves this address"),
+        (0.05, "backend", "node: killed"),
+        (0.09, "fault", "liberty: refuse"),
+        (0.11, "backend", "node: back"),
+        (0.15, "fault", "liberty: ended"),
+    )
+    events = tuple(Event(at=at, kind=kind, text=text) for at, kind, text in happened)
+    scenario = runs.saved(runs.judged(replace(evidence, events=events)))["scenarios"][0]
+    assert [(fault.text, fault.begin, fault.end) for fault in fault_numbers(scenario)] == [
+        ("node: killed", 0.05, 0.11),
+        ("liberty: refuse", 0.09, 0.15),
+    ]
+    assert fault_numbers(scenario)[0].recovered == pytest.approx(0.01)
 
 
 def test_connections_of_a_fault_are_shaded() -> None:

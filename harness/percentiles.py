@@ -1,0 +1,45 @@
+"""Which percentiles tables and curves show: ``50,90,99,99.9``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+__all__ = ["ALLOWED", "REPORT", "label", "parse", "plain"]
+
+REPORT: tuple[float, ...] = (50.0, 90.0, 99.0, 99.9)
+"""What a report shows when nobody asks for others."""
+
+MOST = 12
+ALLOWED = (
+    f"at most {MOST} numbers between 0 and 100, with four decimals at most and commas between them, such as "
+    "50,90,99,99.9"
+)
+_ONE = re.compile(r"\s*p?(\d{1,2}(?:\.\d{1,4})?)\s*")
+
+
+def parse(text: str) -> tuple[float, ...]:
+    """The percentiles of a text in ascending order, each once; ``p99`` is 99.
+
+    Raises:
+        ValueError: it is not what `ALLOWED` says.
+    """
+    found: set[float] = set()
+    for part in text.split(","):
+        match = _ONE.fullmatch(part)
+        if match is None or not 0 < float(match[1]) < 100:
+            raise ValueError(f"{part!r} is no percentile")
+        found.add(float(match[1]))
+    if len(found) > MOST:
+        raise ValueError(f"{len(found)} percentiles are too many")
+    return tuple(sorted(found))
+
+
+def label(percent: float) -> str:
+    """``p99.9``."""
+    return f"p{percent:.10g}"
+
+
+def plain(percentiles: Iterable[float]) -> list[float | int]:
+    """As a document saves them: whole ones as integers."""
+    return [int(percent) if float(percent).is_integer() else percent for percent in percentiles]
