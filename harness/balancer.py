@@ -6,6 +6,7 @@ addresses of one lab in. Values only: nothing here knows a proxy's configuration
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -177,6 +178,13 @@ class Mount:
     conditions: tuple[str, ...] = ()
 
 
+SPARE_THREADS = 64
+"""Threads beyond the tunnels: for balancer-manager and for tunnels that close while others open."""
+
+MOST_THREADS = 500
+"""Most threads of a child; each tunnel takes two descriptors, so this needs a limit of open files above 1,000."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessModel:
     """Processes and threads of httpd (event MPM directives of the same names).
@@ -196,6 +204,13 @@ class ProcessModel:
     def workers(self) -> int:
         """Upper bound of tunnels at a time (MaxRequestWorkers)."""
         return self.children * self.threads
+
+    @classmethod
+    def for_tunnels(cls, tunnels: int) -> ProcessModel:
+        """Processes and threads for so many tunnels at a time, with some to spare."""
+        wanted = tunnels + SPARE_THREADS
+        threads = MOST_THREADS if wanted > 4 * 128 else 128
+        return cls(children=max(2, math.ceil(wanted / threads)), threads=threads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
-from harness.balancer import Carrier, Site
+from harness.balancer import Carrier, ProcessModel, Site
 from harness.checks import log as log_checks
 from harness.config import DockerNetwork, RuntimeChoice, Settings
 from harness.errors import HarnessError, LabError
@@ -15,7 +16,10 @@ from harness.lab import Lab
 from harness.results import Outcome, Record, ScenarioResult, Verdict
 from harness.scenario import Scenario
 
-__all__ = ["lacking", "run", "run_all"]
+__all__ = ["lacking", "roomy", "run", "run_all"]
+
+_UNHELD = 16
+"""Threads that httpd needs beside the tunnels that a scenario holds."""
 
 _SHOWN = 1000
 """Connections of one scenario that a report shows; of more, the first and those that a verdict names."""
@@ -43,13 +47,9 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
     reason = lacking(scenario, lab)
     if reason:
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
+    site = roomy(scenario.site, lab.settings.connections)
     try:
-        await lab.begin(
-            scenario.name,
-            scenario.site,
-            balancer=scenario.judged,
-            served=tamper(scenario.site) if tamper else None,
-        )
+        await lab.begin(scenario.name, site, balancer=scenario.judged, served=tamper(site) if tamper else None)
         await scenario.act(lab)
         record = await lab.collect()
     except HarnessError as exc:
@@ -61,6 +61,13 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
         reason = f"{type(exc).__name__}: {exc} (in {where.name}, line {where.lineno})"
         return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
     return judge(scenario, record, lab=lab, began=begin)
+
+
+def roomy(site: Site, connections: int) -> Site:
+    """The site, with threads for a long series of held tunnels (``--connections``) where it does not choose its own."""
+    if site.process_model != ProcessModel() or connections <= site.process_model.workers - _UNHELD:
+        return site
+    return replace(site, process_model=ProcessModel.for_tunnels(connections))
 
 
 def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> ScenarioResult:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 from harness.balancer import LbMethod, Listener, Mount, ProcessModel, Site
 from harness.scenarios.sites import LIBERTY, NODE, TLS_LIBERTY, TLS_NODE, cluster
 
-__all__ = ["ECHO_PATH", "capacity", "load_site"]
+__all__ = ["ECHO_PATH", "load_site"]
 
 ECHO_PATH = {Listener.PLAIN: "/ws-echo", Listener.TLS: "/wss-echo"}
-SPARE = 64
-"""Threads beyond the tunnels: for balancer-manager and for tunnels that close while others open."""
-
-THREADS = 500
-"""Most threads of a child; each tunnel takes two descriptors, so this needs a limit of open files above 1,000."""
-
-
-def capacity(tunnels: int) -> ProcessModel:
-    """Processes and threads for so many tunnels at a time: a thread carries a tunnel for its whole life."""
-    wanted = tunnels + SPARE
-    threads = THREADS if wanted > 4 * 128 else 128
-    return ProcessModel(children=max(2, math.ceil(wanted / threads)), threads=threads)
 
 
 def load_site(tunnels: int, *, listener: Listener, lbmethod: LbMethod, idle_seconds: float = 300) -> Site:
@@ -41,7 +26,7 @@ def load_site(tunnels: int, *, listener: Listener, lbmethod: LbMethod, idle_seco
             Mount(path=ECHO_PATH[listener], target=balancer, target_path="/echo", listener=listener),
             Mount(path=f"/{listener.value}", target=balancer, target_path="/CLRunner", listener=listener),
         ),
-        process_model=replace(capacity(tunnels)),
+        process_model=ProcessModel.for_tunnels(tunnels),
         # A burst of connects waits in the kernel's queue: 511, the default, would refuse part of it (ListenBacklog).
         directives=("ListenBacklog 4096",),
         timeout_seconds=idle_seconds,

@@ -2,7 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from harness.balancer import Balancer, Carrier, Listener, Member, Mount, ProcessModel, Site, resolve_url
+from harness.balancer import (
+    MOST_THREADS,
+    SPARE_THREADS,
+    Balancer,
+    Carrier,
+    Listener,
+    Member,
+    Mount,
+    ProcessModel,
+    Site,
+    resolve_url,
+)
 from harness.errors import ConfigError
 from tests.evidence import ADDRESSES, CLUSTER, LIBERTY, NODE
 
@@ -76,3 +87,11 @@ def test_a_path_falls_under_the_first_mount_that_fits_whole_segments(path: str, 
     site = Site(mounts=(Mount(path="/ws", target=CLUSTER), Mount(path="/ws/deep/", target=CLUSTER)))
     found = site.mount_of(path)
     assert (found.path if found else None) == mounted
+
+
+@pytest.mark.parametrize("tunnels", [1, 100, 400, 401, 449, 1000, 5000, 10_000])
+def test_there_is_a_thread_for_every_tunnel(tunnels: int) -> None:
+    model = ProcessModel.for_tunnels(tunnels)
+    assert model.workers >= tunnels + SPARE_THREADS
+    assert model.threads <= MOST_THREADS
+    assert model.workers <= tunnels + SPARE_THREADS + max(model.threads, 256)
