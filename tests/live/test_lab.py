@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from harness.run import exit_code_of
 from harness.runtimes.local import LocalRuntime
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
+from harness.waiting import until
 from harness.waiting import disconnect
 
 pytestmark = pytest.mark.live
@@ -63,6 +65,13 @@ async def test_everything_listens_on_loopback_only(lab: Lab) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up; run the tests as root too")
 async def test_as_root_nothing_that_serves_is_root(lab: Lab) -> None:
+    async def nobody() -> bool:
+        """Whether every process but httpd's parent has given up root: a new child does so before it accepts."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return all(p.uids().real for p in family(lab) if p.pid != lab.proxy.pid)
+        return False
+
+    await until(nobody, seconds=10, what="children of httpd that have given up root")
     processes = family(lab)
     httpd = [process for process in processes if process.pid == lab.proxy.pid]
     serving = [process for process in processes if process.pid != lab.proxy.pid]
