@@ -25,8 +25,7 @@ from harness.run import exit_code_of
 from harness.runtimes.local import LocalRuntime
 from harness.scenarios import SCENARIOS
 from harness.scenarios.sites import wide
-from harness.waiting import until
-from harness.waiting import disconnect
+from harness.waiting import disconnect, until
 
 pytestmark = pytest.mark.live
 
