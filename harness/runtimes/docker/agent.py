@@ -78,7 +78,8 @@ class Agent:
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody need ask
         self._pending.append((mark.encode(), answer))
         self.tell(f"{{ {script}; }} </dev/null; printf '\\n%s %s\\n' {shlex.quote(mark)} $?")
-        return await asyncio.wait_for(answer, seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 loses a cancellation that comes with the answer
+            return await answer
 
     def tell(self, line: str) -> None:
         """Send one line and wait for nothing.
@@ -108,7 +109,8 @@ class Agent:
             f"( setsid {shlex.join(argv)} </dev/null >>{shlex.quote(output)} 2>&1 & p=$!; "
             f"echo start {name} $p >&2; wait $p; echo exit {name} $? >&2 ) &"
         )
-        return await asyncio.wait_for(asyncio.shield(started), seconds)
+        async with asyncio.timeout(seconds):
+            return await asyncio.shield(started)
 
     def ended(self, name: str) -> asyncio.Future[int]:
         """Exit code of a started program, once it has one; AgentLost when nobody can tell any more."""
