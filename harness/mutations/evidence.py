@@ -36,7 +36,10 @@ def _one_lost(record: Record) -> Record:
 
 def _two_swapped(record: Record) -> Record:
     first, second, *rest = record.handshakes
-    moved = (replace(second, opened_at=first.opened_at), replace(first, opened_at=second.opened_at))
+    moved = tuple(
+        replace(mine, opened_at=other.opened_at, elapsed_seconds=other.elapsed_seconds)
+        for mine, other in ((second, first), (first, second))
+    )
     return replace(record, handshakes=(*moved, *rest))
 
 
