@@ -86,9 +86,13 @@ class Console:
         """Lines whose content holds this text."""
         return self.lines(kind).filter(has=self.page.locator(".body", has_text=text))
 
+    def bodies(self, kind: str = "entry") -> Locator:
+        """Contents of the lines; the page draws them once in a frame, so they are expected, not read."""
+        return self.lines(kind).locator(".body")
+
     async def texts(self, kind: str = "entry") -> list[str]:
-        """Contents of the lines."""
-        return await self.lines(kind).locator(".body").all_text_contents()
+        """Contents of the lines, once something else was expected that came behind them."""
+        return await self.bodies(kind).all_text_contents()
 
     async def strip(self) -> str:
         """Letters of the strip, one for each connection."""

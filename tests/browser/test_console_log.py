@@ -98,7 +98,7 @@ async def test_filter_by_text_by_expression_and_by_kind(console: Console) -> Non
     await expect(console.lines()).to_have_count(4)
     await expect(console.shown).to_have_text("4 of 16 lines shown")
     await console.filter.fill("/push [23]$/")
-    assert await console.texts() == ["push 2", "push 3"]
+    await expect(console.bodies()).to_have_text(["push 2", "push 3"])
     await console.filter.fill("/(/")
     await expect(console.shown).to_contain_text("Invalid regular expression")
     await expect(console.filter).to_have_attribute("aria-invalid", "true")
@@ -108,7 +108,7 @@ async def test_filter_by_text_by_expression_and_by_kind(console: Console) -> Non
     await expect(console.lines("event")).to_have_count(3)
     await console.events.uncheck()
     await console.send("WRKSBS")
-    assert await console.texts() == ["WRKSBS"]
+    await expect(console.bodies()).to_have_text(["WRKSBS"])
     await console.sent.uncheck()
     await expect(console.lines()).to_have_count(0)
 
@@ -250,13 +250,13 @@ async def test_binary_goes_as_hex_or_base64_and_comes_as_a_dump(echo: Console) -
     await echo.send("48 65 6c6C 6f 00")
     dump = "binary\n00000000  48 65 6c 6c 6f 00                                |Hello.|"
     await expect(echo.lines("received")).to_have_count(1)
-    assert await echo.texts() == [dump, dump]
+    await expect(echo.bodies()).to_have_text([dump, dump])
     await echo.format.select_option("base64")
     await echo.send("*")
     await expect(echo.commanderror).to_have_text("This is no base64.")
     await echo.send("SGVsbG8A")
     await expect(echo.lines("received")).to_have_count(2)
-    assert (await echo.texts())[-1] == dump
+    await expect(echo.bodies().last).to_have_text(dump)
     await expect(echo.lines("received").last).to_contain_text("6 B")
 
 

@@ -44,6 +44,7 @@ async def test_connect_run_disconnect_and_the_other_backend_answers(console: Con
         greeting, output = await console.texts("received")
         assert greeting == console.greetings[answered[-1]]
         assert title in output
+        await expect(console.line("Disconnected. 1000", "event")).to_have_count(1)
         events = [text for kind in ("event", "bad") for text in await console.texts(kind)]
         assert events[:2] == [f"Connecting to {uri}", "Connected."]
         assert events[-1] == "Disconnected. 1000 normal closure, begun by this page, clean. Both sides were done."
