@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.balancer import resolve_url
 from harness.cause_rules.cause import Cause, Scenario, shown, told
+from harness.errors import ConfigError
 from harness.turns import Turns
 
 __all__ = ["another_lbmethod", "another_loadfactor", "member_out", "nobody_left", "other_members", "unread"]
@@ -119,11 +121,11 @@ def unread(scenario: Scenario, _: Turns) -> Cause | None:
 
 def _address(url: str, addresses: Mapping[str, str]) -> str:
     """URL of a claimed member with its backend's address put in; empty where the run does not know it."""
-    scheme, _, rest = url.partition("://")
-    name, slash, path = rest.partition("/")
-    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
-    address = addresses.get(f"{scheme}://{name}")
-    return f"{url.partition('://')[0]}://{address}{slash}{path}" if address else ""
+    try:
+        resolved = resolve_url(url, addresses)
+    except ConfigError:
+        return ""
+    return "" if resolved == url else resolved
 
 
 def _leads(member: Mapping[str, Any]) -> str:
