@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.balancer import Balancer, Carrier, LbMethod, Member, resolve_url
-from harness.handshake import Arrival, Close, Exchange, Handshake, Headers, accept_for
-from harness.results import MemberStatus, Record
+from wslb.balancer import Balancer, Carrier, LbMethod, Member, resolve_url
+from wslb.handshake import Arrival, Close, Exchange, Handshake, Headers, accept_for
+from wslb.results import MemberStatus, Record
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")

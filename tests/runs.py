@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from harness import compare
-from harness.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
-from harness.checks import distribution, handshake, log, strictness
-from harness.config import Settings
-from harness.handshake import Arrival, Close, Handshake, Headers, accept_for
-from harness.reporters.json_file import document
-from harness.reporters.measured import measured
-from harness.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
+from wslb import compare
+from wslb.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
+from wslb.checks import distribution, handshake, log, strictness
+from wslb.config import Settings
+from wslb.handshake import Arrival, Close, Handshake, Headers, accept_for
+from wslb.reporters.json_file import document
+from wslb.reporters.measured import measured
+from wslb.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
 NODE = Member(route="node", url="ws://node")

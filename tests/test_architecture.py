@@ -57,18 +57,18 @@ def imports(path: Path) -> set[str]:
 
 
 def part(path: Path) -> str:
-    return path.relative_to(ROOT / "harness").parts[0].removesuffix(".py")
+    return path.relative_to(ROOT / "harness" / "wslb").parts[0].removesuffix(".py")
 
 
 HARNESS = sorted(
-    path for path in (ROOT / "harness").rglob("*.py") if path.name != "__init__.py" or part(path) != "__init__"
+    path for path in (ROOT / "harness" / "wslb").rglob("*.py") if path.name != "__init__.py" or part(path) != "__init__"
 )
 BACKENDS = sorted((ROOT / "backends").rglob("*.py"))
 
 
 def layer(name: str) -> int:
     found = [i for i, names in enumerate(LAYERS) if name in names]
-    assert found, f"harness/{name} stands in no layer: put it into one, here and in CONTRIBUTING.md"
+    assert found, f"harness/wslb/{name} stands in no layer: put it into one, here and in CONTRIBUTING.md"
     return found[0]
 
 
@@ -87,11 +87,11 @@ def test_a_library_has_one_importer(path: Path) -> None:
         assert library not in roots or part(path) in parts, f"only {parts} may import {library}"
 
 
-def test_harness_and_backends_meet_on_the_wire_only() -> None:
+def test_wslb_and_backends_meet_on_the_wire_only() -> None:
     for path in HARNESS:
         assert not {name for name in imports(path) if name.split(".")[0] == "backends"}, path
     for path in BACKENDS:
-        assert not {name for name in imports(path) if name.split(".")[0] == "harness"}, path
+        assert not {name for name in imports(path) if name.split(".")[0] == "wslb"}, path
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 DOCS = Path(__file__).parents[1] / "docs"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-WSLB = [sys.executable, "-m", "harness"]
+WSLB = [sys.executable, "-m", "wslb"]
 
 
 def report(page: Page, folder: Path) -> None:

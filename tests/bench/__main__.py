@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from wslb.balancer import Balancer, Member, Mount, ProcessModel, Site
+from wslb.config import Settings
+from wslb.lab import Lab
+from wslb.launch import open_lab
+from wslb.scenarios.sites import LIBERTY, NODE, cluster
 
-from harness.balancer import Balancer, Member, Mount, ProcessModel, Site
-from harness.config import Settings
-from harness.lab import Lab
-from harness.launch import open_lab
-from harness.scenarios.sites import LIBERTY, NODE, cluster
 from tests.bench import article
 from tests.bench.table import acceptance, chart, markdown
 from tests.bench.tools import Target, ToolFailed, installed, measure
@@ -152,7 +152,7 @@ def load(*words: str, folder: Path) -> dict[str, Any]:
     """One ``wslb load`` as a user runs it; its document, and the time that it took in all."""
     folder.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    argv = [sys.executable, "-m", "harness", "load", *words, "--report", str(folder)]
+    argv = [sys.executable, "-m", "wslb", "load", *words, "--report", str(folder)]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     if ended.returncode not in (0, 1, 4):
         raise RuntimeError(f"wslb load ended with {ended.returncode}: {ended.stderr[-500:]}")

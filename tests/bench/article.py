@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-
-from harness.balancer import Mount, Site
-from harness.lab import Lab
-from harness.waiting import until
+from wslb.balancer import Mount, Site
+from wslb.lab import Lab
+from wslb.waiting import until
 
 COMMAND = "WRKSYSSTS"
 BROWSER = {

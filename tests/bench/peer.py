@@ -16,10 +16,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psutil
-
-from harness.load import worker
-from harness.load.plan import Plan
-from harness.load.tally import Histogram, Tally
+from wslb.load import worker
+from wslb.load.plan import Plan
+from wslb.load.tally import Histogram, Tally
 
 Measured = dict[str, Any]
 

@@ -21,8 +21,8 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
+from wslb.lab import Lab
 
-from harness.lab import Lab
 from tests.browser.console import Console
 
 KEPT = Path("reports") / "browser"

@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 
 from playwright.async_api import Locator, Page, expect
-
-from harness.balancer import Listener
-from harness.lab import Lab
+from wslb.balancer import Listener
+from wslb.lab import Lab
 
 __all__ = ["Console"]
 

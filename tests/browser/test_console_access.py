@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
+from wslb.interfaces import Fault
+from wslb.lab import Lab
 
-from harness.interfaces import Fault
-from harness.lab import Lab
 from tests.browser.conftest import Axe, NewPage
 from tests.browser.console import Console
 

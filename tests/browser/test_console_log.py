@@ -8,8 +8,8 @@ import re
 
 import pytest
 from playwright.async_api import expect
+from wslb.interfaces import Fault
 
-from harness.interfaces import Fault
 from tests.browser.console import Console
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]

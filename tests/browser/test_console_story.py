@@ -9,12 +9,12 @@ import psutil
 import pytest
 from playwright.async_api import Playwright, expect
 from websockets.asyncio.server import ServerConnection, serve
+from wslb.balancer import Listener
+from wslb.handshake import one_header
+from wslb.interfaces import Fault
+from wslb.lab import Lab
+from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
-from harness.balancer import Listener
-from harness.handshake import one_header
-from harness.interfaces import Fault
-from harness.lab import Lab
-from harness.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from tests.browser.conftest import ARGUMENTS, NewPage
 from tests.browser.console import Console
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 from playwright.async_api import Page, expect
+from wslb.reporters import html
+from wslb.reporters.json_file import document
+from wslb.results import LogLine
 
-from harness.reporters import html
-from harness.reporters.json_file import document
-from harness.results import LogLine
 from tests import runs
 from tests.browser.conftest import Axe, Opened
 

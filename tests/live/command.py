@@ -86,9 +86,9 @@ class Place:
     def start(self, *words: str, environ: Mapping[str, str] | None = None) -> Running:
         """Start ``wslb words…``."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *words],
+            [sys.executable, "-m", "wslb", *words],
             cwd=self.folder,
-            env=dict(environ) if environ else self.environment(PYTHONPATH=str(Path(__file__).parents[2])),
+            env=dict(environ) if environ else self.environment(PYTHONPATH=str(Path(__file__).parents[2] / "harness")),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from wslb.advice.adviser import advise_file, configuration
+from wslb.advice.directives import parse
+from wslb.advice.dump import consult
+from wslb.advice.effect import resolve
+from wslb.advice.rule import Severity
+from wslb.certificates import Authority
+from wslb.config import RuntimeChoice, Settings
+from wslb.interfaces import Installation
+from wslb.launch import discover
 
-from harness.advice.adviser import advise_file, configuration
-from harness.advice.directives import parse
-from harness.advice.dump import consult
-from harness.advice.effect import resolve
-from harness.advice.rule import Severity
-from harness.certificates import Authority
-from harness.config import RuntimeChoice, Settings
-from harness.interfaces import Installation
-from harness.launch import discover
 from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
 from tests.unit.advice.test_rules import NoFiles
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from wslb.reporters.json_file import validate
 
-from harness.reporters.json_file import validate
 from tests.live.command import Place, place, wait_for
 
 pytestmark = pytest.mark.live

@@ -9,22 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness import runner
-from harness.balancer import LbMethod
-from harness.compare import COMPARED
-from harness.lab import Lab
-from harness.reporters import json_file
-from harness.reporters.recommended import verdicts
-from harness.reporters.timeline import fault_numbers
-from harness.results import Outcome, Report
-from harness.scenarios.workloads import FAULTY, WORKLOADS, scenario_of
+from wslb import runner
+from wslb.balancer import LbMethod
+from wslb.compare import COMPARED
+from wslb.lab import Lab
+from wslb.reporters import json_file
+from wslb.reporters.recommended import verdicts
+from wslb.reporters.timeline import fault_numbers
+from wslb.results import Outcome, Report
+from wslb.scenarios.workloads import FAULTY, WORKLOADS, scenario_of
 
 pytestmark = pytest.mark.live
 
 
 def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = "import sys; from harness.cli import main; sys.argv[0] = 'wslb'; main()"
+    command = "import sys; from wslb.cli import main; sys.argv[0] = 'wslb'; main()"
     return subprocess.run(
         [sys.executable, "-c", command, "compare", *map(str, arguments)],
         capture_output=True,

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-
-from harness.certificates import Authority
-from harness.connectors import CONNECTORS
-from harness.driver.frames import close_payload, serialise
-from harness.handshake import accept_for, header_values, one_header
-from harness.interfaces import Connector
-from harness.waiting import disconnect
+from wslb.certificates import Authority
+from wslb.connectors import CONNECTORS
+from wslb.driver.frames import close_payload, serialise
+from wslb.handshake import accept_for, header_values, one_header
+from wslb.interfaces import Connector
+from wslb.waiting import disconnect
 
 SECONDS = 15.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], object]
@@ -208,7 +207,7 @@ async def backend(
     import json  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
-    from harness.waiting import until  # noqa: PLC0415
+    from wslb.waiting import until  # noqa: PLC0415
 
     file = tmp_path_factory.mktemp("backend") / "announced.json"
     argv = [sys.executable, "-m", request.param, "--port", "0", "--control-port", "0", "--announce", str(file)]

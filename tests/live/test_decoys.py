@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-
-from harness.decoys import DECOYS, Blackhole, Refusing
+from wslb.decoys import DECOYS, Blackhole, Refusing
 
 
 def test_refusing_refuses() -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from harness.connectors.http2 import Http2Connector
-from harness.lab import Lab
-from harness.runtimes.local import free_port
-from harness.scenarios.carriers import over_http2
-from harness.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
+from wslb.connectors.http2 import Http2Connector
+from wslb.lab import Lab
+from wslb.runtimes.local import free_port
+from wslb.scenarios.carriers import over_http2
+from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
 
 pytestmark = pytest.mark.live
 

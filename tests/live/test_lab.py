@@ -12,20 +12,19 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from harness import fleet, runner
-from harness.balancer import Listener
-from harness.config import RuntimeChoice, Settings
-from harness.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
-from harness.lab import Lab
-from harness.launch import open_lab
-from harness.mutations import MUTATIONS
-from harness.results import Outcome
-from harness.run import exit_code_of
-from harness.runtimes.local import LocalRuntime
-from harness.scenarios import SCENARIOS
-from harness.scenarios.sites import wide
-from harness.waiting import disconnect, until
+from wslb import fleet, runner
+from wslb.balancer import Listener
+from wslb.config import RuntimeChoice, Settings
+from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
+from wslb.lab import Lab
+from wslb.launch import open_lab
+from wslb.mutations import MUTATIONS
+from wslb.results import Outcome
+from wslb.run import exit_code_of
+from wslb.runtimes.local import LocalRuntime
+from wslb.scenarios import SCENARIOS
+from wslb.scenarios.sites import wide
+from wslb.waiting import disconnect, until
 
 pytestmark = pytest.mark.live
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wslb.load import engine as engines
+from wslb.load.document import Evidence, document, load
+from wslb.load.limits import parse
+from wslb.load.plan import Identify, Plan
 
-from harness.load import engine as engines
-from harness.load.document import Evidence, document, load
-from harness.load.limits import parse
-from harness.load.plan import Identify, Plan
 from tests.live.command import Ended, Place, place, wait_for
 
 pytestmark = pytest.mark.live
@@ -229,7 +229,7 @@ class Cluster:
         self.file = folder / "scheduler.json"
         self.processes: list[subprocess.Popen[bytes]] = []
         environ = {**os.environ, "DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
-        self._environ = {**environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        self._environ = {**environ, "PYTHONPATH": str(Path(__file__).parents[2] / "harness")}
         self.scheduler = self._start("dask_scheduler", "--port", "0", "--scheduler-file", str(self.file), "--no-show")
         wait_for(
             lambda: self.file.exists() and self.file.read_text().strip().endswith("}"), what="the scheduler's file"

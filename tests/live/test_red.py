@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-
-from harness import runner
-from harness.balancer import Balancer, MemberState, Site
-from harness.interfaces import Fault
-from harness.lab import Lab
-from harness.results import Grade, Outcome, ScenarioResult
-from harness.scenario import Scenario
-from harness.scenarios import SCENARIOS
-from harness.scenarios.sticky import RECIPE
+from wslb import runner
+from wslb.balancer import Balancer, MemberState, Site
+from wslb.interfaces import Fault
+from wslb.lab import Lab
+from wslb.results import Grade, Outcome, ScenarioResult
+from wslb.scenario import Scenario
+from wslb.scenarios import SCENARIOS
+from wslb.scenarios.sticky import RECIPE
 
 pytestmark = pytest.mark.live
 

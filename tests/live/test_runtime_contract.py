@@ -1,4 +1,4 @@
-"""The contract of `harness.interfaces.Runtime`, held by every runtime: the same calls, the same outcomes."""
+"""The contract of `wslb.interfaces.Runtime`, held by every runtime: the same calls, the same outcomes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from wslb.backend import unprivileged
+from wslb.balancer import Balancer, Carrier, Member, Mount, Site
+from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
+from wslb.dialects.apache import ApacheDialect
+from wslb.errors import ProxyConfigRejected, StartError
+from wslb.interfaces import Installation, Runtime
+from wslb.place import enter
+from wslb.proxy import ManagedProxy
+from wslb.runfolder import RunFolder
+from wslb.waiting import until
 
-from harness.backend import unprivileged
-from harness.balancer import Balancer, Carrier, Member, Mount, Site
-from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
-from harness.dialects.apache import ApacheDialect
-from harness.errors import ProxyConfigRejected, StartError
-from harness.interfaces import Installation, Runtime
-from harness.place import enter
-from harness.proxy import ManagedProxy
-from harness.runfolder import RunFolder
-from harness.waiting import until
 from tests.live import engine
 
 SITE = Site(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.plugin import Ask
-from harness.scenario import Scenario
-from harness.scenarios import FAMILIES
+from wslb.plugin import Ask
+from wslb.scenario import Scenario
+from wslb.scenarios import FAMILIES
 
 MAIN = ("lb", "headers", "article")
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-
-from harness import runner
-from harness.lab import Lab
-from harness.mutations import MUTATIONS, Mutation
-from harness.results import Outcome, ScenarioResult
-from harness.selftest import prove, scenario_of
+from wslb import runner
+from wslb.lab import Lab
+from wslb.mutations import MUTATIONS, Mutation
+from wslb.results import Outcome, ScenarioResult
+from wslb.selftest import prove, scenario_of
 
 pytestmark = pytest.mark.live
 
@@ -49,7 +48,7 @@ CAUSES = {
     "alike": "listings-alike",
     "logged": "log-line",
 }
-"""Mutations by the rule of harness.cause_rules that names them."""
+"""Mutations by the rule of wslb.cause_rules that names them."""
 
 RULE = {name: rule for rule, names in CAUSES.items() for name in names.split()}
 """Of the others no rule knows the cause, and none may pretend to."""

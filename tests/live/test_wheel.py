@@ -31,13 +31,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_everything_that_a_run_reads_is_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
-        "harness/_apache/httpd.conf.j2",
-        "harness/report.schema.json",
-        "backends/console/WSConsole.html",
-        "backends/README.md",
-        "backends/liberty.py",
+        "wslb/_apache/httpd.conf.j2",
+        "wslb/report.schema.json",
+        "wslb/_programs/backends/console/WSConsole.html",
+        "wslb/_programs/backends/README.md",
+        "wslb/_programs/backends/liberty.py",
     } <= names
-    assert not [name for name in names if name.startswith(("tests/", "reports/"))]
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"wslb"}
 
 
 def test_an_empty_environment_in_an_empty_folder_runs_the_main_job(wheel: Path) -> None:
@@ -52,7 +52,7 @@ def test_an_empty_environment_in_an_empty_folder_runs_the_main_job(wheel: Path) 
         (packages / "pinned.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
         python = environment / "bin" / "python"
         where = subprocess.run(
-            [python, "-c", "import harness, backends; print(harness.__file__, backends.__file__)"],
+            [python, "-c", "import wslb; print(wslb.__file__)"],
             capture_output=True,
             text=True,
             check=True,
@@ -70,7 +70,7 @@ def test_an_empty_environment_in_an_empty_folder_runs_the_main_job(wheel: Path) 
 def _test(here: Place, python: Path) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in here.environment().items() if name != "PYTHONPATH"}
     return subprocess.run(
-        [python, "-m", "harness", "test", "lb"],
+        [python, "-m", "wslb", "test", "lb"],
         cwd=here.folder,
         env={**environment, "PATH": os.environ["PATH"]},
         capture_output=True,

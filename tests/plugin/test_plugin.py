@@ -27,7 +27,7 @@ def run(folder: Path, *words: str, limit: float = 120) -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env={**environment, "PYTHONPATH": str(ROOT / "harness")},
         capture_output=True,
         text=True,
         timeout=limit,
@@ -53,8 +53,8 @@ async def test_one(ask):
 @pytest.mark.lb
 async def test_red(ask):
     from dataclasses import replace
-    from harness.checks.distribution import served_by
-    from harness.scenarios.lb import SCENARIOS
+    from wslb.checks.distribution import served_by
+    from wslb.scenarios.lb import SCENARIOS
     await ask(replace(SCENARIOS[0], name="mine-red", checks=(served_by("node", "node"),)))
 """
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_test_loop_scope = session\n"
@@ -115,7 +115,7 @@ def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: P
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-s", "--lb-report=out"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from harness import ah_numbers
+from wslb import ah_numbers
 
 ASKED_FOR = (
     "AH00957",

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.balancer import (
+from wslb.balancer import (
     MOST_THREADS,
     SPARE_THREADS,
     Balancer,
@@ -14,7 +13,8 @@ from harness.balancer import (
     Site,
     resolve_url,
 )
-from harness.errors import ConfigError
+from wslb.errors import ConfigError
+
 from tests.evidence import ADDRESSES, CLUSTER, LIBERTY, NODE
 
 

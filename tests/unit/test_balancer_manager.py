@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.balancer import MemberState
-from harness.balancer_manager import form_of, nonce_of
-from harness.interfaces import BalancerChange, MemberChange
+from wslb.balancer import MemberState
+from wslb.balancer_manager import form_of, nonce_of
+from wslb.interfaces import BalancerChange, MemberChange
 
 URL = "ws://127.0.0.1:1"
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from wslb import causes
+from wslb.balancer import Carrier
+from wslb.checks import accounting, carrier, distribution, handshake, log
+from wslb.reporters.json_file import document
+from wslb.results import LogLine, MemberStatus, ScenarioResult
 
-from harness import causes
-from harness.balancer import Carrier
-from harness.checks import accounting, carrier, distribution, handshake, log
-from harness.reporters.json_file import document
-from harness.results import LogLine, MemberStatus, ScenarioResult
 from tests import runs
 
 LINE = LogLine(at="x", module="proxy_balancer", level="error", code="AH01170", text="AH01170: All workers are in error")

@@ -9,10 +9,9 @@ import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
-
-from harness.certificates import Authority, Leaf
-from harness.errors import ConfigError
-from harness.identity import Identity
+from wslb.certificates import Authority, Leaf
+from wslb.errors import ConfigError
+from wslb.identity import Identity
 
 ADDRESS = "127.0.0.182"
 

@@ -6,15 +6,14 @@ from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
-
-from harness import compare, runner
-from harness.balancer import LbMethod
-from harness.cli import cli
-from harness.config import Settings
-from harness.errors import ConfigError, StartError
-from harness.lab import Lab
-from harness.results import Outcome, ScenarioResult
-from harness.scenario import Scenario
+from wslb import compare, runner
+from wslb.balancer import LbMethod
+from wslb.cli import cli
+from wslb.config import Settings
+from wslb.errors import ConfigError, StartError
+from wslb.lab import Lab
+from wslb.results import Outcome, ScenarioResult
+from wslb.scenario import Scenario
 
 BYREQUESTS, BYBUSYNESS, BYTRAFFIC = compare.COMPARED
 LAB = cast("Lab", None)

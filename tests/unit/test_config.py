@@ -3,10 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from harness.balancer import Carrier, LbMethod
-from harness.config import RuntimeChoice, Settings, load
-from harness.errors import ConfigError
+from wslb.balancer import Carrier, LbMethod
+from wslb.config import RuntimeChoice, Settings, load
+from wslb.errors import ConfigError
 
 
 def test_options_win_over_the_environment_and_the_environment_over_defaults() -> None:

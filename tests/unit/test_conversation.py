@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.conversation import whose
+from wslb.conversation import whose
 
 APART = {"liberty": "Connected to a", "node": "Connected to b", "node-2": "Connected to c"}
 TOGETHER = {**APART, "node-2": APART["node"], "node-3": APART["node"]}

@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-
-from harness.cli import cli
-from harness.mutations import MUTATIONS
-from harness.scenarios import FAMILIES, SCENARIOS
+from wslb.cli import cli
+from wslb.mutations import MUTATIONS
+from wslb.scenarios import FAMILIES, SCENARIOS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

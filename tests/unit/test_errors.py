@@ -3,9 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from harness import errors
-from harness.run import exit_code_of
+from wslb import errors
+from wslb.run import exit_code_of
 
 CASES = [
     (errors.ConfigError(option="--port", value=7, allowed="a free port"), "--port is 7, but must be a free port.", 2),

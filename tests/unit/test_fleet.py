@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.errors import ConfigError
-from harness.fleet import VARIANTS, _program
+from wslb.errors import ConfigError
+from wslb.fleet import VARIANTS, _program
 
 
 def test_further_instances_have_addresses_of_their_own() -> None:

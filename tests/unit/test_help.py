@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-
-from harness.cli import cli
+from wslb.cli import cli
 
 GOLDEN = Path(__file__).parent / "golden"
 COMMANDS = ["", *sorted(cli.commands)]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from harness.http1 import OPENING, Request, body_is_complete, parse_head, speaks_http
+from wslb.http1 import OPENING, Request, body_is_complete, parse_head, speaks_http
 
 
 def test_a_request_is_written_byte_for_byte() -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.lbmethods import Counters, elect, start
+from wslb.replay import Step, StepKind, replay
 
-from harness.balancer import Balancer, LbMethod, Member, MemberState
-from harness.lbmethods import Counters, elect, start
-from harness.replay import Step, StepKind, replay
 from tests.evidence import CLUSTER, method, status
 
 

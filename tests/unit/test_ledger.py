@@ -3,9 +3,8 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-
-from harness.conversation import Conversation
-from harness.ledger import Ledger
+from wslb.conversation import Conversation
+from wslb.ledger import Ledger
 
 
 class Kept:
@@ -58,9 +57,9 @@ def test_the_next_scenario_finds_nothing_of_the_one_before() -> None:
 
 
 def test_events_are_told_in_seconds_of_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.ledger.time.monotonic", lambda: 10.0)
+    monkeypatch.setattr("wslb.ledger.time.monotonic", lambda: 10.0)
     ledger = Ledger()
-    monkeypatch.setattr("harness.ledger.time.monotonic", lambda: 12.5)
+    monkeypatch.setattr("wslb.ledger.time.monotonic", lambda: 12.5)
     ledger.note("knock", "TCP connect and close")
     assert ledger.events[0].at == 2.5
     ledger.start_clock()

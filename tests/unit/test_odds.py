@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-
-from harness.odds import bound_for, coin_passes, race_alarm
+from wslb.odds import bound_for, coin_passes, race_alarm
 
 
 def test_without_races_there_is_no_alarm_and_the_bound_is_exact() -> None:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import resource
 
 import pytest
-
-from harness import openfiles
+from wslb import openfiles
 
 
 @pytest.mark.parametrize(

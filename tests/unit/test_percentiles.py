@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from wslb import percentiles
+from wslb.cli import cli
+from wslb.errors import ConfigError
+from wslb.reporters import html, json_file
 
-from harness import percentiles
-from harness.cli import cli
-from harness.errors import ConfigError
-from harness.reporters import html, json_file
 from tests import runs
 
 LONG = runs.judged(runs.record("LN" * 150, elapsed=[0.001 + i / 1e5 for i in range(300)]))

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness import place as module
-from harness.config import RuntimeChoice, Settings
-from harness.errors import LabError, RuntimeUnavailable, StartError
-from harness.interfaces import Installation
-from harness.place import Place, enter
-from harness.provision import Plan
+from wslb import place as module
+from wslb.config import RuntimeChoice, Settings
+from wslb.errors import LabError, RuntimeUnavailable, StartError
+from wslb.interfaces import Installation
+from wslb.place import Place, enter
+from wslb.provision import Plan
 
 HTTPD = Installation(
     binary="httpd", modules_folder="/m", version="2.4.65", built_in=frozenset(), loadable=frozenset({"none"})

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from harness.balancer import LbMethod
-from harness.preview import compose_configuration
+from wslb.balancer import LbMethod
+from wslb.preview import compose_configuration
 
 ROOT = Path(__file__).parents[2]
 FILES = {

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from wslb.errors import ConfigError
+from wslb.handshake import Headers, accept_for
+from wslb.interfaces import Opened
+from wslb.probe import Answer, Identity, Mark, Probe, Target
+from wslb.waiting import disconnect
 
-from harness.errors import ConfigError
-from harness.handshake import Headers, accept_for
-from harness.interfaces import Opened
-from harness.probe import Answer, Identity, Mark, Probe, Target
-from harness.waiting import disconnect
 from tests.evidence import KEY
 
 

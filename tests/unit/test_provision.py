@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness import provision
-from harness.errors import RuntimeUnavailable
-from harness.provision import MANAGERS, Plan, plan
+from wslb import provision
+from wslb.errors import RuntimeUnavailable
+from wslb.provision import MANAGERS, Plan, plan
 
 
 def only(*programs: str):  # type: ignore[no-untyped-def]

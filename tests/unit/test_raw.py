@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-from harness.frames import Frame, Opcode, close, encode
-from harness.handshake import Close, Handshake
-from harness.http1 import OPENING
-from harness.raw import RawConversation
+from wslb.frames import Frame, Opcode, close, encode
+from wslb.handshake import Close, Handshake
+from wslb.http1 import OPENING
+from wslb.raw import RawConversation
 
 
 class Script:

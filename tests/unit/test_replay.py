@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from harness.balancer import Balancer, LbMethod, Member, MemberState
-from harness.lbmethods import Counters, contest, pin, reset, set_factor, set_state, start
-from harness.replay import Step, StepKind, replay, retry_seconds
+from wslb.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.lbmethods import Counters, contest, pin, reset, set_factor, set_state, start
+from wslb.replay import Step, StepKind, replay, retry_seconds
 
 A = Member(route="a", url="ws://a")
 B = Member(route="b", url="ws://b")

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from wslb.results import MemberStatus, Outcome, Report, ScenarioResult, Verdict
 
-from harness.results import MemberStatus, Outcome, Report, ScenarioResult, Verdict
 from tests.evidence import record, status, turns
 
 P, F, S, E = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED, Outcome.ERRORED

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
-
-from harness.runfolder import RunFolder, sweep
+from wslb.runfolder import RunFolder, sweep
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.balancer import ProcessModel
-from harness.runner import roomy
-from harness.scenarios.sites import CLUSTER, balanced
+from wslb.balancer import ProcessModel
+from wslb.runner import roomy
+from wslb.scenarios.sites import CLUSTER, balanced
 
 SITE = balanced(CLUSTER)
 

@@ -3,11 +3,10 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from harness.errors import ConfigError
-from harness.results import Record
-from harness.scenario import Scenario, select
-from harness.scenarios import FAMILIES, SCENARIOS
+from wslb.errors import ConfigError
+from wslb.results import Record
+from wslb.scenario import Scenario, select
+from wslb.scenarios import FAMILIES, SCENARIOS
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
+from wslb.checks.distribution import alternates, follows_model
+from wslb.results import Grade, Outcome, Report, ScenarioResult
+from wslb.screen import Colour, Screen, Verbosity, failure_text, figure
 
-from harness.checks.distribution import alternates, follows_model
-from harness.results import Grade, Outcome, Report, ScenarioResult
-from harness.screen import Colour, Screen, Verbosity, failure_text, figure
 from tests.evidence import record, turns
 
 ENVIRONMENT = {

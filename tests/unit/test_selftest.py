@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-
-from harness.errors import ConfigError
-from harness.lab import Lab
-from harness.mutations import MUTATIONS, Mutation
-from harness.results import Outcome, ScenarioResult, Verdict
-from harness.scenarios import SCENARIOS
-from harness.selftest import Proof, chosen, exit_code, judged, prove, summary
+from wslb.errors import ConfigError
+from wslb.lab import Lab
+from wslb.mutations import MUTATIONS, Mutation
+from wslb.results import Outcome, ScenarioResult, Verdict
+from wslb.scenarios import SCENARIOS
+from wslb.selftest import Proof, chosen, exit_code, judged, prove, summary
 
 MUTATION = Mutation(name="m", what="it", scenario="lb-byrequests", checks=("a", "b"))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.balancer import Balancer, Member
-from harness.handshake import Handshake
-from harness.stickiness import route_asked
+from wslb.balancer import Balancer, Member
+from wslb.handshake import Handshake
+from wslb.stickiness import route_asked
 
 BALANCER = Balancer(name="x", members=(Member(route="node", url="ws://node"),), stickysession="ROUTEID|routeid")
 

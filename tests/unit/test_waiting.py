@@ -4,8 +4,7 @@ import asyncio
 import socket
 
 import pytest
-
-from harness.waiting import disconnect, until
+from wslb.waiting import disconnect, until
 
 
 async def test_it_ends_as_soon_as_the_condition_answers() -> None:

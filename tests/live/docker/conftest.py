@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from wslb.config import PullPolicy, RuntimeChoice, Settings
 
-from harness.config import PullPolicy, RuntimeChoice, Settings
 from tests.live import engine
 
 

@@ -17,18 +17,18 @@ from typing import Any
 
 import psutil
 import pytest
+from wslb import launch, runner
+from wslb.config import DockerNetwork, PullPolicy, Settings
+from wslb.errors import ProxyConfigRejected, RuntimeUnavailable, StartError
+from wslb.lab import Lab
+from wslb.launch import open_lab
+from wslb.results import Outcome
+from wslb.run import exit_code_of
+from wslb.runtimes.docker import DockerRuntime
+from wslb.scenario import Scenario
+from wslb.scenarios import SCENARIOS
+from wslb.scenarios.sites import LIBERTY, NODE, cluster, wide
 
-from harness import launch, runner
-from harness.config import DockerNetwork, PullPolicy, Settings
-from harness.errors import ProxyConfigRejected, RuntimeUnavailable, StartError
-from harness.lab import Lab
-from harness.launch import open_lab
-from harness.results import Outcome
-from harness.run import exit_code_of
-from harness.runtimes.docker import DockerRuntime
-from harness.scenario import Scenario
-from harness.scenarios import SCENARIOS
-from harness.scenarios.sites import LIBERTY, NODE, cluster, wide
 from tests.live import engine
 from tests.live.command import place, wait_for
 

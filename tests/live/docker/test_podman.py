@@ -15,13 +15,13 @@ from pathlib import Path
 
 import docker
 import pytest
+from wslb import runner
+from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
+from wslb.launch import open_lab
+from wslb.results import Outcome
+from wslb.runtimes.docker import DockerRuntime
+from wslb.scenarios import SCENARIOS
 
-from harness import runner
-from harness.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
-from harness.launch import open_lab
-from harness.results import Outcome
-from harness.runtimes.docker import DockerRuntime
-from harness.scenarios import SCENARIOS
 from tests.live import engine
 from tests.live.command import wait_for
 

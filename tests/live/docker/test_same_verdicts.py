@@ -102,7 +102,7 @@ def test_without_httpd_on_path_auto_takes_the_named_image(tmp_path: Path) -> Non
     chosen = engine.image()
     with place() as here:
         environ = here.environment(
-            PYTHONPATH=str(Path(__file__).parents[3]),
+            PYTHONPATH=str(Path(__file__).parents[3] / "harness"),
             PATH=str(tmp_path),
             WSLB_RUNTIME="auto",
             WSLB_IMAGE=chosen,

@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from wslb.advice.adviser import Answer, LocalFiles, advise_file
+from wslb.advice.configuration import Configuration
+from wslb.advice.dump import parse_dump, parse_modules
+from wslb.advice.rule import Severity
+from wslb.advice.rules.timing import capacity
+from wslb.balancer import Carrier
+from wslb.config import Settings
+from wslb.errors import EvidenceError, RuntimeUnavailable
+from wslb.interfaces import Installation
+from wslb.preview import configuration as rendered
+from wslb.scenario import Scenario
+from wslb.scenarios import SCENARIOS
 
-from harness.advice.adviser import Answer, LocalFiles, advise_file
-from harness.advice.configuration import Configuration
-from harness.advice.dump import parse_dump, parse_modules
-from harness.advice.rule import Severity
-from harness.advice.rules.timing import capacity
-from harness.balancer import Carrier
-from harness.config import Settings
-from harness.errors import EvidenceError, RuntimeUnavailable
-from harness.interfaces import Installation
-from harness.preview import configuration as rendered
-from harness.scenario import Scenario
-from harness.scenarios import SCENARIOS
 from tests.unit.advice.cases import BROKEN, SOUND, marked
 from tests.unit.advice.test_rules import advice_on
 
@@ -76,7 +76,7 @@ async def answer_on(text: str | bytes, folder: Path) -> Answer:
 async def test_the_projects_own_rendering_is_accused_of_the_traps_it_lays_and_of_no_other(
     scenario: Scenario | None, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.preview.discover", no_httpd)
+    monkeypatch.setattr("wslb.preview.discover", no_httpd)
     text = await rendered(replace(Settings(), carrier=carrier), scenario)
     traps = {f"WSLB-{rule}" for rule in TRAPS.get(scenario.name, ())} if scenario else set[str]()
     accused = [advice for advice in advice_on(text) if advice.severity is not Severity.NOTE]
@@ -247,9 +247,9 @@ Syntax OK
     ],
 )
 def test_capacity_as_httpd_computes_it(text: str, modules: tuple[str, ...], limit: int) -> None:
-    from harness.advice.adviser import configuration  # noqa: PLC0415 - beside the name of preview's
-    from harness.advice.directives import parse  # noqa: PLC0415
-    from harness.advice.effect import resolve  # noqa: PLC0415
+    from wslb.advice.adviser import configuration  # noqa: PLC0415 - beside the name of preview's
+    from wslb.advice.directives import parse  # noqa: PLC0415
+    from wslb.advice.effect import resolve  # noqa: PLC0415
 
     conf: Configuration = configuration(resolve(parse(text, "f"), "f", LocalFiles()))
     assert capacity(conf.main, frozenset(modules))[0] == limit

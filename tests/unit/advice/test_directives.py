@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.advice.directives import Directive, logical_lines, parse, split_words, walk
+from wslb.advice.directives import Directive, logical_lines, parse, split_words, walk
 
 
 def flat(text: str) -> list[tuple[str, tuple[str, ...], int]]:

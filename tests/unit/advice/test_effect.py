@@ -5,9 +5,8 @@ from __future__ import annotations
 import fnmatch
 
 import pytest
-
-from harness.advice.directives import parse, walk
-from harness.advice.effect import Effect, module_name, resolve
+from wslb.advice.directives import parse, walk
+from wslb.advice.effect import Effect, module_name, resolve
 
 
 class Tree:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from wslb.advice.adviser import advise, configuration
+from wslb.advice.directives import parse
+from wslb.advice.effect import resolve
+from wslb.advice.rule import Advice, Severity
+from wslb.advice.rules import RULES
 
-from harness.advice.adviser import advise, configuration
-from harness.advice.directives import parse
-from harness.advice.effect import resolve
-from harness.advice.rule import Advice, Severity
-from harness.advice.rules import RULES
 from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
 
 

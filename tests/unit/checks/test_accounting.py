@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks import accounting
+from wslb.results import Check, Record
 
-from harness.checks import accounting
-from harness.results import Check, Record
 from tests.evidence import CLUSTER, arrival, record, spoiled, turns
 
 ALL = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import Carrier
+from wslb.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
+from wslb.handshake import Arrival, Handshake, Headers, Wire
+from wslb.results import Check, Record
 
-from harness.balancer import Carrier
-from harness.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
-from harness.handshake import Arrival, Handshake, Headers, Wire
-from harness.results import Check, Record
 from tests.evidence import arrival as good
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import Carrier
+from wslb.checks.carrier import carried_as_asked, matrix, read_counted, upgrade_dropped
+from wslb.handshake import Exchange
+from wslb.results import Check, Record
 
-from harness.balancer import Carrier
-from harness.checks.carrier import carried_as_asked, matrix, read_counted, upgrade_dropped
-from harness.handshake import Exchange
-from harness.results import Check, Record
 from tests.evidence import REQUEST, arrival, record, spoiled
 
 

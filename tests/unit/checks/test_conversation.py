@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks.conversation import END, greeted, listed, told_apart
+from wslb.handshake import Exchange
+from wslb.results import Record
 
-from harness.checks.conversation import END, greeted, listed, told_apart
-from harness.handshake import Exchange
-from harness.results import Record
 from tests.evidence import record, spoiled
 
 HEAD = "System Status Information    11/22/26 21:12:36   Page 0001\nPool  Reserved  Max  Paging\n"

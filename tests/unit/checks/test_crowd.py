@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks.crowd import balanced, busy_drift, elected_drift
+from wslb.results import Check, Record
 
-from harness.checks.crowd import balanced, busy_drift, elected_drift
-from harness.results import Check, Record
 from tests.evidence import record, spoiled, status
 
 L, N = "liberty", "node"

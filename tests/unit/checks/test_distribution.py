@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import Carrier, LbMethod, Member
+from wslb.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
+from wslb.replay import StepKind
+from wslb.results import Event, Record
 
-from harness.balancer import Carrier, LbMethod, Member
-from harness.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
-from harness.replay import StepKind
-from harness.results import Event, Record
 from tests.evidence import CLUSTER, method, record, spoiled, turns
 
 

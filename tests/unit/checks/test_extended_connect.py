@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks.extended_connect import bridged_to_http1, greeting_not_lost, not_offered, opened_by_connect
+from wslb.handshake import Exchange, Headers, accept_for
+from wslb.results import Check, Record
 
-from harness.checks.extended_connect import bridged_to_http1, greeting_not_lost, not_offered, opened_by_connect
-from harness.handshake import Exchange, Headers, accept_for
-from harness.results import Check, Record
 from tests.evidence import record, spoiled
 
 ASKED: Headers = ((":method", "CONNECT"), (":protocol", "websocket"), (":path", "/ws"))

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks import handshake as checks
+from wslb.handshake import Headers
+from wslb.results import Check, Record
 
-from harness.checks import handshake as checks
-from harness.handshake import Headers
-from harness.results import Check, Record
 from tests.evidence import KEY, REQUEST, answer, arrival, record, spoiled, turns
 
 ARRIVED_AT = checks.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner")

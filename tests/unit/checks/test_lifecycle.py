@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.checks import lifecycle
-from harness.handshake import Close, Handshake
-from harness.results import Check, Event, Record
+from wslb.checks import lifecycle
+from wslb.handshake import Close, Handshake
+from wslb.results import Check, Event, Record
 
 
 def handshake(seq: int, status: int | None, *, error: str | None = None, code: int | None = None) -> Handshake:

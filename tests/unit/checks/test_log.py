@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.checks.log import announced, only_announced
-from harness.results import LogLine, Record
+from wslb.checks.log import announced, only_announced
+from wslb.results import LogLine, Record
 
 
 def line(level: str, code: str = "AH00957") -> LogLine:

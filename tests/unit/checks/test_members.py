@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import Balancer, Member
+from wslb.checks import members
+from wslb.results import Check, Event, Record
 
-from harness.balancer import Balancer, Member
-from harness.checks import members
-from harness.results import Check, Event, Record
 from tests.evidence import status
 
 BALANCER = Balancer(name="x", members=(Member(route="a", url="ws://alpha"), Member(route="b", url="ws://beta")))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.checks.memberstate import left_as
-from harness.results import Record
+from wslb.checks.memberstate import left_as
+from wslb.results import Record
+
 from tests.evidence import status
 
 RECORD = Record(after=(status("node", words="Init Err"), status("liberty")))

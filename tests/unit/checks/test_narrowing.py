@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from harness.checks.distribution import follows_model, served_by
-from harness.checks.narrowing import on
-from harness.results import Record
+from wslb.checks.distribution import follows_model, served_by
+from wslb.checks.narrowing import on
+from wslb.results import Record
+
 from tests.evidence import CLUSTER, record, spoiled
 
 L, N = "liberty", "node"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks import payload
+from wslb.conversation import exchange
+from wslb.handshake import Close, Handshake, Wire
+from wslb.results import AccessLine, Check, Record
 
-from harness.checks import payload
-from harness.conversation import exchange
-from harness.handshake import Close, Handshake, Wire
-from harness.results import AccessLine, Check, Record
 from tests.evidence import arrival
 
 BYE = Close(code=4001, reason="enough", by="server")

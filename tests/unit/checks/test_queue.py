@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks.queue import abandoned_still_arrive, requests_waited, served_slot_by_slot
+from wslb.handshake import Close, Exchange
+from wslb.results import Check, Event, Record
 
-from harness.checks.queue import abandoned_still_arrive, requests_waited, served_slot_by_slot
-from harness.handshake import Close, Exchange
-from harness.results import Check, Event, Record
 from tests.evidence import arrival, record, spoiled
 
 L, N = "liberty", "node"

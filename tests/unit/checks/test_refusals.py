@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.checks import refusals
-from harness.handshake import Handshake, Headers
-from harness.results import Check, Event, Record
+from wslb.checks import refusals
+from wslb.handshake import Handshake, Headers
+from wslb.results import Check, Event, Record
 
 
 def handshake(seq: int, status: int | None, *, waited: float = 0.0, response: Headers = ()) -> Handshake:

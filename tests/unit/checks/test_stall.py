@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.balancer import Carrier
-from harness.checks import stall
-from harness.conversation import exchange
-from harness.handshake import Handshake, Wire
-from harness.results import Check, Record
+from wslb.balancer import Carrier
+from wslb.checks import stall
+from wslb.conversation import exchange
+from wslb.handshake import Handshake, Wire
+from wslb.results import Check, Record
 
 
 def opened(*, nudged: float | None = None, answered: float | None = 0.01, status: int | None = 101) -> Handshake:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from harness.checks import strictness
-from harness.handshake import Arrival, Handshake, Headers
-from harness.results import Check, Event, Grade, Record
+from wslb.checks import strictness
+from wslb.handshake import Arrival, Handshake, Headers
+from wslb.results import Check, Event, Grade, Record
 
 SENT: Headers = (("Host", "proxy"), ("Connection", "Upgrade, X-Hop"), ("X-Hop", "1"), ("TE", "trailers"))
 KEPT: Headers = (("Host", "member"), ("Connection", "Upgrade"), ("Upgrade", "websocket"))

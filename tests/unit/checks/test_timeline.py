@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.balancer import Balancer, LbMethod, Member, MemberState
-from harness.checks.distribution import elected_as_modelled, follows_model, predicted, timeline
-from harness.handshake import Handshake
-from harness.replay import StepKind
-from harness.results import Event, Record
+from wslb.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.checks.distribution import elected_as_modelled, follows_model, predicted, timeline
+from wslb.handshake import Handshake
+from wslb.replay import StepKind
+from wslb.results import Event, Record
+
 from tests.evidence import status
 
 BALANCER = Balancer(

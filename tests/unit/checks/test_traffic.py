@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import Carrier
+from wslb.checks.traffic import counted_on_tunnels, logged_by_logio
+from wslb.handshake import Exchange
+from wslb.results import AccessLine, Check, Event, Record
 
-from harness.balancer import Carrier
-from harness.checks.traffic import counted_on_tunnels, logged_by_logio
-from harness.handshake import Exchange
-from harness.results import AccessLine, Check, Event, Record
 from tests.evidence import record, spoiled
 
 L, N = "liberty", "node"

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from wslb.checks.turns import answers, never_elected, repeats, turns_taken
+from wslb.results import Check, Record
 
-from harness.checks.turns import answers, never_elected, repeats, turns_taken
-from harness.results import Check, Record
 from tests.evidence import record, spoiled, status
 
 L, N = "liberty", "node"

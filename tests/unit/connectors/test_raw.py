@@ -7,8 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-
-from harness.connectors.raw import RawConnection, RawConnector
+from wslb.connectors.raw import RawConnection, RawConnector
 
 Pair = tuple[RawConnection, asyncio.StreamReader, asyncio.StreamWriter]
 

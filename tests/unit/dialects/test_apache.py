@@ -4,13 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from harness.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
-from harness.dialects.apache import ApacheDialect
-from harness.errors import ConfigError, EvidenceError
-from harness.interfaces import Front, Installation
-from harness.scenarios.article import LISTING_8, listing_5
-from harness.scenarios.sites import wide
+from wslb.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.dialects.apache import ApacheDialect
+from wslb.errors import ConfigError, EvidenceError
+from wslb.interfaces import Front, Installation
+from wslb.scenarios.article import LISTING_8, listing_5
+from wslb.scenarios.sites import wide
 
 GOLDEN = Path(__file__).parent / "golden"
 DIALECT = ApacheDialect()

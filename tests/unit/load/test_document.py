@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness.errors import EvidenceError
-from harness.load.document import Evidence, document, load, timeline
-from harness.load.engine import Lost, Result
-from harness.load.limits import parse
-from harness.load.page import render, write
-from harness.load.plan import Plan
-from harness.load.speech import progress_line, summary
-from harness.load.tally import NOBODY, Tally
+from wslb.errors import EvidenceError
+from wslb.load.document import Evidence, document, load, timeline
+from wslb.load.engine import Lost, Result
+from wslb.load.limits import parse
+from wslb.load.page import render, write
+from wslb.load.plan import Plan
+from wslb.load.speech import progress_line, summary
+from wslb.load.tally import NOBODY, Tally
 
 EVIDENCE = Evidence(
     target={"kind": "url", "url": "ws://127.0.0.1/ws"},

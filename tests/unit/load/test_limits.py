@@ -3,11 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
-from harness.errors import ConfigError
-from harness.load.document import latency
-from harness.load.limits import judge, needed, parse
-from harness.load.tally import Histogram
+from wslb.errors import ConfigError
+from wslb.load.document import latency
+from wslb.load.limits import judge, needed, parse
+from wslb.load.tally import Histogram
 
 
 def facts(**values: Any) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.errors import ConfigError
-from harness.load.plan import Identify, Plan, Shard
+from wslb.errors import ConfigError
+from wslb.load.plan import Identify, Plan, Shard
 
 URL = "ws://127.0.0.1/ws"
 

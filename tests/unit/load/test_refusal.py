@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
-from harness.cli_load import _refuse_what_breaks
-from harness.errors import RuntimeUnavailable
-from harness.interfaces import Forwarder
+from wslb.cli_load import _refuse_what_breaks
+from wslb.errors import RuntimeUnavailable
+from wslb.interfaces import Forwarder
 
 FORWARDER = Forwarder(name="docker-proxy", most=3300, why="docker-proxy may open 20,000 files")
 

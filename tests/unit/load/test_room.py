@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from harness.errors import StartError
-from harness.load.room import KEPT_FREE, MOST_FOR_A_RATE, Room, fitting, room
+from wslb.errors import StartError
+from wslb.load.room import KEPT_FREE, MOST_FOR_A_RATE, Room, fitting, room
 
 
 def files(root: Path, **texts: str) -> Path:

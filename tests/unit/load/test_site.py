@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import pytest
-
-from harness.balancer import LbMethod, Listener
-from harness.errors import ConfigError
-from harness.load.faults import Planned, parse
-from harness.load.site import load_site
+from wslb.balancer import LbMethod, Listener
+from wslb.errors import ConfigError
+from wslb.load.faults import Planned, parse
+from wslb.load.site import load_site
 
 
 @pytest.mark.parametrize("listener", list(Listener))

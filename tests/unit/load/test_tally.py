@@ -5,8 +5,7 @@ import random
 
 import pytest
 from hdrh.histogram import HdrHistogram
-
-from harness.load.tally import MOST_NAMES, OTHERS, Histogram, Tally, Timeline
+from wslb.load.tally import MOST_NAMES, OTHERS, Histogram, Tally, Timeline
 
 
 def values(seed: int, count: int) -> list[float]:

@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from wslb.reporters import html, json_file
+from wslb.reporters.embedded import restored
+from wslb.reporters.measured import measured
+from wslb.reporters.recommended import NOISE, Verdict, lines, verdicts
 
-from harness.reporters import html, json_file
-from harness.reporters.embedded import restored
-from harness.reporters.measured import measured
-from harness.reporters.recommended import NOISE, Verdict, lines, verdicts
 from tests import runs
 from tests.unit.reporters.test_numbers import Drawn, cells, plain
 

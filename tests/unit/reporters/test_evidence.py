@@ -6,16 +6,16 @@ import re
 from dataclasses import replace
 
 import pytest
+from wslb.balancer import LbMethod
+from wslb.reporters import html, latency
+from wslb.reporters.comparison import comparison
+from wslb.reporters.errorlog import log_groups
+from wslb.reporters.inspector import groups
+from wslb.reporters.timeline import fault_numbers, timeline
+from wslb.reporters.topology import topology
+from wslb.results import Event, LogLine
+from wslb.turns import chi_square, turns_of
 
-from harness.balancer import LbMethod
-from harness.reporters import html, latency
-from harness.reporters.comparison import comparison
-from harness.reporters.errorlog import log_groups
-from harness.reporters.inspector import groups
-from harness.reporters.timeline import fault_numbers, timeline
-from harness.reporters.topology import topology
-from harness.results import Event, LogLine
-from harness.turns import chi_square, turns_of
 from tests import runs
 
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from wslb.reporters import REPORTERS, files, history, json_file
 
-from harness.reporters import REPORTERS, files, history, json_file
 from tests import runs
 
 

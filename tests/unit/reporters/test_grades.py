@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from defusedxml import ElementTree
+from wslb.reporters import github, html, json_file, junit
+from wslb.reporters.grades import breaking, lenient, mark
+from wslb.results import Grade, Outcome
 
-from harness.reporters import github, html, json_file, junit
-from harness.reporters.grades import breaking, lenient, mark
-from harness.results import Grade, Outcome
 from tests import runs
 
 

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from wslb.reporters import html
+from wslb.results import LogLine
 
-from harness.reporters import html
-from harness.results import LogLine
 from tests import runs
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from defusedxml import ElementTree
+from wslb.reporters import junit
 
-from harness.reporters import junit
 from tests import runs
 
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from wslb.reporters import html
+from wslb.reporters.embedded import restored
+from wslb.reporters.json_file import document
 
-from harness.reporters import html
-from harness.reporters.embedded import restored
-from harness.reporters.json_file import document
 from tests import runs
 
 DOCUMENTS = {

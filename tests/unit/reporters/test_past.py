@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wslb.reporters import history, html, junit
+from wslb.reporters.trend import trend
 
-from harness.reporters import history, html, junit
-from harness.reporters.trend import trend
 from tests import runs
 
 GREEN = runs.saved(runs.passed("lb-a"), runs.passed("lb-b"))

@@ -14,13 +14,12 @@ import docker.errors
 import psutil
 import pytest
 import requests
-
-from harness.config import DockerNetwork
-from harness.runtimes.docker import forwarder, leftovers, network
-from harness.runtimes.docker.agent import Agent
-from harness.runtimes.docker.engine import EngineFacts, _facts, explained
-from harness.runtimes.docker.runtime import _no_way_back
-from harness.runtimes.local import free_port
+from wslb.config import DockerNetwork
+from wslb.runtimes.docker import forwarder, leftovers, network
+from wslb.runtimes.docker.agent import Agent
+from wslb.runtimes.docker.engine import EngineFacts, _facts, explained
+from wslb.runtimes.docker.runtime import _no_way_back
+from wslb.runtimes.local import free_port
 
 
 def facts(**more: object) -> EngineFacts:

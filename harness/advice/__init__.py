@@ -1,9 +1,0 @@
-"""Advice on a user's httpd configuration: known traps, each with file, line, why and the cure."""
-
-from __future__ import annotations
-
-from harness.advice.adviser import Answer, advise, advise_file
-from harness.advice.rule import Advice, Rule, Severity
-from harness.advice.rules import RULES
-
-__all__ = ["RULES", "Advice", "Answer", "Rule", "Severity", "advise", "advise_file"]

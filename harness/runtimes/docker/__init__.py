@@ -1,8 +1,0 @@
-"""Apache httpd in a container. This package, and nothing else, imports the ``docker`` SDK."""
-
-from __future__ import annotations
-
-from harness.runtimes.docker.leftovers import ContainerLeftover, sweep_containers
-from harness.runtimes.docker.runtime import DockerRuntime, open_docker
-
-__all__ = ["ContainerLeftover", "DockerRuntime", "open_docker", "sweep_containers"]

@@ -1,0 +1,9 @@
+"""Advice on a user's httpd configuration: known traps, each with file, line, why and the cure."""
+
+from __future__ import annotations
+
+from wslb.advice.adviser import Answer, advise, advise_file
+from wslb.advice.rule import Advice, Rule, Severity
+from wslb.advice.rules import RULES
+
+__all__ = ["RULES", "Advice", "Answer", "Rule", "Severity", "advise", "advise_file"]

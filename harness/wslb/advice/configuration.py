@@ -1,0 +1,158 @@
+"""What a configuration means to mod_proxy: servers, balancers with their members, and the paths that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from wslb.advice.directives import Directive, Flaw
+from wslb.advice.group import Group, MemberLine, groups_in
+from wslb.advice.mounting import Mounting, mountings_in
+from wslb.advice.scope import Scope, scopes_of
+from wslb.advice.urls import WEBSOCKET_SCHEMES, scheme_of
+
+__all__ = ["Configuration", "Modules"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modules:
+    """Which modules are loaded, as far as it can be known.
+
+    Attributes:
+        known: False for a fragment, whose modules are loaded elsewhere.
+        names: without ``mod_`` and ``_module``.
+        ibm_i: HTTP Server for i: the modules of the base are in QZSRCORE, only the proxy ones are loaded by line.
+    """
+
+    known: bool = False
+    names: frozenset[str] = frozenset()
+    ibm_i: bool = False
+
+    def lacks(self, name: str) -> bool:
+        """Whether this module is certainly not loaded."""
+        if not self.known or name in self.names:
+            return False
+        return not self.ibm_i or name.startswith(("proxy_", "lbmethod_"))
+
+    def has(self, name: str) -> bool:
+        """Whether this module is certainly loaded."""
+        return name in self.names
+
+
+@dataclass(kw_only=True)
+class Configuration:
+    """A whole configuration, or a fragment of one.
+
+    Attributes:
+        directives: in order, as they take effect.
+        whole: whether it is a server's complete configuration; of a fragment, nothing is said to be missing.
+        tunnels: how many tunnels are expected at a time; None when nobody said.
+        flaws: of the text.
+        undefined: variables that nothing defines, with the first use.
+        version: of the httpd that read it; empty when only the text was read.
+    """
+
+    directives: tuple[Directive, ...]
+    modules: Modules
+    whole: bool
+    tunnels: int | None = None
+    flaws: tuple[Flaw, ...] = ()
+    undefined: Mapping[str, Directive] = field(default_factory=dict)
+    version: str = ""
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Main server first, then every virtual host."""
+        return scopes_of(self.directives)
+
+    @property
+    def main(self) -> Scope:
+        """The main server."""
+        return self.scopes[0]
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Every balancer that has a ``<Proxy>`` section, a member or a parameter."""
+        return tuple(group for scope in self.scopes for group in groups_in(scope))
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[int, str], Group]:
+        return {(id(group.scope), group.name): group for group in self.groups}
+
+    @cached_property
+    def _leading_to(self) -> dict[int, list[Mounting]]:
+        leading: dict[int, list[Mounting]] = {}
+        for mounting in self.mountings:
+            group = self.group_of(mounting)
+            if group is not None:
+                leading.setdefault(id(group), []).append(mounting)
+        return leading
+
+    @cached_property
+    def mountings(self) -> tuple[Mounting, ...]:
+        """Every path that is led somewhere."""
+        return tuple(mounting for scope in self.scopes for mounting in mountings_in(scope))
+
+    def group_of(self, mounting: Mounting) -> Group | None:
+        """Balancer that a path leads to: the server's own, else the main server's, which every server inherits."""
+        if mounting.balancer is None:
+            return None
+        own = self._by_name.get((id(mounting.scope), mounting.balancer))
+        return own or self._by_name.get((id(self.main), mounting.balancer))
+
+    @cached_property
+    def _inside(self) -> dict[int, list[Mounting]]:
+        inside: dict[int, list[Mounting]] = {}
+        for mounting in self.mountings:
+            inside.setdefault(id(mounting.scope), []).append(mounting)
+        return inside
+
+    def mountings_in(self, scope: Scope) -> list[Mounting]:
+        """Paths of one server, in order of their kind and of the text."""
+        return self._inside.get(id(scope), [])
+
+    def mountings_of(self, group: Group) -> list[Mounting]:
+        """Paths that lead to a balancer."""
+        return self._leading_to.get(id(group), [])
+
+    def tunnels_to(self, mounting: Mounting) -> bool:
+        """Whether WebSockets are meant to go through this path."""
+        if scheme_of(mounting.url) in WEBSOCKET_SCHEMES or "upgrade" in mounting.parameters:
+            return True
+        group = self.group_of(mounting)
+        return group is not None and group.websocket
+
+    def direct_members(self) -> tuple[tuple[Scope, MemberLine], ...]:
+        """Every backend URL, in a balancer or named by a path itself."""
+        return self._direct_members
+
+    @cached_property
+    def _direct_members(self) -> tuple[tuple[Scope, MemberLine], ...]:
+        return tuple(self._all_members())
+
+    def _all_members(self) -> Iterator[tuple[Scope, MemberLine]]:
+        for group in self.groups:
+            for member in group.members:
+                yield group.scope, member
+        for mounting in self.mountings:
+            if mounting.balancer is None and "://" in mounting.url:
+                yield (
+                    mounting.scope,
+                    MemberLine(url=mounting.url, parameters=mounting.parameters, directive=mounting.directive),
+                )
+
+    def carrier(self, scope: Scope) -> str | None:
+        """Module that carries ``ws://`` in this server, ``proxy_http`` or ``proxy_wstunnel``; None when unknown.
+
+        With both loaded it is mod_proxy_http, unless ProxyWebsocketFallbackToProxyHttp is Off (2.4.47 and later).
+        """
+        if self.modules.ibm_i:
+            return None
+        if scope.value("ProxyWebsocketFallbackToProxyHttp") == "off":
+            return "proxy_wstunnel"
+        if not self.modules.known:
+            return None
+        if self.modules.has("proxy_http"):
+            return "proxy_http"
+        return "proxy_wstunnel" if self.modules.has("proxy_wstunnel") else None

@@ -1,0 +1,34 @@
+"""Every rule, theme by theme. A rule is one function and one entry in its module's ``RULES``."""
+
+from __future__ import annotations
+
+from wslb.advice.rule import Rule
+from wslb.advice.rules import (
+    access,
+    failover,
+    headers,
+    members,
+    modules,
+    parameters,
+    paths,
+    server,
+    sticky,
+    timing,
+    tls,
+)
+
+__all__ = ["RULES"]
+
+RULES: tuple[Rule, ...] = (
+    *modules.RULES,
+    *parameters.RULES,
+    *members.RULES,
+    *failover.RULES,
+    *sticky.RULES,
+    *paths.RULES,
+    *tls.RULES,
+    *access.RULES,
+    *timing.RULES,
+    *headers.RULES,
+    *server.RULES,
+)

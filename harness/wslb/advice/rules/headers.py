@@ -1,0 +1,80 @@
+"""Header fields and request variables that break a handshake or its protection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wslb.advice.configuration import Configuration
+from wslb.advice.rule import Rule, Severity, Spot
+
+__all__ = ["RULES"]
+
+_NEEDED = frozenset({"upgrade", "sec-websocket-key", "sec-websocket-version"})
+
+
+def _tunnels(conf: Configuration) -> bool:
+    return any(conf.tunnels_to(mounting) for mounting in conf.mountings)
+
+
+def _request_headers(conf: Configuration) -> Iterator[tuple[str, str, Spot]]:
+    """Action, field and place of every RequestHeader line of a server that has tunnels."""
+    if not _tunnels(conf):
+        return
+    for scope in conf.scopes:
+        for placed in scope.all("requestheader"):
+            words = placed.directive.words
+            if len(words) >= 2:
+                yield words[0].lower(), words[1].lower().rstrip(":"), Spot(placed.directive, str(placed.directive))
+
+
+def _unset(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71, both carriers: without Upgrade 426, without the key 400; unsetting Connection does no harm."""
+    for action, name, spot in _request_headers(conf):
+        if action == "unset" and name in _NEEDED:
+            yield spot
+
+
+def _origin(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: the backend receives the changed Origin, or none, and cannot tell a foreign page from its own."""
+    for action, name, spot in _request_headers(conf):
+        if name == "origin" and action in {"unset", "set", "edit", "edit*"}:
+            yield spot
+
+
+def _old_protocol(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: the backend gets HTTP/1.0 and refuses, 400 over mod_proxy_wstunnel, 426 over mod_proxy_http."""
+    if not _tunnels(conf):
+        return
+    for scope in conf.scopes:
+        for placed in scope.all("setenv", "setenvif", "setenvifnocase", "browsermatch", "browsermatchnocase"):
+            if any(word.partition("=")[0] == "force-proxy-request-1.0" for word in placed.directive.words):
+                wide = placed.directive.key == "setenv"
+                yield Spot(placed.directive, str(placed.directive), severity=None if wide else Severity.WARNING)
+
+
+RULES = (
+    Rule(
+        id="WSLB-C110",
+        severity=Severity.ERROR,
+        title="a handshake field is taken off",
+        why="The backend needs it: without Upgrade it answers 426, without key or version 400.",
+        cure="Remove the line, or limit it to other paths with <Location>.",
+        find=_unset,
+    ),
+    Rule(
+        id="WSLB-C111",
+        severity=Severity.WARNING,
+        title="Origin is rewritten",
+        why="The backend compares Origin with its own host to refuse foreign pages: this takes the comparison away.",
+        cure="ProxyPreserveHost On, so that Host is what Origin names; or allow the origin at the backend",
+        find=_origin,
+    ),
+    Rule(
+        id="WSLB-C112",
+        severity=Severity.ERROR,
+        title="HTTP/1.0 towards the backends",
+        why="An upgrade needs HTTP/1.1: the backend refuses the handshake.",
+        cure="Remove force-proxy-request-1.0, or limit it to other paths.",
+        find=_old_protocol,
+    ),
+)

@@ -1,0 +1,161 @@
+"""Parameters of members and balancers: misspelt, in the wrong place, out of range, lost to sharing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from wslb.advice.configuration import Configuration
+from wslb.advice.directives import Directive
+from wslb.advice.mounting import Mounting, Way
+from wslb.advice.rule import Rule, Severity, Spot
+from wslb.advice.urls import scheme_of
+from wslb.advice.vocabulary import (
+    BALANCER_PARAMETERS,
+    HC_METHODS,
+    LINE_PARAMETERS,
+    MEMBER_PARAMETERS,
+    SHARED_PARAMETERS,
+    meant,
+)
+
+__all__ = ["RULES"]
+
+
+_KNOWN = BALANCER_PARAMETERS | MEMBER_PARAMETERS | SHARED_PARAMETERS
+
+
+_FLAGS = re.compile(r"(?:[+-]?[DSINHERC]+)+", re.IGNORECASE)
+
+
+def _on_members_only(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: ``ProxyPass unknown Balancer parameter`` for upgrade=, retry= and loadfactor=."""
+    for group in conf.groups:
+        for key, value, at in group.settings:
+            if key in MEMBER_PARAMETERS:
+                yield Spot(
+                    at,
+                    f"{key}={value} stands on balancer://{group.name}",
+                    cure=f"Write {key}={value} on every BalancerMember line of balancer://{group.name}.",
+                )
+
+
+def _on_balancers_only(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for lbmethod= and stickysession=."""
+    for _, member in conf.direct_members():
+        for key, value in member.parameters.items():
+            if key in BALANCER_PARAMETERS:
+                yield Spot(
+                    member.directive,
+                    f"{key}={value} stands on the member {member.url}",
+                    cure=f"ProxySet {key}={value} inside <Proxy balancer://…>",
+                )
+
+
+def _unknown(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for ``timout=5``."""
+    found: list[tuple[str, Directive]] = [(key, at) for group in conf.groups for key, _, at in group.settings]
+    found += [(key, member.directive) for _, member in conf.direct_members() for key in member.parameters]
+    for key, at in found:
+        if key in _KNOWN | LINE_PARAMETERS or "$" in key or (at.key == "rewriterule"):
+            continue
+        near = meant(key, _KNOWN)
+        yield Spot(at, f"{key!r} is no parameter of mod_proxy", cure=f"Did you mean {near}=?" if near else "")
+
+
+def _values(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: each of these stops ``httpd -t``, such as ``LoadFactor must be a number between 1..100``."""
+    for _, member in conf.direct_members():
+        for key, value in member.parameters.items():
+            wrong = "" if "$" in value else _wrong(key, value)
+            if wrong:
+                yield Spot(member.directive, f"{key}={value} on {member.url}", cure=wrong)
+
+
+_VALUES: tuple[tuple[str, Callable[[str], object], str], ...] = (
+    ("loadfactor", lambda value: _between(value, 1, 100), "loadfactor= is a number from 1 to 100."),
+    ("timeout", re.compile(r"0*[1-9]\d*(?:ms|s|mi|min)?").fullmatch, "timeout= is at least one second."),
+    ("retry", re.compile(r"\d+(?:ms|s|mi|min)?").fullmatch, "retry= is a number of seconds, 0 or more."),
+    ("route", lambda value: len(value) < 64, "A route is shorter than 64 characters."),
+    ("status", _FLAGS.fullmatch, "status= takes the flags D, S, I, H, E, N, R and C, each with + or -."),
+    (
+        "hcmethod",
+        lambda value: value.lower() in {*HC_METHODS, "cping"},
+        "hcmethod= is TCP, GET, HEAD, OPTIONS, one of these with 11, or NONE.",
+    ),
+)
+
+
+def _wrong(key: str, value: str) -> str:
+    """What the value must be, where it is not; empty where it is fine."""
+    return next((told for name, fine, told in _VALUES if name == key and not fine(value)), "")
+
+
+def _between(value: str, low: float, high: float) -> bool:
+    try:
+        return low <= float(value) <= high
+    except ValueError:
+        return False
+
+
+def _shared(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: AH01146 Ignoring parameter, because of worker sharing with the earlier, shorter URL."""
+    for scope in conf.scopes:
+        earlier: dict[str, Mounting] = {}
+        for mounting in conf.mountings_in(scope):
+            if mounting.way is Way.REWRITE or scheme_of(mounting.url) in {"", "balancer"}:
+                continue
+            url = mounting.url.rstrip("/")
+            starts = (url[:at] for at, character in enumerate(url) if character == "/")
+            first = next((earlier[start] for start in (*starts, url) if start in earlier), None)
+            if first and any(key not in LINE_PARAMETERS for key in mounting.parameters):
+                told = ", ".join(f"{k}={v}" for k, v in mounting.parameters.items())
+                yield Spot(
+                    mounting.directive, f"{told}: {mounting.url} shares the settings of line {first.directive.line}"
+                )
+            earlier.setdefault(url, mounting)
+
+
+RULES = (
+    Rule(
+        id="WSLB-C020",
+        severity=Severity.ERROR,
+        title="a member's parameter on the balancer",
+        why="Parameters of a connection belong to its member: httpd does not start, unknown Balancer parameter.",
+        cure="Write it on every BalancerMember line.",
+        find=_on_members_only,
+    ),
+    Rule(
+        id="WSLB-C021",
+        severity=Severity.ERROR,
+        title="a balancer's parameter on a member",
+        why="Parameters of the election belong to the balancer: httpd does not start, unknown Worker parameter.",
+        cure="Write it with ProxySet inside <Proxy balancer://…>.",
+        find=_on_balancers_only,
+    ),
+    Rule(
+        id="WSLB-C022",
+        severity=Severity.ERROR,
+        title="no such parameter",
+        why="httpd does not start: unknown Worker or Balancer parameter.",
+        cure="See ProxyPass in the manual of mod_proxy for the names.",
+        find=_unknown,
+    ),
+    Rule(
+        id="WSLB-C023",
+        severity=Severity.ERROR,
+        title="a value out of range",
+        why="httpd does not start with this value.",
+        cure="Correct the value.",
+        find=_values,
+    ),
+    Rule(
+        id="WSLB-C029",
+        severity=Severity.WARNING,
+        title="parameters lost to sharing",
+        why="ProxyPass lines whose URLs begin alike share the connection settings of the first: later ones are ignored "
+        "(AH01146).",
+        cure="Put the parameters on the first line, or the longer URL before the shorter.",
+        find=_shared,
+    ),
+)

@@ -1,0 +1,90 @@
+"""balancer-manager, spoken to over HTTP: its XML, its forms, and the two locks on them.
+
+It answers 200 whatever happens (mod_proxy_balancer, AH10187 in the log at most): that a form did something is only
+known from the XML afterwards. The locks are the nonce of the balancer and a Referer that names the server itself.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+from wslb.errors import ContractError
+from wslb.interfaces import BalancerChange, MemberChange
+
+__all__ = ["BalancerManager", "form_of", "nonce_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancerManager:
+    """The page of one side of one httpd.
+
+    Attributes:
+        base: ``http://host:port`` of the side that serves it.
+        path: of the page.
+        trust: what its certificate is verified with.
+    """
+
+    session: aiohttp.ClientSession
+    base: str
+    path: str
+    trust: ssl.SSLContext
+
+    @property
+    def own_referer(self) -> str:
+        """The Referer that a browser sends which has just read the page."""
+        return f"{self.base}/"
+
+    async def page(self, *, fresh: bool = False) -> str:
+        """The page as XML; without the Referer it would be HTML.
+
+        Args:
+            fresh: do not keep the connection, so that the next request may reach another child.
+
+        Raises:
+            ContractError: httpd does not answer.
+        """
+        headers = {"Referer": self.own_referer} | ({"Connection": "close"} if fresh else {})
+        try:
+            async with self.session.get(f"{self.base}{self.path}?xml=1", headers=headers, ssl=self.trust) as response:
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
+
+    async def post(self, form: Mapping[str, str], *, referer: str | None) -> int:
+        """Send a form; its status, which is 200 also where the form was ignored.
+
+        Raises:
+            ContractError: httpd does not answer.
+        """
+        headers = {} if referer is None else {"Referer": referer}
+        try:
+            async with self.session.post(
+                f"{self.base}{self.path}", data=dict(form), headers=headers, ssl=self.trust
+            ) as response:
+                await response.read()
+                return response.status
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
+
+
+def nonce_of(page: str, balancer: str) -> str:
+    """Nonce of a balancer in the XML; empty when the page shows none."""
+    found = re.search(rf"<httpd:name>balancer://{re.escape(balancer)}</httpd:name>\s*<httpd:nonce>([^<]*)", page)
+    return found[1] if found else ""
+
+
+def form_of(change: MemberChange | BalancerChange, *, member_url: str = "") -> dict[str, str]:
+    """Fields of the form that makes this change, without the balancer's name and nonce."""
+    if isinstance(change, BalancerChange):
+        return {"b_lbm": change.lbmethod}
+    form = {"w": member_url}
+    if change.state is not None:
+        form[f"w_status_{change.state.value}"] = "1" if change.on else "0"
+    if change.loadfactor is not None:
+        form["w_lf"] = f"{change.loadfactor:g}"
+    return form

@@ -1,0 +1,121 @@
+"""What was said on the tunnels: greeting, replies and listings, in the article's form."""
+
+from __future__ import annotations
+
+import re
+
+from wslb.checks.judging import called, judged, no_evidence
+from wslb.handshake import Handshake
+from wslb.results import Check, Record, Verdict
+
+__all__ = ["greeted", "listed", "told_apart"]
+
+END = "* * * * *  E N D  O F  L I S T I N G  * * * * *"
+
+_TITLES = {"WRKSYSSTS": "System Status Information", "WRKSBS": "Work with Subsystems"}
+_COLUMNS = {
+    "WRKSYSSTS": ("Pool", "Reserved", "Max", "Paging"),
+    "WRKSBS": ("Subsystem", "Number", "Jobs", "Status", "Storage"),
+}
+
+
+def greeted(record: Record) -> Verdict:
+    """Every accepted connection on a CL endpoint is greeted in its backend's own form."""
+    name = "greeted"
+    expected = "[From Server] Connected to … as the first message of every connection"
+    if not record.accepted:
+        return no_evidence(name, expected=expected, lacking="no handshake was accepted")
+    wrong = [h for h in record.accepted if not h.greeters]
+    first = wrong[0] if wrong else None
+    return judged(
+        name,
+        holds=first is None,
+        expected=expected,
+        observed=f"{called(first)} got {first.greeting!r}" if first else f"all {len(record.accepted)} greeted",
+        evidence=[h.conn_id for h in wrong],
+    )
+
+
+def listed(command: str) -> Check:
+    """Every run of this command was answered, with the listing of the article's figures, end line included."""
+
+    def listing(record: Record) -> Verdict:
+        name = "listed"
+        expected = f"{command}: heading {_TITLES[command]!r}, the figure's columns, date, page and end line"
+        answers = [(h, answer) for h in record.accepted for answer in _answers(h, command)]
+        if not answers:
+            return no_evidence(name, expected=expected, lacking=f"no {command} was answered")
+        silent = next((h for h in record.accepted if len(_answers(h, command)) < _times_sent(h, command)), None)
+        if silent:
+            return judged(
+                name,
+                holds=False,
+                expected=expected,
+                observed=f"{called(silent)}: {command} was not answered",
+                evidence=[silent.conn_id],
+            )
+        for handshake, answer in answers:
+            fault = _layout(command, answer)
+            if fault:
+                return judged(
+                    name,
+                    holds=False,
+                    expected=expected,
+                    observed=f"{called(handshake)}: {fault}",
+                    evidence=[handshake.conn_id],
+                )
+        return judged(name, holds=True, expected=expected, observed=f"all {len(answers)} answers in the layout")
+
+    return listing
+
+
+def _layout(command: str, text: str) -> str:
+    if _TITLES[command] not in text:
+        return f"no heading {_TITLES[command]!r}"
+    if not re.search(r"\b\d{1,2}/\d{2}/\d{2} +\d{1,2}:\d{2}:\d{2}\b.*Page +0001", text):
+        return "no date, time and page number"
+    lacking = [column for column in _COLUMNS[command] if column not in text]
+    if lacking:
+        return f"no column {lacking[0]}"
+    return "" if text.rstrip().endswith(END) else "no end line"
+
+
+def told_apart(command: str) -> Check:
+    """Two backends answer the same command with values of their own, Node.js with its address in front."""
+
+    def apart(record: Record) -> Verdict:
+        name = "told_apart"
+        expected = f"{command} answered differently by each backend"
+        answers: dict[str, str] = {}
+        for handshake in record.accepted:
+            for answer in _answers(handshake, command):
+                answers.setdefault(handshake.backend or "nobody", answer)
+        if len(answers) < 2:
+            return no_evidence(name, expected=expected, lacking=f"only {', '.join(answers) or 'nobody'} answered")
+        bodies = {re.sub(r"\d{1,2}/\d{2}/\d{2} +\d{1,2}:\d{2}:\d{2}", "", _body(text)) for text in answers.values()}
+        return judged(
+            name,
+            holds=len(bodies) == len(answers),
+            expected=expected,
+            observed=f"{len(bodies)} different answers from {', '.join(sorted(answers))}",
+        )
+
+    return apart
+
+
+def _body(text: str) -> str:
+    """Answer without the line that Node.js puts in front."""
+    return text.partition("\n")[2] if text.startswith("[From Server]") else text
+
+
+def _times_sent(handshake: Handshake, command: str) -> int:
+    return sum(exchange.sent and exchange.text == command for exchange in handshake.exchanges)
+
+
+def _answers(handshake: Handshake, command: str) -> list[str]:
+    """Messages that followed each sending of the command."""
+    found: list[str] = []
+    for sent, answer in zip(handshake.exchanges, handshake.exchanges[1:], strict=False):
+        if sent.sent and sent.text == command and not answer.sent:
+            found.append(answer.text)
+    return found

@@ -1,0 +1,211 @@
+"""The opening handshake, at each of its four stations, against RFC 6455 and what the proxy may change."""
+
+from __future__ import annotations
+
+from wslb.checks.judging import each as _each
+from wslb.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
+from wslb.hops import Change, changes
+from wslb.results import Check, Record, Verdict
+
+__all__ = [
+    "accept_is_right",
+    "answer_reaches_client",
+    "answered_101",
+    "arrived_at",
+    "arrived_intact",
+    "forwarded_headers",
+    "only_known_changes",
+    "subprotocol_chosen",
+]
+
+
+def answered_101(record: Record) -> Verdict:
+    """The client receives ``101 Switching Protocols`` with Upgrade and Connection (RFC 6455 section 4.2.2, item 5)."""
+
+    def wrong(handshake: Handshake) -> str:
+        if handshake.status != 101:
+            return f"status {handshake.status or 'none'} ({handshake.error})"
+        if handshake.error:
+            return handshake.error
+        if "websocket" not in tokens(handshake.response, "Upgrade"):
+            return f"Upgrade is {one_header(handshake.response, 'Upgrade')!r}"
+        if "upgrade" not in tokens(handshake.response, "Connection"):
+            return f"Connection is {one_header(handshake.response, 'Connection')!r}"
+        return ""
+
+    return _each(
+        "answered_101",
+        record,
+        expected="101 with Upgrade: websocket and Connection: Upgrade",
+        wrong=wrong,
+        accepted_only=False,
+    )
+
+
+def accept_is_right(record: Record) -> Verdict:
+    """``Sec-WebSocket-Accept`` is base64(SHA-1(key + GUID)), once (RFC 6455 section 4.2.2, item 5.4)."""
+
+    def wrong(handshake: Handshake) -> str:
+        key = one_header(handshake.request, "Sec-WebSocket-Key") or ""
+        values = header_values(handshake.response, "Sec-WebSocket-Accept")
+        want = accept_for(key)
+        return "" if values == (want,) else f"the key {key} wants {want}, but {', '.join(values) or 'nothing'} came"
+
+    return _each(
+        "accept_is_right",
+        record,
+        expected="Sec-WebSocket-Accept recomputed from the key equals the one received",
+        wrong=wrong,
+    )
+
+
+def arrived_intact(record: Record) -> Verdict:
+    """The backend receives a valid opening handshake with the client's own key (RFC 6455 section 4.2.1)."""
+
+    def wrong(handshake: Handshake) -> str:
+        arrival = handshake.arrival
+        if arrival is None:
+            return "no backend saw it"
+        if arrival.method != "GET" or arrival.http_version != "1.1":
+            return f"it arrived as {arrival.method} HTTP/{arrival.http_version}"
+        if "websocket" not in tokens(arrival.headers, "Upgrade"):
+            return f"it arrived with Upgrade {one_header(arrival.headers, 'Upgrade')!r}"
+        if "upgrade" not in tokens(arrival.headers, "Connection"):
+            return f"it arrived with Connection {one_header(arrival.headers, 'Connection')!r}"
+        return _same_fields(handshake.request, arrival.headers)
+
+    return _each(
+        "arrived_intact",
+        record,
+        expected="GET, HTTP/1.1, Upgrade and Connection; key, version, Origin and User-Agent as the client sent them",
+        wrong=wrong,
+    )
+
+
+def _same_fields(sent: Headers, received: Headers) -> str:
+    if not valid_key(one_header(received, "Sec-WebSocket-Key") or ""):
+        return "the key that arrived is not base64 of 16 bytes"
+    for name in ("Sec-WebSocket-Key", "Sec-WebSocket-Version", "Origin", "User-Agent", "Sec-WebSocket-Protocol"):
+        if header_values(sent, name) != header_values(received, name):
+            return f"{name} was sent as {header_values(sent, name)} and arrived as {header_values(received, name)}"
+    if header_values(received, "Sec-WebSocket-Version") != ("13",):
+        return "Sec-WebSocket-Version is not 13"
+    return ""
+
+
+def forwarded_headers(record: Record) -> Verdict:
+    """Host is the member's, and X-Forwarded-For, -Host, -Server tell the client's side (mod_proxy, ProxyAddHeaders)."""
+
+    def wrong(handshake: Handshake) -> str:
+        arrival = handshake.arrival
+        if arrival is None:
+            return "no backend saw it"
+        member = record.addresses.get(f"{arrival.listener}://{arrival.backend}", "")
+        client_host = one_header(handshake.request, "Host") or ""
+        rules = {
+            "Host": (member,),
+            "X-Forwarded-For": (record.client,) if record.client else _one_address(arrival.headers),
+            "X-Forwarded-Host": (client_host,),
+            "X-Forwarded-Server": ("localhost",),
+        }
+        for name, want in rules.items():
+            got = header_values(arrival.headers, name)
+            if got != want:
+                return f"{name} should be {want[0]!r}, but is {', '.join(map(repr, got)) or 'absent'}"
+        return ""
+
+    return _each(
+        "forwarded_headers",
+        record,
+        expected="Host is the member's address; X-Forwarded-For, -Host and -Server name the client's side",
+        wrong=wrong,
+    )
+
+
+def _one_address(headers: Headers) -> tuple[str, ...]:
+    """The X-Forwarded-For that came, when it is one address: behind some engines' NAT nobody knows which."""
+    return header_values(headers, "X-Forwarded-For")[:1] or ("one address",)
+
+
+_KNOWN = {
+    "host": "rewritten",
+    "upgrade": "re-created",
+    "connection": "re-created",
+    "x-forwarded-for": "added",
+    "x-forwarded-host": "added",
+    "x-forwarded-server": "added",
+}
+
+
+def only_known_changes(record: Record) -> Verdict:
+    """Between client and backend the proxy changes Host, re-creates Upgrade and Connection, adds X-Forwarded-*."""
+    expected = "rewritten: Host; re-created: Upgrade, Connection; added: X-Forwarded-For, -Host, -Server; nothing else"
+
+    def wrong(handshake: Handshake) -> str:
+        if handshake.arrival is None:
+            return "no backend saw it"
+        odd = [change for change in changes(handshake.request, handshake.arrival.headers) if not _known(change)]
+        return "; ".join(f"{change.name} was {change.what}" for change in odd)
+
+    return _each("only_known_changes", record, expected=expected, wrong=wrong)
+
+
+def _known(change: Change) -> bool:
+    return change.what == "unchanged" or _KNOWN.get(change.name.lower()) == change.what
+
+
+def answer_reaches_client(record: Record) -> Verdict:
+    """Every field of the backend's answer reaches the client; Upgrade and Connection are the hop's own."""
+
+    def wrong(handshake: Handshake) -> str:
+        arrival = handshake.arrival
+        if arrival is None or arrival.status != handshake.status:
+            return f"the backend answered {arrival.status if arrival else 'nothing'}, the client got {handshake.status}"
+        odd = [
+            change
+            for change in changes(arrival.response, handshake.response)
+            if change.what not in {"unchanged", "re-created"}
+        ]
+        return "; ".join(f"{change.name} was {change.what} on the way back" for change in odd)
+
+    return _each(
+        "answer_reaches_client", record, expected="the backend's fields arrive, none added or lost", wrong=wrong
+    )
+
+
+def subprotocol_chosen(name: str) -> Check:
+    """The offer reaches the backend, and the backend's choice the client (RFC 6455 section 4.2.2, item 5.5)."""
+
+    def chosen(record: Record) -> Verdict:
+        def wrong(handshake: Handshake) -> str:
+            arrival: Arrival | None = handshake.arrival
+            offered = header_values(handshake.request, "Sec-WebSocket-Protocol")
+            received = header_values(arrival.headers, "Sec-WebSocket-Protocol") if arrival else ()
+            if not offered or offered != received:
+                return f"{offered} was offered, {received} arrived"
+            answered = header_values(handshake.response, "Sec-WebSocket-Protocol")
+            if answered != (name,) or handshake.subprotocol != name:
+                return f"{answered or 'nothing'} was chosen"
+            return ""
+
+        return _each("subprotocol_chosen", record, expected=f"{name} offered, received and chosen", wrong=wrong)
+
+    return chosen
+
+
+def arrived_at(**paths: str) -> Check:
+    """Each backend received the request on its own path (mod_proxy appends the balancer's path to the member's)."""
+
+    def arrived(record: Record) -> Verdict:
+        told = ", ".join(f"{backend}: {path}" for backend, path in paths.items())
+
+        def wrong(handshake: Handshake) -> str:
+            arrival = handshake.arrival
+            if arrival is None:
+                return "no backend saw it"
+            want = paths.get(arrival.backend)
+            return "" if arrival.target == want else f"{arrival.backend} saw {arrival.target}, not {want}"
+
+        return _each("arrived_at", record, expected=told, wrong=wrong)
+
+    return arrived

@@ -1,0 +1,101 @@
+"""httpd's own life: signals that it got, whether it refused connects, whether it ended."""
+
+from __future__ import annotations
+
+from wslb.checks.judging import called, judged, no_evidence, numbered
+from wslb.handshake import Handshake
+from wslb.results import Check, Record, Verdict
+
+__all__ = ["has_ended", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
+
+
+def signalled(name: str) -> Check:
+    """httpd got this signal after the scenario had opened connections."""
+
+    def came(record: Record) -> Verdict:
+        expected = f"SIG{name} after the first connection"
+        moment = next((e for e in record.events if e.kind == "signal" and e.data.get("name") == name), None)
+        if moment is None or not record.handshakes:
+            return no_evidence("signalled", expected=expected, lacking="no such signal, or no connection")
+        before = sum(h.opened_at < moment.at for h in record.handshakes)
+        return judged(
+            "signalled",
+            holds=before > 0,
+            expected=expected,
+            observed=f"{before} connections opened before it, {len(record.handshakes) - before} after it",
+        )
+
+    return came
+
+
+def refused(seq: int) -> Check:
+    """The connect of connection `seq` was refused: nobody listens any more.
+
+    Behind a port forwarder, which accepts in httpd's place, nothing listened where httpd runs (event ``deaf``), and the
+    connection was ended without an answer.
+    """
+
+    def nobody_listens(record: Record) -> Verdict:
+        expected = f"the connect of connection {seq} is refused"
+
+        def judge(handshake: Handshake) -> tuple[bool, str]:
+            error = (handshake.error or "").lower()
+            deaf = any(event.kind == "deaf" and event.at <= handshake.opened_at for event in record.events)
+            ended = "connectionrefused" in error or (deaf and ("closed" in error or "reset" in error))
+            told = f"{called(handshake)}: {handshake.error or handshake.status}"
+            return handshake.status is None and ended, told
+
+        return numbered("refused", record, seq, expected=expected, judge=judge)
+
+    return nobody_listens
+
+
+def not_served(seq: int) -> Check:
+    """Connection `seq` got no tunnel that lasts: its handshake was not answered, or the tunnel was cut at once."""
+
+    def judge(handshake: Handshake) -> tuple[bool, str]:
+        code = handshake.closed.code if handshake.closed else None
+        told = f"status {handshake.status or 'none'} ({handshake.error or 'no error'}), close code {code or 'none'}"
+        return handshake.status is None or (handshake.accepted and code == 1006), told
+
+    def unserved(record: Record) -> Verdict:
+        expected = f"connection {seq} is not answered, or cut (1006)"
+        return numbered("not_served", record, seq, expected=expected, judge=judge)
+
+    return unserved
+
+
+def restarted(record: Record) -> Verdict:
+    """A new generation of httpd served after a signal."""
+    expected = "a new generation serves after the signal"
+    signal = next((event for event in record.events if event.kind == "signal"), None)
+    if signal is None:
+        return no_evidence("restarted", expected=expected, lacking="httpd got no signal")
+    came = [event for event in record.events if event.kind == "restart" and event.at >= signal.at]
+    return judged("restarted", holds=bool(came), expected=expected, observed="it does" if came else "it did not come")
+
+
+def has_ended(record: Record) -> Verdict:
+    """httpd ended by itself."""
+    ends = [event for event in record.events if event.kind == "exit"]
+    if not record.events:
+        return no_evidence("has_ended", expected="httpd ends by itself", lacking="nothing happened")
+    return judged(
+        "has_ended", holds=bool(ends), expected="httpd ends by itself", observed="it did" if ends else "it did not"
+    )
+
+
+def ran_then_ended(record: Record) -> Verdict:
+    """httpd ran while tunnels were open, and ended by itself after the last one."""
+    name, expected = "ran_then_ended", "httpd runs while tunnels are open and ends by itself after them"
+    running = next((event for event in record.events if event.kind == "running"), None)
+    exits = [event for event in record.events if event.kind == "exit"]
+    if running is None or not record.accepted:
+        return no_evidence(name, expected=expected, lacking="nobody looked while tunnels were open")
+    last = max((h.closed_at or 0.0 for h in record.accepted), default=0.0)
+    return judged(
+        name,
+        holds=bool(running.data["running"]) and bool(exits) and exits[0].at >= last >= running.at,
+        expected=expected,
+        observed=f"{running.text}; then {exits[0].text if exits else 'it did not end'}",
+    )

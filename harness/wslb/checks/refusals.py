@@ -1,0 +1,92 @@
+"""Handshakes that must not succeed, and how long a client had to wait for its answer."""
+
+from __future__ import annotations
+
+from wslb.checks.judging import called, judged, no_evidence, numbered
+from wslb.handshake import Handshake, header_values
+from wslb.results import Check, Record, Verdict
+
+__all__ = ["answers", "never_carries", "requests_carry", "waited"]
+
+
+def answers(*statuses: int | None) -> Check:
+    """Exactly these HTTP statuses, connection by connection; None where no answer came at all."""
+
+    def so_answered(record: Record) -> Verdict:
+        expected = _row(statuses)
+        if not record.handshakes:
+            return no_evidence("answers", expected=expected, lacking="no handshake was made")
+        seen = [handshake.status for handshake in record.handshakes]
+        wrong = [
+            handshake for handshake, want in zip(record.handshakes, statuses, strict=False) if handshake.status != want
+        ]
+        first = f"{called(wrong[0])}: {wrong[0].error or wrong[0].status}; " if wrong else ""
+        return judged(
+            "answers",
+            holds=seen == list(statuses),
+            expected=expected,
+            observed=first + _row(seen),
+            evidence=[handshake.conn_id for handshake in wrong],
+        )
+
+    return so_answered
+
+
+def _row(statuses: tuple[int | None, ...] | list[int | None]) -> str:
+    return " ".join(str(status or "none") for status in statuses)
+
+
+def waited(seq: int, *, least_seconds: float, most_seconds: float = 30) -> Check:
+    """Connection `seq` waited at least so long for its answer; the upper bound only tells it from a lost one."""
+
+    def judge(handshake: Handshake) -> tuple[bool, str]:
+        waited = handshake.elapsed_seconds
+        return least_seconds <= waited < most_seconds, f"{waited:.3f} s"
+
+    def so_long(record: Record) -> Verdict:
+        expected = f"connection {seq} waits {least_seconds:g} s or more, and less than {most_seconds:g} s"
+        return numbered("waited", record, seq, expected=expected, judge=judge)
+
+    return so_long
+
+
+def never_carries(field: str) -> Check:
+    """No answer to a handshake that was accepted carries this header field."""
+
+    def without(record: Record) -> Verdict:
+        expected = f"no 101 carries {field}"
+        if not record.accepted:
+            return no_evidence("never_carries", expected=expected, lacking="no handshake was accepted")
+        with_it = [h for h in record.accepted if header_values(h.response, field)]
+        return judged(
+            "never_carries",
+            holds=not with_it,
+            expected=expected,
+            observed=f"{len(with_it)} of {len(record.accepted)} carry it",
+            evidence=[h.conn_id for h in with_it],
+        )
+
+    return without
+
+
+def requests_carry(field: str, value: str) -> Check:
+    """Every ordinary HTTP answer of the scenario carries this field with a value that begins so."""
+
+    def on_all(record: Record) -> Verdict:
+        expected = f"every HTTP answer carries {field}: {value}…"
+        requests = [event for event in record.events if event.kind == "request"]
+        if not requests:
+            return no_evidence("requests_carry", expected=expected, lacking="no HTTP request was made")
+        carried = [header_values(_fields(event.data.get("headers", [])), field) for event in requests]
+        return judged(
+            "requests_carry",
+            holds=all(values and all(v.startswith(value) for v in values) for values in carried),
+            expected=expected,
+            observed=", ".join(v for values in carried for v in values) or "no such field",
+        )
+
+    return on_all
+
+
+def _fields(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in pairs)

@@ -1,0 +1,88 @@
+"""Which requests take a turn, and the cycle in which the turns come."""
+
+from __future__ import annotations
+
+from wslb.checks.judging import called, judged, no_evidence, sequence
+from wslb.results import Check, Record, Verdict
+
+__all__ = ["answers", "never_elected", "repeats", "turns_taken"]
+
+
+def repeats(*cycle: str) -> Check:
+    """The elections are this cycle again and again, from its first turn on and at least twice."""
+
+    def cycles(record: Record) -> Verdict:
+        name = "repeats"
+        expected = f"the cycle {sequence(cycle)}, again and again"
+        seen = record.elections
+        if not cycle or len(seen) < 2 * len(cycle):
+            return no_evidence(name, expected=expected, lacking=f"{len(seen)} connections are not two whole cycles")
+        for index, (handshake, got) in enumerate(zip(record.handshakes, seen, strict=True)):
+            want = cycle[index % len(cycle)]
+            if got != want:
+                return judged(
+                    name,
+                    holds=False,
+                    expected=expected,
+                    observed=f"{called(handshake)} expected {want}, got {got or 'nobody'}; seen {sequence(seen)}",
+                    evidence=[handshake.conn_id],
+                )
+        whole = len(seen) / len(cycle)
+        return judged(name, holds=True, expected=expected, observed=f"{whole:g} cycles over {len(seen)} connections")
+
+    return cycles
+
+
+def turns_taken(*, thieves: int, whose: str) -> Check:
+    """The members were elected once for each connection, and once more for each of so many thieves.
+
+    Args:
+        thieves: elections that led to no WebSocket of the scenario.
+        whose: which requests those were, or would have been, in words.
+    """
+
+    def turns(record: Record) -> Verdict:
+        name = "turns_taken"
+        expected = f"{whose}: {thieves} turns taken besides the connections' own"
+        if not record.before or not record.after or not record.handshakes:
+            return no_evidence(name, expected=expected, lacking="balancer-manager was not read around any connection")
+        elected = sum(status.elected for status in record.after) - sum(status.elected for status in record.before)
+        taken = elected - len(record.handshakes)
+        return judged(
+            name,
+            holds=taken == thieves,
+            expected=expected,
+            observed=f"{elected} elections for {len(record.handshakes)} connections: {taken} taken by others",
+        )
+
+    return turns
+
+
+def answers(*statuses: int | None) -> Check:
+    """Exactly these statuses, handshake by handshake; None where no answer came."""
+
+    def answered(record: Record) -> Verdict:
+        name = "answers"
+        expected = " ".join(str(status or "none") for status in statuses)
+        seen = [handshake.status for handshake in record.handshakes]
+        if not seen or not statuses:
+            return no_evidence(name, expected=expected, lacking="no handshake was made")
+        wrong = [h for h, want in zip(record.handshakes, statuses, strict=False) if h.status != want]
+        told = " ".join(str(status or "none") for status in seen)
+        first = f"{called(wrong[0])} got {wrong[0].status or 'no answer'} ({wrong[0].error}); " if wrong else ""
+        holds = not wrong and len(seen) == len(statuses)
+        return judged(name, holds=holds, expected=expected, observed=first + told, evidence=[h.conn_id for h in wrong])
+
+    return answered
+
+
+def never_elected(record: Record) -> Verdict:
+    """Not one member was elected, and no backend heard of any attempt."""
+    name = "never_elected"
+    expected = "no member elected, nothing at any backend"
+    if not record.before or not record.after or not record.handshakes:
+        return no_evidence(name, expected=expected, lacking="balancer-manager was not read around any connection")
+    elected = sum(status.elected for status in record.after) - sum(status.elected for status in record.before)
+    heard = sum(len(handshake.arrivals) for handshake in record.handshakes)
+    told = f"{elected} elections, {heard} requests at backends, for {len(record.handshakes)} attempts"
+    return judged(name, holds=elected == 0 and heard == 0, expected=expected, observed=told)

@@ -1,0 +1,76 @@
+"""``wslb check URL`` as a command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from wslb.connectors import CONNECTORS
+from wslb.errors import ConfigError
+from wslb.probe import Answer, Identity, Mark, Probe, Target
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("url")
+@click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Opens, one after another.")
+@click.option("--identify", default="auto", metavar="RULE", help="Who answered: greeting, header:NAME or cookie:NAME.")
+@click.option("--backends", type=click.IntRange(1), metavar="N", help="Fail unless exactly N backends answered.")
+@click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Authority to trust (PEM).")
+@click.option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def check(
+    url: str, *, count: int, identify: str, backends: int | None, ca: Path | None, insecure: bool, as_json: bool
+) -> None:
+    """Ask any WebSocket server, or a balancer in front of several, from the outside.
+
+    \b
+    Examples:
+      wslb check ws://127.0.0.1:8080/ws
+      wslb check wss://example.com/socket --identify header:X-Served-By --backends 2
+    """
+    probe = Probe(
+        Target(url=url),
+        CONNECTORS["websockets"](),
+        count=count,
+        identity=Identity(rule=identify),
+        tls=_trust(ca, insecure=insecure) if url.startswith("wss") else None,
+        backends=backends,
+    )
+    answers = asyncio.run(_ask(probe, quiet=as_json))
+    asked = [answer for answer in answers if answer.mark != Mark.NOTE]
+    held = sum(answer.mark == Mark.HOLDS for answer in asked)
+    code = 0 if held == len(asked) else 1
+    if as_json:
+        document = {"schema": "wslb.check/1", "url": url, "exit_code": code, "answers": [asdict(a) for a in answers]}
+        click.echo(json.dumps(document, ensure_ascii=False))
+    else:
+        click.echo(f"\n{held} of {len(asked)} checks hold")
+    sys.exit(code)
+
+
+async def _ask(probe: Probe, *, quiet: bool) -> list[Answer]:
+    answers: list[Answer] = []
+    async for answer in probe.answers():
+        answers.append(answer)
+        if not quiet:
+            click.echo(str(answer))
+    return answers
+
+
+def _trust(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as exc:
+        raise ConfigError(option="--ca", value=str(ca), allowed=f"a readable PEM file ({exc})") from exc
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

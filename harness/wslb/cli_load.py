@@ -1,0 +1,310 @@
+"""``wslb load``: reads options, conducts a run, turns its outcome into an exit code. No logic of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wslb.balancer import Carrier, LbMethod, Listener
+from wslb.config import Settings
+from wslb.config import load as load_settings
+from wslb.errors import ConfigError, RuntimeUnavailable
+from wslb.interfaces import Forwarder
+from wslb.lab import Lab
+from wslb.launch import open_lab
+from wslb.load import engine as engines
+from wslb.load import faults as fault_rules
+from wslb.load import limits as limit_rules
+from wslb.load import page
+from wslb.load.conduct import Conductor
+from wslb.load.document import PERCENTILES
+from wslb.load.engine import Engine
+from wslb.load.plan import DEFAULT_CONCURRENCY, Identify, Plan
+from wslb.load.room import fitting, room
+from wslb.load.site import ECHO_PATH, load_site
+from wslb.load.speech import progress_line, summary
+
+__all__ = ["load"]
+
+FOREIGN_CONNECTIONS, FOREIGN_RATE = 20, 10.0
+"""Defaults against a URL: enough to see who answers, too little to hurt."""
+
+ASK_CONNECTIONS, ASK_RATE = 300, 100.0
+"""From here on a run against a URL asks first."""
+
+LAB_CONNECTIONS = 400
+PLAIN_SECONDS = 2.0
+"""Pace of progress lines where nobody watches."""
+
+EXIT_CODES = """\b
+Exit codes:
+  0  every limit holds        1  a limit does not hold, or a process was lost
+  2  wrong usage              3  the lab is not ready
+  4  INVALID: the client could not do what was asked, so the latencies say nothing
+  130, 143  interrupted (SIGINT, SIGTERM); the partial result is written
+"""
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("url", required=False, metavar="[URL]")
+@click.option("--connections", type=int, metavar="N", help=f"Tunnels to open in all ({LAB_CONNECTIONS}; URL: 20).")
+@click.option("--rate", type=float, metavar="R", help="Open model: R opens per second, whatever the answers do.")
+@click.option("--concurrency", type=int, metavar="C", help=f"Closed model: C opens at a time ({DEFAULT_CONCURRENCY}).")
+@click.option(
+    "--ramp", type=float, default=0.0, metavar="S", help="Grow to the rate in S seconds; or spread all opens."
+)
+@click.option("--duration", type=float, metavar="S", help="Open for S seconds.")
+@click.option("--hold", type=float, metavar="S", help="Keep every tunnel open until S seconds after the last open.")
+@click.option("--messages", type=int, default=0, metavar="N", help="Messages echoed on each tunnel (0).")
+@click.option("--size", type=int, default=64, metavar="BYTES", help="Length of a message (64).")
+@click.option("--limit", "limits", multiple=True, metavar="'NAME<VALUE'", help="Such as 'p99<10ms'; may be repeated.")
+@click.option(
+    "--faults", "faults", multiple=True, metavar="KIND:MEMBER@S", help="Such as kill:node@5; may be repeated."
+)
+@click.option("--identify", metavar="HOW", help="URL: who answered: greeting, header:NAME or cookie:NAME.")
+@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Further field of each handshake.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="ADDRESS", help="Local address to connect from; repeatable."
+)
+@click.option("--processes", type=int, default=1, metavar="N", help="Client processes (1).")
+@click.option("--dask", metavar="ADDRESS", help="Run on the workers of a dask cluster, such as tcp://scheduler:8786.")
+@click.option("--lag-limit", default="250ms", metavar="TIME", help="INVALID when the client's own p99 lag is longer.")
+@click.option(
+    "--backends", type=click.Choice(["lean", "stand-ins"]), default="lean", help="Lab: programs behind Apache."
+)
+@click.option("--tls", is_flag=True, help="Lab: over wss://.")
+@click.option("--lbmethod", type=click.Choice([method.value for method in LbMethod]), help="Lab: of the balancer.")
+@click.option(
+    "--carrier", type=click.Choice([carrier.value for carrier in Carrier]), help="Lab: module of the tunnels."
+)
+@click.option("--httpd", metavar="FILE", help="Lab: program of the local httpd.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the result (reports/load).")
+@click.option("--percentiles", metavar="P,P,…", help="Of latencies: which to tell (50,75,90,95,99,99.9,99.99).")
+@click.option("--json-lines", is_flag=True, help="Progress and result as JSON, one object a line, on stdout.")
+@click.option("--yes", is_flag=True, help="URL: do not ask before a large run.")
+def load(url: str | None, **options: Any) -> None:
+    """Open, hold and talk over many tunnels, through the lab or against a URL of your own.
+
+    \b
+    Examples:
+      wslb load --connections 10000 --hold 10 --messages 1 --limit lost=0 --limit 'imbalance<1%'
+      wslb load --rate 200 --duration 60 --limit 'p99<10ms'
+      wslb load --connections 400 --hold 10 --faults kill:node@5
+      wslb load wss://example.test/ws --identify cookie:ROUTEID --connections 100
+    """
+    chosen = tuple(limit_rules.parse(text) for text in options["limits"]) or _default_limits(options["faults"])
+    faults = tuple(fault_rules.parse(text, members=("liberty", "node")) for text in options["faults"])
+    if url is not None and faults:
+        raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
+    plan = _plan(url, options)
+    settings = load_settings({**options, "connections": None}, os.environ)
+    settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
+    if url is not None:
+        _ask(plan, yes=options["yes"])
+    report = options["report"] or Path("reports") / "load"
+    show = _Show(json_lines=options["json_lines"])
+    with _engine(options) as engine:
+        made = _run(plan, settings, engine, {**options, "url": url}, show, limits=chosen, faults=faults)
+    paths = page.write(made, report)
+    show.end(made, paths)
+    sys.exit(made["outcome"]["exit_code"])
+
+
+def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
+    """Nothing may fail, unless faults are asked for: then losses are the point, and the user says how many."""
+    return () if faults else (limit_rules.parse("errors=0"),)
+
+
+def _plan(url: str | None, options: Mapping[str, Any]) -> Plan:
+    foreign = url is not None
+    tls = options["tls"]
+    connections, rate = options["connections"], options["rate"]
+    if foreign and connections is None and rate is None and options["concurrency"] is None:
+        connections, rate = FOREIGN_CONNECTIONS, FOREIGN_RATE
+    if connections is None and options["duration"] is None:
+        connections = FOREIGN_CONNECTIONS if foreign else LAB_CONNECTIONS
+    identify = Identify.parse(options["identify"] or ("greeting" if foreign else "header:X-Backend"))
+    return Plan(
+        url=url or f"{'wss' if tls else 'ws'}://127.0.0.1/",
+        connections=0 if connections is None else connections,
+        rate=rate,
+        concurrency=options["concurrency"],
+        ramp_seconds=options["ramp"],
+        duration_seconds=options["duration"],
+        hold_seconds=options["hold"],
+        messages=options["messages"],
+        size=options["size"],
+        identify=identify,
+        greeting=identify.by == "greeting" if foreign else options["messages"] == 0,
+        headers=tuple(_header(text) for text in options["headers"]),
+        sources=options["sources"],
+        lag_seconds=limit_rules.parse(f"lag.p99<{options['lag_limit']}").value,
+    )
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise ConfigError(option="--header", value=text, allowed="'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def _ask(plan: Plan, *, yes: bool) -> None:
+    """A plain question before a run that could hurt."""
+    rate = plan.top_rate if plan.open_model else 0.0
+    large = plan.total > ASK_CONNECTIONS or rate > ASK_RATE or (plan.total == 0 and not plan.open_model)
+    if yes or not large:
+        return
+    how_many = f"{plan.total} connections" if plan.total else "connections without a limit of number"
+    pace = f", {rate:g} each second" if rate else ""
+    question = f"This opens {how_many}{pace} at {plan.url}. Is that server yours, and may it be loaded so?"
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            option="--connections", value=plan.total, allowed=f"at most {ASK_CONNECTIONS} without --yes", hint=question
+        )
+    if not click.confirm(question, err=True):
+        raise click.Abort
+
+
+def _engine(options: Mapping[str, Any]) -> AbstractContextManager[Engine]:
+    if options["dask"]:
+        return engines.dask_cluster(options["dask"])
+    if not 1 <= options["processes"] <= 256:
+        raise ConfigError(option="--processes", value=options["processes"], allowed="a number from 1 to 256")
+    return engines.processes(options["processes"])
+
+
+class _Show:
+    """Progress on stderr, or as JSON lines on stdout."""
+
+    def __init__(self, *, json_lines: bool) -> None:
+        self._json_lines = json_lines
+        self._live = sys.stderr.isatty()
+        self._last = -PLAIN_SECONDS
+
+    def news(self, news: Mapping[str, Any]) -> None:
+        """Tell progress."""
+        if self._json_lines:
+            click.echo(json.dumps({"kind": "progress", **news}))
+        elif self._live:
+            click.echo(f"\r\x1b[2K{progress_line(news)}", err=True, nl=False)
+        elif news["at"] - self._last >= PLAIN_SECONDS:
+            self._last = news["at"]
+            click.echo(progress_line(news), err=True)
+
+    def end(self, made: Mapping[str, Any], paths: tuple[Path, ...]) -> None:
+        """Tell the result."""
+        if self._json_lines:
+            click.echo(json.dumps({"kind": "result", **made}))
+            return
+        if self._live:
+            click.echo(err=True)
+        for line in summary(made):
+            click.echo(line)
+        for path in paths:
+            click.echo(f"  {path.resolve().as_uri()}")
+
+
+def _run(
+    plan: Plan,
+    settings: Settings,
+    engine: Engine,
+    options: Mapping[str, Any],
+    show: _Show,
+    *,
+    limits: tuple[limit_rules.Limit, ...],
+    faults: tuple[fault_rules.Planned, ...],
+) -> dict[str, Any]:
+    command = shlex.join(["wslb", *sys.argv[1:]])
+    percents = settings.percentiles or PERCENTILES
+
+    async def whole() -> dict[str, Any]:
+        if options["url"] is not None:
+            conductor = Conductor(plan, engine, news=show.news)
+            with _signals(lambda: conductor):
+                return await conductor.run(limits, command=command, environment={}, percentiles=percents)
+        holder: list[Conductor] = []
+        with _signals(lambda: holder[0] if holder else None):
+            async with open_lab(settings) as lab:
+                served = await _serve(lab, plan, options)
+                conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
+                holder.append(conductor)
+                return await conductor.run(limits, command=command, environment=lab.environment, percentiles=percents)
+
+    return asyncio.run(whole())
+
+
+async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
+    """Let httpd serve what the plan needs, and fill in where that is."""
+    listener = Listener.TLS if options["tls"] else Listener.PLAIN
+    tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=room())
+    site = load_site(
+        tunnels,
+        listener=listener,
+        lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS),
+        idle_seconds=plan.patience_seconds,
+    )
+    await lab.begin("load", site, balancer=site.balancers[0])
+    if plan.hold_seconds is not None:  # a rate does with fewer
+        _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
+    path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
+    return replace(
+        plan,
+        url=lab.proxy.front.url(listener, path),
+        greetings=tuple((backend.info.greeting, name) for name, backend in lab.fleet.items()),
+        identify=Identify(by="greeting") if plan.greeting else plan.identify,
+        trust=(await lab.proxy.runtime.read("tls/ca.pem")).decode() if options["tls"] else "",
+    )
+
+
+def _refuse_what_breaks(at_once: int, forwarder: Forwarder | None) -> None:
+    """Stop before a port forwarder is brought to its end: that would be measured, and not httpd."""
+    if forwarder and forwarder.certain and at_once > forwarder.most:
+        raise RuntimeUnavailable(
+            runtime="docker",
+            reason=f"{at_once:,} connections at a time are more than its published ports carry ({forwarder.text})",
+            hint="Set WSLB_DOCKER_NETWORK=host or WSLB_RUNTIME=local, or open fewer: --connections N",
+        )
+
+
+@contextlib.contextmanager
+def _signals(conductor: Callable[[], Conductor | None]) -> Any:
+    """The first SIGINT or SIGTERM ends the run in order, the second at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    caught: list[int] = []
+
+    def one(number: signal.Signals) -> None:
+        if caught:
+            os._exit(128 + number)
+        caught.append(number)
+        click.echo(f"\n{number.name}: ending the run; once more quits at once.", err=True)
+        running = conductor()
+        if running is not None:
+            running.interrupt(number.name)
+        elif task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, one, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if caught:
+            raise click.exceptions.Exit(128 + caught[0]) from None
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

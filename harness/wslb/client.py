@@ -1,0 +1,126 @@
+"""The lab's own client: every connection that it opens carries a correlation id and is kept in the ledger."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from wslb.config import Timeouts
+from wslb.conversation import Conversation, whose
+from wslb.handshake import Handshake, Headers, one_header
+from wslb.http1 import Request
+from wslb.interfaces import Backend, Connector, RawConnector
+from wslb.ledger import Ledger
+from wslb.raw import RawConversation
+
+__all__ = ["Client"]
+
+CORRELATION = "X-Wslb-Conn"
+
+
+class Client:
+    """Opens WebSockets and raw connections; a refused one is evidence, not an exception."""
+
+    def __init__(
+        self,
+        *,
+        connectors: Mapping[str, Connector],
+        raw_connector: RawConnector,
+        trust: ssl.SSLContext | None,
+        timeouts: Timeouts,
+        backends: Mapping[str, Backend],
+        ledger: Ledger,
+    ) -> None:
+        self._connectors = connectors
+        self._raw_connector = raw_connector
+        self._trust = trust
+        self._timeouts = timeouts
+        self._backends = backends
+        self._ledger = ledger
+
+    async def open(
+        self,
+        url: str,
+        headers: Headers,
+        subprotocols: Sequence[str],
+        *,
+        greeting: bool,
+        compress: bool = False,
+        via: str = "websockets",
+        timeout_seconds: float | None = None,
+    ) -> Conversation:
+        """Open one WebSocket at a URL; `Lab.open` says what the arguments are."""
+        seq, conn_id = self._ledger.number()
+        at = self._ledger.clock()
+        opened = await self._connectors[via].open(
+            url,
+            headers=(*headers, (CORRELATION, conn_id)),
+            subprotocols=subprotocols,
+            tls=self._trust if url.startswith("wss") else None,
+            timeout_seconds=self._timeouts.handshake if timeout_seconds is None else timeout_seconds,
+            compress=compress,
+        )
+        signed = one_header(opened.response, "X-Backend")
+        conversation = Conversation(
+            Handshake(
+                conn_id=conn_id,
+                seq=seq,
+                url=url,
+                request=opened.request,
+                status=opened.status,
+                reason=opened.reason,
+                response=opened.response,
+                elapsed_seconds=opened.elapsed_seconds,
+                error=opened.error,
+                opened_at=at,
+                signed_by=signed if signed in self._backends else None,
+                subprotocol=opened.subprotocol,
+            ),
+            opened,
+            clock=self._ledger.clock,
+            whose_greeting=self._greeters,
+            message_seconds=self._timeouts.message,
+        )
+        self._ledger.keep(conversation)
+        if greeting and opened.tunnel is not None:
+            await conversation.greet()
+        return conversation
+
+    async def connect(self, request: Request, url: str, path: str, *, tls: bool) -> RawConversation:
+        """Connect for a request; the conversation is kept, whatever becomes of it."""
+        seq, conn_id = self._ledger.number()
+        authority = url.partition("://")[2].partition("/")[0]
+        sent = replace(request, target=request.target or path).filled(
+            {
+                "host": authority,
+                "origin": f"{'https' if tls else 'http'}://{authority}",
+                "key": base64.b64encode(secrets.token_bytes(16)).decode(),
+            }
+        )
+        sent = sent.adding((CORRELATION, conn_id))
+        handshake = Handshake(conn_id=conn_id, seq=seq, url=url, request=sent.headers, opened_at=self._ledger.clock())
+        connection = None
+        try:
+            connection = await self._raw_connector.connect(
+                url, tls=self._trust if tls else None, timeout_seconds=self._timeouts.handshake
+            )
+        except ConnectionError as exc:
+            handshake = replace(handshake, error=str(exc))
+        conversation = RawConversation(
+            handshake,
+            connection,
+            request=sent,
+            clock=self._ledger.clock,
+            whose_greeting=self._greeters,
+            backends=lambda: frozenset(self._backends),
+            seconds=self._timeouts.handshake,
+        )
+        self._ledger.keep(conversation)
+        return conversation
+
+    def _greeters(self, text: str) -> tuple[str, ...]:
+        """Backends whose greeting this is (`whose`)."""
+        return whose(text, {name: backend.info.greeting for name, backend in self._backends.items()})

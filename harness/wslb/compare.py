@@ -1,0 +1,186 @@
+"""The same workloads under each lbmethod, in turns, so that a slow minute of the machine meets all of them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wslb import runner
+from wslb.balancer import LbMethod
+from wslb.config import Settings
+from wslb.errors import ConfigError, StartError
+from wslb.lab import Lab
+from wslb.reporters.recommended import ENOUGH_RUNS
+from wslb.results import ScenarioResult
+from wslb.scenario import Scenario
+from wslb.scenarios.workloads import COMPARED, WORKLOADS, Workload, scenario_of
+
+__all__ = ["COMPARED", "LEAST_REPEATS", "Plan", "Turn", "methods", "plan", "run", "workloads"]
+
+LEAST_REPEATS = ENOUGH_RUNS
+MOST_REPEATS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One run of one workload under one method."""
+
+    scenario: Scenario
+    workload: Workload
+    lbmethod: LbMethod
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is compared.
+
+    Attributes:
+        skipped: methods that were asked for and cannot be had, with the reason.
+        turns: in the order of running: first run of everything, second run of everything, …
+    """
+
+    lbmethods: tuple[LbMethod, ...]
+    workloads: tuple[Workload, ...]
+    repeats: int
+    connections: int
+    skipped: tuple[tuple[LbMethod, str], ...] = ()
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """Interleaved: A B C, A B C, …"""
+        return tuple(
+            Turn(
+                scenario=scenario_of(workload, lbmethod, number, connections=self.connections),
+                workload=workload,
+                lbmethod=lbmethod,
+                number=number,
+            )
+            for number in range(1, self.repeats + 1)
+            for workload in self.workloads
+            for lbmethod in self.lbmethods
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all scenarios."""
+        return [turn.scenario.name for turn in self.turns]
+
+    def document(self) -> dict[str, Any]:
+        """As it is saved; the numbers are added from the evidence (`wslb.reporters.measured`)."""
+        return {
+            "repeats": self.repeats,
+            "connections": self.connections,
+            "lbmethods": [method.value for method in self.lbmethods],
+            "skipped": [{"lbmethod": method.value, "reason": reason} for method, reason in self.skipped],
+            "workloads": [
+                {
+                    "name": workload.name,
+                    "title": workload.title,
+                    "does": workload.does,
+                    "deviation": workload.deviation,
+                    "criteria": list(workload.criteria),
+                    "note": workload.note,
+                }
+                for workload in self.workloads
+            ],
+            "runs": [
+                {
+                    "scenario": turn.scenario.name,
+                    "workload": turn.workload.name,
+                    "lbmethod": turn.lbmethod.value,
+                    "number": turn.number,
+                }
+                for turn in self.turns
+            ],
+        }
+
+
+def methods(text: str) -> tuple[LbMethod, ...]:
+    """Methods of a list with commas, each once, in its order.
+
+    Raises:
+        ConfigError: one is unknown or cannot be compared, or it is only one.
+    """
+    known = {method.value: method for method in COMPARED}
+    names = dict.fromkeys(part.strip() for part in text.split(","))
+    if len(names) < 2 or not names.keys() <= known.keys():
+        raise ConfigError(
+            option="--lbmethods", value=text, allowed=f"two or more of {', '.join(known)}, with commas between them"
+        )
+    return tuple(known[name] for name in names)
+
+
+def workloads(names: Sequence[str]) -> tuple[Workload, ...]:
+    """Workloads of these names, in their own order; all for none.
+
+    Raises:
+        ConfigError: there is no such workload.
+    """
+    known = [workload.name for workload in WORKLOADS]
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise ConfigError(option="workload", value=unknown, allowed=f"one of {', '.join(known)}")
+    return tuple(workload for workload in WORKLOADS if not names or workload.name in names)
+
+
+def plan(settings: Settings, *, lbmethods: Sequence[LbMethod], names: Sequence[str], repeats: int) -> Plan:
+    """What was asked for.
+
+    Raises:
+        ConfigError: it makes no sense.
+    """
+    if not LEAST_REPEATS <= repeats <= MOST_REPEATS:
+        allowed = f"a number from {LEAST_REPEATS} to {MOST_REPEATS}"
+        raise ConfigError(option="--repeats", value=repeats, allowed=allowed)
+    return Plan(
+        lbmethods=tuple(lbmethods),
+        workloads=workloads(names),
+        repeats=repeats,
+        connections=settings.connections,
+    )
+
+
+def possible(asked: Plan, lab: Lab) -> Plan:
+    """The plan without the methods that this proxy lacks.
+
+    Raises:
+        StartError: fewer than two are left.
+    """
+    reasons = {turn.lbmethod: runner.lacking(turn.scenario, lab) for turn in asked.turns if turn.number == 1}
+    skipped = tuple((method, reason) for method, reason in reasons.items() if reason)
+    left = tuple(method for method in asked.lbmethods if not reasons[method])
+    if len(left) < 2:
+        raise StartError(
+            name="The comparison",
+            reason=f"{skipped[0][1]}, and {' '.join(left) or 'nothing'} alone is nothing to compare",
+            hint="Load the modules of two lbmethods at least; wslb doctor says what is there.",
+        )
+    return replace(asked, lbmethods=left, skipped=skipped)
+
+
+async def run(
+    planned: Plan,
+    lab: Lab,
+    *,
+    done: Callable[[ScenarioResult], None],
+    running: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> None:
+    """Take every turn in order, and hand over each result as it comes."""
+
+    turns = {turn.scenario.name: turn for turn in planned.turns}
+
+    def named(result: ScenarioResult) -> None:
+        workload = turns[result.name].workload.name
+        done(replace(result, reproduce=_reproduce(result.reproduce, planned, workload)))
+
+    await runner.run_all([turn.scenario for turn in turns.values()], lab, done=named, running=running)
+
+
+def _reproduce(command: str, planned: Plan, workload: str) -> str:
+    """The command of a scenario, in the words of this one."""
+    settings = command.partition("wslb test ")[2].partition(" ")[2]
+    lbmethods = ",".join(method.value for method in planned.lbmethods)
+    return f"wslb compare {workload} --lbmethods {lbmethods} --repeats {planned.repeats} {settings}".rstrip()

@@ -1,0 +1,17 @@
+"""Clients that open WebSockets. `CONNECTORS` names every one."""
+
+from __future__ import annotations
+
+from wslb.connectors.http2 import Http2Connector
+from wslb.connectors.lean import LeanConnector
+from wslb.connectors.raw import RawConnector
+from wslb.connectors.websocket import WebSocketConnector
+from wslb.interfaces import Connector
+
+__all__ = ["CONNECTORS", "RawConnector"]
+
+CONNECTORS: dict[str, type[Connector]] = {
+    "websockets": WebSocketConnector,
+    "http2": Http2Connector,
+    "lean": LeanConnector,
+}

@@ -1,0 +1,163 @@
+"""The well-behaved client, on the websockets library, without anything that would spoil evidence.
+
+Built on the library's protocol objects rather than its ``connect()``: that one follows redirects, reads proxies from
+the environment, offers compression and sends keepalive pings of its own accord.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
+from websockets.datastructures import Headers as WsHeaders
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.frames import CloseCode
+from websockets.http11 import Response
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
+
+from wslb.handshake import Headers
+from wslb.interfaces import Opened
+
+__all__ = ["WebSocketConnector", "WebSocketTunnel"]
+
+_CLOSE_SECONDS = 5.0
+
+
+class WebSocketTunnel:
+    """An open connection (`wslb.interfaces.Tunnel`)."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message; ConnectionError when the connection has ended."""
+        try:
+            await self._connection.send(message)
+        except ConnectionClosed as exc:
+            raise ConnectionError(str(exc)) from exc
+
+    async def receive(self, *, timeout_seconds: float) -> str | bytes:
+        """Next message."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await self._connection.recv()
+        except ConnectionClosed as exc:
+            raise ConnectionError(str(exc)) from exc
+
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await (await self._connection.ping())
+        except ConnectionClosed as exc:
+            raise ConnectionError(str(exc)) from exc
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close and wait for the other side's close frame and the end of the TCP connection."""
+        await self._connection.close(code, reason)
+
+    async def wait_closed(self, *, timeout_seconds: float) -> None:
+        """Wait until the connection has ended."""
+        async with asyncio.timeout(timeout_seconds):
+            await self._connection.wait_closed()
+
+    @property
+    def ended(self) -> tuple[int, str, str] | None:
+        """Close code, reason and who began."""
+        protocol = self._connection.protocol
+        code = self._connection.close_code
+        if code is None:
+            return None
+        if code == CloseCode.ABNORMAL_CLOSURE:
+            return int(code), "", "lost"
+        by = "server" if protocol.close_rcvd_then_sent else "client"
+        return int(code), self._connection.close_reason or "", by
+
+
+class WebSocketConnector:
+    """Opens WebSockets as a browser would (`wslb.interfaces.Connector`)."""
+
+    name = "websockets"
+
+    async def open(
+        self,
+        url: str,
+        *,
+        headers: Headers = (),
+        subprotocols: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+        timeout_seconds: float = 10,
+        compress: bool = False,
+    ) -> Opened:
+        """Open one WebSocket. ``Origin`` among the headers is sent where a browser puts it.
+
+        The clock runs from before the TCP connect until the answer's head was read.
+        """
+        uri = parse_uri(url)
+        origin = next((value for name, value in headers if name.lower() == "origin"), None)
+        rest = WsHeaders([(name, value) for name, value in headers if name.lower() != "origin"])
+        protocol = ClientProtocol(
+            uri,
+            origin=Origin(origin) if origin else None,
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None,
+            max_size=None,
+        )
+        loop = asyncio.get_running_loop()
+        extra: dict[str, Any] = {"ssl": tls or ssl.create_default_context()} if uri.secure else {}
+        connection: ClientConnection | None = None
+        error: str | None = None
+        begin = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                _, connection = await loop.create_connection(
+                    lambda: ClientConnection(protocol, ping_interval=None, close_timeout=_CLOSE_SECONDS),
+                    uri.host,
+                    uri.port,
+                    **extra,
+                )
+                await connection.handshake(rest, user_agent_header=None)
+        except TimeoutError:
+            error = f"no answer to the handshake within {timeout_seconds:g} s"
+        except InvalidHandshake as exc:
+            error = _sentence(exc)
+        except (OSError, ssl.SSLError) as exc:
+            error = f"{type(exc).__name__}: {exc}"
+        except (ConnectionClosed, EOFError) as exc:
+            error = f"the connection ended during the handshake ({exc})"
+        elapsed = time.monotonic() - begin
+        request = tuple(connection.request.headers.raw_items()) if connection and connection.request else ()
+        response = connection.response if connection else None
+        opened = Opened(
+            request=request,
+            status=response.status_code if response else None,
+            reason=response.reason_phrase if response else "",
+            response=tuple(response.headers.raw_items()) if response else (),
+            elapsed_seconds=elapsed,
+            error=error,
+            subprotocol=_chosen(response),
+            tunnel=WebSocketTunnel(connection) if connection and error is None else None,
+        )
+        if connection and error is not None:
+            connection.transport.abort()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await connection.wait_closed()
+        return opened
+
+
+def _chosen(response: Response | None) -> str | None:
+    return response.headers.get("Sec-WebSocket-Protocol") if response else None
+
+
+def _sentence(exc: InvalidHandshake) -> str:
+    cause = f": {exc.__cause__}" if isinstance(exc, InvalidMessage) and exc.__cause__ else ""
+    return f"{exc}{cause}"

@@ -1,0 +1,167 @@
+"""One WebSocket of a scenario: what was said on it, and the handshake that it began with."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from wslb.handshake import Close, Exchange, Handshake
+from wslb.interfaces import Opened
+
+__all__ = ["Conversation", "exchange", "whose"]
+
+_KEEP = 4096
+
+
+def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
+    """The evidence of one message: its beginning, its size, and a hash of all of it."""
+    payload = message if isinstance(message, bytes) else message.encode()
+    text = message[: _KEEP // 2].hex() if isinstance(message, bytes) else message[:_KEEP]
+    return Exchange(
+        sent=sent,
+        at=at,
+        text=text,
+        size=len(payload),
+        binary=isinstance(message, bytes),
+        sha256=hashlib.sha256(payload).hexdigest(),
+    )
+
+
+def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
+    """Backends whose greeting this is, exactly; none for nobody's.
+
+    Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one that
+    a scenario expects: the greeting would hide that another one answered.
+
+    Args:
+        greetings: of every backend that runs, by its name.
+    """
+    return tuple(name for name, own in greetings.items() if own == greeting)
+
+
+class Conversation:
+    """One WebSocket of a scenario: what was sent and received, and the handshake that it began with.
+
+    It never raises for what the other side does: a refused handshake, a silent backend and a lost connection are
+    evidence, and checks judge them.
+    """
+
+    def __init__(
+        self,
+        handshake: Handshake,
+        opened: Opened,
+        *,
+        clock: Callable[[], float],
+        whose_greeting: Callable[[str], tuple[str, ...]],
+        message_seconds: float,
+    ) -> None:
+        self._clock = clock
+        self._whose_greeting = whose_greeting
+        self._message_seconds = message_seconds
+        self._handshake = handshake
+        self._tunnel = opened.tunnel
+        self._exchanges: list[Exchange] = []
+        self._closed_at: float | None = None
+
+    @property
+    def handshake(self) -> Handshake:
+        """The evidence so far."""
+        ended = self._tunnel.ended if self._tunnel else None
+        return replace(
+            self._handshake,
+            exchanges=tuple(self._exchanges),
+            closed=Close(code=ended[0], reason=ended[1], by=ended[2]) if ended else None,
+            closed_at=self._closed_at,
+        )
+
+    @property
+    def seq(self) -> int:
+        """Number in its scenario, in the order of opening."""
+        return self._handshake.seq
+
+    @property
+    def backend(self) -> str | None:
+        """Backend that answered, None when none did."""
+        return self._handshake.backend
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the tunnel was opened."""
+        return self._tunnel is not None
+
+    async def send(self, message: str | bytes) -> bool:
+        """Send one message; False when there is no open tunnel."""
+        if self._tunnel is None:
+            return False
+        try:
+            await self._tunnel.send(message)
+        except ConnectionError:
+            return False
+        self._note(message, sent=True)
+        return True
+
+    async def receive(self, *, seconds: float | None = None) -> str | bytes | None:
+        """Next message; None when none came in time or the connection ended."""
+        if self._tunnel is None:
+            return None
+        try:
+            message = await self._tunnel.receive(timeout_seconds=self._message_seconds if seconds is None else seconds)
+        except (TimeoutError, ConnectionError):
+            return None
+        self._note(message, sent=False)
+        return message
+
+    async def run(self, command: str) -> str | None:
+        """Run a CL command: send it, return the answer."""
+        if not await self.send(command):
+            return None
+        answer = await self.receive()
+        return answer if isinstance(answer, str) else None
+
+    async def ping(self) -> bool:
+        """Send a ping; whether its pong came."""
+        if self._tunnel is None:
+            return False
+        try:
+            await self._tunnel.ping(timeout_seconds=self._message_seconds)
+        except (TimeoutError, ConnectionError):
+            return False
+        return True
+
+    async def greet(self, *, seconds: float | None = None) -> str | None:
+        """Wait for the greeting and note whose it is."""
+        message = await self.receive(seconds=seconds)
+        if isinstance(message, str):
+            self._handshake = replace(self._handshake, greeting=message, greeters=self._whose_greeting(message))
+            return message
+        return None
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the tunnel and wait for the other side; twice is once."""
+        if self._tunnel is None:
+            return
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await self._tunnel.close(code, reason)
+        if self._closed_at is None:
+            self._closed_at = self._clock()
+
+    async def wait_closed(self, *, seconds: float) -> Close | None:
+        """Wait for the other side to end the connection; None when it does not in time."""
+        if self._tunnel is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            await self._tunnel.wait_closed(timeout_seconds=seconds)
+        if self._closed_at is None and self._tunnel.ended:
+            self._closed_at = self._clock()
+        return self.handshake.closed
+
+    def _note(self, message: str | bytes, *, sent: bool) -> None:
+        self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
+
+    async def __aenter__(self) -> Conversation:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()

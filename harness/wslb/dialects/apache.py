@@ -1,0 +1,346 @@
+"""Apache httpd 2.4: renders its configuration, reads its status page and logs. No I/O but the template.
+
+Sources: mod_proxy, mod_proxy_balancer, mod_proxy_wstunnel and mod_ssl in the reference manual of httpd 2.4; log line
+formats from the ErrorLogFormat default and the LogFormat of our own template.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from xml.etree.ElementTree import Element
+
+import jinja2
+from defusedxml import DefusedXmlException, ElementTree
+
+from wslb.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
+from wslb.errors import ConfigError, EvidenceError
+from wslb.interfaces import Front, Installation
+from wslb.resources import template
+from wslb.results import AccessLine, LogLine, MemberStatus
+
+__all__ = ["ApacheDialect", "Paths"]
+
+_ALWAYS = ("authz_core", "authz_host", "unixd", "log_config", "logio", "proxy", "slotmem_shm", "proxy_balancer")
+_LINE = re.compile(
+    r"^\[(?P<at>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] "
+    r"(?:\[(?:pid|client|remote)[^\]]*\] )*(?P<text>.*)$"
+)
+_CODE = re.compile(r"\bAH\d{5}\b")
+_ACCESS = re.compile(
+    r"^(?P<status>\d{3}|-) (?P<in>\d+) (?P<out>\d+) (?P<micros>\d+) "
+    r'"(?P<member>[^"]*)" "(?P<conn>[^"]*)" "(?P<path>.*)"$'
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paths:
+    """Where httpd finds and writes its files; ``${RUN}`` is the writable folder, defined on the command line."""
+
+    tls: str = "${RUN}/tls"
+    document_root: str = "${RUN}/htdocs"
+    error_log: str = "${RUN}/error.log"
+    access_log: str = "${RUN}/access.log"
+
+
+class ApacheDialect:
+    """Apache httpd 2.4 (`wslb.interfaces.Dialect`)."""
+
+    name = "apache"
+    binaries = (
+        "httpd",
+        "apache2",
+        "/usr/sbin/httpd",
+        "/usr/sbin/apache2",
+        "/usr/local/apache2/bin/httpd",
+        "/opt/homebrew/bin/httpd",
+        "/usr/local/bin/httpd",
+    )
+    modules_folders = (
+        "/usr/lib/apache2/modules",
+        "/usr/lib64/httpd/modules",
+        "/usr/lib/httpd/modules",
+        "/usr/local/apache2/modules",
+        "/opt/homebrew/lib/httpd/modules",
+        "/usr/local/lib/httpd/modules",
+        "/usr/libexec/apache2",
+    )
+    ready_path = "/wslb-ready"
+    manager_path = "/balancer-manager"
+    error_log = "error.log"
+    access_log = "access.log"
+
+    def modules(self, site: Site) -> tuple[str, ...]:
+        """Modules that the site needs, in loading order, without ``mod_``."""
+        names = list(_ALWAYS)
+        for balancer in site.balancers:
+            names.append(f"lbmethod_{balancer.lbmethod.value}")
+        names += [f"lbmethod_{LbMethod.BYREQUESTS.value}", "proxy_wstunnel", "proxy_http"]
+        if any(mount.listener is Listener.TLS for mount in site.mounts):
+            names.append("ssl")
+        if any(mount.rewrite for mount in site.mounts):
+            names.append("rewrite")
+        names += site.modules
+        return tuple(name for name in dict.fromkeys(names) if name not in site.without)
+
+    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
+        """Modules that the site needs and the installation lacks, as ``mod_name``."""
+        lacking = [f"mod_{name}" for name in self.modules(site) if not installation.has(name)]
+        if not any(installation.has(f"mpm_{mpm}") or mpm in installation.built_in for mpm in ("event", "worker")):
+            lacking.insert(0, "mod_mpm_event")
+        return tuple(lacking)
+
+    def render(
+        self,
+        site: Site,
+        *,
+        front: Front,
+        generation: str,
+        carrier: Carrier,
+        installation: Installation,
+        user: tuple[str, str] | None,
+        paths: Paths = Paths(),
+    ) -> str:
+        """Configuration text of a site whose URLs are resolved.
+
+        Raises:
+            ConfigError: a value cannot be written into a configuration file (line end, quote, control character).
+        """
+        carrier = site.carrier or carrier
+        wstunnel = carrier is Carrier.WSTUNNEL
+        listen_tls = f"{front.listen}:{front.tls}" if front.tls else ""
+        return _template().render(
+            title=f"Apache httpd 2.4 for wslb, {generation}",
+            server_name="localhost",
+            listen_plain=f"{front.listen}:{front.plain}" if front.plain else "",
+            listen_tls=listen_tls,
+            vhost_tls=f"*:{front.tls}",
+            user=user[0] if user else "",
+            group=user[1] if user else "",
+            modules=self.modules(site),
+            process_model=site.process_model,
+            timeout_seconds=None if site.timeout_seconds is None else f"{site.timeout_seconds:g}",
+            error_log=paths.error_log,
+            access_log=paths.access_log,
+            log_level="warn",
+            document_root=paths.document_root,
+            tls_folder=paths.tls,
+            ready_path=self.ready_path,
+            ready_text=self.ready_text(generation),
+            manager_path=self.manager_path,
+            manager_trusts=" ".join(_value(network) for network in front.trusted),
+            carrier_directive="ProxyWebsocketFallbackToProxyHttp Off"
+            if wstunnel and installation.at_least(2, 4, 47) and "proxy_wstunnel" not in site.without
+            else "",
+            inherit=site.inherit,
+            directives=[_line(directive) for directive in site.directives],
+            tls_directives=[_line(directive) for directive in site.tls_directives],
+            plain_mounts=_mounts(site, Listener.PLAIN),
+            tls_mounts=_mounts(site, Listener.TLS),
+            proxy_protocol="TLSv1.2" if wstunnel else "",
+        )
+
+    def ready_text(self, generation: str) -> str:
+        """Body that the ready path answers with once this generation serves."""
+        return f"wslb generation {generation} is serving"
+
+    def arguments(self, installation: Installation, *, folder: str, config: str) -> tuple[str, ...]:
+        """Argument vector common to checking and running."""
+        define = ("-C", f'Define MODDIR "{installation.modules_folder}"', "-C", f'Define RUN "{folder}"')
+        return (installation.binary, "-f", config, *define)
+
+    def parse_version(self, text: str) -> tuple[str, dict[str, str]]:
+        """Version and facts from ``httpd -V``.
+
+        Raises:
+            EvidenceError: the text names no Apache version.
+        """
+        match = re.search(r"Server version:\s*Apache/(\S+)(.*)", text)
+        if not match:
+            raise EvidenceError(path="the output of httpd -V", detail="it names no Apache version")
+        facts = {"version": match[1] + match[2].rstrip()}
+        for label, key in (("Server built", "built"), ("Server MPM", "mpm"), ("Server loaded", "libraries")):
+            found = re.search(rf"{label}:[ \t]*(\S.*)", text)
+            if found:
+                facts[key] = found[1].strip()
+        return match[1], facts
+
+    def parse_built_in(self, text: str) -> frozenset[str]:
+        """Module names from ``httpd -l`` (``mod_so.c``, ``event.c``)."""
+        return frozenset(
+            line.strip().removesuffix(".c").removeprefix("mod_") for line in text.splitlines() if line.endswith(".c")
+        )
+
+    def parse_status(self, text: str) -> tuple[MemberStatus, ...]:
+        """Members from ``balancer-manager?xml=1``; route is empty where the configuration sets none.
+
+        Raises:
+            EvidenceError: not the manager's XML.
+        """
+        try:
+            root = ElementTree.fromstring(re.sub(r"(</?)httpd:", r"\1", text))
+        except (ElementTree.ParseError, DefusedXmlException) as exc:
+            raise EvidenceError(
+                path="the status page of balancer-manager",
+                detail=f"not XML ({exc})",
+                hint="balancer-manager answers XML only with a Referer of the same host.",
+            ) from exc
+        found: list[MemberStatus] = []
+        for balancer in root.iter("balancer"):
+            name = _text(balancer, "name")
+            for worker in balancer.iter("worker"):
+                found.append(_status(name, _text(balancer, "lbmethod"), worker))
+        return tuple(found)
+
+    def parse_log(self, text: str) -> tuple[LogLine, ...]:
+        """Lines of the error log; a line in another form is kept as level error, so nothing goes unseen."""
+        lines: list[LogLine] = []
+        for raw in text.splitlines():
+            if not raw.strip():
+                continue
+            match = _LINE.match(raw)
+            if not match:
+                lines.append(LogLine(at="", module="", level="error", code=_code(raw), text=raw))
+                continue
+            lines.append(
+                LogLine(
+                    at=match["at"],
+                    module=match["module"],
+                    level=match["level"],
+                    code=_code(match["text"]),
+                    text=match["text"],
+                )
+            )
+        return tuple(lines)
+
+    def parse_access(self, text: str) -> tuple[AccessLine, ...]:
+        """Lines of the access log that carry a correlation id."""
+        lines: list[AccessLine] = []
+        for raw in text.splitlines():
+            match = _ACCESS.match(raw)
+            if not match or match["conn"] == "-":
+                continue
+            lines.append(
+                AccessLine(
+                    conn_id=match["conn"],
+                    status=int(match["status"]) if match["status"] != "-" else 0,
+                    member_url="" if match["member"] == "-" else match["member"],
+                    path=match["path"],
+                    bytes_in=int(match["in"]),
+                    bytes_out=int(match["out"]),
+                    seconds=int(match["micros"]) / 1e6,
+                )
+            )
+        return tuple(lines)
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(template),
+        autoescape=False,  # noqa: S701 - the output is an httpd.conf, where HTML entities would be errors
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("httpd.conf.j2")
+
+
+def _line(directive: str) -> str:
+    """A directive as one or more whole lines; refuses what would end a line unseen."""
+    if "\r" in directive or "\0" in directive:
+        raise ConfigError(option="directive", value=directive, allowed="text without carriage returns or NUL")
+    return directive
+
+
+def _value(text: str) -> str:
+    if re.search(r'[\s"<>\\\0]', text):
+        raise ConfigError(option="configuration value", value=text, allowed="text without blanks, quotes or brackets")
+    return text
+
+
+def _mounts(site: Site, listener: Listener) -> list[str]:
+    written: set[str] = set()
+    blocks: list[str] = []
+    for mount in site.mounts:
+        if mount.listener is not listener:
+            continue
+        blocks.append(_mount(mount))
+        if isinstance(mount.target, Balancer) and mount.target.name not in written:
+            written.add(mount.target.name)
+            blocks.append(_balancer(mount.target, mount.target_path if mount.balancer_path else ""))
+    return blocks
+
+
+def _mount(mount: Mount) -> str:
+    if isinstance(mount.target, Balancer):
+        target = f"balancer://{_value(mount.target.name)}{_value(mount.target_path)}"
+    else:
+        target = _value(mount.target)
+    if mount.rewrite:
+        conditions = [f"RewriteCond {_line(condition)}" for condition in mount.conditions]
+        return "\n".join(
+            ["RewriteEngine On", *conditions, f"RewriteRule ^{_value(mount.path)}(/.*)?$ {target}$1 [P,L]"]
+        )
+    lines = [f"ProxyPass {_value(mount.path)} {target}"]
+    if mount.reverse:
+        lines.append(f"ProxyPassReverse {_value(mount.path)} {target}")
+    return "\n".join(lines)
+
+
+def _balancer(balancer: Balancer, path: str) -> str:
+    lines = [f"<Proxy balancer://{balancer.name}{path}>"]
+    lines += [f"  {_member(member, sticky=balancer.stickysession is not None)}" for member in balancer.members]
+    if balancer.set_lbmethod:
+        lines.append(f"  ProxySet lbmethod={balancer.lbmethod.value}")
+    if balancer.stickysession:
+        lines.append(f"  ProxySet stickysession={_value(balancer.stickysession)}")
+    lines += [f"  ProxySet {_value(name)}={_value(value)}" for name, value in balancer.parameters]
+    lines.append("</Proxy>")
+    return "\n".join(lines)
+
+
+def _member(member: Member, *, sticky: bool) -> str:
+    words = [f"BalancerMember {_value(member.url)}"]
+    if sticky:
+        words.append(f"route={member.route}")
+    if member.loadfactor != 1:
+        words.append(f"loadfactor={member.loadfactor:g}")
+    if member.state.value:
+        words.append(f"status=+{member.state.value}")
+    words += [f"{_value(name)}={_value(value)}" for name, value in member.parameters]
+    return " ".join(words)
+
+
+def _status(balancer: str, lbmethod: str, worker: Element) -> MemberStatus:
+    return MemberStatus(
+        balancer=balancer.removeprefix("balancer://"),
+        route=_text(worker, "route"),
+        url=_text(worker, "name"),
+        status=" ".join(_text(worker, "status").split()),
+        elected=int(_text(worker, "elected") or 0),
+        busy=int(_text(worker, "busy") or 0),
+        lbstatus=int(_text(worker, "lbstatus") or 0),
+        transferred=int(_text(worker, "transferred") or 0),
+        read=int(_text(worker, "read") or 0),
+        loadfactor=_factor(_text(worker, "loadfactor")),
+        lbmethod=lbmethod,
+    )
+
+
+def _factor(text: str) -> float:
+    """Loadfactor in turns: the page shows hundredths (``100``) or turns (``1.00``), by version."""
+    value = float(text or 1)
+    return value if "." in text else value / 100
+
+
+def _text(element: Element, name: str) -> str:
+    found = element.find(name)
+    return (found.text or "").strip() if found is not None else ""
+
+
+def _code(text: str) -> str:
+    match = _CODE.search(text)
+    return match[0] if match else ""

@@ -1,0 +1,285 @@
+"""One connection of a client as a state machine: bytes in, events out, and bytes to send.
+
+The driver that owns a socket feeds what it receives, sends what `Machine.take` gives, and tells the end of the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from wslb.driver.frames import FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
+from wslb.driver.wire import Head, HeadReader, Known, WireError, refusal
+
+__all__ = ["Closed", "Ended", "Event", "Failed", "Machine", "Message", "Opened", "Ping", "Pong", "State"]
+
+MESSAGE_LIMIT = 128 * 1024 * 1024
+"""Longest message taken, in bytes."""
+
+
+class State(IntEnum):
+    """Where a connection stands; it only moves forward."""
+
+    OPENING = 0
+    OPEN = 1
+    CLOSING = 2
+    """A close frame was sent or received, or the connection failed: nothing but the end of the stream is awaited."""
+    ENDED = 3
+
+
+class Opened(NamedTuple):
+    """The server accepted."""
+
+    head: Head
+
+
+class Failed(NamedTuple):
+    """The server broke the protocol, or refused the handshake: ``kind`` for counters, ``sentence`` for people."""
+
+    kind: str
+    sentence: str
+    head: Head | None = None
+
+
+class Message(NamedTuple):
+    """A complete message."""
+
+    data: str | bytes
+
+
+class Ping(NamedTuple):
+    """A ping; the pong is among the bytes to send."""
+
+    data: bytes
+
+
+class Pong(NamedTuple):
+    """A pong."""
+
+    data: bytes
+
+
+class Closed(NamedTuple):
+    """The server's close frame."""
+
+    code: int
+    reason: str
+
+
+Event = Opened | Failed | Message | Ping | Pong | Closed
+
+
+class Ended(NamedTuple):
+    """How a connection ended: close code, reason, and who began: client, server or lost."""
+
+    code: int
+    reason: str
+    by: str
+
+
+_LOST = Ended(1006, "", "lost")
+
+
+class Machine:
+    """One connection; small, because there may be tens of thousands."""
+
+    __slots__ = ("_accept", "_entropy", "_known", "_limit", "_opcode", "_out", "_parts", "_reader", "_sent", "_size",
+                 "_subprotocols", "ended", "state")  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        accept: str,
+        entropy: Callable[[int], bytes],
+        subprotocols: Sequence[str] = (),
+        limit: int = MESSAGE_LIMIT,
+        known: Known | None = None,
+    ) -> None:
+        """Expect the answer to a handshake.
+
+        Args:
+            accept: the ``Sec-WebSocket-Accept`` that belongs to the key sent.
+            entropy: gives that many random bytes, for masks.
+            subprotocols: what the request offered.
+            limit: longest message taken, in bytes.
+            known: answers that the same request had before; new ones are added.
+        """
+        self._known = known
+        self.state = State.OPENING
+        self.ended: Ended | None = None
+        self._accept: str = accept
+        self._entropy = entropy
+        self._subprotocols = subprotocols
+        self._limit = limit
+        self._reader: HeadReader | FrameReader = HeadReader()
+        self._parts: list[bytes] | None = None
+        self._opcode = 0
+        self._size = 0
+        self._sent: Ended | None = None
+        self._out = b""
+
+    def take(self) -> bytes:
+        """Bytes to send now; they are given once."""
+        out, self._out = self._out, b""
+        return out
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Events that these bytes complete."""
+        events: list[Event] = []
+        reader = self._reader
+        if isinstance(reader, HeadReader):
+            rest = self._head(reader, data, events)
+            if rest is None:
+                return events
+            data, reader = rest, self._reader
+        if self.ended is not None or not isinstance(reader, FrameReader):
+            return events  # what follows a close frame is discarded (RFC 6455 section 1.4)
+        reader.feed(data)
+        try:
+            while self.ended is None:
+                frame = reader.next(self._limit - self._size)
+                if frame is None:
+                    break
+                event = self._frame(frame.opcode, frame.data, fin=frame.fin)
+                if event is not None:
+                    events.append(event)
+        except FrameError as exc:
+            events.append(self._fail(exc))
+        return events
+
+    def eof(self) -> Failed | None:
+        """The stream has ended; a failure when that cut the handshake."""
+        failed: Failed | None = None
+        if isinstance(self._reader, HeadReader) and self.state is State.OPENING:
+            error = self._reader.ended()
+            failed = Failed(error.kind, str(error))
+        self.ended = self.ended or _LOST
+        self.state = State.ENDED
+        return failed
+
+    def send(self, message: str | bytes) -> bytes:
+        """Bytes of a message.
+
+        Raises:
+            ConnectionError: the connection is not open.
+        """
+        if self.state is not State.OPEN:
+            raise ConnectionError(f"the connection is {self.state.name.lower()}")
+        if isinstance(message, str):
+            return serialise(Opcode.TEXT, message.encode(), mask=self._entropy(4))
+        return serialise(Opcode.BINARY, message, mask=self._entropy(4))
+
+    def ping(self, data: bytes = b"") -> bytes:
+        """Bytes of a ping.
+
+        Raises:
+            ConnectionError: the connection is not open.
+        """
+        if self.state is not State.OPEN:
+            raise ConnectionError(f"the connection is {self.state.name.lower()}")
+        return serialise(Opcode.PING, data, mask=self._entropy(4))
+
+    def close(self, code: int = 1000, reason: str = "") -> bytes:
+        """Bytes of our close frame; none when one was sent or the connection is not open."""
+        if self.state is not State.OPEN:
+            return b""
+        self._sent = Ended(code, reason, "client")
+        self.state = State.CLOSING
+        return serialise(Opcode.CLOSE, close_payload(code, reason), mask=self._entropy(4))
+
+    def _head(self, reader: HeadReader, data: bytes, events: list[Event]) -> bytes | None:
+        """Read the answer; the bytes behind it once the connection is open."""
+        if self.state is not State.OPENING:
+            return None
+        known = self._known
+        matched = known.match(data, self._accept) if known is not None and not reader.waiting else None
+        if matched is not None:
+            return self._accepted(*matched, events)
+        whole = known is not None and not reader.waiting
+        try:
+            complete = reader.feed(data)
+        except WireError as exc:
+            self.state = State.CLOSING
+            self.ended = _LOST
+            events.append(Failed(exc.kind, str(exc)))
+            return None
+        if complete is None:
+            return None
+        head, rest = complete
+        problem = refusal(head, accept=self._accept, subprotocols=self._subprotocols)
+        if problem is not None:
+            self.state = State.CLOSING
+            self.ended = _LOST
+            events.append(Failed(problem.kind, str(problem), head))
+            return None
+        if known is not None and whole:
+            known.learn(data[: len(data) - len(rest)], self._accept, head)
+        return self._accepted(head, rest, events)
+
+    def _accepted(self, head: Head, rest: bytes, events: list[Event]) -> bytes:
+        self.state = State.OPEN
+        self._known = None
+        self._accept = ""
+        self._reader = FrameReader(self._limit)
+        events.append(Opened(head))
+        return rest
+
+    def _frame(self, opcode: int, data: bytes, *, fin: bool) -> Event | None:
+        """Take in one frame; the event that it completes, if any."""
+        if opcode == Opcode.TEXT or opcode == Opcode.BINARY:  # noqa: PLR1714 - twice as fast as a set of enums
+            if self._parts is not None:
+                raise FrameError(1002, "a new message begins within a fragmented one")
+            if fin:
+                return Message(_text(data) if opcode == Opcode.TEXT else data)
+            self._parts, self._opcode, self._size = [data], opcode, len(data)
+            return None
+        if opcode == Opcode.CONTINUATION:
+            return self._continue(data, fin=fin)
+        if opcode == Opcode.PING:
+            if self.state is State.OPEN:
+                self._out += serialise(Opcode.PONG, data, mask=self._entropy(4))
+            return Ping(data)
+        if opcode == Opcode.PONG:
+            return Pong(data)
+        return self._close(data)
+
+    def _continue(self, data: bytes, *, fin: bool) -> Message | None:
+        parts = self._parts
+        if parts is None:
+            raise FrameError(1002, "a continuation without a beginning")
+        parts.append(data)
+        self._size += len(data)
+        if not fin:
+            return None
+        whole = b"".join(parts)
+        self._parts, self._size = None, 0
+        return Message(_text(whole) if self._opcode == Opcode.TEXT else whole)
+
+    def _close(self, data: bytes) -> Closed:
+        code, reason = parse_close(data)
+        if self._parts is not None:
+            raise FrameError(1002, "a close frame within a fragmented message")
+        if self._sent is None:
+            self._out += serialise(Opcode.CLOSE, data, mask=self._entropy(4))
+            self.ended = Ended(code, reason, "server")
+        else:
+            self.ended = Ended(code, reason, "client")
+        self.state = State.CLOSING
+        return Closed(code, reason)
+
+    def _fail(self, error: FrameError) -> Failed:
+        """Answer a broken rule with its close code (RFC 6455 section 7.1.7)."""
+        if self._sent is None:
+            self._out += serialise(Opcode.CLOSE, close_payload(error.code), mask=self._entropy(4))
+        self.state = State.CLOSING
+        self.ended = _LOST
+        self._parts = None
+        return Failed(f"protocol error {error.code}", str(error))
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise FrameError(1007, "a text message is no UTF-8") from exc

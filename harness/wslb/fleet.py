@@ -1,0 +1,233 @@
+"""The backends of one lab: started on demand, killed, frozen and brought back by scenarios, stopped with the lab.
+
+A name such as ``node-2`` is a further instance of ``node``, on a loopback address of its own; ``node-idle`` is one with
+other options (`VARIANTS`). ``refused`` and ``blackhole`` are no backends, but addresses that behave as dead ones do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import aiohttp
+
+from wslb.backend import BACKENDS, ManagedBackend, Program, lean, own_address
+from wslb.balancer import Site
+from wslb.certificates import Authority
+from wslb.config import Settings
+from wslb.decoys import DECOYS, Decoy
+from wslb.errors import ConfigError
+from wslb.handshake import Arrival
+from wslb.identity import Identity
+from wslb.interfaces import Runtime
+from wslb.runtimes.local import LocalRuntime
+
+__all__ = ["VARIANTS", "Fleet"]
+
+VARIANTS: dict[str, tuple[int, tuple[str, ...]]] = {
+    "idle": (10, ("--idle-seconds", "1")),
+}
+"""Further instances with options of their own: how many instance numbers on, so that the address is free, and which."""
+
+_DECOY_HOST = "127.0.0.103"
+
+
+class Fleet(Mapping[str, ManagedBackend]):
+    """Running backends by name."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        runtime: LocalRuntime,
+        proxy_runtime: Runtime,
+        session: aiohttp.ClientSession,
+        authority: Authority,
+    ) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._proxy_runtime = proxy_runtime
+        self._session = session
+        self._authority = authority
+        self._backends: dict[str, ManagedBackend] = {}
+        self._decoys: dict[str, Decoy] = {}
+        self._frozen: set[str] = set()
+        self._identities: dict[str, Identity] = {}
+        self._unknown_authority: Authority | None = None
+        self._kept: list[Arrival] = []
+
+    def __getitem__(self, name: str) -> ManagedBackend:
+        return self._backends[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._backends)
+
+    def __len__(self) -> int:
+        return len(self._backends)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """``host:port`` of every listener, by ``scheme://name``, as programs in the proxy's runtime reach it."""
+        backends = {
+            f"{scheme}://{name}": address
+            for name, backend in self._backends.items()
+            for scheme in ("ws", "wss")
+            if (address := self._seen(backend, scheme))
+        }
+        host = self._proxy_runtime.reach(self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
+        return backends | {f"ws://{name}": f"{host}:{decoy.port}" for name, decoy in self._decoys.items()}
+
+    @property
+    def decoys(self) -> frozenset[str]:
+        """Names that lead to no backend."""
+        return frozenset(self._decoys)
+
+    def _seen(self, backend: ManagedBackend, scheme: str) -> str | None:
+        host, _, port = (backend.address(scheme) or "").rpartition(":")
+        return f"{self._proxy_runtime.reach(host)}:{port}" if port else None
+
+    @property
+    def folder(self) -> str:
+        """Folder of this machine that holds the backends' files and the authority's certificate."""
+        return self._runtime.folder
+
+    async def start(self, names: Sequence[str] = tuple(BACKENDS)) -> None:
+        """Start these, all at a time; those that started stay when another fails, and `stop` ends them.
+
+        Raises:
+            StartError: one ended early or was not ready in time.
+        """
+        results = await asyncio.gather(*(self._start(name) for name in names), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
+        program = lean(name, _program(name)) if self._settings.lean else _program(name)
+        if self._settings.idle_seconds is not None:
+            idle = ("--idle-seconds", f"{self._settings.idle_seconds:g}")
+            program = replace(program, arguments=(*program.arguments, *idle))
+        identity = self._identities.setdefault(name, Identity())
+        address = self._proxy_runtime.backend_address(own_address(program.address))
+        certificate = self._signer(identity).certify(identity, address=self._proxy_runtime.reach(address))
+        files = (
+            await self._runtime.write(f"tls/{name}.pem", certificate.certificate),
+            await self._runtime.write(f"tls/{name}.key", certificate.key, secret=True),
+        )
+        await self._runtime.remove(f"{name}.json")
+        if ports is None:
+            ports = (program.port, program.tls_port) if self._settings.fixed_ports else (0, 0)
+        self._backends[name] = await ManagedBackend.start(
+            name,
+            program,
+            runtime=self._runtime,
+            session=self._session,
+            certificate=files,
+            address=address,
+            ports=ports,
+            seconds=self._settings.timeouts.start,
+        )
+
+    def _signer(self, identity: Identity) -> Authority:
+        if identity.trusted:
+            return self._authority
+        self._unknown_authority = self._unknown_authority or Authority()
+        return self._unknown_authority
+
+    async def prepare(self, site: Site) -> None:
+        """Make every backend that a site names run and answer, with its certificate, an empty journal and no fault."""
+        for name in tuple(self._frozen):
+            await self.thaw(name)
+        self._kept.clear()
+        await self._identify(site)
+        wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(BACKENDS)
+        down = [name for name in wanted if name not in self._backends or not self._backends[name].running]
+        await self.start(down)
+        for name in DECOYS.keys() & site.backends - self._decoys.keys():
+            self._decoys[name] = DECOYS[name](self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
+        await asyncio.gather(*(backend.clear() for backend in self.living.values()))
+
+    async def _identify(self, site: Site) -> None:
+        """End those backends of a site that show another certificate than it wants: they read it at their start."""
+        for name in sorted(site.backends):
+            wanted = site.identities.get(name, Identity())
+            if self._identities.get(name, wanted) != wanted:
+                await self.stop_one(name)
+            self._identities[name] = wanted
+
+    async def kill(self, name: str) -> None:
+        """End a backend with SIGKILL: its tunnels get a FIN from the kernel, and no close frame."""
+        await self._keep_journal(name)
+        await self._backends[name].stop(grace_seconds=0)
+
+    async def stop_one(self, name: str) -> None:
+        """End a backend as an administrator would, with SIGTERM: it closes its tunnels with 1001."""
+        await self._keep_journal(name)
+        await self._backends[name].stop(grace_seconds=self._settings.timeouts.stop)
+
+    async def _keep_journal(self, name: str) -> None:
+        """Read a journal that is about to die with its program."""
+        if name in self.living:
+            self._kept += await self._backends[name].journal()
+
+    async def journal(self) -> tuple[Arrival, ...]:
+        """Every request that reached a backend since `prepare`, those that were ended meanwhile included, in order."""
+        return tuple(sorted([*self._kept, *await self._living_journals()], key=lambda entry: entry.at))
+
+    async def all_ended(self) -> bool:
+        """Whether every tunnel has ended for the backend that served it, as far as it can still be asked."""
+        return all(entry.closed or not entry.accepted for entry in await self._living_journals())
+
+    async def _living_journals(self) -> list[Arrival]:
+        journals = await asyncio.gather(*(backend.journal() for backend in self.living.values()))
+        return [entry for journal in journals for entry in journal]
+
+    async def revive(self, name: str) -> None:
+        """Start a backend again on the ports it had."""
+        info = self._backends[name].info
+        await self._start(name, ports=(info.ws or 0, info.wss or 0))
+
+    async def freeze(self, name: str) -> None:
+        """Stop a backend's execution (SIGSTOP): the kernel still accepts connections, nobody answers."""
+        self._frozen.add(name)
+        self._backends[name].signal(signal.SIGSTOP)
+
+    async def thaw(self, name: str) -> None:
+        """Let a frozen backend go on (SIGCONT)."""
+        self._frozen.discard(name)
+        with contextlib.suppress(ProcessLookupError):
+            self._backends[name].signal(signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """End all, at a time; twice is once."""
+        for name in tuple(self._frozen):
+            await self.thaw(name)
+        for decoy in self._decoys.values():
+            decoy.close()
+        self._decoys.clear()
+        grace = self._settings.timeouts.stop
+        await asyncio.gather(*(backend.stop(grace_seconds=grace) for backend in self._backends.values()))
+
+    @property
+    def living(self) -> dict[str, ManagedBackend]:
+        """Those that run and are not frozen: they can be asked."""
+        return {
+            name: backend for name, backend in self._backends.items() if backend.running and name not in self._frozen
+        }
+
+
+def _program(name: str) -> Program:
+    """Program of a backend's name; a further instance has the next loopback address and only free ports."""
+    base, _, which = name.partition("-")
+    if base not in BACKENDS or (which and not which.isdigit() and which not in VARIANTS):
+        raise ConfigError(option="backend", value=name, allowed=f"one of {', '.join(BACKENDS)}, or one with -2, -3, …")
+    program = BACKENDS[base]
+    if not which:
+        return program
+    number, options = VARIANTS[which] if which in VARIANTS else (int(which), ())
+    host = program.address.rpartition(".")
+    address = f"{host[0]}.{int(host[2]) + 10 * (number - 1)}"
+    return replace(program, address=address, port=0, tls_port=0, options=options)

@@ -1,0 +1,49 @@
+"""What a proxy changed between two stations of a handshake, header by header, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wslb.handshake import Headers, header_values
+
+__all__ = ["HOP_BY_HOP", "Change", "changes"]
+
+HOP_BY_HOP = frozenset(
+    {"connection", "upgrade", "keep-alive", "te", "trailer", "transfer-encoding", "proxy-connection"}
+)
+"""Fields that belong to one connection and are made anew for the next (RFC 9110 section 7.6.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One header field at two stations.
+
+    Attributes:
+        what: ``unchanged``, ``rewritten``, ``added``, ``removed``, or ``re-created`` for a hop-by-hop field that is
+            on both sides: even with an equal value it is another field.
+    """
+
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    what: str
+
+
+def changes(before: Headers, after: Headers) -> tuple[Change, ...]:
+    """Fields of both stations, compared by name without case: first those of the first station, then the new ones."""
+    names: dict[str, str] = {}
+    for name, _ in (*before, *after):
+        names.setdefault(name.lower(), name)
+    found: list[Change] = []
+    for lower, name in names.items():
+        old, new = header_values(before, name), header_values(after, name)
+        if not old:
+            what = "added"
+        elif not new:
+            what = "removed"
+        elif lower in HOP_BY_HOP:
+            what = "re-created"
+        else:
+            what = "unchanged" if old == new else "rewritten"
+        found.append(Change(name=name, before=old, after=new, what=what))
+    return tuple(found)

@@ -1,0 +1,146 @@
+"""One Apache httpd as it runs: checked, started, found ready, signalled and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from pathlib import Path
+
+import aiohttp
+
+from wslb.dialects.apache import ApacheDialect
+from wslb.errors import ContractError, ProxyConfigRejected, StartError
+from wslb.interfaces import Front, Installation, Process, Runtime
+from wslb.waiting import until
+
+__all__ = ["Httpd"]
+
+_OUTPUT = "httpd.out"
+
+
+class Httpd:
+    """The program of a proxy; started again, it is another process with logs of its own."""
+
+    def __init__(
+        self,
+        *,
+        dialect: ApacheDialect,
+        runtime: Runtime,
+        installation: Installation,
+        session: aiohttp.ClientSession,
+        start_seconds: float,
+        stop_seconds: float,
+    ) -> None:
+        self._dialect = dialect
+        self._runtime = runtime
+        self._installation = installation
+        self._session = session
+        self._start_seconds = start_seconds
+        self._stop_seconds = stop_seconds
+        self._process: Process | None = None
+        self._ready_url = ""
+        self._ready_text = ""
+
+    async def start(self, config: str, *, front: Front, generation: str) -> None:
+        """Check a configuration and serve it.
+
+        Args:
+            config: text of httpd.conf.
+            front: where it listens.
+            generation: what its readiness path must answer, so that no other httpd is taken for this one.
+
+        Raises:
+            ProxyConfigRejected: ``httpd -t`` said no.
+            StartError: it ended early, or was not ready in time.
+        """
+        self._ready_url = f"http://{front.host}:{front.plain}{self._dialect.ready_path}"
+        self._ready_text = self._dialect.ready_text(generation)
+        for name in (self._dialect.error_log, self._dialect.access_log, _OUTPUT, "httpd.pid"):
+            await self._runtime.remove(name)
+        config_path = await self._runtime.write("httpd.conf", config.encode())
+        argv = self._dialect.arguments(self._installation, folder=self._runtime.folder, config=config_path)
+        try:
+            checked = await self._runtime.run([*argv, "-t"])
+        except TimeoutError:
+            raise StartError(name="Apache httpd", reason="httpd -t did not end in time") from None
+        if checked.returncode != 0:
+            raise _rejected(checked.output, config_path)
+        begin = time.monotonic()
+        self._process = await self._runtime.start([*argv, "-DFOREGROUND"], name="httpd")
+        try:
+            await until(self._ready, seconds=self._start_seconds, what="readiness of Apache httpd")
+        except TimeoutError:
+            tail = await self.log_tail()
+            await self.stop()
+            raise StartError(
+                name="Apache httpd",
+                reason="it did not answer on its readiness path",
+                waited=time.monotonic() - begin,
+                log_tail=tail,
+            ) from None
+        except BaseException:
+            await self.stop()
+            raise
+        await self._runtime.started(self._process)
+
+    async def _ready(self) -> bool:
+        if self._process is None or self._process.returncode is not None:
+            raise StartError(
+                name="Apache httpd",
+                reason=f"it ended with exit code {self._process.returncode if self._process else '?'}",
+                log_tail=await self.log_tail(),
+                hint="The last lines of its log say why.",
+            )
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with self._session.get(self._ready_url, timeout=aiohttp.ClientTimeout(total=2)) as response:
+                return await response.text() == self._ready_text
+        return False
+
+    async def stop(self) -> None:
+        """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""
+        process, self._process = self._process, None
+        if process:
+            await process.stop(grace_seconds=self._stop_seconds)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the parent httpd."""
+        return self._process.pid if self._process else None
+
+    @property
+    def running(self) -> bool:
+        """Whether httpd runs."""
+        return self._process is not None and self._process.returncode is None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
+        if self._process is None:
+            raise ContractError(backend="Apache httpd", detail="it does not run")
+        self._process.signal(number)
+
+    async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
+        """Last lines of what httpd wrote, standard streams first."""
+        names = (_OUTPUT, self._dialect.error_log)
+        text = "\n".join([(await self._runtime.read(name)).decode(errors="replace") for name in names])
+        return tuple(line for line in text.splitlines() if line.strip())[-lines:]
+
+    async def kill(self) -> None:
+        """End httpd at once, children included, whatever is open."""
+        process, self._process = self._process, None
+        if process:
+            await asyncio.shield(process.stop(grace_seconds=0))
+
+
+def _rejected(output: str, config_path: str) -> ProxyConfigRejected:
+    """The error that says where ``httpd -t`` stumbled; AH00526 and its kin name file and line."""
+    where = re.search(r"on line (\d+) of ([^\s:]+):", output)
+    lines = [line for line in output.splitlines() if line.strip() and "AH00558" not in line]
+    text = " ".join(lines[-2:]) if where else " ".join(lines[-3:])
+    return ProxyConfigRejected(
+        file=Path(where[2]) if where else Path(config_path),
+        line=int(where[1]) if where else None,
+        text=text or "no reason was given",
+        hint="wslb config prints the configuration with the settings given.",
+    )

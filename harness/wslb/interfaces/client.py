@@ -1,0 +1,123 @@
+"""A client that opens WebSockets, and one that sends the bytes it is told."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from wslb.handshake import Headers
+
+__all__ = ["Connector", "Opened", "RawConnector", "Tunnel", "Wire"]
+
+
+class Tunnel(Protocol):
+    """An open WebSocket, seen from the client."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Send one message."""
+        ...
+
+    async def receive(self, *, timeout_seconds: float) -> str | bytes:
+        """Next message.
+
+        Raises:
+            TimeoutError: none came in time.
+            ConnectionError: the connection ended.
+        """
+        ...
+
+    async def ping(self, *, timeout_seconds: float) -> None:
+        """Send a ping and wait for its pong; TimeoutError and ConnectionError as in `receive`."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close it and wait for the other side; twice is once."""
+        ...
+
+    async def wait_closed(self, *, timeout_seconds: float) -> None:
+        """Wait until the connection has ended; TimeoutError when it does not."""
+        ...
+
+    @property
+    def ended(self) -> tuple[int, str, str] | None:
+        """Close code, reason and who began (client, server, lost); None while open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What one opening handshake came to, as the connector saw it."""
+
+    request: Headers
+    status: int | None = None
+    reason: str = ""
+    response: Headers = ()
+    elapsed_seconds: float = 0.0
+    error: str | None = None
+    subprotocol: str | None = None
+    tunnel: Tunnel | None = None
+
+
+@runtime_checkable
+class Connector(Protocol):
+    """A client that opens WebSockets and reports the handshake; a refused one is a result, not an exception."""
+
+    name: str
+
+    async def open(
+        self,
+        url: str,
+        *,
+        headers: Headers = (),
+        subprotocols: Sequence[str] = (),
+        tls: ssl.SSLContext | None = None,
+        timeout_seconds: float = 10,
+        compress: bool = False,
+    ) -> Opened:
+        """Open one WebSocket; with `compress`, permessage-deflate is offered (RFC 7692)."""
+        ...
+
+
+class Wire(Protocol):
+    """A TCP or TLS connection to the proxy, byte by byte."""
+
+    received: bytearray
+    """Everything that came back so far."""
+    ended: str
+    """How it ended: empty while open, ``closed`` by a FIN, ``reset``, or ``here`` when we closed it."""
+
+    async def send(self, data: bytes) -> None:
+        """Send these bytes; ConnectionError when the other side has gone."""
+        ...
+
+    async def half_close(self) -> None:
+        """Send FIN and go on reading; ConnectionError where that cannot be done."""
+        ...
+
+    async def until(self, condition: Callable[[bytearray], bool], *, seconds: float) -> bool:
+        """Read until the bytes so far fulfil a condition; False when the connection ends or the time is up before."""
+        ...
+
+    async def close(self) -> None:
+        """Close it; twice is once."""
+        ...
+
+    async def reset(self) -> None:
+        """End it with a TCP reset."""
+        ...
+
+
+class RawConnector(Protocol):
+    """A client that sends exactly the bytes it is told."""
+
+    name: str
+
+    async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> Wire:
+        """Connect to the host and port of a URL.
+
+        Raises:
+            ConnectionError: no connection, or no TLS, within the time.
+        """
+        ...

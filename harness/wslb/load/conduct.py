@@ -1,0 +1,254 @@
+"""Conducts a load run: starts shards, watches programs and members meanwhile, does faults, gathers the evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psutil
+
+from wslb.errors import HarnessError
+from wslb.lab import Lab
+from wslb.load import engine as engines
+from wslb.load.document import PERCENTILES, Evidence, document
+from wslb.load.engine import Engine
+from wslb.load.faults import Planned, do
+from wslb.load.limits import Limit
+from wslb.load.plan import Plan
+from wslb.load.tally import NOBODY
+from wslb.load.usage import Usage
+from wslb.results import MemberStatus
+
+__all__ = ["Conductor"]
+
+WATCH_SECONDS = 1.0
+MOST_LOOKS = 600
+SETTLE_SECONDS = 10.0
+
+
+class Conductor:
+    """One load run, in a lab or against a URL."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        *,
+        lab: Lab | None = None,
+        faults: Sequence[Planned] = (),
+        news: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            plan: what to do.
+            engine: where shards run.
+            lab: whose programs and members are watched; it already serves the site.
+            faults: what to do to members, and when.
+            news: told the progress of the whole, as plain values.
+        """
+        self.stopping = asyncio.Event()
+        self.interrupted = ""
+        self._plan = plan
+        self._engine = engine
+        self._lab = lab
+        self._faults = faults
+        self._news = news
+        self._start_at = 0.0
+        self._by_shard: dict[int, Mapping[str, Any]] = {}
+        self._clients: list[int] = []
+        self._events: list[dict[str, Any]] = []
+        self._looks: list[dict[str, Any]] = []
+        self._skip = 1
+
+    async def run(
+        self,
+        limits: Sequence[Limit],
+        *,
+        command: str,
+        environment: Mapping[str, Any],
+        percentiles: Sequence[float] = PERCENTILES,
+    ) -> dict[str, Any]:
+        """Run to the end and return the document, with these percentiles of every latency."""
+        began = time.monotonic()
+        started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        usage = Usage(self._groups())
+        before = await self._members()
+        usage.sample(0.0)
+        watching = [asyncio.create_task(self._watch(usage))]
+        watching += [asyncio.create_task(self._fault(planned)) for planned in self._faults if self._lab is not None]
+        try:
+            result = await engines.run(
+                self._plan, self._engine, started=self._started, news=self._heard, stopping=self.stopping
+            )
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+        usage.sample(self._clock())
+        after = await self._settled()
+        for lost in result.lost:
+            self._note(f"{lost.place} was lost: {lost.reason}")
+        evidence = Evidence(
+            target=self._target(),
+            environment={**environment, **machine()},
+            usage=usage.as_json(),
+            members={"before": before, "during": self._looks, "after": after},
+            events=self._events,
+            command=command,
+            started=started,
+            seconds=time.monotonic() - began,
+            interrupted=self.interrupted,
+            percentiles=percentiles,
+        )
+        return document(self._plan, result, limits, evidence)
+
+    def interrupt(self, signal_name: str) -> None:
+        """End early, in order."""
+        self.interrupted = self.interrupted or signal_name
+        self._note(f"interrupted by {signal_name}")
+        self.stopping.set()
+
+    def _started(self, start_at: float) -> None:
+        self._start_at = start_at
+
+    def _clock(self) -> float:
+        return max(0.0, time.time() - self._start_at) if self._start_at else 0.0
+
+    def _note(self, text: str) -> None:
+        self._events.append({"at": round(self._clock(), 3), "text": text})
+
+    def _heard(self, progress: Mapping[str, Any]) -> None:
+        self._by_shard[progress["shard"]] = progress
+        opened: dict[str, int] = {}
+        errors: dict[str, int] = {}
+        for one in self._by_shard.values():
+            for key, total in (("opened", opened), ("errors", errors)):
+                for name, count in one[key].items():
+                    total[name] = total.get(name, 0) + count
+        whole = {key: sum(one[key] for one in self._by_shard.values()) for key in ("started", "live", "echoed")}
+        opened.pop(NOBODY, None)
+        self._news(
+            {"at": round(self._clock(), 1), "planned": self._plan.total, **whole, "opened": opened, "errors": errors}
+        )
+
+    def _groups(self) -> dict[str, Callable[[], Sequence[int]]]:
+        groups: dict[str, Callable[[], Sequence[int]]] = {"client": lambda: _children(self._lab)}
+        if self._lab is not None:
+            lab = self._lab
+            groups["httpd"] = lambda: [lab.proxy.pid] if lab.proxy.pid else []
+            for name in lab.fleet:
+                groups[f"backend {name}"] = lambda name=name: (  # type: ignore[misc]
+                    [lab.fleet[name].pid] if lab.fleet[name].running else []
+                )
+        return groups
+
+    async def _watch(self, usage: Usage) -> None:
+        """Measure programs and look at the members at a steady pace."""
+        loop = asyncio.get_running_loop()
+        turn = 0
+        while True:
+            pause = loop.create_future()
+            timer = loop.call_later(WATCH_SECONDS, pause.set_result, None)
+            try:
+                await pause
+            finally:
+                timer.cancel()
+            turn += 1
+            usage.sample(self._clock())
+            if turn % self._skip == 0:
+                self._looks.append({"at": round(self._clock(), 2), "members": await self._members()})
+            if len(self._looks) >= MOST_LOOKS:
+                self._looks, self._skip = self._looks[::2], self._skip * 2
+
+    async def _members(self) -> list[dict[str, Any]]:
+        if self._lab is None:
+            return []
+        try:
+            return [_member(status) for status in await self._lab.status()]
+        except HarnessError as exc:  # a manager that does not answer under load is a finding, not the end of the run
+            self._note(f"balancer-manager: {exc}")
+            return []
+
+    async def _settled(self) -> list[dict[str, Any]]:
+        """Members once the proxy has counted every tunnel out, or what it counts after a while."""
+        if self._lab is None:
+            return []
+        with contextlib.suppress(TimeoutError, HarnessError):
+            await self._lab.proxy.settled(None, busy=0, seconds=SETTLE_SECONDS)
+        return await self._members()
+
+    async def _fault(self, planned: Planned) -> None:
+        lab = self._lab
+        if lab is None:
+            return
+        loop = asyncio.get_running_loop()
+        while not self._start_at:
+            await _turn(loop, 0.02)
+        await _turn(loop, max(0.0, self._start_at + planned.at - time.time()))
+        try:
+            self._note(await do(planned, lab))
+        except HarnessError as exc:
+            self._note(f"{planned.kind} {planned.member} failed: {exc}")
+
+    def _target(self) -> dict[str, Any]:
+        lab = self._lab
+        if lab is None:
+            return {"kind": "url", "url": self._plan.url}
+        site = lab.site
+        return {
+            "kind": "lab",
+            "url": self._plan.url,
+            "proxy": lab.environment["proxy"],
+            "carrier": lab.environment["carrier"],
+            "backends": {
+                name: {"program": backend.info.program, "title": backend.program.title}
+                for name, backend in lab.fleet.items()
+            },
+            "children": site.process_model.children if site else 0,
+            "threads": site.process_model.threads if site else 0,
+        }
+
+
+async def _turn(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    """Come back after some seconds: a schedule, not a wait for something to happen."""
+    pause = loop.create_future()
+    timer = loop.call_later(seconds, pause.set_result, None)
+    try:
+        await pause
+    finally:
+        timer.cancel()
+
+
+def _children(lab: Lab | None) -> list[int]:
+    """Our own child processes that are neither httpd nor a backend: the shards."""
+    others: set[int | None] = set()
+    if lab is not None:
+        others = {lab.proxy.pid, *(backend.pid for backend in lab.fleet.values())}
+    return [child.pid for child in psutil.Process().children() if child.pid not in others]
+
+
+def _member(status: MemberStatus) -> dict[str, Any]:
+    return {
+        "route": status.route,
+        "status": status.status,
+        "elected": status.elected,
+        "busy": status.busy,
+        "loadfactor": status.loadfactor,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The machine in a few words."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": psutil.cpu_count() or 0,
+        "load_average": [round(value, 2) for value in os.getloadavg()],
+    }

@@ -1,0 +1,146 @@
+"""Runs a plan on every place of an engine, and counts what a lost place takes with it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from typing import Any
+
+from wslb.load.engine.place import Engine, Place
+from wslb.load.plan import Plan, Shard
+from wslb.load.tally import Tally
+
+__all__ = ["Lost", "Result", "run"]
+
+
+LEAD_SECONDS = 0.25
+"""From the agreement on the start until the start."""
+
+
+LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A shard whose process was lost: all its connections count as lost."""
+
+    place: str
+    shard: int
+    connections: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a plan."""
+
+    tally: Tally
+    lost: list[Lost] = field(default_factory=list)
+    places: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def run(
+    plan: Plan,
+    engine: Engine,
+    *,
+    started: Callable[[float], None] = lambda _: None,
+    news: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    stopping: asyncio.Event | None = None,
+) -> Result:
+    """Run a plan on every place of an engine and add up what comes back.
+
+    Args:
+        plan: what to do.
+        engine: where.
+        started: told the Unix time of the start.
+        news: told the progress of shards.
+        stopping: set to end early.
+    """
+    parts = plan.shards(len(engine.places))
+    places = engine.places[: len(parts)]
+    result = Result(tally=Tally())
+    begun: dict[int, int] = {}
+
+    def heard(progress: Mapping[str, Any]) -> None:
+        begun[progress["shard"]] = progress["started"]
+        news(progress)
+
+    ready = await asyncio.gather(*(_prepare(engine, place) for place in places), return_exceptions=True)
+    start_at = time.time() + LEAD_SECONDS
+    started(start_at)
+    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, Place]] = {}
+    for part, place, clock in zip(parts, places, ready, strict=True):
+        if isinstance(clock, BaseException):
+            result.lost.append(_lost(part, place, clock, 0))
+            continue
+        result.places.append({"name": place.name, "shard": part.index, "host": clock["host"], "pid": clock["pid"]})
+        submitted = place.executor.submit(
+            engine.execute(), part.as_json(), start_at + clock["offset"], *place.arguments
+        )
+        waiting[asyncio.wrap_future(submitted)] = (part, place)
+    async for future, part, place in _as_they_end(waiting, engine, heard, stopping):
+        if future is None:
+            result.lost.append(_lost(part, place, None, begun.get(part.index, 0)))
+            continue
+        try:
+            result.tally.add(Tally.from_json(future.result()))
+        except Exception as exc:  # noqa: BLE001 - whatever a place says, its connections are accounted for
+            result.lost.append(_lost(part, place, exc, begun.get(part.index, 0)))
+    return result
+
+
+async def _prepare(engine: Engine, place: Place) -> dict[str, Any]:
+    """Warm a place up, and tell by how much its clock is ahead of ours."""
+    await _answer(engine, place)  # imports; its time says nothing
+    before = time.time()
+    answer = await _answer(engine, place)
+    middle = (before + time.time()) / 2
+    offset = answer["time"] - middle
+    return {**answer, "offset": offset if abs(offset) > 1 else 0.0}  # below that, the round trip says nothing either
+
+
+async def _answer(engine: Engine, place: Place) -> dict[str, Any]:
+    """What a place answers; ConnectionError when its process is lost meanwhile."""
+    future = asyncio.wrap_future(place.executor.submit(engine.prepare()))
+    while not future.done():
+        await asyncio.wait({future}, timeout=LOOK_SECONDS)
+        if not future.done() and not await asyncio.get_running_loop().run_in_executor(None, place.alive):
+            future.cancel()
+            raise ConnectionError("its process ended before the start")
+    return future.result()
+
+
+async def _as_they_end(
+    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, Place]],
+    engine: Engine,
+    news: Callable[[Mapping[str, Any]], None],
+    stopping: asyncio.Event | None,
+) -> AsyncIterator[tuple[asyncio.Future[dict[str, Any]] | None, Shard, Place]]:
+    loop = asyncio.get_running_loop()
+    asked = False
+    while waiting:
+        done, _ = await asyncio.wait(waiting, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for progress in await loop.run_in_executor(None, engine.news):
+            news(progress)
+        if stopping is not None and stopping.is_set() and not asked:
+            asked = True
+            await loop.run_in_executor(None, engine.stop)
+        for future in done:
+            yield future, *waiting.pop(future)
+        for future, (part, place) in list(waiting.items()):
+            if not future.done() and not await loop.run_in_executor(None, place.alive):
+                del waiting[future]
+                future.cancel()
+                yield None, part, place
+
+
+def _lost(part: Shard, place: Place, error: BaseException | None, begun: int) -> Lost:
+    """All that the shard was to open; where only time limits it, what it had begun when it was last heard of."""
+    if error is None or isinstance(error, BrokenProcessPool):
+        reason = "its process ended"
+    else:
+        reason = f"{type(error).__name__}: {error}"
+    return Lost(place=place.name, shard=part.index, connections=part.connections or begun, reason=reason)

@@ -1,0 +1,15 @@
+"""Every way in which the self-test breaks the lab. A mutation is one entry in its module's ``MUTATIONS``."""
+
+from __future__ import annotations
+
+from wslb.mutations import behaviour, carriage, evidence, served
+from wslb.mutations.mutation import Mutation
+
+__all__ = ["MUTATIONS", "Mutation"]
+
+MUTATIONS: tuple[Mutation, ...] = (
+    *served.MUTATIONS,
+    *carriage.MUTATIONS,
+    *behaviour.MUTATIONS,
+    *evidence.MUTATIONS,
+)

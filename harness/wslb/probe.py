@@ -1,0 +1,325 @@
+"""``wslb check URL``: what any WebSocket server, or balancer in front of several, does with one client.
+
+From the outside only: no journal, no configuration. Who answered is told by a header, a cookie or the first message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+from wslb.errors import ConfigError
+from wslb.handshake import accept_for, header_values, one_header, tokens
+from wslb.interfaces import Connector, Opened, Tunnel
+from wslb.waiting import disconnect
+
+__all__ = ["Answer", "Identity", "Mark", "Probe", "Target"]
+
+PATIENCE = 5.0
+"""Seconds that each single question may take."""
+
+PONG_SECONDS = 2.0
+ECHO_SECONDS = 2.0
+MEBIBYTE = 1024 * 1024
+
+
+class Mark:
+    """What an answer is worth: a claim that holds, one that does not, or a fact to know."""
+
+    HOLDS = "✔"
+    BROKEN = "✖"
+    NOTE = "!"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One line of the result.
+
+    Attributes:
+        mark: one of `Mark`.
+        rule: the RFC section that the claim comes from, if any.
+        seconds: how long the question took; None where time says nothing.
+    """
+
+    mark: str
+    name: str
+    text: str
+    rule: str = ""
+    seconds: float | None = None
+
+    def __str__(self) -> str:
+        took = "" if self.seconds is None else f"  {self.seconds * 1000:.1f} ms"
+        return f"{self.mark} {self.name:<9} {self.text}{took}{f'  {self.rule}' if self.rule else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """How a backend is told from another: ``greeting``, ``header:NAME`` or ``cookie:NAME``; auto tries all.
+
+    Raises:
+        ConfigError: of another form.
+    """
+
+    rule: str = "auto"
+
+    def __post_init__(self) -> None:
+        kind, _, name = self.rule.partition(":")
+        if self.rule not in {"auto", "greeting"} and not (kind in {"header", "cookie"} and name):
+            raise ConfigError(option="--identify", value=self.rule, allowed="greeting, header:NAME or cookie:NAME")
+
+    def of(self, opened: Opened, greeting: str | None) -> tuple[str, str] | None:
+        """Where the name came from, and the name; None when nothing tells."""
+        kind, _, name = self.rule.partition(":")
+        if kind == "header" or self.rule == "auto":
+            found = one_header(opened.response, name or "X-Backend")
+            if found:
+                return f"header {name or 'X-Backend'}", found
+        if kind == "cookie":
+            for cookie in header_values(opened.response, "Set-Cookie"):
+                key, _, value = cookie.partition(";")[0].partition("=")
+                if key.strip() == name:
+                    return f"cookie {name}", value.strip()
+        if self.rule in {"greeting", "auto"} and greeting:
+            return "the first message", greeting
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The server to ask.
+
+    Raises:
+        ConfigError: not a ws:// or wss:// URL.
+    """
+
+    url: str
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"ws", "wss"} or not parts.hostname:
+            raise ConfigError(option="URL", value=self.url, allowed="ws://host[:port]/path or wss://host[:port]/path")
+
+    @property
+    def host(self) -> str:
+        """Host name or address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Port, also where the URL leaves it to its scheme."""
+        parts = urlsplit(self.url)
+        return parts.port or (443 if parts.scheme == "wss" else 80)
+
+
+class Probe:
+    """Asks one target, question by question; an unanswered one ends the asking where nothing can follow."""
+
+    def __init__(
+        self,
+        target: Target,
+        connector: Connector,
+        *,
+        count: int = 20,
+        identity: Identity | None = None,
+        tls: ssl.SSLContext | None = None,
+        backends: int | None = None,
+    ) -> None:
+        self.target = target
+        self._connector = connector
+        self._count = count
+        self._identity = identity or Identity()
+        self._tls = tls
+        self._backends = backends
+
+    async def answers(self) -> AsyncIterator[Answer]:
+        """Each answer as it comes."""
+        reachable = False
+        async for answer in self._network():
+            reachable = answer.mark == Mark.HOLDS
+            yield answer
+        if not reachable:
+            return
+        opened = await self._open()
+        yield _upgrade(opened)
+        if opened.status != 101:
+            return
+        yield _accept(opened)
+        if opened.tunnel is None:
+            return
+        greeting = await _greeting(opened.tunnel)
+        yield await _echo(opened.tunnel)
+        yield await _ping(opened.tunnel)
+        yield await _close(opened.tunnel)
+        server = one_header(opened.response, "Server")
+        if server:
+            yield Answer(mark=Mark.NOTE, name="Server", text=server)
+        yield await self._turns(expect_greeting=greeting is not None)
+
+    async def _network(self) -> AsyncIterator[Answer]:
+        loop = asyncio.get_running_loop()
+        begin = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await loop.getaddrinfo(self.target.host, self.target.port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError) as exc:
+            yield Answer(mark=Mark.BROKEN, name="DNS", text=f"{self.target.host} has no address ({exc})")
+            return
+        addresses = ", ".join(dict.fromkeys(str(info[4][0]) for info in found))
+        yield Answer(mark=Mark.HOLDS, name="DNS", text=addresses, seconds=time.monotonic() - begin)
+        begin = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                _, writer = await asyncio.open_connection(self.target.host, self.target.port)
+        except (OSError, TimeoutError) as exc:
+            why = str(exc) or f"no answer in {PATIENCE:g} s"
+            yield Answer(mark=Mark.BROKEN, name="TCP", text=f"port {self.target.port}: {why}")
+            return
+        connected = time.monotonic() - begin
+        await disconnect(writer)
+        yield Answer(mark=Mark.HOLDS, name="TCP", text="connected", seconds=connected)
+        if self._tls is not None:
+            yield await self._secure(self._tls)
+
+    async def _secure(self, context: ssl.SSLContext) -> Answer:
+        begin = time.monotonic()
+        host, port = self.target.host, self.target.port
+        try:
+            async with asyncio.timeout(PATIENCE):
+                _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+        except ssl.SSLCertVerificationError as exc:
+            return Answer(mark=Mark.BROKEN, name="TLS", text=f"certificate refused: {exc.verify_message}")
+        except (OSError, TimeoutError) as exc:
+            return Answer(mark=Mark.BROKEN, name="TLS", text=str(exc) or f"no answer in {PATIENCE:g} s")
+        tls = writer.get_extra_info("ssl_object")
+        took = time.monotonic() - begin
+        told = tls.version()
+        await disconnect(writer)
+        trust = "certificate verified" if context.verify_mode is ssl.CERT_REQUIRED else "certificate not verified"
+        return Answer(mark=Mark.HOLDS, name="TLS", text=f"{told}, {trust}", seconds=took)
+
+    async def _open(self) -> Opened:
+        return await self._connector.open(self.target.url, tls=self._tls, timeout_seconds=PATIENCE)
+
+    async def _turns(self, *, expect_greeting: bool) -> Answer:
+        """Open one after another and say who answered."""
+        seen: list[str] = []
+        source = ""
+        for number in range(1, self._count + 1):
+            opened = await self._open()
+            if opened.tunnel is None:
+                text = f"open {number} of {self._count} failed: {opened.error or opened.status}"
+                return Answer(mark=Mark.BROKEN, name="Backends", text=text)
+            greeting = await _greeting(opened.tunnel) if expect_greeting else None
+            await opened.tunnel.close()
+            told = self._identity.of(opened, greeting)
+            if told is None:
+                return Answer(
+                    mark=Mark.NOTE,
+                    name="Backends",
+                    text="nothing tells which backend answered; name what does: --identify header:NAME",
+                )
+            source, name = told
+            seen.append(name)
+        return self._judged(seen, source)
+
+    def _judged(self, seen: list[str], source: str) -> Answer:
+        letters = {name: chr(65 + i) if i < 26 else f"[{i}]" for i, name in enumerate(dict.fromkeys(seen))}
+        breaks = sum(a == b for a, b in pairwise(seen))
+        shares = "/".join(str(count) for count in Counter(seen).values())
+        line = " ".join(letters[name] for name in seen[:20]) + (" …" if len(seen) > 20 else "")
+        who = ", ".join(f"{letter} = {name}" for name, letter in letters.items())
+        text = f"{line}  {shares}, {breaks} break{'' if breaks == 1 else 's'} ({who}, from {source})"
+        if self._backends is not None:
+            holds = len(letters) == self._backends
+            return Answer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Backends", text=text)
+        if len(letters) < 2:
+            return Answer(
+                mark=Mark.NOTE, name="Backends", text=f"one backend answered every time: {who}, from {source}"
+            )
+        return Answer(mark=Mark.HOLDS if breaks == 0 else Mark.NOTE, name="Backends", text=text)
+
+
+def _upgrade(opened: Opened) -> Answer:
+    if opened.status is None:
+        return Answer(mark=Mark.BROKEN, name="Upgrade", text=opened.error or "no answer", rule="RFC 6455 §4.2.2")
+    text = f"HTTP/1.1 {opened.status} {opened.reason}"
+    fields = "websocket" in tokens(opened.response, "Upgrade") and "upgrade" in tokens(opened.response, "Connection")
+    if opened.status == 101 and not fields:
+        text += ", but Upgrade or Connection is wrong"
+    holds = opened.status == 101 and fields
+    return Answer(
+        mark=Mark.HOLDS if holds else Mark.BROKEN,
+        name="Upgrade",
+        text=text,
+        seconds=opened.elapsed_seconds,
+        rule="" if holds else "RFC 6455 §4.2.2",
+    )
+
+
+def _accept(opened: Opened) -> Answer:
+    want = accept_for(one_header(opened.request, "Sec-WebSocket-Key") or "")
+    got = header_values(opened.response, "Sec-WebSocket-Accept")
+    holds = got == (want,)
+    text = f"{want} matches the key" if holds else f"the key wants {want}, but {', '.join(got) or 'nothing'} came"
+    return Answer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Accept", text=text, rule="RFC 6455 §4.2.2")
+
+
+async def _greeting(tunnel: Tunnel) -> str | None:
+    """First message, where the server speaks first."""
+    try:
+        message = await tunnel.receive(timeout_seconds=0.5)
+    except (TimeoutError, ConnectionError):
+        return None
+    return message if isinstance(message, str) else None
+
+
+async def _echo(tunnel: Tunnel) -> Answer:
+    begin = time.monotonic()
+    for sent, what in (("wslb?", "text 5 B"), (b"wslb?", "binary 5 B"), (b"\x00" * MEBIBYTE, "binary 1 MiB")):
+        try:
+            await tunnel.send(sent)
+            got = await tunnel.receive(timeout_seconds=ECHO_SECONDS)
+        except (TimeoutError, ConnectionError) as exc:
+            if isinstance(sent, str):
+                return Answer(mark=Mark.NOTE, name="Echo", text="no answer to a text: not an echo endpoint")
+            return Answer(mark=Mark.NOTE, name="Echo", text=f"{what} did not come back ({str(exc) or 'no answer'})")
+        if got != sent:
+            if isinstance(sent, str):
+                return Answer(
+                    mark=Mark.NOTE, name="Echo", text="it answers, but not with the same: not an echo endpoint"
+                )
+            return Answer(mark=Mark.BROKEN, name="Echo", text=f"{what} came back changed", rule="RFC 6455 §5")
+    seconds = time.monotonic() - begin
+    return Answer(mark=Mark.HOLDS, name="Echo", text="text 5 B, binary 5 B, binary 1 MiB", seconds=seconds)
+
+
+async def _ping(tunnel: Tunnel) -> Answer:
+    begin = time.monotonic()
+    try:
+        await tunnel.ping(timeout_seconds=PONG_SECONDS)
+    except TimeoutError:
+        text = f"no pong in {PONG_SECONDS:g} s"
+        return Answer(mark=Mark.BROKEN, name="Ping", text=text, rule="RFC 6455 §5.5.2 MUST")
+    except ConnectionError:
+        return Answer(mark=Mark.NOTE, name="Ping", text="the connection had ended")
+    return Answer(mark=Mark.HOLDS, name="Ping", text="pong", seconds=time.monotonic() - begin)
+
+
+async def _close(tunnel: Tunnel) -> Answer:
+    begin = time.monotonic()
+    before = tunnel.ended
+    await tunnel.close()
+    code, _, by = tunnel.ended or (1006, "", "lost")
+    if by == "lost":
+        return Answer(mark=Mark.BROKEN, name="Close", text="no close frame came back (1006)", rule="RFC 6455 §5.5.1")
+    if before or by == "server":
+        return Answer(mark=Mark.NOTE, name="Close", text=f"the server closed first, with {code}")
+    text = f"1000 sent, {code} received, clean"
+    return Answer(mark=Mark.HOLDS, name="Close", text=text, seconds=time.monotonic() - begin)

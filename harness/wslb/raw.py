@@ -1,0 +1,279 @@
+"""One connection of a scenario that a client wrote byte by byte, and the evidence of what came back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from wslb.conversation import exchange
+from wslb.frames import Decoded, Frame, Opcode, close, decode, encode
+from wslb.handshake import Close, Exchange, Handshake, Wire, one_header
+from wslb.http1 import Head, Request, body_is_complete, parse_head, speaks_http
+from wslb.interfaces import Wire as Connection
+
+__all__ = ["RawConversation"]
+
+_KEEP = 2000
+_GREETING = "[From Server] Connected"
+_GOODBYE_SECONDS = 2.0
+
+
+class RawConversation:
+    """What was sent and what came back, read as HTTP and frames as far as it is any.
+
+    Like a `Conversation` it never raises for what the other side does.
+    """
+
+    def __init__(
+        self,
+        handshake: Handshake,
+        connection: Connection | None,
+        *,
+        request: Request,
+        clock: Callable[[], float],
+        whose_greeting: Callable[[str], tuple[str, ...]],
+        backends: Callable[[], frozenset[str]],
+        seconds: float,
+    ) -> None:
+        self._handshake = handshake
+        self._connection = connection
+        self._request = request
+        self._clock = clock
+        self._whose_greeting = whose_greeting
+        self._backends = backends
+        self._seconds = seconds
+        self._head: Head | None = None
+        self._answered_at: float | None = None
+        self._nudged_at: float | None = None
+        self._ended_at: float | None = None
+        self._closed_at: float | None = None
+        self._frames: list[Frame] = []
+        self._read = 0
+        self._sent = 0
+        self._fault = ""
+        self._exchanges: list[Exchange] = []
+        self._parts: dict[bool, list[Frame]] = {True: [], False: []}
+        self._close_sent: Frame | None = None
+
+    # -- evidence ----------------------------------------------------------------------------------------------------
+
+    @property
+    def seq(self) -> int:
+        """Number in its scenario, in the order of opening."""
+        return self._handshake.seq
+
+    @property
+    def handshake(self) -> Handshake:
+        """The evidence so far."""
+        head = self._head
+        signed = one_header(head.headers, "X-Backend") if head else None
+        greeting = next((e.text for e in self._exchanges if not e.sent and e.text.startswith(_GREETING)), None)
+        return replace(
+            self._handshake,
+            status=head.status if head else None,
+            reason=head.reason if head else "",
+            response=head.headers if head else (),
+            elapsed_seconds=(self._answered_at or self._closed_at or self._clock()) - self._handshake.opened_at,
+            error=self._handshake.error or self._error(),
+            greeting=greeting,
+            greeters=self._whose_greeting(greeting) if greeting is not None else (),
+            signed_by=signed if signed in self._backends() else None,
+            subprotocol=one_header(head.headers, "Sec-WebSocket-Protocol") if head else None,
+            exchanges=tuple(self._exchanges),
+            closed=self._close(),
+            closed_at=self._closed_at,
+            wire=self._wire(),
+        )
+
+    @property
+    def accepted(self) -> bool:
+        """Whether 101 came."""
+        return self._head is not None and self._head.status == 101
+
+    @property
+    def backend(self) -> str | None:
+        """Backend that answered, None when none did."""
+        return self.handshake.backend
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Frames received so far."""
+        return tuple(self._frames)
+
+    @property
+    def _close_received(self) -> Frame | None:
+        return next((frame for frame in self._frames if frame.opcode is Opcode.CLOSE), None)
+
+    def _wire(self) -> Wire:
+        connection = self._connection
+        if connection is None:
+            return Wire(ended="closed")
+        behind = connection.received[self._head.size if self._head else 0 :]
+        framed = self.accepted or bool(self._frames)
+        return Wire(
+            sent=self._sent,
+            received=len(connection.received),
+            head=self._head is not None,
+            body="" if framed else bytes(behind[:_KEEP]).decode("utf-8", "replace"),
+            frames=tuple(frame.told for frame in self._frames),
+            fault=self._fault if framed else "",
+            ended=connection.ended if connection.ended in {"closed", "reset"} else "open",
+            ended_at=self._ended_at,
+            answered_at=self._answered_at,
+            nudged_at=self._nudged_at,
+        )
+
+    def _error(self) -> str | None:
+        if self._head is not None or self._connection is None:
+            return None
+        if not self._connection.received:
+            ended = self._connection.ended in {"closed", "reset"}
+            return "the connection ended without an answer" if ended else "no answer came"
+        return "the answer has no status line"
+
+    def _close(self) -> Close | None:
+        received = self._close_received
+        if received is not None:
+            first = self._close_sent or received
+            return Close(code=first.code, reason=first.text, by="client" if self._close_sent else "server")
+        if self._head is not None and self.accepted and self._closed_at is not None:
+            return Close(code=1006, by="lost")
+        return None
+
+    # -- what a scenario does ----------------------------------------------------------------------------------------
+
+    async def begin(self, behind: Sequence[Frame] = (), *, piece_bytes: int | None = None) -> None:
+        """Send the request with frames right behind it, in one piece or in several."""
+        for frame in behind:
+            self._note(frame, sent=True)
+        data = self._request.encoded() + b"".join(encode(frame) for frame in behind)
+        step = piece_bytes or len(data)
+        for at in range(0, len(data), step):
+            await self.send(data[at : at + step])
+
+    async def send(self, data: bytes) -> bool:
+        """Send these bytes; False when the other side has gone."""
+        if self._connection is None:
+            return False
+        try:
+            await self._connection.send(data)
+        except ConnectionError:
+            return False
+        self._sent += len(data)
+        return True
+
+    async def say(self, *frames: Frame) -> bool:
+        """Send frames, masked and in one piece; whole messages become part of the evidence."""
+        for frame in frames:
+            if frame.opcode is Opcode.CLOSE:
+                self._close_sent = self._close_sent or (None if self._close_received else frame)
+            else:
+                self._note(frame, sent=True)
+        return await self.send(b"".join(encode(frame) for frame in frames))
+
+    async def nudge(self) -> bool:
+        """Send a ping to wake a proxy that keeps the answer, and note when."""
+        self._nudged_at = self._clock()
+        return await self.say(Frame(opcode=Opcode.PING, payload=b"nudge"))
+
+    async def answer(self, *, seconds: float | None = None) -> bool:
+        """Wait for an answer: a head, with its body unless it is 101, or bytes that are no HTTP at all."""
+        if not await self._until(_answered, seconds=seconds):
+            return False
+        if not self.accepted and self._head is not None:
+            await self._until(self._body_came, seconds=seconds)
+        return True
+
+    async def receive(self, count: int, *, seconds: float | None = None) -> tuple[Frame, ...]:
+        """Wait until this many frames have come in all; those that came. An answer that can have none has ended."""
+        if self._answered_at is not None and self._head is not None and not self.accepted:
+            return ()
+
+        def enough(_: bytearray) -> bool:
+            self._look()
+            return len(self._frames) >= count or bool(self._fault)
+
+        await self._until(enough, seconds=seconds)
+        return self.frames
+
+    async def end(self, *, seconds: float | None = None) -> bool:
+        """Wait until the other side has ended the connection."""
+        await self._until(lambda _: False, seconds=seconds)
+        return self._connection is None or bool(self._connection.ended)
+
+    async def half_close(self) -> None:
+        """End our direction only (FIN)."""
+        if self._connection is not None:
+            await self._connection.half_close()
+
+    async def reset(self) -> None:
+        """End the connection with a TCP reset."""
+        if self._connection is not None:
+            await self._connection.reset()
+            self._closed_at = self._closed_at or self._clock()
+
+    async def close(self) -> None:
+        """Say goodbye on an open tunnel, then close the connection; twice is once."""
+        connection = self._connection
+        if connection is None or self._closed_at is not None:
+            return
+        if not connection.ended and (self.accepted or self._frames):
+            with contextlib.suppress(ConnectionError):
+                if self._close_sent is None:
+                    await self.say(self._close_received or close(1000))
+                await self.end(seconds=_GOODBYE_SECONDS)
+        self._look()
+        self._closed_at = self._clock()
+        await connection.close()
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def _until(self, condition: Callable[[bytearray], bool], *, seconds: float | None) -> bool:
+        if self._connection is None:
+            return False
+        reached = await self._connection.until(condition, seconds=self._seconds if seconds is None else seconds)
+        self._look()
+        if self._connection.ended and self._ended_at is None:
+            self._ended_at = self._clock()
+        return reached
+
+    def _body_came(self, received: bytearray) -> bool:
+        head = self._head
+        return head is not None and body_is_complete(head.headers, bytes(received[head.size :]))
+
+    def _look(self) -> None:
+        """Read what came since the last look."""
+        if self._connection is None:
+            return
+        received = self._connection.received
+        if self._head is None and not self._read and _answered(received):
+            self._head = parse_head(bytes(received))
+            self._answered_at = self._clock()
+            self._read = self._head.size if self._head else 0
+        if self._answered_at is None or self._fault or (self._head is not None and not self.accepted):
+            return
+        decoded: Decoded = decode(bytes(received[self._read :]))
+        self._read += decoded.size
+        self._fault = decoded.fault
+        self._frames += decoded.frames
+        for frame in decoded.frames:
+            self._note(frame, sent=False)
+
+    def _note(self, frame: Frame, *, sent: bool) -> None:
+        """Note a message once its last frame is there; compressed ones are not messages we could read."""
+        if frame.opcode not in {Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION} or frame.compressed:
+            return
+        parts = self._parts[sent]
+        parts.append(frame)
+        if not frame.fin:
+            return
+        payload = b"".join(part.payload for part in parts)
+        message = payload if parts[0].opcode is Opcode.BINARY else payload.decode("utf-8", "replace")
+        parts.clear()
+        self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
+
+
+def _answered(received: bytearray) -> bool:
+    """Whether a head is complete, or what came can become none."""
+    return bool(received) and (b"\r\n\r\n" in received or not speaks_http(bytes(received[:16])))

@@ -1,0 +1,77 @@
+"""Apache's error log of a run, grouped by AH number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wslb import ah_numbers
+
+__all__ = ["ALARMING", "LogGroup", "LoggedLine", "log_groups"]
+
+ALARMING = ("emerg", "alert", "crit", "error", "warn")
+MOST_LINES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedLine:
+    """One line and the scenario it belongs to."""
+
+    scenario: str
+    at: str
+    level: str
+    module: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogGroup:
+    """Lines with one AH number.
+
+    Attributes:
+        code: the number, or "no AH number".
+        lines: the first of them.
+        count: all of them.
+        scenarios: names of the scenarios in which it came.
+        number: what is known of it; None when it is not in our table.
+    """
+
+    code: str
+    level: str
+    count: int
+    lines: tuple[LoggedLine, ...]
+    scenarios: tuple[str, ...]
+    number: ah_numbers.Number | None
+
+
+def log_groups(scenarios: Sequence[Mapping[str, Any]]) -> tuple[LogGroup, ...]:
+    """Lines of all scenarios by AH number: the worst level first, then in order of appearance."""
+    found: dict[str, list[LoggedLine]] = {}
+    for scenario in scenarios:
+        for line in scenario["log"]:
+            found.setdefault(line["code"], []).append(
+                LoggedLine(
+                    scenario=scenario["name"],
+                    at=line["at"],
+                    level=line["level"],
+                    module=line["module"],
+                    text=line["text"],
+                )
+            )
+    grouped = [
+        LogGroup(
+            code=code or "no AH number",
+            level=min((line.level for line in lines), key=_rank),
+            count=len(lines),
+            lines=tuple(lines[:MOST_LINES]),
+            scenarios=tuple(dict.fromkeys(line.scenario for line in lines)),
+            number=ah_numbers.look_up(code) if code else None,
+        )
+        for code, lines in found.items()
+    ]
+    return tuple(sorted(grouped, key=lambda group: _rank(group.level)))
+
+
+def _rank(level: str) -> int:
+    return ALARMING.index(level) if level in ALARMING else len(ALARMING)

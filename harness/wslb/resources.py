@@ -1,0 +1,50 @@
+"""Files that travel with the package: templates, schema, the console page. Works from a checkout and from a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wslb.errors import EvidenceError
+
+__all__ = ["console_page", "programs", "resource", "template"]
+
+_PACKAGE = Path(__file__).resolve().parent
+_APACHE = (_PACKAGE / "_apache", _PACKAGE.parents[1] / "apache")
+_PROGRAMS = (_PACKAGE / "_programs", _PACKAGE.parents[1])
+
+
+def template(name: str) -> str:
+    """Text of a file of the ``apache/`` folder."""
+    for folder in _APACHE:
+        path = folder / name
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise EvidenceError(path=name, detail="it is not in the package", hint="Install wslb again.")
+
+
+def resource(name: str) -> str:
+    """Text of a file inside the package, such as ``report.schema.json``."""
+    path = _PACKAGE / name
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise EvidenceError(path=name, detail=f"it is not in the package ({exc.strerror})") from exc
+
+
+def programs() -> Path:
+    """The folder that holds the backends' programs as a package of its own, ``backends``; started, never imported.
+
+    It is no import path of this process: a project that has a ``backends`` of its own must not meet ours.
+
+    Raises:
+        EvidenceError: they were not installed.
+    """
+    for folder in _PROGRAMS:
+        if (folder / "backends" / "__init__.py").is_file():
+            return folder
+    raise EvidenceError(path="backends", detail="it is not in the package", hint="Install wslb again.")
+
+
+def console_page() -> bytes:
+    """The console page of ``backends/``, for the proxy's document root."""
+    return (programs() / "backends" / "console" / "WSConsole.html").read_bytes()

@@ -1,0 +1,319 @@
+"""What a scenario leaves behind: evidence, verdicts, and the document that is saved and reported.
+
+The shape of the saved document is described by ``harness/wslb/report.schema.json`` (``schema: "wslb.report/1"``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from wslb.balancer import Balancer, Carrier, Site
+from wslb.handshake import Handshake
+
+__all__ = [
+    "SCHEMA",
+    "AccessLine",
+    "Check",
+    "Event",
+    "Grade",
+    "LogLine",
+    "MemberStatus",
+    "Outcome",
+    "Record",
+    "Report",
+    "ScenarioResult",
+    "Verdict",
+]
+
+SCHEMA = "wslb.report/1"
+
+
+class Outcome(StrEnum):
+    """The four ends of a check or scenario. ``errored`` means that we could not look."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    ERRORED = "errored"
+
+
+class Grade(StrEnum):
+    """How binding the rule behind a check is, in RFC 2119's words: a broken SHOULD is told, but fails no claim."""
+
+    MUST = "must"
+    SHOULD = "should"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one check says about one record.
+
+    Attributes:
+        check: stable name of the check.
+        expected: the limit, in words that a reader can compare with `observed`.
+        observed: what was seen.
+        evidence: connection ids, log lines or counters that show it; first deviation first.
+        grade: what a failure means for the claim.
+    """
+
+    check: str
+    outcome: Outcome
+    expected: str
+    observed: str
+    evidence: tuple[str, ...] = ()
+    grade: Grade = Grade.MUST
+
+    @property
+    def holds(self) -> bool:
+        """Whether the check held."""
+        return self.outcome is Outcome.PASSED
+
+    @property
+    def breaks(self) -> bool:
+        """Whether it fails the claim."""
+        return not self.holds and self.grade is Grade.MUST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStatus:
+    """One member as balancer-manager shows it.
+
+    Attributes:
+        status: words such as ``Init Ok``, ``Init Dis``, ``Init Err``.
+        lbstatus: credit, in hundredths of a turn.
+        transferred, read: bytes.
+    """
+
+    balancer: str
+    route: str
+    url: str
+    status: str
+    elected: int
+    busy: int
+    lbstatus: int
+    transferred: int
+    read: int
+    loadfactor: float
+    lbmethod: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether ordinary elections may choose it."""
+        return self.status.split() == ["Init", "Ok"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of the proxy's error log.
+
+    Attributes:
+        code: its AH number such as ``AH00957``, empty without one.
+        level: ``emerg`` to ``trace8``.
+        at: local time of day as logged.
+    """
+
+    at: str
+    module: str
+    level: str
+    code: str
+    text: str
+
+    @property
+    def alarming(self) -> bool:
+        """Whether it is of level warn or worse."""
+        return self.level in {"emerg", "alert", "crit", "error", "warn"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessLine:
+    """One line of the proxy's access log, written when the request (and its tunnel) ended."""
+
+    conn_id: str
+    status: int
+    member_url: str
+    path: str
+    bytes_in: int
+    bytes_out: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that the scenario did or saw besides opening connections, on its own time axis.
+
+    Attributes:
+        at: seconds since the scenario began.
+        kind: one word, such as ``fault``, ``member``, ``request``, ``note``.
+    """
+
+    at: float
+    kind: str
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All evidence of one scenario, the only input of a check.
+
+    Attributes:
+        balancer: the balancer that the scenario claims to run on, with backend names in its URLs; None without one.
+        carrier: module that was asked to carry the tunnels.
+        handshakes: in order of opening.
+        before, after: that balancer's members around the acting.
+        log: lines of the error log since the proxy was given this site.
+        access: lines of the access log.
+        addresses: address of every backend's listener, by ``scheme://name``.
+        front: address of the proxy's own listeners, by scheme.
+        client: address from which the proxy saw the client come; None where it cannot be known.
+    """
+
+    balancer: Balancer | None = None
+    carrier: Carrier = Carrier.WSTUNNEL
+    handshakes: tuple[Handshake, ...] = ()
+    before: tuple[MemberStatus, ...] = ()
+    after: tuple[MemberStatus, ...] = ()
+    log: tuple[LogLine, ...] = ()
+    access: tuple[AccessLine, ...] = ()
+    events: tuple[Event, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    front: Mapping[str, str] = field(default_factory=dict)
+    client: str | None = "127.0.0.1"
+
+    @property
+    def accepted(self) -> tuple[Handshake, ...]:
+        """Handshakes that the client saw succeed."""
+        return tuple(handshake for handshake in self.handshakes if handshake.accepted)
+
+    @property
+    def elections(self) -> tuple[str | None, ...]:
+        """Route that served each handshake, in order; None where nobody did."""
+        return tuple(self.route_of(handshake) for handshake in self.handshakes)
+
+    def route_of(self, handshake: Handshake) -> str | None:
+        """Route of the member that served this handshake, in the client's view."""
+        if self.balancer is None:
+            return handshake.backend
+        return self.balancer.route_of(handshake.backend)
+
+    def thinned(self, keep: int, ids: frozenset[str] = frozenset()) -> Record:
+        """Copy for the report with no more than so many handshakes: the first ones, and those of these ids.
+
+        Thousands of handshakes fill a report without telling more; checks have judged all of them before.
+        """
+        if len(self.handshakes) <= keep:
+            return self
+        kept = tuple(h for number, h in enumerate(self.handshakes) if number < keep or h.conn_id in ids)
+        names = {handshake.conn_id for handshake in kept}
+        left_out = Event(
+            at=self.handshakes[-1].opened_at,
+            kind="note",
+            text=f"{len(self.handshakes) - len(kept)} of {len(self.handshakes)} connections are left out here",
+            data={"connections": len(self.handshakes), "shown": len(kept)},
+        )
+        return replace(
+            self,
+            handshakes=kept,
+            access=tuple(line for line in self.access if line.conn_id in names),
+            events=(*self.events, left_out),
+        )
+
+
+Check = Callable[[Record], Verdict]
+"""Pure function from evidence to verdict. With no evidence it fails: a check that cannot fail proves nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioResult:
+    """One scenario, judged.
+
+    Attributes:
+        limit: the claim's limit in words.
+        seconds: how long it took, apply and collect included.
+        reason: why it was skipped or errored; empty otherwise.
+        reproduce: command that runs it alone, with the settings that matter.
+        explanation: why the proxy answers as it does, where that surprises.
+        lab_failed: errored because a part of the lab failed, and not the harness.
+    """
+
+    name: str
+    family: str
+    question: str
+    limit: str
+    outcome: Outcome
+    seconds: float = 0.0
+    reason: str = ""
+    reproduce: str = ""
+    explanation: str = ""
+    lab_failed: bool = False
+    site: Site | None = None
+    record: Record = field(default_factory=Record)
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def first_failure(self) -> Verdict | None:
+        """The first verdict that fails the claim."""
+        return next((verdict for verdict in self.verdicts if verdict.breaks), None)
+
+    @property
+    def strict(self) -> bool:
+        """Whether every check held, those of grade SHOULD included."""
+        return all(verdict.holds for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One run: what was looked at, in which environment, and what came out.
+
+    Attributes:
+        environment: facts about the machine, the proxy and the backends, in order of interest.
+        planned: names of the scenarios that were selected; fewer results mean an interrupted run.
+        interrupted: signal name or sentence when the run did not come to its end.
+        error: sentence when the lab itself failed.
+        percentiles: of latencies, that its pages show; empty for their own choice.
+        comparison: which results are runs of which workload under which lbmethod; None when none was asked for.
+    """
+
+    results: tuple[ScenarioResult, ...] = ()
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    planned: tuple[str, ...] = ()
+    started: str = ""
+    seconds: float = 0.0
+    interrupted: str = ""
+    error: str = ""
+    error_exit_code: int = 3
+    command: str = ""
+    percentiles: tuple[float, ...] = ()
+    comparison: Mapping[str, Any] | None = None
+
+    def count(self, outcome: Outcome) -> int:
+        """Number of scenarios with this outcome."""
+        return sum(result.outcome is outcome for result in self.results)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all held, 1 a claim failed, 3 no lab, 4 could not look, 5 nothing ran, 130 and 143 interrupted."""
+        if self.interrupted:
+            return 143 if self.interrupted == "SIGTERM" else 130
+        if self.error:
+            return self.error_exit_code
+        if self.count(Outcome.FAILED):
+            return 1
+        errored = [result for result in self.results if result.outcome is Outcome.ERRORED]
+        if errored:
+            return 3 if all(result.lab_failed for result in errored) else 4
+        return 0 if self.count(Outcome.PASSED) else 5
+
+    @property
+    def outcome(self) -> Outcome:
+        """Outcome of the whole run; a run that proved nothing is errored."""
+        if self.count(Outcome.FAILED):
+            return Outcome.FAILED
+        return Outcome.PASSED if self.exit_code == 0 else Outcome.ERRORED
+
+    def with_results(self, results: Sequence[ScenarioResult]) -> Report:
+        """Copy with other results."""
+        return replace(self, results=tuple(results))

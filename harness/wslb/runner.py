@@ -1,0 +1,140 @@
+"""Runs one scenario in a lab: apply, clear, act, collect, judge. pytest, the command line and tests all come here."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+
+from wslb.balancer import Carrier, ProcessModel, Site
+from wslb.checks import log as log_checks
+from wslb.config import DockerNetwork, RuntimeChoice, Settings
+from wslb.errors import HarnessError, LabError
+from wslb.lab import Lab
+from wslb.results import Outcome, Record, ScenarioResult, Verdict
+from wslb.scenario import Scenario
+
+__all__ = ["lacking", "roomy", "run", "run_all"]
+
+_UNHELD = 16
+"""Threads that httpd needs beside the tunnels that a scenario holds."""
+
+_SHOWN = 1000
+"""Connections of one scenario that a report shows; of more, the first and those that a verdict names."""
+
+
+def lacking(scenario: Scenario, lab: Lab) -> str:
+    """Why this proxy cannot be asked, in one clause; empty when it can."""
+    proxy = lab.proxy
+    missing = list(proxy.dialect.missing(scenario.site, proxy.installation))
+    missing += [f"mod_{name}" for name in scenario.needs if not proxy.installation.has(name)]
+    if not missing:
+        return ""
+    return f"this httpd ({proxy.installation.version}) has no {', '.join(dict.fromkeys(missing))}"
+
+
+async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | None = None) -> ScenarioResult:
+    """Ask one scenario's question.
+
+    Args:
+        scenario: what to ask.
+        lab: where.
+        tamper: changes what the proxy is really given, behind the scenario's back; for tests of the checks.
+    """
+    begin = time.monotonic()
+    reason = lacking(scenario, lab)
+    if reason:
+        return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
+    site = roomy(scenario.site, lab.settings.connections)
+    try:
+        await lab.begin(scenario.name, site, balancer=scenario.judged, served=tamper(site) if tamper else None)
+        await scenario.act(lab)
+        record = await lab.collect()
+    except HarnessError as exc:
+        sentence = " ".join(part for part in (str(exc), exc.hint) if part)
+        reason = "\n".join([sentence, *exc.log_tail])
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason, lab_failed=isinstance(exc, LabError))
+    except Exception as exc:  # noqa: BLE001 - one place turns the unforeseen into "errored", never into "failed"
+        where = traceback.extract_tb(exc.__traceback__)[-1]
+        reason = f"{type(exc).__name__}: {exc} (in {where.name}, line {where.lineno})"
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
+    return judge(scenario, record, lab=lab, began=begin)
+
+
+def roomy(site: Site, connections: int) -> Site:
+    """The site, with threads for a long series of held tunnels (``--connections``) where it does not choose its own."""
+    if site.process_model != ProcessModel() or connections <= site.process_model.workers - _UNHELD:
+        return site
+    return replace(site, process_model=ProcessModel.for_tunnels(connections))
+
+
+def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> ScenarioResult:
+    """Every check of the scenario on its record, and the gate of the error log."""
+    verdicts: list[Verdict] = []
+    for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
+        verdicts.append(check(record))
+    outcome = Outcome.FAILED if any(verdict.breaks for verdict in verdicts) else Outcome.PASSED
+    shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
+    return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))
+
+
+async def run_all(
+    scenarios: Sequence[Scenario],
+    lab: Lab,
+    *,
+    done: Callable[[ScenarioResult], None],
+    running: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> None:
+    """Run scenarios in order and hand over each result as it comes, so that an interrupted run keeps what it had."""
+    for scenario in scenarios:
+        with running(scenario.name):
+            result = await run(scenario, lab)
+        done(result)
+
+
+def reproduce(scenario: Scenario, settings: Settings) -> str:
+    """Command that asks this question alone, with the settings that matter."""
+    words = ["wslb test", scenario.name]
+    if settings.carrier is not Carrier.WSTUNNEL:
+        words.append(f"--carrier {settings.carrier.value}")
+    if settings.connections != Settings().connections:
+        words.append(f"--connections {settings.connections}")
+    if settings.runtime is not RuntimeChoice.AUTO:
+        words.append(f"--runtime {settings.runtime.value}")
+    if settings.docker_network is not DockerNetwork.AUTO:
+        words.append(f"--docker-network {settings.docker_network.value}")
+    if settings.image:
+        words.append(f"--image {settings.image}")
+    if settings.httpd:
+        words.append(f"--httpd {settings.httpd}")
+    return " ".join(words)
+
+
+def _result(
+    scenario: Scenario,
+    lab: Lab,
+    outcome: Outcome,
+    began: float,
+    *,
+    reason: str = "",
+    lab_failed: bool = False,
+    record: Record | None = None,
+    verdicts: tuple[Verdict, ...] = (),
+) -> ScenarioResult:
+    return ScenarioResult(
+        name=scenario.name,
+        family=scenario.family,
+        question=scenario.question,
+        limit=scenario.limit,
+        outcome=outcome,
+        seconds=time.monotonic() - began,
+        reason=reason,
+        lab_failed=lab_failed,
+        reproduce=reproduce(scenario, lab.settings),
+        explanation=scenario.explanation,
+        site=scenario.site,
+        record=record or Record(balancer=scenario.judged),
+        verdicts=verdicts,
+    )

@@ -1,0 +1,223 @@
+"""Programs of this machine as child processes, each in its own process group, listening on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from wslb.interfaces import Completed, Front, Process
+from wslb.runfolder import remember_shared_memory
+from wslb.waiting import disconnect, until
+
+__all__ = ["LocalProcess", "LocalRuntime", "free_port"]
+
+_SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/homebrew/sbin")
+
+
+class LocalProcess:
+    """A child process and its group (`wslb.interfaces.Process`)."""
+
+    def __init__(self, process: asyncio.subprocess.Process, *, name: str, log: Path) -> None:
+        self.name = name
+        self._process = process
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        """Process id, also the id of its group."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code, None while it runs."""
+        return self._process.returncode
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it alone; nothing when it has ended."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    def output(self) -> str:
+        """What it wrote to its standard streams so far."""
+        with contextlib.suppress(OSError):
+            return self._log.read_text(encoding="utf-8", errors="replace")
+        return ""
+
+    async def stop(self, *, grace_seconds: float) -> None:
+        """TERM, then after the grace KILL for the whole group: a killed httpd parent leaves children that serve.
+
+        Without grace there is no TERM: a program that learns of its end says goodbye to its clients.
+        """
+        if self._process.returncode is None and grace_seconds > 0:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), grace_seconds)
+        await self._kill_group()
+        await self._process.wait()
+
+    async def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+        async def gone() -> bool:
+            try:
+                os.killpg(self.pid, 0)
+            except (ProcessLookupError, PermissionError):
+                return True
+            return self._process.returncode is not None and not _alive_in_group(self.pid)
+
+        with contextlib.suppress(TimeoutError):
+            await until(gone, seconds=5, what=f"the end of every process of {self.name}")
+
+
+def _alive_in_group(group: int) -> bool:
+    """Whether a process that is not a zombie is left in this group; zombies of a killed parent belong to init."""
+    import psutil  # noqa: PLC0415 - only the rare path after a forced stop needs it
+
+    for process in psutil.process_iter(["status"]):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+class LocalRuntime:
+    """This machine (`wslb.interfaces.Runtime`)."""
+
+    name = "local"
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder
+        self.folder = str(folder)
+        self.as_root = os.geteuid() == 0
+        self.leftovers: Sequence[object] = ()
+
+    async def find(self, names: Sequence[str]) -> str | None:
+        """First program that exists: names on PATH and in the system's usual folders, paths as they are."""
+        search = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
+        return next((found for name in names if (found := shutil.which(name, path=search))), None)
+
+    async def listing(self, folder: str) -> frozenset[str]:
+        """File names in a folder; empty when there is none or it cannot be read."""
+        with contextlib.suppress(OSError):
+            return frozenset(entry.name for entry in Path(folder).iterdir())
+        return frozenset()
+
+    async def run(self, argv: Sequence[str], *, timeout_seconds: float = 20) -> Completed:
+        """Run a command to its end.
+
+        Raises:
+            TimeoutError: it did not end in time; it is killed.
+            OSError: it cannot be started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), timeout_seconds)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        return Completed(returncode=process.returncode or 0, output=output.decode(errors="replace"))
+
+    async def start(
+        self, argv: Sequence[str], *, name: str, pipe: bool = False, environ: Mapping[str, str] | None = None
+    ) -> LocalProcess:
+        """Start a program in its own session; with `pipe`, it sees the end of its stdin when we die.
+
+        Args:
+            environ: variables that it has beside those of this process.
+        """
+        log = self._path / f"{name}.out"
+        with log.open("ab") as file:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.PIPE if pipe else asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+                env={**os.environ, **environ} if environ else None,
+            )
+        return LocalProcess(process, name=name, log=log)
+
+    async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
+        """Write a file into the run's folder."""
+        path = self._path / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if secret:
+            path.unlink(missing_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        else:
+            path.write_bytes(content)
+            path.chmod(0o644)
+        return str(path)
+
+    async def read(self, name: str) -> bytes:
+        """Content of a file of the run's folder; empty when there is none."""
+        with contextlib.suppress(OSError):
+            return (self._path / name).read_bytes()
+        return b""
+
+    async def remove(self, name: str) -> None:
+        """Remove a file of the run's folder."""
+        (self._path / name).unlink(missing_ok=True)
+
+    async def front(self, *, tls: bool, plain_port: int, tls_port: int) -> Front:
+        """Loopback, on the given ports or free ones."""
+        return Front(
+            plain=plain_port or free_port(),
+            tls=(tls_port or free_port()) if tls else None,
+        )
+
+    def backend_address(self, preferred: str) -> str:
+        """Programs here reach every loopback address."""
+        return preferred
+
+    def reach(self, address: str) -> str:
+        """Programs here reach a backend where it listens."""
+        return address
+
+    async def connects(self, host: str, port: int) -> bool:
+        """Whether a connection can be opened there."""
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            return False
+        await disconnect(writer)
+        return True
+
+    def where(self, name: str) -> str:
+        """Path of a file of the run's folder."""
+        return str(self._path / name)
+
+    async def started(self, process: Process) -> None:
+        """Note what the program would leave behind if it were killed."""
+        remember_shared_memory(self._path, process.pid)
+
+    def facts(self) -> Mapping[str, str]:
+        """What the report says of this runtime."""
+        return {"runtime": self.name}
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that was free a moment ago; whoever uses it must be ready to find it taken and ask again."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

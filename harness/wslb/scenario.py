@@ -1,0 +1,87 @@
+"""A scenario: a question, the site it is asked on, what is done, and the checks that judge the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from wslb.balancer import Balancer, Site
+from wslb.errors import ConfigError
+from wslb.lab import Lab
+from wslb.results import Check
+
+__all__ = ["Act", "Scenario", "select"]
+
+Act = Callable[[Lab], Awaitable[None]]
+"""What a scenario does with the lab. It never judges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One question to the proxy.
+
+    Attributes:
+        name: stable id, ``family-what``.
+        question: in plain words, ending in a question mark.
+        limit: when the answer is yes, in words with numbers.
+        site: what the proxy serves, with backend names as hosts.
+        act: what is done.
+        checks: all of them judge the one record.
+        needs: modules that the site does not name itself but the act does.
+        allow_log: AH numbers of warnings and errors that belong to this scenario.
+        explanation: why Apache answers as it does, where that surprises; with the AH number or manual page.
+        balancer: whose members the evidence is about; by default the site's first.
+    """
+
+    name: str
+    question: str
+    limit: str
+    site: Site
+    act: Act
+    checks: tuple[Check, ...]
+    needs: tuple[str, ...] = ()
+    allow_log: tuple[str, ...] = ()
+    explanation: str = ""
+    balancer: Balancer | None = None
+
+    def __post_init__(self) -> None:
+        if not self.checks:
+            raise ConfigError(option=f"checks of {self.name}", value=self.checks, allowed="at least one check")
+
+    @property
+    def family(self) -> str:
+        """Part of the name before the first hyphen."""
+        return self.name.partition("-")[0]
+
+    @property
+    def judged(self) -> Balancer | None:
+        """Balancer that the evidence is about."""
+        return self.balancer or next(iter(self.site.balancers), None)
+
+
+def select(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> tuple[Scenario, ...]:
+    """Scenarios of these names or families, in their own order; no names select all.
+
+    Raises:
+        ConfigError: a name is neither; the error lists what is close.
+    """
+    if not names:
+        return scenarios
+    known = {scenario.name for scenario in scenarios} | {scenario.family for scenario in scenarios}
+    for name in names:
+        prefix = name.removesuffix("*")
+        if name not in known and not (name != prefix and any(s.name.startswith(prefix) for s in scenarios)):
+            families = sorted({scenario.family for scenario in scenarios})
+            raise ConfigError(
+                option="scenario",
+                value=name,
+                allowed=f"a scenario or a family ({', '.join(families)})",
+                hint="wslb list prints them all.",
+            )
+    return tuple(scenario for scenario in scenarios if any(_fits(scenario, name) for name in names))
+
+
+def _fits(scenario: Scenario, name: str) -> bool:
+    if name.endswith("*"):
+        return scenario.name.startswith(name.removesuffix("*"))
+    return name in {scenario.name, scenario.family}

@@ -1,0 +1,53 @@
+"""Every scenario that ships, family by family. A family is a module with a ``SCENARIOS`` tuple."""
+
+from __future__ import annotations
+
+from wslb.scenario import Scenario
+from wslb.scenarios import (
+    article,
+    carriers,
+    concurrency,
+    failover,
+    failover_health,
+    failover_rude,
+    handshake,
+    handshake_answers,
+    handshake_browsers,
+    headers,
+    lb,
+    limits,
+    manager,
+    methods,
+    payload,
+    payload_ends,
+    restart,
+    sticky,
+    thieves,
+    timeouts,
+    tls,
+    weights,
+)
+
+__all__ = ["FAMILIES", "SCENARIOS"]
+
+FAMILIES: dict[str, tuple[Scenario, ...]] = {
+    "lb": lb.SCENARIOS,
+    "headers": headers.SCENARIOS,
+    "article": article.SCENARIOS,
+    "weights": weights.SCENARIOS,
+    "methods": methods.SCENARIOS,
+    "carrier": carriers.SCENARIOS,
+    "concurrency": concurrency.SCENARIOS,
+    "thieves": thieves.SCENARIOS,
+    "limits": limits.SCENARIOS,
+    "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_browsers.SCENARIOS,
+    "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
+    "tls": tls.SCENARIOS,
+    "failover": failover.SCENARIOS + failover_rude.SCENARIOS + failover_health.SCENARIOS,
+    "manager": manager.SCENARIOS,
+    "sticky": sticky.SCENARIOS,
+    "timeouts": timeouts.SCENARIOS,
+    "restart": restart.SCENARIOS,
+}
+
+SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

@@ -1,0 +1,315 @@
+"""The core claims on every way to carry a WebSocket through httpd: modules, member URLs, RewriteRule, HTTP/2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from wslb.balancer import Balancer, Carrier, Member, Mount, Site
+from wslb.checks import accounting, carrier, conversation, distribution, extended_connect, handshake, turns
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+
+__all__ = ["SCENARIOS"]
+
+COMMAND = "WRKSBS"
+COUNT = 8
+
+TURNS: tuple[Check, ...] = (
+    distribution.alternates,
+    distribution.follows_model,
+    accounting.members_as_claimed,
+    accounting.witnesses_agree,
+    accounting.elected_counted,
+    accounting.nothing_left_open,
+    carrier.carried_as_asked,
+    carrier.read_counted,
+)
+SAID: tuple[Check, ...] = (conversation.greeted, conversation.listed(COMMAND))
+CORE: tuple[Check, ...] = (handshake.answered_101, handshake.accept_is_right, *TURNS, *SAID)
+OVER_HTTP2: tuple[Check, ...] = (extended_connect.opened_by_connect, extended_connect.bridged_to_http1, *TURNS)
+
+H2 = ("Protocols h2c http/1.1", "H2WebSockets on")
+NEEDS_H2 = ("http2",)
+
+
+def as_http(member: Member, *parameters: tuple[str, str]) -> Member:
+    """The member with an ``http://`` URL and these parameters."""
+    return replace(member, url=member.url.replace("ws://", "http://"), parameters=parameters)
+
+
+UPGRADE = ("upgrade", "websocket")
+BY_UPGRADE = cluster(as_http(LIBERTY, UPGRADE), as_http(NODE, UPGRADE))
+NO_UPGRADE = cluster(as_http(LIBERTY), as_http(NODE))
+
+
+def with_parameters(member: Member, *parameters: tuple[str, str]) -> Member:
+    """The member with these parameters of BalancerMember."""
+    return replace(member, parameters=parameters)
+
+
+ANY = ("upgrade", "ANY")
+BY_ANY = cluster(with_parameters(LIBERTY, ANY), with_parameters(NODE, ANY))
+BY_NAME = cluster(with_parameters(LIBERTY, UPGRADE), with_parameters(NODE, UPGRADE))
+
+
+def over_http2(site: Site) -> Site:
+    """The site with HTTP/2 in clear text, and WebSockets allowed over it."""
+    return replace(site, modules=(*site.modules, "http2"), directives=(*site.directives, *H2))
+
+
+def rewritten(*conditions: str) -> Site:
+    """The balancer behind ``RewriteRule … [P]`` instead of ``ProxyPass``."""
+    return Site(
+        mounts=(Mount(path="/ws", target=CLUSTER, target_path="/CLRunner", rewrite=True, conditions=conditions),)
+    )
+
+
+def talk(count: int = COUNT, *, via: str = "websockets", paths: Iterable[str | None] = (None,)) -> Act:
+    """Open so many on each path, one after another; on each tunnel run one command."""
+
+    async def act(lab: Lab) -> None:
+        for path in paths:
+            for _ in range(count):
+                opened = await lab.open(path, via=via)
+                await opened.run(COMMAND)
+                await opened.close()
+
+    return act
+
+
+async def _client_speaks_first(lab: Lab) -> None:
+    """Give the greeting a moment on each tunnel, then speak, and listen once more for what may have waited."""
+    for _ in range(COUNT):
+        opened = await lab.open(via="http2", greeting=False)
+        await opened.receive(seconds=0.1)
+        await opened.run(COMMAND)
+        await opened.receive(seconds=0.1)
+        await opened.close()
+
+
+async def _page_between(lab: Lab) -> None:
+    """Opens with an ordinary request to the same path between them."""
+    for _ in range(4):
+        opened = await lab.open()
+        await opened.run(COMMAND)
+        await opened.close()
+        await lab.get("/ws")
+
+
+async def _every_way(lab: Lab) -> None:
+    for path in ("/wstunnel", "/fallback", "/upgrade", "/plain", "/rewrite"):
+        await talk(2, paths=(path,))(lab)
+    for path in ("/wstunnel", "/fallback"):
+        for _ in range(2):
+            opened = await lab.open(path, via="http2", greeting=False)
+            await opened.run(COMMAND)
+            await opened.receive(seconds=lab.settings.timeouts.message)
+            await opened.close()
+
+
+def _named(name: str, balancer: Balancer) -> Balancer:
+    return replace(balancer, name=name)
+
+
+EVERY_WAY = Site(
+    carrier=Carrier.HTTP,
+    modules=("http2",),
+    directives=(*H2, "<Location /wstunnel>\n  ProxyWebsocketFallbackToProxyHttp Off\n</Location>"),
+    mounts=(
+        Mount(path="/fallback", target=_named("fallback", CLUSTER), target_path="/CLRunner"),
+        Mount(path="/wstunnel", target=_named("wstunnel", CLUSTER), target_path="/CLRunner"),
+        Mount(path="/upgrade", target=_named("upgrade", BY_UPGRADE), target_path="/CLRunner"),
+        Mount(path="/plain", target=_named("plain", NO_UPGRADE), target_path="/CLRunner"),
+        Mount(path="/rewrite", target=_named("rewrite", CLUSTER), target_path="/CLRunner", rewrite=True),
+    ),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="carrier-wstunnel",
+        question="Do the core claims hold when mod_proxy_wstunnel carries the tunnels?",
+        limit=f"{COUNT} strict turns, every witness agrees, mod_proxy_wstunnel by two proofs, read +0",
+        site=replace(balanced(CLUSTER), carrier=Carrier.WSTUNNEL),
+        act=talk(),
+        checks=CORE,
+        explanation=(
+            "With mod_proxy_http loaded as well, mod_proxy_wstunnel carries ws:// only under "
+            "ProxyWebsocketFallbackToProxyHttp Off (manual, mod_proxy_wstunnel; 2.4.47 and later)."
+        ),
+    ),
+    Scenario(
+        name="carrier-fallback",
+        question="Do the core claims hold when httpd falls back to mod_proxy_http, its default with both modules?",
+        limit=f"{COUNT} strict turns, every witness agrees, mod_proxy_http by two proofs, read +32 a tunnel",
+        site=replace(balanced(CLUSTER), carrier=Carrier.HTTP),
+        act=talk(),
+        checks=CORE,
+        explanation="Since 2.4.47 mod_proxy_wstunnel hands ws:// to mod_proxy_http unless told otherwise.",
+    ),
+    Scenario(
+        name="carrier-wstunnel-alone",
+        question="Does mod_proxy_wstunnel carry the tunnels where mod_proxy_http is not loaded?",
+        limit=f"{COUNT} strict turns, mod_proxy_wstunnel by two proofs",
+        site=replace(balanced(CLUSTER), carrier=Carrier.WSTUNNEL, without=("proxy_http",)),
+        act=talk(),
+        checks=CORE,
+    ),
+    Scenario(
+        name="carrier-http-alone",
+        question="Are ws:// members served where mod_proxy_wstunnel is not loaded at all?",
+        limit=f"yes: {COUNT} strict turns, mod_proxy_http by two proofs",
+        site=replace(balanced(CLUSTER), carrier=Carrier.HTTP, without=("proxy_wstunnel",)),
+        act=talk(),
+        checks=CORE,
+        explanation="mod_proxy_http takes ws:// and wss:// URLs itself since 2.4.47.",
+    ),
+    Scenario(
+        name="carrier-upgrade",
+        question="Do http:// members with upgrade=websocket carry WebSockets by the same turns?",
+        limit=f"{COUNT} strict turns, mod_proxy_http by two proofs",
+        site=replace(balanced(BY_UPGRADE), carrier=Carrier.HTTP),
+        act=talk(),
+        checks=CORE,
+    ),
+    Scenario(
+        name="carrier-upgrade-fallback-off",
+        question="Does ProxyWebsocketFallbackToProxyHttp Off take http:// members with upgrade=websocket away?",
+        limit=f"no: {COUNT} strict turns, mod_proxy_http by two proofs",
+        site=replace(balanced(BY_UPGRADE), carrier=Carrier.HTTP, directives=("ProxyWebsocketFallbackToProxyHttp Off",)),
+        act=talk(),
+        checks=CORE,
+        explanation="The directive is about ws:// and wss:// URLs only (manual, mod_proxy_wstunnel).",
+    ),
+    Scenario(
+        name="carrier-upgrade-missing",
+        question="What becomes of WebSockets when http:// members lack upgrade=websocket?",
+        limit=f"all {COUNT} refused with the backend's 426, and each takes a turn all the same",
+        site=replace(balanced(NO_UPGRADE), carrier=Carrier.HTTP),
+        act=talk(),
+        checks=(
+            carrier.upgrade_dropped(426),
+            turns.turns_taken(thieves=0, whose="the refused handshakes"),
+            accounting.elected_counted,
+            accounting.nothing_left_open,
+        ),
+        explanation=(
+            "Upgrade is a hop-by-hop field: mod_proxy_http passes it on to http:// members only where upgrade= names "
+            "the protocol (manual, mod_proxy, BalancerMember parameters). Backends see an ordinary GET."
+        ),
+    ),
+    Scenario(
+        name="carrier-upgrade-any-wstunnel",
+        question="Does upgrade=ANY on ws:// members let mod_proxy_wstunnel carry WebSockets?",
+        limit="no: both backends receive Upgrade: * and refuse with 426",
+        site=replace(balanced(BY_ANY), carrier=Carrier.WSTUNNEL),
+        act=talk(2),
+        checks=(carrier.matrix({"/ws": "426, *, logged 200, no tunnel"}, command=COMMAND), accounting.elected_counted),
+        explanation="Seen on httpd 2.4.71: mod_proxy_wstunnel writes the wildcard itself into the request.",
+    ),
+    Scenario(
+        name="carrier-upgrade-any-http",
+        question="Does upgrade=ANY on ws:// members let mod_proxy_http carry WebSockets?",
+        limit=f"yes: {COUNT} strict turns, mod_proxy_http by two proofs",
+        site=replace(balanced(BY_ANY), carrier=Carrier.HTTP),
+        act=talk(),
+        checks=CORE,
+    ),
+    Scenario(
+        name="carrier-upgrade-named-wstunnel",
+        question="What does upgrade=websocket on ws:// members change for mod_proxy_wstunnel?",
+        limit=f"only the spelling: websocket instead of WebSocket at the backend, on all {COUNT} connections",
+        site=replace(balanced(BY_NAME), carrier=Carrier.WSTUNNEL),
+        act=talk(),
+        checks=(
+            carrier.matrix({"/ws": "101, websocket, logged 200, answered"}, command=COMMAND),
+            distribution.alternates,
+            accounting.witnesses_agree,
+            accounting.elected_counted,
+        ),
+    ),
+    Scenario(
+        name="carrier-rewrite",
+        question="Do the core claims hold behind RewriteRule … [P] instead of ProxyPass?",
+        limit=f"{COUNT} strict turns, every witness agrees, the asked carrier by two proofs",
+        site=rewritten(),
+        act=talk(),
+        checks=CORE,
+    ),
+    Scenario(
+        name="carrier-rewrite-condition",
+        question="Can one path serve WebSockets by the balancer and leave ordinary requests to httpd?",
+        limit="4 strict turns with 4 ordinary GETs between them that reach no member",
+        site=rewritten("%{HTTP:Upgrade} websocket [NC]"),
+        act=_page_between,
+        checks=(*CORE, turns.turns_taken(thieves=0, whose="4 ordinary GETs on the same path")),
+        explanation="The condition on %{HTTP:Upgrade} is the manual's recipe (mod_proxy_wstunnel, mod_rewrite).",
+    ),
+    Scenario(
+        name="carrier-h2-wstunnel",
+        question="Do WebSockets over HTTP/2 (RFC 8441) take the same strict turns, carried by mod_proxy_wstunnel?",
+        limit=f"{COUNT} strict turns; status 200, no HTTP/1.1 fields; a key of httpd's own for each backend",
+        site=replace(over_http2(balanced(CLUSTER)), carrier=Carrier.WSTUNNEL),
+        act=talk(via="http2"),
+        checks=(*OVER_HTTP2, *SAID),
+        explanation="H2WebSockets On offers SETTINGS_ENABLE_CONNECT_PROTOCOL (manual, mod_http2).",
+    ),
+    Scenario(
+        name="carrier-h2-http",
+        question="Do WebSockets over HTTP/2 take the same turns with mod_proxy_http, and is every greeting delivered?",
+        limit=f"{COUNT} strict turns; each greeting comes first, at the latest behind the client's first message",
+        site=replace(over_http2(balanced(CLUSTER)), carrier=Carrier.HTTP),
+        act=_client_speaks_first,
+        checks=(extended_connect.greeting_not_lost, *OVER_HTTP2),
+        explanation=(
+            "A message that the backend sends right behind its 101 may wait in httpd until the client sends something: "
+            "with mod_proxy_http over HTTP/2, 12 of 60 greetings did on httpd 2.4.71. mod_proxy_wstunnel and HTTP/1.1 "
+            "deliver them at once."
+        ),
+    ),
+    Scenario(
+        name="carrier-h2-upgrade",
+        question="Do http:// members with upgrade=websocket take WebSockets that came over HTTP/2?",
+        limit=f"{COUNT} strict turns; each greeting comes first, at the latest behind the client's first message",
+        site=replace(over_http2(balanced(BY_UPGRADE)), carrier=Carrier.HTTP),
+        act=_client_speaks_first,
+        checks=(extended_connect.greeting_not_lost, *OVER_HTTP2),
+    ),
+    Scenario(
+        name="carrier-h2-off",
+        question="Does a client over HTTP/2 learn that WebSockets are not offered when H2WebSockets is left off?",
+        limit="2 attempts end at the client, by SETTINGS; no turn is taken",
+        site=replace(balanced(CLUSTER), modules=NEEDS_H2, directives=("Protocols h2c http/1.1",)),
+        act=talk(2, via="http2"),
+        checks=(extended_connect.not_offered, accounting.elected_counted, accounting.nothing_left_open),
+        explanation="H2WebSockets is Off by default (manual, mod_http2).",
+    ),
+    Scenario(
+        name="carrier-matrix",
+        question="In what do the ways to carry a WebSocket differ, side by side in one httpd?",
+        limit="the matrix: answer, Upgrade at the backend, status in the access log, a command answered; 7 ways",
+        site=EVERY_WAY,
+        act=_every_way,
+        checks=(
+            carrier.matrix(
+                {
+                    "/wstunnel": "101, WebSocket, logged 200, answered",
+                    "/fallback": "101, websocket, logged 101, answered",
+                    "/upgrade": "101, websocket, logged 101, answered",
+                    "/plain": "426, no Upgrade, logged 426, no tunnel",
+                    "/rewrite": "101, websocket, logged 101, answered",
+                    "h2 /wstunnel": "200, WebSocket, logged 200, answered",
+                    "h2 /fallback": "200, websocket, logged 101, answered",
+                },
+                command=COMMAND,
+            ),
+            accounting.nothing_left_open,
+        ),
+        explanation=(
+            "mod_proxy_wstunnel always writes Upgrade: WebSocket and logs 200 for a tunnel; mod_proxy_http repeats the "
+            "client's spelling and logs 101. Without upgrade= an http:// member never hears of the upgrade."
+        ),
+    ),
+)

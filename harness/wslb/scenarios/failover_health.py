@@ -1,0 +1,115 @@
+"""Family failover, mod_proxy_hcheck: who is taken out before a client runs into it, and who by mistake."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wslb.balancer import Site
+from wslb.checks import accounting, distribution, handshake, members, refusals
+from wslb.lab import Lab
+from wslb.scenario import Scenario
+from wslb.scenarios import disturbances as do
+from wslb.scenarios.failover import BOOKS
+from wslb.scenarios.sites import LIBERTY, NODE, balanced, cluster, with_parameters
+
+__all__ = ["SCENARIOS"]
+
+
+HEALTH_FAILED = "Init HcFl"
+
+
+async def _health_checked(lab: Lab) -> None:
+    await do.shown(lab, "node", "Init Ok")
+    await do.kill(lab, "node")
+    await do.shown(lab, "node", HEALTH_FAILED)
+    await lab.open_in_turn(3)
+    await do.revive(lab, "node")
+    await do.shown(lab, "node", "Init Ok")
+    await lab.open_in_turn(4)
+
+
+async def _health_misjudged(lab: Lab) -> None:
+    await do.shown(lab, "liberty", HEALTH_FAILED)
+    await do.shown(lab, "node", HEALTH_FAILED)
+    await lab.open_in_turn(2)
+
+
+async def _health_told_right(lab: Lab) -> None:
+    await do.probed(lab, 2)
+    await do.observe(lab, "after two rounds of probes")
+    await lab.open_in_turn(4)
+
+
+async def _health_path_doubled(lab: Lab) -> None:
+    await do.shown(lab, "liberty", HEALTH_FAILED)
+    await lab.open_in_turn(3)
+
+
+def health_checked(**parameters: str) -> Site:
+    """Both members probed every 200 ms by mod_proxy_hcheck; one failure or success decides, 426 is ``ok426``."""
+    probes = {"hcinterval": "200ms", "hcpasses": "1", "hcfails": "1", **parameters}
+    theirs = probes | ({"hcuri": f"/{probes['hcuri'].lstrip('/')}"} if "hcuri" in probes else {})
+    checked = cluster(with_parameters(LIBERTY, **probes), with_parameters(NODE, **theirs))
+    told = ("ProxyHCExpr ok426 {%{REQUEST_STATUS} =~ /^426/}",)
+    return replace(balanced(checked), modules=("watchdog", "proxy_hcheck"), directives=told)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="failover-hcheck-tcp",
+        question="Does mod_proxy_hcheck (TCP) take a dead member out before a client runs into it, and bring it back?",
+        limit="3 connections served by the other without a failed connect; after its return 4 in turns",
+        site=health_checked(hcmethod="TCP"),
+        act=_health_checked,
+        checks=(
+            distribution.served_by(*["liberty"] * 3, *["liberty", "node"] * 2),
+            handshake.answered_101,
+            accounting.elected_counted,
+            *BOOKS,
+        ),
+        allow_log=("AH00957",),
+    ),
+    Scenario(
+        name="failover-hcheck-get",
+        question="Does a plain GET probe (hcmethod=GET) suit a WebSocket endpoint?",
+        limit="no: both members answer 426 and are taken out, so that every client gets 503",
+        site=health_checked(hcmethod="GET", hcuri="CLRunner"),
+        act=_health_misjudged,
+        checks=(
+            refusals.answers(503, 503),
+            members.shown_after(liberty=HEALTH_FAILED, node=HEALTH_FAILED),
+        ),
+        allow_log=("AH01170",),
+        explanation="426 Upgrade Required is the right answer of a healthy WebSocket server, and no 2xx or 3xx.",
+    ),
+    Scenario(
+        name="failover-hcheck-expression",
+        question="Can a GET probe be told that 426 means healthy?",
+        limit="with ProxyHCExpr on 426 both members stay in, and 4 connections take turns",
+        site=health_checked(hcmethod="GET11", hcuri="CLRunner", hcexpr="ok426"),
+        act=_health_told_right,
+        checks=(
+            distribution.alternates,
+            members.probed(2),
+            members.shown_at("after two rounds of probes", liberty="Init Ok", node="Init Ok"),
+            handshake.answered_101,
+            accounting.elected_counted,
+            *BOOKS,
+        ),
+    ),
+    Scenario(
+        name="failover-hcheck-path",
+        question="Does hcuri=/CLRunner, with a slash, suit a member that has a path of its own?",
+        limit="no: /WSConsole//CLRunner is probed and answers 404; that member is taken out, the other serves all 3",
+        site=health_checked(hcmethod="GET11", hcuri="/CLRunner", hcexpr="ok426"),
+        act=_health_path_doubled,
+        checks=(
+            distribution.served_by(*["node"] * 3),
+            members.shown_after(liberty=HEALTH_FAILED, node="Init Ok"),
+            handshake.answered_101,
+            accounting.elected_counted,
+            *BOOKS,
+        ),
+        explanation="hcuri is appended to the member's path and a slash; only a member without a path needs its own.",
+    ),
+)

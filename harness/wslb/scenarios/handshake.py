@@ -1,0 +1,311 @@
+"""Opening handshakes that are not as they should be: what reaches a backend, and what comes back, by carrier."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from wslb.balancer import Carrier
+from wslb.checks import accounting, carrier, conversation, distribution, handshake, stall
+from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
+from wslb.frames import Frame, Opcode, encode
+from wslb.http1 import OPENING, Request
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.sites import CLUSTER, LIBERTY, balanced, cluster
+
+__all__ = ["ACCEPTED", "SCENARIOS", "sending"]
+
+ACCEPTED: tuple[Check, ...] = (
+    handshake.answered_101,
+    handshake.accept_is_right,
+    conversation.greeted,
+    distribution.alternates,
+    accounting.witnesses_agree,
+    carrier.carried_as_asked,
+)
+"""A tunnel as good as any other, on either backend in turn."""
+
+TOO_LONG = 8192
+"""LimitRequestLine and LimitRequestFieldSize are 8190 by default; the first line that fails has 8192 bytes."""
+
+FRAME = Frame(opcode=Opcode.TEXT, payload=b"first")
+STALL_SECONDS = 1.0
+
+
+def sending(*requests: Request, piece_bytes: int | None = None) -> Act:
+    """Send these one after another, each on a connection of its own; wait for the greeting where one is due."""
+
+    async def act(lab: Lab) -> None:
+        for request in requests:
+            conversation = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
+            await conversation.close()
+
+    return act
+
+
+def refused(status: int, says: str = "", *, logged: int = 200) -> tuple[Expected, Expected]:
+    """A backend's own refusal: with mod_proxy_http logged as it is, with mod_proxy_wstunnel as ``logged``."""
+    expected = Expected(status=status, says=says, logged=status)
+    return expected, replace(expected, logged=logged)
+
+
+def _case(
+    name: str,
+    question: str,
+    request: Request,
+    http: Expected,
+    wstunnel: Expected | None = None,
+    *,
+    checks: tuple[Check, ...] = (),
+    explanation: str = "",
+) -> Scenario:
+    """One kind of request, sent to both members in turn."""
+    limit = f"2 of 2: {http.told}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
+    return Scenario(
+        name=f"handshake-{name}",
+        question=question,
+        limit=limit,
+        site=balanced(CLUSTER),
+        act=sending(request, request),
+        checks=(answered(http=http, wstunnel=wstunnel), *checks),
+        explanation=explanation,
+    )
+
+
+def _good(name: str, question: str, request: Request, *, explanation: str = "") -> Scenario:
+    """A request that must lead to a tunnel on either backend."""
+    return Scenario(
+        name=f"handshake-{name}",
+        question=question,
+        limit="101, the right Sec-WebSocket-Accept and the greeting on 2 of 2, one from each backend",
+        site=balanced(CLUSTER),
+        act=sending(request, request),
+        checks=ACCEPTED,
+        explanation=explanation,
+    )
+
+
+def _rejected(name: str, question: str, request: Request, status: int = 400, explanation: str = "") -> Scenario:
+    """A request that httpd refuses itself, before any backend is asked."""
+    return _case(name, question, request, Expected(status=status, by=HTTPD, arrives=False), explanation=explanation)
+
+
+NEVER_ASKED = Expected(status=426, by=HTTPD, arrives=False, says="Upgrade Required")
+STRIPPED = Expected(status=426, says="this is a WebSocket endpoint", logged=426)
+NOT_WEBSOCKET = (
+    "mod_proxy_wstunnel answers 426 itself (AH02900) and no backend sees the request, though its member was elected; "
+    "mod_proxy_http forwards an ordinary GET and the backend's own 426 comes back."
+)
+RAW_LOG = (
+    "mod_proxy_wstunnel passes the backend's refusal byte for byte, closes the connection and writes 200 to the access "
+    "log: there the log does not tell a refused handshake from a good tunnel."
+)
+
+
+async def _behind(lab: Lab) -> None:
+    """A frame in the same segment as the request, on two connections side by side; a ping wakes who keeps it."""
+    patience = STALL_SECONDS if lab.carrier is Carrier.WSTUNNEL else lab.settings.timeouts.message
+
+    async def one() -> None:
+        conversation = await lab.raw(OPENING, behind=[FRAME])
+        if not await conversation.receive(1, seconds=patience):
+            await conversation.nudge()
+            await conversation.receive(2)
+        await conversation.close()
+
+    await asyncio.gather(one(), one())
+
+
+async def _with_body(lab: Lab) -> None:
+    """A handshake whose body is itself a frame, and then a message in the tunnel."""
+    body = encode(FRAME)
+    conversation = await lab.raw(replace(OPENING, body=body).adding(("Content-Length", str(len(body)))))
+    await conversation.say(Frame(opcode=Opcode.TEXT, payload=b"second"))
+    await conversation.receive(2 if lab.carrier is Carrier.WSTUNNEL else 1)
+    await conversation.close()
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    _good("smallest", "Does the smallest handshake that RFC 6455 allows open a tunnel?", OPENING),
+    replace(
+        _good("in-pieces", "Does a handshake that arrives in pieces of 7 bytes open a tunnel?", OPENING),
+        act=sending(OPENING, OPENING, piece_bytes=7),
+    ),
+    _good(
+        "no-connection",
+        "Does a handshake without a Connection field open a tunnel?",
+        OPENING.without("Connection"),
+        explanation="Upgrade alone is enough for either module: Apache writes its own Connection: Upgrade.",
+    ),
+    _good(
+        "connection-keep-alive",
+        "Does a handshake open a tunnel when Connection says only keep-alive?",
+        OPENING.having("Connection", "keep-alive"),
+        explanation="RFC 9110 section 7.8 wants Connection: upgrade; Apache looks at Upgrade alone and adds it.",
+    ),
+    _good(
+        "spelling",
+        "Does Upgrade: WEBSOCKET, in capitals, open a tunnel?",
+        OPENING.having("Upgrade", "WEBSOCKET"),
+    ),
+    _good(
+        "absolute-form",
+        "Does a handshake whose target is an absolute URL open a tunnel?",
+        replace(OPENING, target="http://{host}/ws"),
+        explanation="A server must accept the absolute form (RFC 9112 section 3.2.2); the balancer sees only its path.",
+    ),
+    _case(
+        "no-upgrade",
+        "Who answers a plain GET on the WebSocket path?",
+        OPENING.without("Upgrade", "Connection"),
+        STRIPPED,
+        NEVER_ASKED,
+        explanation=NOT_WEBSOCKET,
+    ),
+    _case(
+        "connection-only",
+        "Who answers when Connection names Upgrade but there is no Upgrade field?",
+        OPENING.without("Upgrade"),
+        STRIPPED,
+        NEVER_ASKED,
+        explanation=NOT_WEBSOCKET,
+    ),
+    _case(
+        "h2c",
+        "Is Upgrade: h2c kept away from the backends?",
+        OPENING.having("Upgrade", "h2c"),
+        STRIPPED,
+        NEVER_ASKED,
+        explanation=NOT_WEBSOCKET,
+    ),
+    _case(
+        "two-protocols",
+        "Does a client that offers websocket among two protocols get a tunnel?",
+        OPENING.having("Upgrade", "websocket, h2c"),
+        STRIPPED,
+        NEVER_ASKED,
+        explanation="Both modules compare the whole field with websocket; a list is a protocol they do not know.",
+    ),
+    _case(
+        "no-key",
+        "Does the backend's 400 reach a client that sends no Sec-WebSocket-Key?",
+        OPENING.without("Sec-WebSocket-Key"),
+        *refused(400, "Sec-WebSocket-Key is not one base64 value"),
+        explanation=RAW_LOG,
+    ),
+    _case(
+        "bad-key",
+        "Does the backend's 400 reach a client whose Sec-WebSocket-Key is no 16 bytes?",
+        OPENING.having("Sec-WebSocket-Key", "c2hvcnQ="),
+        *refused(400, "Sec-WebSocket-Key is not one base64 value"),
+        explanation=RAW_LOG,
+    ),
+    _case(
+        "two-keys",
+        "Does the backend's 400 reach a client that sends two Sec-WebSocket-Key fields?",
+        OPENING.adding(("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")),
+        *refused(400, "Sec-WebSocket-Key is not one base64 value"),
+        explanation=RAW_LOG,
+    ),
+    _case(
+        "wrong-version",
+        "Is a client of version 12 told which version the backend speaks?",
+        OPENING.having("Sec-WebSocket-Version", "12"),
+        *refused(400, "Sec-WebSocket-Version is not 13"),
+        checks=(carries("Sec-WebSocket-Version", "13"),),
+        explanation=RAW_LOG,
+    ),
+    _case(
+        "no-version",
+        "Does the backend's 400 reach a client that sends no Sec-WebSocket-Version?",
+        OPENING.without("Sec-WebSocket-Version"),
+        *refused(400, "Sec-WebSocket-Version is not 13"),
+        checks=(carries("Sec-WebSocket-Version", "13"),),
+        explanation=RAW_LOG,
+    ),
+    _case(
+        "post",
+        "Does the backend's 405 reach a client that asks for the upgrade with POST?",
+        replace(OPENING, method="POST").adding(("Content-Length", "0")),
+        *refused(405, "a handshake is a GET request"),
+        checks=(carries("Allow", "GET"),),
+        explanation=RAW_LOG,
+    ),
+    Scenario(
+        name="handshake-body",
+        question="Is the body of a handshake request kept out of the tunnel?",
+        limit="mod_proxy_http: 1 message comes back, the one sent in the tunnel; mod_proxy_wstunnel: 2, the body's too",
+        site=balanced(cluster(LIBERTY), echo=True),
+        act=_with_body,
+        checks=(handshake.answered_101, stall.body_in_tunnel("first", "second"), accounting.witnesses_agree),
+        explanation=(
+            "mod_proxy_wstunnel sends the head without Content-Length and without the body, which stays in the "
+            "connection and becomes the first bytes of the tunnel: a body that is a WebSocket frame is obeyed as one."
+        ),
+    ),
+    Scenario(
+        name="handshake-http10",
+        question="Does an HTTP/1.0 client, such as an old proxy in front, get its 101?",
+        limit="mod_proxy_http: no status line, bare frames, 101 in the log; mod_proxy_wstunnel: 101; 2 of 2",
+        site=balanced(CLUSTER),
+        act=sending(replace(OPENING, version="HTTP/1.0"), replace(OPENING, version="HTTP/1.0")),
+        checks=(
+            answered(http=Expected(status=None, by=BACKEND, logged=101), wstunnel=Expected(status=101, logged=200)),
+            distribution.alternates,
+        ),
+        explanation=(
+            "ap_send_interim_response says nothing to an HTTP/1.0 client, so with mod_proxy_http the tunnel opens and "
+            "the 101 never leaves; nginx speaks HTTP/1.0 to its backends unless proxy_http_version says otherwise."
+        ),
+    ),
+    Scenario(
+        name="handshake-frame-behind",
+        question="Is a message delivered that the client sends right behind its handshake, without waiting for 101?",
+        limit="mod_proxy_http: echoed at once; mod_proxy_wstunnel: only once the client sends another byte; 2 of 2",
+        site=balanced(CLUSTER, echo=True),
+        act=_behind,
+        checks=(handshake.answered_101, stall.behind_the_handshake("first"), accounting.witnesses_agree),
+        explanation=(
+            "httpd reads the frame together with the request; mod_proxy_wstunnel then polls the socket, where nothing "
+            "is left to wake it. RFC 6455 section 4.1 lets a client send only after the 101."
+        ),
+    ),
+    _rejected("no-host", "Does httpd refuse a handshake without Host?", OPENING.without("Host")),
+    _rejected("two-hosts", "Does httpd refuse a handshake with two Host fields?", OPENING.adding(("Host", "{host}"))),
+    _rejected(
+        "bare-lf",
+        "Does httpd refuse a handshake whose lines end in LF alone?",
+        replace(OPENING, line_end="\n"),
+        explanation="HttpProtocolOptions Strict, the default, insists on CRLF (RFC 9112 section 2.2 would allow LF).",
+    ),
+    _rejected("blank-before-colon", "Does httpd refuse a blank before a colon?", OPENING.adding(("X-Blank ", "1"))),
+    Scenario(
+        name="handshake-field-size",
+        question="Up to which length does a header line pass?",
+        limit="a line of 8,000 bytes reaches the backend and opens; one of 8,192 is refused by httpd with 400",
+        site=balanced(CLUSTER),
+        act=sending(*(OPENING.adding(("X-Long", "x" * (size - len("X-Long: ")))) for size in (8000, TOO_LONG))),
+        checks=(answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
+        explanation="LimitRequestFieldSize is 8190 by default (core): cookies and tokens of a browser count.",
+    ),
+    Scenario(
+        name="handshake-field-count",
+        question="Up to which number of header fields does a handshake pass?",
+        limit="100 fields reach the backend and open; 101 are refused by httpd with 400",
+        site=balanced(CLUSTER),
+        act=sending(*(OPENING.adding(*((f"X-{n}", "1") for n in range(count - 6))) for count in (100, 101))),
+        checks=(answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
+        explanation="LimitRequestFields is 100 by default (core).",
+    ),
+    Scenario(
+        name="handshake-line-size",
+        question="Up to which length does the request line pass?",
+        limit="a line of 8,000 bytes reaches the backend and opens; one of 8,192 is refused by httpd with 414",
+        site=balanced(CLUSTER),
+        act=sending(*(replace(OPENING, target="/ws?" + "q" * (size - 17)) for size in (8000, TOO_LONG))),
+        checks=(answered(http=[Expected(status=101), Expected(status=414, by=HTTPD, arrives=False)]),),
+        explanation="LimitRequestLine is 8190 by default (core): tokens in a query count.",
+    ),
+)

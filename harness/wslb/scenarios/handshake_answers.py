@@ -1,0 +1,176 @@
+"""Handshakes that are as they should be, and backends that answer something else, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from wslb.balancer import Carrier
+from wslb.checks import handshake
+from wslb.checks.answer import HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
+from wslb.http1 import OPENING
+from wslb.interfaces import Fault
+from wslb.lab import Lab
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.acts import misbehave
+from wslb.scenarios.handshake import refused, sending
+from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+
+__all__ = ["SCENARIOS"]
+
+SILENT_SECONDS = 1
+PATIENCE_SECONDS = 2.1
+"""How long the client waits for a module that never gives up: longer than the member's timeout twice over."""
+
+IMPATIENT = balanced(cluster(*(replace(m, parameters=(("timeout", str(SILENT_SECONDS)),)) for m in (LIBERTY, NODE))))
+REVERSED = replace(balanced(CLUSTER), mounts=tuple(replace(m, reverse=True) for m in balanced(CLUSTER).mounts))
+NEITHER = "No status of a backend's answer makes Apache try another member: only a failed connect does."
+
+
+def misbehaving(kind: str, **parameters: object) -> Act:
+    """Let both backends misbehave alike (backends/README.md, Faults), and send each a good handshake."""
+
+    async def act(lab: Lab) -> None:
+        await misbehave(lab, kind, **parameters)
+        for _ in range(2):
+            conversation = await lab.raw(OPENING, frames=1)
+            if conversation.handshake.status is None:
+                await conversation.end()
+            await conversation.close()
+
+    return act
+
+
+def redirecting(scheme: str) -> Act:
+    """Let each backend redirect to a URL of its own, and send each a good handshake."""
+
+    async def act(lab: Lab) -> None:
+        for backend, path in (("liberty", "/WSConsole/CLRunner"), ("node", "/CLRunner")):
+            location = f"{scheme}://{lab.addresses[f'ws://{backend}']}{path}/there"
+            await lab.fault(backend, Fault(kind="status", parameters={"status": 302, "location": location}))
+        await sending(OPENING, OPENING)(lab)
+
+    return act
+
+
+async def _keeping_silent(lab: Lab) -> None:
+    """Both backends take the handshake and say nothing; two clients wait, side by side."""
+    await misbehave(lab, "silent")
+    patience = PATIENCE_SECONDS if lab.carrier is Carrier.WSTUNNEL else None
+    conversations = await asyncio.gather(*(lab.raw(OPENING, seconds=patience) for _ in range(2)))
+    await asyncio.gather(*(conversation.close() for conversation in conversations))
+
+
+def _answers(status: int, question: str) -> Scenario:
+    http, wstunnel = refused(status, f"{status}")
+    return Scenario(
+        name=f"handshake-backend-{status}",
+        question=question,
+        limit=f"2 of 2 with {status} and the backend's own text, one arrival each",
+        site=balanced(CLUSTER),
+        act=misbehaving("status", status=status),
+        checks=(answered(http=http, wstunnel=wstunnel),),
+        explanation=NEITHER,
+    )
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    _answers(200, "Does a backend's 200 instead of 101 reach the client as what it is?"),
+    *(
+        Scenario(
+            name=f"handshake-backend-302{'' if scheme == 'http' else '-ws'}",
+            question=f"Does ProxyPassReverse rewrite a backend's redirect to its own {scheme} URL?",
+            limit="2 of 2 with 302 and the backend's own address in Location"
+            + ("" if scheme == "http" else "; mod_proxy_http: with the proxy's"),
+            site=REVERSED,
+            act=redirecting(scheme),
+            checks=(
+                answered(http=refused(302)[0], wstunnel=refused(302)[1]),
+                redirected(rewritten_by=None if scheme == "http" else Carrier.HTTP),
+            ),
+            explanation=(
+                "ProxyPassReverse compares Location with the member's URL, whose scheme is ws; a backend says http and "
+                "its own address leaks. mod_proxy_wstunnel passes every answer as it is."
+            ),
+        )
+        for scheme in ("http", "ws")
+    ),
+    _answers(403, "Does a backend's 403, such as a refused Origin, reach the client as what it is?"),
+    _answers(426, "Does a backend's 426 reach the client as what it is?"),
+    _answers(503, "Does a backend's 503 reach the client, instead of a second try with the other member?"),
+    Scenario(
+        name="handshake-backend-hangup",
+        question="What does the client see when a backend takes the handshake and closes without an answer?",
+        limit="mod_proxy_http: 502; mod_proxy_wstunnel: an HTML page without a status line, then the end; 2 of 2",
+        site=balanced(CLUSTER),
+        act=misbehaving("hangup"),
+        checks=(
+            answered(
+                http=Expected(status=502, by=HTTPD, logged=502),
+                wstunnel=Expected(status=None, by=HTTPD, says="502 Bad Gateway", logged=502, ends=True),
+            ),
+        ),
+        allow_log=("AH01102", "AH00898"),
+        explanation=(
+            "mod_proxy_wstunnel has already declared the connection its own when it fails, so httpd writes the body "
+            "of its error page and no head. " + NEITHER
+        ),
+    ),
+    Scenario(
+        name="handshake-backend-silent",
+        question="After which time does a client hear of a backend that accepts and never answers?",
+        limit=f"mod_proxy_http: 502 after timeout={SILENT_SECONDS} s; mod_proxy_wstunnel: nothing in "
+        f"{PATIENCE_SECONDS:g} s, its timeout= is ignored; 2 of 2",
+        site=IMPATIENT,
+        act=_keeping_silent,
+        checks=(
+            answered(
+                http=Expected(status=502, by=HTTPD, logged=502, says="Error reading from remote server"),
+                wstunnel=Expected(status=None, by=NOBODY),
+            ),
+            gives_up_after(SILENT_SECONDS, within=9.0, hangs=PATIENCE_SECONDS),
+        ),
+        allow_log=("AH01102", "AH00898"),
+        explanation=(
+            "mod_proxy_http answers 502, not 504. mod_proxy_wstunnel polls without a limit: neither timeout=, "
+            "ProxyTimeout nor Timeout ends the wait."
+        ),
+    ),
+    *(
+        Scenario(
+            name=f"handshake-backend-{name}",
+            question=f"Does Apache notice a backend whose 101 {what}?",
+            limit="mod_proxy_http: 502 (AH00898); mod_proxy_wstunnel: 101 as the backend sent it; 2 of 2",
+            site=balanced(CLUSTER),
+            act=misbehaving("upgrade", value=value),
+            checks=(
+                answered(
+                    http=Expected(status=502, by=HTTPD, logged=502, says="The proxy server received an invalid"),
+                    wstunnel=Expected(status=101, logged=200),
+                ),
+            ),
+            allow_log=("AH00898",),
+            explanation=(
+                "mod_proxy_http insists on the protocol it asked for (CVE-2019-17567 was a tunnel without that); "
+                "mod_proxy_wstunnel passes the bytes and leaves the judgement to the client."
+            ),
+        )
+        for name, what, value in (
+            ("wrong-upgrade", "switches to another protocol", "h2c"),
+            ("no-upgrade", "has no Upgrade field", ""),
+        )
+    ),
+    Scenario(
+        name="handshake-backend-wrong-accept",
+        question="Does Apache notice a backend whose Sec-WebSocket-Accept is wrong?",
+        limit="2 of 2 with 101 and the wrong value as the backend sent it: judging it is the client's part",
+        site=balanced(CLUSTER),
+        act=misbehaving("accept", value="bm90IHRoZSByaWdodCBvbmU="),
+        checks=(
+            answered(http=Expected(status=101, logged=101), wstunnel=Expected(status=101, logged=200)),
+            carries("Sec-WebSocket-Accept", "bm90IHRoZSByaWdodCBvbmU="),
+            handshake.arrived_intact,
+        ),
+        explanation="Neither module computes the value; a client must fail the connection (RFC 6455 section 4.1).",
+    ),
+)

@@ -1,0 +1,123 @@
+"""The opening handshake of the article's Listings 6 and 7, at its four stations."""
+
+from __future__ import annotations
+
+from wslb.balancer import Listener
+from wslb.checks import accounting, carrier, handshake, strictness
+from wslb.http1 import OPENING
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.handshake import ACCEPTED, sending
+from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
+
+__all__ = ["SCENARIOS"]
+
+BROWSER = "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko"
+SUBPROTOCOL = "wsconsole"
+
+CHECKS: tuple[Check, ...] = (
+    handshake.answered_101,
+    handshake.accept_is_right,
+    handshake.arrived_intact,
+    handshake.forwarded_headers,
+    handshake.only_known_changes,
+    handshake.answer_reaches_client,
+    handshake.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner"),
+    accounting.witnesses_agree,
+    carrier.carried_as_asked,
+    strictness.host_comes_first,
+    strictness.hop_fields_dropped,
+)
+
+
+def _as_browser(*, count: int = 4, subprotocols: tuple[str, ...] = ()) -> Act:
+    """Open with the fields of Listing 6: Origin of the proxy's own pages, a browser's User-Agent."""
+
+    async def act(lab: Lab) -> None:
+        mount = lab.site.mounts[0] if lab.site else None
+        listener = mount.listener if mount else Listener.PLAIN
+        scheme = "https" if listener is Listener.TLS else "http"
+        origin = f"{scheme}://{lab.proxy.front.host}:{lab.proxy.front.port(listener)}"
+        for _ in range(count):
+            conversation = await lab.open(
+                headers=(("Origin", origin), ("User-Agent", BROWSER)), subprotocols=subprotocols
+            )
+            await conversation.close()
+
+    return act
+
+
+async def _query(lab: Lab) -> None:
+    for _ in range(2):
+        conversation = await lab.open("/ws?x=1&y=2", headers=(("User-Agent", BROWSER),))
+        await conversation.close()
+
+
+HOP_FIELDS = OPENING.having("Connection", "keep-alive, Upgrade, X-Hop").adding(
+    ("Keep-Alive", "timeout=5"),
+    ("TE", "trailers"),
+    ("Trailer", "X-Sum"),
+    ("Proxy-Connection", "keep-alive"),
+    ("X-Hop", "1"),
+)
+"""Fields of the client's own connection: four by their nature, one because Connection names it."""
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="headers-handshake",
+        question="Is the handshake of the article's Listings 6 and 7 right at every station, on both backends?",
+        limit="every field at client, backend and back as RFC 6455 section 4 wants it; 4 handshakes",
+        site=balanced(CLUSTER),
+        act=_as_browser(),
+        checks=CHECKS,
+        explanation=(
+            "Upgrade and Connection are hop-by-hop: Apache takes them off and writes its own for the backend "
+            "(RFC 9110 section 7.6.1). Host becomes the member's unless ProxyPreserveHost is On."
+        ),
+    ),
+    Scenario(
+        name="headers-subprotocol",
+        question="Does an offered subprotocol reach the backend, and the backend's choice the client?",
+        limit="wsconsole offered among two, received and chosen on 4 handshakes",
+        site=balanced(CLUSTER),
+        act=_as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
+        checks=(handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
+    ),
+    Scenario(
+        name="headers-hop-fields",
+        question="Do fields of the client's own connection stay behind, as those that Connection names must?",
+        limit="on 2 of 2 X-Hop, named by Connection, stays behind; so should Keep-Alive, TE, Trailer, Proxy-Connection",
+        site=balanced(CLUSTER),
+        act=sending(HOP_FIELDS, HOP_FIELDS),
+        checks=(*ACCEPTED, strictness.nominated_fields_dropped, strictness.hop_fields_dropped),
+    ),
+    Scenario(
+        name="headers-query",
+        question="Does the query string reach the backend behind the balancer's and the member's path?",
+        limit="/ws?x=1&y=2 arrives as /WSConsole/CLRunner?x=1&y=2 and /CLRunner?x=1&y=2",
+        site=balanced(CLUSTER),
+        act=_query,
+        checks=(
+            handshake.answered_101,
+            handshake.arrived_at(liberty="/WSConsole/CLRunner?x=1&y=2", node="/CLRunner?x=1&y=2"),
+            accounting.witnesses_agree,
+        ),
+    ),
+    Scenario(
+        name="headers-wss",
+        question="Is the handshake right at every station over TLS?",
+        limit="every field as RFC 6455 section 4 wants it; 4 handshakes on wss",
+        site=balanced(TLS_CLUSTER),
+        act=_as_browser(),
+        checks=CHECKS,
+    ),
+    Scenario(
+        name="headers-wss-subprotocol",
+        question="Does the choice of a subprotocol survive TLS on both hops?",
+        limit="wsconsole offered among two, received and chosen on 4 handshakes",
+        site=balanced(TLS_CLUSTER),
+        act=_as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
+        checks=(handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
+    ),
+)

@@ -1,0 +1,226 @@
+"""Every slot taken by idle tunnels: what the next client sees, and what a freed slot does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any
+
+from wslb.balancer import ProcessModel
+from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, turns
+from wslb.conversation import Conversation
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.sites import CLUSTER, balanced
+from wslb.waiting import until
+
+__all__ = ["SCENARIOS", "waiting_in"]
+
+SLOTS = 4
+PATIENCE_SECONDS = 0.5
+COMMAND = "WRKSBS"
+SMALL = replace(balanced(CLUSTER), process_model=ProcessModel(children=1, threads=SLOTS))
+FULL_LOG = ("AH00484",)
+
+ONE_THREAD = (
+    "One worker thread carries one tunnel for its whole life (event MPM), so MaxRequestWorkers tunnels fill httpd. "
+    "It then stops accepting: the kernel completes the connect, the request lies in the listen backlog, and AH00484 "
+    "is the only word about it."
+)
+SERVED: tuple[Check, ...] = (
+    handshake.accept_is_right,
+    accounting.witnesses_agree,
+    accounting.nothing_left_open,
+    carrier.carried_as_asked,
+)
+
+
+async def _fill(lab: Lab, count: int = SLOTS) -> list[Conversation]:
+    """Hold so many tunnels, and note that every slot is taken."""
+    held = await lab.open_in_turn(count, hold=True)
+    lab.note("full", f"{count} tunnels are open")
+    return held
+
+
+async def _queue(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object]) -> None:
+    """Let these wait, then free one slot after another, each once its predecessor's has been taken."""
+    async with asyncio.TaskGroup() as group:
+        pending: set[asyncio.Task[Any]] = set()
+        for one in waiting:
+            pending.add(group.create_task(one))
+            await _lined_up(lab, len(pending))
+        await asyncio.wait(pending, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for tunnel in held[: len(pending)]:
+            if not pending:
+                break
+            lab.note("slot", "a tunnel is closed")
+            await tunnel.close()
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _lined_up(lab: Lab, count: int) -> None:
+    """Wait until so many lie in httpd's accept queue, where a forwarder may let the second overtake the first."""
+    front = lab.proxy.front
+    if front.forwarder is None:
+        return
+
+    async def so_many() -> bool:
+        table = await lab.proxy.runtime.run(["cat", "/proc/net/tcp"])
+        return waiting_in(table.output, port=front.plain or 0) >= count
+
+    with contextlib.suppress(TimeoutError):
+        await until(so_many, seconds=lab.settings.timeouts.settle, what="the handshakes in httpd's accept queue")
+
+
+def waiting_in(table: str, *, port: int) -> int:
+    """How many connections wait for accept(2) on this port, by Linux's ``/proc/net/tcp``.
+
+    Those are established (state 01) and belong to no file yet (inode 0), see proc_net_tcp.rst of the kernel.
+    """
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return sum(len(row) > 9 and row[1].endswith(f":{port:04X}") and row[3] == "01" and row[9] == "0" for row in rows)
+
+
+def queued(count: int) -> Act:
+    """Fill every slot, let so many more handshakes wait, and free the slots one by one."""
+
+    async def act(lab: Lab) -> None:
+        await _queue(lab, await _fill(lab), *(lab.open() for _ in range(count)))
+
+    return act
+
+
+def asked(path: str) -> Act:
+    """Fill every slot, let an ordinary request wait, and free one slot."""
+
+    async def act(lab: Lab) -> None:
+        await _queue(lab, await _fill(lab), lab.get(path))
+
+    return act
+
+
+async def _last_slot(lab: Lab) -> None:
+    """All slots but one are tunnels; ordinary requests and one WebSocket after another share the last."""
+    await _fill(lab, SLOTS - 1)
+    for _ in range(3):
+        await lab.get("/WSConsole.html")
+        await lab.open_in_turn(1)
+
+
+async def _abandoned(lab: Lab) -> None:
+    """A client gives up in the queue; then a slot is freed and another client comes."""
+    held = await _fill(lab)
+    await lab.open(timeout_seconds=PATIENCE_SECONDS)
+    lab.note("slot", "a tunnel is closed")
+    await held[0].close()
+    await lab.open()
+
+
+async def _talk_while_full(lab: Lab) -> None:
+    """With one client waiting, every open tunnel runs a command."""
+    held = await _fill(lab)
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(lab.open())
+        await asyncio.wait({waiting}, timeout=PATIENCE_SECONDS)
+        for one in held:
+            await one.run(COMMAND)
+        lab.note("slot", "a tunnel is closed")
+        await held[0].close()
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="limits-full",
+        question="What does the next client see when idle tunnels have taken every slot?",
+        limit=f"{SLOTS} of {SLOTS} slots taken: no refusal, none answered for {PATIENCE_SECONDS:g} s, then 101",
+        site=SMALL,
+        act=queued(1),
+        checks=(handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
+        allow_log=FULL_LOG,
+        explanation=ONE_THREAD,
+    ),
+    Scenario(
+        name="limits-queue",
+        question="Are waiting clients served in the order of their coming, and do the turns stay strict?",
+        limit="3 waiting clients, one for each freed slot, first come first served; 0 breaks over 7 connections",
+        site=SMALL,
+        act=queued(3),
+        checks=(handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
+        allow_log=FULL_LOG,
+        explanation=(
+            "A waiting client's turn is taken when it is served, not when it connects. This holds for one process: "
+            "with 2 processes of 2 threads the fourth client, for whom a slot was free, got no answer for 10 s in 4 of "
+            "60 runs on a busy machine (httpd 2.4.71), as if a full process had accepted it."
+        ),
+    ),
+    Scenario(
+        name="limits-plain-starves",
+        question="Can idle tunnels keep httpd from serving an ordinary page?",
+        limit=f"yes: no answer for {PATIENCE_SECONDS:g} s while {SLOTS} tunnels are open, 200 once one has ended",
+        site=SMALL,
+        act=asked("/WSConsole.html"),
+        checks=(queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
+        allow_log=FULL_LOG,
+        explanation=ONE_THREAD,
+    ),
+    Scenario(
+        name="limits-manager-starves",
+        question="Can an administrator reach balancer-manager on a server full of idle tunnels?",
+        limit=f"no: no answer for {PATIENCE_SECONDS:g} s while {SLOTS} tunnels are open, 200 once one has ended",
+        site=SMALL,
+        act=asked("/balancer-manager"),
+        checks=(queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
+        allow_log=(*FULL_LOG, "AH10187"),
+        explanation="balancer-manager needs a worker thread like any request; drain members before the slots run out.",
+    ),
+    Scenario(
+        name="limits-last-slot",
+        question="Do ordinary requests and new WebSockets get through while one slot is left?",
+        limit=f"{SLOTS - 1} of {SLOTS} slots held: 3 pages and 3 WebSockets served through the last one, strict turns",
+        site=replace(SMALL, directives=("KeepAlive Off",)),
+        act=_last_slot,
+        checks=(
+            handshake.answered_101,
+            distribution.alternates,
+            turns.turns_taken(thieves=0, whose="the pages"),
+            *SERVED,
+        ),
+        allow_log=("AH00484", "AH10159"),
+        explanation=(
+            "With KeepAlive On, an idle connection that has loaded a page may keep the last slot's next client waiting "
+            "for KeepAliveTimeout, 5 s by default: 5 of 24 runs on httpd 2.4.71, none of 60 with KeepAlive Off."
+        ),
+    ),
+    Scenario(
+        name="limits-abandoned",
+        question="What becomes of a client that gives up while it waits for a slot?",
+        limit=f"unanswered for {PATIENCE_SECONDS:g} s; its handshake still reaches a backend and takes a turn",
+        site=SMALL,
+        act=_abandoned,
+        checks=(
+            turns.answers(*[101] * SLOTS, None, 101),
+            queue.abandoned_still_arrive,
+            turns.turns_taken(thieves=0, whose="the abandoned handshake, which counts as one"),
+            *SERVED,
+        ),
+        allow_log=FULL_LOG,
+        explanation="What lies in the backlog is served in order, even for a client that has gone (seen on 2.4.71).",
+    ),
+    Scenario(
+        name="limits-talk-while-full",
+        question="Do open tunnels keep working while others wait for a slot?",
+        limit=f"{SLOTS} tunnels run a command each while a client waits; that one is served from a freed slot",
+        site=SMALL,
+        act=_talk_while_full,
+        checks=(
+            handshake.answered_101,
+            conversation.listed(COMMAND),
+            queue.served_slot_by_slot(PATIENCE_SECONDS),
+            *SERVED,
+        ),
+        allow_log=FULL_LOG,
+    ),
+)

@@ -1,0 +1,266 @@
+"""Signals to httpd with tunnels open and new ones arriving: who lives, who dies, and where the turns begin again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wslb.balancer import MemberState, ProcessModel
+from wslb.checks import carrier, conversation, distribution, handshake, lifecycle, members, refusals, tunnels
+from wslb.lab import Lab
+from wslb.scenario import Scenario
+from wslb.scenarios import disturbances as do
+from wslb.scenarios.failover import CONNECT_FAILED
+from wslb.scenarios.sites import CLUSTER, balanced
+
+__all__ = ["SCENARIOS"]
+
+
+CUT = (*CONNECT_FAILED, "AH00045", "AH00046", "AH00898", "AH01102", "AH03307", "AH03308", "AH10240")
+"""A child that does not end is waited for and then killed; a handshake that arrives then finds its sockets closed."""
+
+ROOMY = replace(balanced(CLUSTER), process_model=ProcessModel(slots=12))
+"""Room for two further generations of children beside those that still serve tunnels."""
+
+
+async def _graceful(lab: Lab) -> None:
+    held = await lab.open_in_turn(3, hold=True)
+    await do.signal(lab, "USR1")
+    await do.restarted(lab)
+    await do.observe(lab, "after the restart")
+    await do.speak(lab, held, "after the restart")
+    await lab.open_in_turn(4)
+
+
+async def _graceful_old_ones_end(lab: Lab) -> None:
+    """Tunnels of the old generation end while the new one has some of its own."""
+    old = await lab.open_in_turn(4, hold=True)
+    await do.signal(lab, "USR1")
+    await do.restarted(lab)
+    new = await lab.open_in_turn(3, hold=True)
+    await do.hang_up(old)
+    await do.speak(lab, new, "after the old ones ended")
+    await do.observe(lab, "after the old ones ended")
+
+
+async def _graceful_forgets(lab: Lab) -> None:
+    await do.set_state(lab, "node", MemberState.DISABLED)
+    await lab.open_in_turn(2)
+    await do.signal(lab, "USR1")
+    await do.restarted(lab)
+    await do.observe(lab, "after the restart")
+    await lab.open_in_turn(4)
+
+
+async def _graceful_while_arriving(lab: Lab) -> None:
+    """Clients keep coming, five at a time, while httpd changes generations."""
+    await lab.open_many(10, at_once=5)
+    await do.signal(lab, "USR1")
+    await lab.open_many(30, at_once=5)
+    await do.restarted(lab, idle=False)
+
+
+async def _graceful_without_room(lab: Lab) -> None:
+    """One tunnel keeps the only child; a client comes, waits in vain, and another comes when the tunnel has ended."""
+    held = await lab.open_in_turn(1, hold=True)
+    await do.signal(lab, "USR1")
+    await do.restarted(lab, idle=False)
+    await do.falls_silent(lab)
+    await lab.open(timeout_seconds=1.0)
+    await do.speak(lab, held, "after the restart")
+    await do.hang_up(held)
+    await lab.open()
+
+
+async def _restart_idle(lab: Lab) -> None:
+    await lab.open_in_turn(3)
+    await lab.close([])
+    await do.signal(lab, "HUP")
+    await do.restarted(lab)
+    await lab.open_in_turn(4)
+
+
+async def _restart_cuts(lab: Lab) -> None:
+    held = await lab.open_in_turn(4, hold=True)
+    await do.signal(lab, "HUP")
+    await do.ended(held, seconds=lab.settings.timeouts.settle)
+    await lab.open(timeout_seconds=1.0)
+    await do.forced(lab)
+
+
+async def _graceful_stop(lab: Lab) -> None:
+    held = await lab.open_in_turn(4, hold=True)
+    await do.signal(lab, "WINCH")
+    await do.refuses(lab)
+    await do.speak(lab, held, "after the signal")
+    await lab.open(timeout_seconds=1.0)
+    lab.note("running", "httpd still runs" if lab.proxy.running else "httpd has ended", running=lab.proxy.running)
+    await lab.close_all()
+    await do.gone(lab, seconds=10)
+
+
+async def _stop(lab: Lab) -> None:
+    held = await lab.open_in_turn(4, hold=True)
+    await do.signal(lab, "TERM")
+    await do.ended(held, seconds=lab.settings.timeouts.settle)
+    await lab.open(timeout_seconds=1.0)
+    await do.forced(lab)
+
+
+async def _stop_idle(lab: Lab) -> None:
+    await lab.open_in_turn(4)
+    await lab.close([])
+    await do.signal(lab, "TERM")
+    await do.gone(lab, seconds=10)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="restart-graceful",
+        question="Do open tunnels survive a graceful restart (USR1), and where do the turns begin afterwards?",
+        limit="3 of 3 tunnels live, busy is 0 beside them, the next 4 take turns from the first-listed member",
+        site=ROOMY,
+        act=_graceful,
+        checks=(
+            lifecycle.restarted,
+            tunnels.answered("after the restart", count=3),
+            tunnels.still_open(count=7),
+            members.busy_at("after the restart", liberty=0, node=0),
+            distribution.served_by("liberty", "node", "liberty", *["liberty", "node"] * 2),
+            distribution.follows_model,
+            handshake.answered_101,
+            carrier.carried_as_asked,
+        ),
+        explanation="The old children serve their tunnels to the end; the counters of the new generation start at 0.",
+    ),
+    Scenario(
+        name="restart-graceful-busy",
+        question="When tunnels from before a graceful restart end, is the new generation's busy still right?",
+        limit="4 old tunnels end, 3 new ones stay: busy is 2 and 1",
+        site=ROOMY,
+        act=_graceful_old_ones_end,
+        checks=(
+            lifecycle.restarted,
+            tunnels.answered("after the old ones ended", count=3),
+            members.busy_at("after the old ones ended", liberty=2, node=1),
+            distribution.follows_model,
+            handshake.answered_101,
+        ),
+    ),
+    Scenario(
+        name="restart-graceful-forgets",
+        question="Does a change made through balancer-manager outlive a graceful restart?",
+        limit="no: the disabled member is Ok again, the next 4 take turns",
+        site=ROOMY,
+        act=_graceful_forgets,
+        checks=(
+            lifecycle.restarted,
+            members.shown_at("after the restart", liberty="Init Ok", node="Init Ok"),
+            distribution.served_by("liberty", "liberty", *["liberty", "node"] * 2),
+            distribution.follows_model,
+            handshake.answered_101,
+        ),
+        explanation="Only BalancerPersist On keeps changes made at run time (mod_proxy_balancer).",
+    ),
+    Scenario(
+        name="restart-graceful-arriving",
+        question="Does a graceful restart lose clients that arrive in the middle of it?",
+        limit="40 of 40 answered 101 and greeted, 40 of 40 tunnels open until the client closes them",
+        site=ROOMY,
+        act=_graceful_while_arriving,
+        checks=(
+            handshake.answered_101,
+            conversation.greeted,
+            lifecycle.signalled("USR1"),
+            lifecycle.restarted,
+            tunnels.still_open(count=40),
+            carrier.carried_as_asked,
+        ),
+        explanation="Nobody is lost, but one whom a child of the old generation accepts at its end may wait for 2 s.",
+    ),
+    Scenario(
+        name="restart-graceful-no-room",
+        question="Can old tunnels keep a graceful restart from serving anybody new?",
+        limit="yes: with ServerLimit 1 one old tunnel leaves no slot; the next client waits in vain until it ends",
+        site=replace(balanced(CLUSTER), process_model=ProcessModel(children=1, threads=16)),
+        act=_graceful_without_room,
+        checks=(
+            lifecycle.restarted,
+            tunnels.answered("after the restart", count=1),
+            refusals.answers(101, None, 101),
+            carrier.carried_as_asked,
+        ),
+        allow_log=("AH03490",),
+        explanation=(
+            "A child that still serves a tunnel keeps its slot of the scoreboard (AH03490: scoreboard is full). Once "
+            "every slot has one, the new generation gets no child: ServerLimit needs room for two generations."
+        ),
+    ),
+    Scenario(
+        name="restart-hup-idle",
+        question="Without open tunnels, does a restart (HUP) serve on, and where do the turns begin?",
+        limit="4 of 4 served in turns from the first-listed member, although liberty had the last turn",
+        site=balanced(CLUSTER),
+        act=_restart_idle,
+        checks=(
+            lifecycle.signalled("HUP"),
+            lifecycle.restarted,
+            distribution.served_by("liberty", "node", "liberty", *["liberty", "node"] * 2),
+            distribution.follows_model,
+            handshake.answered_101,
+            carrier.carried_as_asked,
+        ),
+    ),
+    Scenario(
+        name="restart-hup",
+        question="What does a restart (HUP) do to open tunnels, and to the next client?",
+        limit="4 of 4 tunnels lost at once (1006); the next client is not served within 1 s",
+        site=balanced(CLUSTER),
+        act=_restart_cuts,
+        checks=(
+            tunnels.lost(count=4, before_signal=True),
+            lifecycle.signalled("HUP"),
+            lifecycle.not_served(5),
+        ),
+        allow_log=CUT,
+        explanation=(
+            "The children let go of their sockets but do not end; for about 10 s the parent waits for them (AH00045, "
+            "AH00046) while the kernel accepts new connections that nobody serves."
+        ),
+    ),
+    Scenario(
+        name="restart-winch",
+        question="Does a graceful stop (WINCH) let tunnels live, refuse new clients, and end with the last tunnel?",
+        limit="4 of 4 tunnels live, the next connect is refused, httpd ends by itself once they are closed",
+        site=balanced(CLUSTER),
+        act=_graceful_stop,
+        checks=(
+            tunnels.answered("after the signal", count=4),
+            tunnels.still_open(count=4),
+            refusals.answers(101, 101, 101, 101, None),
+            lifecycle.refused(5),
+            lifecycle.ran_then_ended,
+        ),
+    ),
+    Scenario(
+        name="restart-term",
+        question="What does a stop (TERM) do to open tunnels, and to the next client?",
+        limit="4 of 4 tunnels lost at once (1006), the next client is not served",
+        site=balanced(CLUSTER),
+        act=_stop,
+        checks=(
+            tunnels.lost(count=4, before_signal=True),
+            lifecycle.signalled("TERM"),
+            lifecycle.not_served(5),
+        ),
+        allow_log=CUT,
+        explanation="No close frame is sent: clients see 1006. The parent needs 10 s more to end (AH00045, AH00046).",
+    ),
+    Scenario(
+        name="restart-term-idle",
+        question="Without open tunnels, does httpd end by itself after TERM?",
+        limit="4 connections served and closed, then the parent has ended within 10 s",
+        site=balanced(CLUSTER),
+        act=_stop_idle,
+        checks=(distribution.alternates, handshake.answered_101, lifecycle.signalled("TERM"), lifecycle.has_ended),
+    ),
+)

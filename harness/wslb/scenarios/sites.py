@@ -1,0 +1,59 @@
+"""Sites that several scenarios share: the article's balancer in front of both backends, plain and TLS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wslb.balancer import Balancer, LbMethod, Listener, Member, Mount, Site
+
+__all__ = [
+    "CLUSTER",
+    "LIBERTY",
+    "NODE",
+    "TLS_CLUSTER",
+    "TLS_LIBERTY",
+    "TLS_NODE",
+    "balanced",
+    "cluster",
+    "wide",
+    "with_parameters",
+]
+
+LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
+NODE = Member(route="node", url="ws://node")
+TLS_LIBERTY = Member(route="liberty", url="wss://liberty/WSConsole")
+TLS_NODE = Member(route="node", url="wss://node")
+
+
+def cluster(*members: Member, lbmethod: LbMethod = LbMethod.BYREQUESTS) -> Balancer:
+    """The article's balancer ``mycluster`` over these members."""
+    return Balancer(name="mycluster", members=members, lbmethod=lbmethod)
+
+
+CLUSTER = cluster(LIBERTY, NODE)
+TLS_CLUSTER = cluster(TLS_LIBERTY, TLS_NODE)
+
+
+def balanced(balancer: Balancer, *, echo: bool = False) -> Site:
+    """A site with one balancer: on ``/ws``, or on ``/wss`` of the TLS side when its members are ``wss://``.
+
+    Args:
+        balancer: what to mount.
+        echo: lead to the echo endpoints instead of the CL endpoints.
+    """
+    listener = Listener.TLS if balancer.members[0].url.startswith("wss") else Listener.PLAIN
+    target_path = "/echo" if echo else "/CLRunner"
+    return Site(mounts=(Mount(path=f"/{listener.value}", target=balancer, target_path=target_path, listener=listener),))
+
+
+def wide(lbmethod: LbMethod | None = None, *, tls: bool = True) -> Site:
+    """Both balancers of Listing 8, plain and TLS, as ``wslb up`` serves them."""
+    method = lbmethod or LbMethod.BYREQUESTS
+    plain = balanced(cluster(LIBERTY, NODE, lbmethod=method))
+    secure = balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=method))
+    return Site(mounts=(*plain.mounts, *(secure.mounts if tls else ())))
+
+
+def with_parameters(member: Member, **parameters: str) -> Member:
+    """A member with BalancerMember parameters, such as ``retry="2"``."""
+    return replace(member, parameters=(*member.parameters, *parameters.items()))

@@ -1,0 +1,258 @@
+"""Stickiness on the upgrade: which cookies and URLs pin a client to a member, and what beats what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wslb.balancer import Balancer, Member, MemberState, Mount, Site
+from wslb.checks import accounting, carrier, distribution, handshake, members, refusals, strictness, tunnels
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios import disturbances as do
+from wslb.scenarios.failover import CONNECT_FAILED, strict
+from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+
+__all__ = ["SCENARIOS"]
+
+NAMES = "ROUTEID|routeid"
+"""Name of the cookie, and of the parameter in the URL (``stickysession=``)."""
+
+PINNED = (("Cookie", "ROUTEID=.node"),)
+DEAD_NODE = Member(route="node", url="ws://refused")
+
+MODELLED: tuple[Check, ...] = (
+    distribution.follows_model,
+    distribution.elected_as_modelled,
+    accounting.members_as_claimed,
+    accounting.witnesses_agree,
+    accounting.nothing_left_open,
+    carrier.carried_as_asked,
+)
+COMMON: tuple[Check, ...] = (handshake.answered_101, *MODELLED)
+
+
+def sticky(balancer: Balancer) -> Site:
+    """A site whose balancer looks for the route in cookie and URL."""
+    return balanced(replace(balancer, stickysession=NAMES))
+
+
+def cookie(value: str, *, times: int, path: str | None = None) -> Act:
+    """Open so many with this Cookie header."""
+
+    async def act(lab: Lab) -> None:
+        await lab.open_in_turn(times, path, headers=(("Cookie", value),))
+
+    return act
+
+
+async def _pinned_then_free(lab: Lab) -> None:
+    await lab.open_in_turn(3, headers=PINNED)
+    await lab.open_in_turn(6)
+
+
+async def _path_parameter(lab: Lab) -> None:
+    for path in ("/ws;routeid=.node", "/ws/;routeid=.node", "/ws/;routeid=.node"):
+        await lab.open_in_turn(1, path)
+
+
+async def _drained(lab: Lab) -> None:
+    held = await lab.open_in_turn(2, hold=True, headers=PINNED)
+    await do.set_state(lab, "node", MemberState.DRAIN)
+    await do.speak(lab, held, "while draining")
+    await lab.open_in_turn(2, headers=PINNED)
+    await lab.open_in_turn(2)
+
+
+async def _killed(lab: Lab) -> None:
+    """A client that reconnects with its cookie after its member's death, and again after its return."""
+    await lab.open_in_turn(2, headers=PINNED)
+    await do.kill(lab, "node")
+    await lab.open_in_turn(2, headers=PINNED)
+    await do.revive(lab, "node")
+    await do.wait_for(lab, 1.1)
+    await lab.open_in_turn(2, headers=PINNED)
+
+
+async def _recipe(lab: Lab) -> None:
+    """Two WebSockets, two pages, then WebSockets with the cookie of the second page."""
+    await lab.open_in_turn(2)
+    await lab.get("/page")
+    await lab.get("/page")
+    await lab.open_in_turn(3, headers=PINNED)
+
+
+RECIPE = 'Header add Set-Cookie "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED'
+"""As the manual gives it (mod_proxy_balancer, Examples of a balancer configuration)."""
+
+PAGES = Balancer(
+    name="pages",
+    members=(Member(route="liberty", url="http://liberty/WSConsole"), Member(route="node", url="http://node")),
+    stickysession=NAMES,
+)
+
+
+def pinned_scenario(name: str, question: str, act: Act, *, explanation: str = "") -> Scenario:
+    """Four connections that all go to node, the second-listed member."""
+    return Scenario(
+        name=f"sticky-{name}",
+        question=question,
+        limit="4 of 4 connections go to node",
+        site=sticky(CLUSTER),
+        act=act,
+        checks=(distribution.served_by(*["node"] * 4), *COMMON),
+        explanation=explanation,
+    )
+
+
+def free_scenario(name: str, question: str, value: str, *, explanation: str) -> Scenario:
+    """Four connections whose cookie pins nothing: they take turns."""
+    return Scenario(
+        name=f"sticky-{name}",
+        question=question,
+        limit="no: 4 connections take strict turns",
+        site=sticky(CLUSTER),
+        act=cookie(value, times=4),
+        checks=(distribution.alternates, *COMMON),
+        explanation=explanation,
+    )
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    pinned_scenario(
+        "cookie", "Does the cookie ROUTEID=.node pin the upgrade to its member?", cookie("a=1; ROUTEID=.node", times=4)
+    ),
+    pinned_scenario(
+        "suffix",
+        "Does a route at the end of a server's own value (sess123.node, as JSESSIONID has it) pin the upgrade?",
+        cookie("ROUTEID=sess123.node", times=4),
+    ),
+    pinned_scenario(
+        "query",
+        "Does ?routeid=.node pin the upgrade, for clients that cannot set cookies?",
+        do.in_turn(4, "/ws?a=1&routeid=.node"),
+    ),
+    pinned_scenario(
+        "url-first",
+        "When cookie and URL disagree, does the URL win?",
+        cookie("ROUTEID=.liberty", times=4, path="/ws?routeid=.node"),
+    ),
+    free_scenario(
+        "unknown-route",
+        "Does a route that no member has pin the upgrade, or refuse it?",
+        "ROUTEID=.gone",
+        explanation="A cookie that outlived its member is ignored: the request is balanced as any other.",
+    ),
+    free_scenario(
+        "no-dot",
+        "Is a route without a dot understood?",
+        "ROUTEID=node",
+        explanation="The route is what follows the first dot; without one there is none (stickysessionsep).",
+    ),
+    free_scenario(
+        "two-dots",
+        "Is the route found behind the last dot of a value that has several?",
+        "ROUTEID=sess.1.node",
+        explanation="The first dot ends the value: the route is read as 1.node, which no member has.",
+    ),
+    free_scenario(
+        "quoted",
+        "Is a cookie value in quotes understood?",
+        'ROUTEID=".node"',
+        explanation="The quote stays part of the route, which no member has.",
+    ),
+    Scenario(
+        name="sticky-turns",
+        question="Do sticky connections take turns away from the others?",
+        limit="after 3 pinned to node the next 4 free ones go to liberty, then turns, as the model says",
+        site=sticky(CLUSTER),
+        act=_pinned_then_free,
+        checks=(distribution.served_by(*["node"] * 3, *["liberty"] * 4, "node", "liberty"), *COMMON),
+        explanation="A pinned request pays the same credit as an elected one, so the free ones even it out.",
+    ),
+    Scenario(
+        name="sticky-path-parameter",
+        question="Does ;routeid=.node behind the path pin the upgrade?",
+        limit="as /ws;routeid=.node httpd itself answers 404; as /ws/;routeid=.node 2 of 2 reach node",
+        site=sticky(CLUSTER),
+        act=_path_parameter,
+        checks=(
+            refusals.answers(404, 404, 404),
+            members.elected_between("node", 2, 2, reason="its own 404: the parameter is part of the path there"),
+            members.elected_between("liberty", 0, 0, reason="nothing asked for it"),
+        ),
+        explanation="ProxyPass /ws fits /ws and /ws/…, and /ws;routeid=.node is neither.",
+    ),
+    Scenario(
+        name="sticky-dead-route",
+        question="When the pinned member is dead, is its client served by another one, and does it return?",
+        limit="2 to node, after its death 2 to liberty without an error, 2 to node once it is back and retry=1 over",
+        site=sticky(cluster(LIBERTY, replace(NODE, parameters=(("retry", "1"),)))),
+        act=_killed,
+        checks=(distribution.served_by("node", "node", "liberty", "liberty", "node", "node"), *COMMON),
+        allow_log=CONNECT_FAILED,
+    ),
+    Scenario(
+        name="sticky-nofailover",
+        question="With nofailover=On, is the client of a dead member served by another one?",
+        limit="no: 503 three times; clients without a route are served by the living member",
+        site=sticky(strict(cluster(LIBERTY, DEAD_NODE), nofailover="On")),
+        act=_pinned_then_free,
+        checks=(refusals.answers(*[503] * 3, *[101] * 6), members.shown_after(node="Init Err"), *MODELLED),
+        allow_log=(*CONNECT_FAILED, "AH01167"),
+        explanation="AH01167: all members are in error for this route.",
+    ),
+    Scenario(
+        name="sticky-drain",
+        question="Do pinned clients still reach a member that drains?",
+        limit="2 tunnels live, 2 pinned reconnects go to node, 2 new clients to liberty",
+        site=sticky(CLUSTER),
+        act=_drained,
+        checks=(
+            tunnels.answered("while draining", "node", count=2),
+            distribution.served_by(*["node"] * 4, *["liberty"] * 2),
+            members.shown_after(node="Init Drn Ok"),
+            *COMMON,
+        ),
+        explanation="Draining keeps the clients that belong there (mod_proxy, status N).",
+    ),
+    Scenario(
+        name="sticky-disabled",
+        question="Do pinned clients still reach a member that is disabled?",
+        limit="no: 3 of 3 go to the other member",
+        site=sticky(cluster(LIBERTY, replace(NODE, state=MemberState.DISABLED))),
+        act=cookie("ROUTEID=.node", times=3),
+        checks=(distribution.served_by(*["liberty"] * 3), *COMMON),
+    ),
+    Scenario(
+        name="sticky-standby",
+        question="Does a cookie reach a hot standby while the other member serves?",
+        limit="3 of 3 pinned ones go to the standby; the free ones never do",
+        site=sticky(cluster(LIBERTY, replace(NODE, state=MemberState.STANDBY))),
+        act=_pinned_then_free,
+        checks=(distribution.served_by(*["node"] * 3, *["liberty"] * 6), *COMMON),
+    ),
+    Scenario(
+        name="sticky-set-cookie",
+        question="Does the manual's cookie recipe (Header add Set-Cookie) reach a client that only opens WebSockets?",
+        limit="never on a 101; on 2 of 2 pages of the same site, and that cookie then pins 3 of 3 upgrades",
+        site=replace(
+            sticky(CLUSTER),
+            mounts=(*sticky(CLUSTER).mounts, Mount(path="/page", target=PAGES, target_path="/WSConsole.html")),
+            modules=("headers",),
+            directives=(RECIPE,),
+        ),
+        act=_recipe,
+        checks=(
+            refusals.never_carries("Set-Cookie"),
+            refusals.requests_carry("Set-Cookie", "ROUTEID=."),
+            strictness.cookies_once,
+            distribution.served_by("liberty", "node", "node", "node", "node"),
+            *COMMON,
+        ),
+        explanation=(
+            "A 101 does not pass mod_headers' output filter. The cookie must come from the backend, or from an "
+            "earlier HTTP answer."
+        ),
+    ),
+)

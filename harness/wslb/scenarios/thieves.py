@@ -1,0 +1,309 @@
+"""Which requests take a turn from the WebSockets, and which do not."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from wslb.balancer import LbMethod, Mount, Site
+from wslb.checks import accounting, distribution, turns
+from wslb.handshake import Headers
+from wslb.interfaces import Fault
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+
+__all__ = ["SCENARIOS"]
+
+L, N = "liberty", "node"
+PAIRS = 4
+HONEST: tuple[Check, ...] = (accounting.witnesses_agree, accounting.nothing_left_open)
+KEYLESS: Headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
+TURN = (
+    "mod_proxy_balancer elects a member for every request on a balanced path, before it knows whether a tunnel will "
+    "come of it: elected and lbstatus move (manual, mod_proxy_balancer)."
+)
+
+Errand = Callable[[Lab], Awaitable[object]]
+
+
+def between(errand: Errand, *, times: int = 1, path: str | None = None) -> Act:
+    """Opens, each followed by the same errand so many times."""
+
+    async def act(lab: Lab) -> None:
+        for _ in range(PAIRS):
+            await lab.open_in_turn(1, path)
+            for _ in range(times):
+                await errand(lab)
+        await lab.settled()
+
+    return act
+
+
+def get(path: str, *, method: str = "GET", headers: Headers = ()) -> Errand:
+    """An ordinary request."""
+    return lambda lab: lab.get(path, method=method, headers=headers)
+
+
+def stolen(count: int, whose: str, *routes: str) -> tuple[Check, ...]:
+    """So many turns taken, and the WebSockets on these members because of it."""
+    return (
+        turns.turns_taken(thieves=count, whose=whose),
+        distribution.served_by(*routes),
+        distribution.follows_model,
+        *HONEST,
+    )
+
+
+def innocent(whose: str) -> tuple[Check, ...]:
+    """No turn taken: the WebSockets alternate as if nothing had happened."""
+    return (*stolen(0, whose, *[L, N] * (PAIRS // 2)), distribution.alternates, accounting.elected_counted)
+
+
+def refused_early(whose: str) -> tuple[Check, ...]:
+    """No turn taken by requests to the balanced path that httpd refuses before it elects; the model knows none."""
+    return (
+        turns.turns_taken(thieves=0, whose=whose),
+        distribution.alternates,
+        accounting.elected_counted,
+        *HONEST,
+    )
+
+
+async def _refused_in_between(lab: Lab) -> None:
+    await lab.open_in_turn(1)
+    await lab.fault(N, Fault(kind="status", parameters={"status": 403}, times=1))
+    await lab.open_in_turn(5)
+
+
+async def _one_member_dead(lab: Lab) -> None:
+    await lab.fleet.kill(N)
+    await lab.open_in_turn(PAIRS)
+
+
+async def _pinned_in_between(lab: Lab) -> None:
+    """Opens pinned to the first member by its cookie, then opens that are free."""
+    await lab.open_in_turn(3, headers=(("Cookie", "ROUTEID=.liberty"),))
+    await lab.open_in_turn(6)
+
+
+async def _held_and_asked(lab: Lab) -> None:
+    """Hold tunnels, with a GET behind each that httpd has counted out before the next."""
+    for _ in range(PAIRS):
+        await lab.open_in_turn(1, hold=True)
+        await lab.get("/ws")
+        await lab.settled()
+
+
+BUSY = cluster(LIBERTY, NODE, lbmethod=LbMethod.BYBUSYNESS)
+WHOLE_SITE = Site(
+    mounts=(Mount(path="/", target=CLUSTER, target_path="/"),),
+    directives=("ProxyPass /wslb-ready !", "ProxyPass /balancer-manager !"),
+)
+TWO_BALANCERS = Site(
+    mounts=(
+        *balanced(CLUSTER).mounts,
+        Mount(path="/other", target=replace(CLUSTER, name="other"), target_path="/CLRunner"),
+    )
+)
+GUARDED = replace(
+    balanced(CLUSTER),
+    directives=("<Location /ws>\n  Require expr \"tolower(%{HTTP:Upgrade}) == 'websocket'\"\n</Location>",),
+)
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario(
+        name="thieves-get",
+        question="Does an ordinary GET on the balanced path take a WebSocket's turn?",
+        limit=f"yes: {PAIRS} WebSockets with a GET after each all land on the first member",
+        site=balanced(CLUSTER),
+        act=between(get("/ws")),
+        checks=stolen(PAIRS, "a GET after each connection", *[L] * PAIRS),
+        explanation=TURN,
+    ),
+    Scenario(
+        name="thieves-get-twice",
+        question="Does a thief that comes in pairs show in the order of the WebSockets?",
+        limit=f"no: strict turns over {PAIRS} WebSockets although {2 * PAIRS} turns were taken",
+        site=balanced(CLUSTER),
+        act=between(get("/ws"), times=2),
+        checks=stolen(2 * PAIRS, "two GETs after each connection", *[L, N] * (PAIRS // 2)),
+        explanation="With two members, an even number of thieves hides: only the count of elections tells of them.",
+    ),
+    Scenario(
+        name="thieves-head",
+        question="Does a monitor that sends HEAD to the balanced path take a turn?",
+        limit=f"yes: {PAIRS} WebSockets with a HEAD after each all land on the first member",
+        site=balanced(CLUSTER),
+        act=between(get("/ws", method="HEAD")),
+        checks=stolen(PAIRS, "a HEAD after each connection", *[L] * PAIRS),
+    ),
+    Scenario(
+        name="thieves-options",
+        question="Does a health check that sends OPTIONS to the balanced path take a turn?",
+        limit=f"yes: {PAIRS} WebSockets with an OPTIONS after each all land on the first member",
+        site=balanced(CLUSTER),
+        act=between(get("/ws", method="OPTIONS")),
+        checks=stolen(PAIRS, "an OPTIONS after each connection", *[L] * PAIRS),
+    ),
+    Scenario(
+        name="thieves-subpath",
+        question="Does a GET below the balanced path take a turn, even one that no backend knows?",
+        limit=f"yes: {PAIRS} turns taken by GET /ws/nothing-here",
+        site=balanced(CLUSTER),
+        act=between(get("/ws/nothing-here")),
+        checks=stolen(PAIRS, "a GET of /ws/nothing-here after each connection", *[L] * PAIRS),
+    ),
+    Scenario(
+        name="thieves-malformed",
+        question="Does a handshake without a key, which the backend refuses, take a turn?",
+        limit=f"yes: {PAIRS} turns taken by upgrade requests without Sec-WebSocket-Key",
+        site=balanced(CLUSTER),
+        act=between(get("/ws", headers=KEYLESS)),
+        checks=stolen(PAIRS, "a keyless handshake after each connection", *[L] * PAIRS),
+        explanation=TURN,
+    ),
+    Scenario(
+        name="thieves-refused",
+        question="Does a WebSocket that its backend refuses with 403 use up the turn?",
+        limit="yes: the turns go on behind it, one 403 among 6",
+        site=balanced(CLUSTER),
+        act=_refused_in_between,
+        checks=(
+            turns.answers(101, 403, 101, 101, 101, 101),
+            *stolen(0, "the refused handshake", *[L, N] * 3),
+            accounting.elected_counted,
+        ),
+    ),
+    Scenario(
+        name="thieves-failover",
+        question="Does failing over count as a turn of the dead member?",
+        limit="yes: 5 elections for 4 WebSockets, which all land on the living one",
+        site=balanced(CLUSTER),
+        act=_one_member_dead,
+        checks=(
+            turns.answers(*[101] * PAIRS),
+            turns.turns_taken(thieves=1, whose="the failed attempt"),
+            distribution.served_by(*[L] * PAIRS),
+            accounting.nothing_left_open,
+        ),
+        allow_log=("AH00957", "AH00959", "AH01114", "AH02452"),
+        explanation="A refused connect makes mod_proxy elect again (AH00957); the member is left alone for retry= s.",
+    ),
+    Scenario(
+        name="thieves-sticky",
+        question="Do WebSockets pinned by a route cookie change whose turn it is for the others?",
+        limit="yes: after 3 pinned to liberty the free ones go to node until the credit is even",
+        site=balanced(replace(CLUSTER, stickysession="ROUTEID|routeid")),
+        act=_pinned_in_between,
+        checks=(
+            distribution.served_by(L, L, L, N, N, N, L, N, L),
+            turns.turns_taken(thieves=0, whose="the pinned connections"),
+            accounting.witnesses_agree,
+            accounting.elected_counted,
+        ),
+        explanation="A pinned request takes its member's turn too: lbstatus moves as if that member had been elected.",
+    ),
+    Scenario(
+        name="thieves-bybusyness",
+        question="Does an ordinary GET disturb bybusyness while tunnels are held?",
+        limit=f"{PAIRS} held WebSockets and {PAIRS} GETs as the model says, 2 and 2 tunnels",
+        site=balanced(BUSY),
+        act=_held_and_asked,
+        checks=(
+            turns.turns_taken(thieves=PAIRS, whose="a GET after each connection"),
+            distribution.split_within(0, reason="2 and 2, whoever comes first"),
+            distribution.follows_model,
+            *HONEST,
+        ),
+        explanation="bybusyness looks at what is open now; a GET that has ended leaves only its lbstatus behind.",
+    ),
+    Scenario(
+        name="thieves-favicon",
+        question="Does a browser's request for /favicon.ico take a turn?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with a GET of /favicon.ico after each",
+        site=balanced(CLUSTER),
+        act=between(get("/favicon.ico")),
+        checks=innocent("a GET of /favicon.ico after each connection"),
+    ),
+    Scenario(
+        name="thieves-favicon-balanced",
+        question="Does the favicon take a turn where the whole site is balanced (ProxyPass /)?",
+        limit=f"yes: {PAIRS} WebSockets with a GET of /favicon.ico after each all land on the first member",
+        site=WHOLE_SITE,
+        act=between(get("/favicon.ico"), path="/CLRunner"),
+        checks=stolen(PAIRS, "a GET of /favicon.ico after each connection", *[L] * PAIRS),
+        explanation=TURN,
+    ),
+    Scenario(
+        name="thieves-page",
+        question="Does loading the console page from httpd take a turn?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with a GET of /WSConsole.html after each",
+        site=balanced(CLUSTER),
+        act=between(get("/WSConsole.html")),
+        checks=innocent("a GET of /WSConsole.html after each connection"),
+    ),
+    Scenario(
+        name="thieves-neighbour",
+        question="Does a path that only begins like the balanced one take a turn?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with a GET of /wsx after each",
+        site=balanced(CLUSTER),
+        act=between(get("/wsx")),
+        checks=innocent("a GET of /wsx after each connection"),
+        explanation="ProxyPass matches whole path segments (manual, mod_proxy, ProxyPass).",
+    ),
+    Scenario(
+        name="thieves-tcp",
+        question="Does a TCP health check, connect and close, take a turn?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with 3 TCP connects after each",
+        site=balanced(CLUSTER),
+        act=between(lambda lab: lab.knock(), times=3),
+        checks=innocent("three TCP connects after each connection"),
+    ),
+    Scenario(
+        name="thieves-manager",
+        question="Does reading balancer-manager take a turn?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with 3 readings after each",
+        site=balanced(CLUSTER),
+        act=between(lambda lab: lab.status(), times=3),
+        checks=innocent("three readings of balancer-manager after each connection"),
+    ),
+    Scenario(
+        name="thieves-readiness",
+        question="Does the harness take a turn when it waits until httpd is ready?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with 3 readiness requests after each",
+        site=balanced(CLUSTER),
+        act=between(get("/wslb-ready"), times=3),
+        checks=innocent("three readiness requests after each connection"),
+        explanation="The readiness path is not balanced; it answers with the id of this run's configuration.",
+    ),
+    Scenario(
+        name="thieves-other-balancer",
+        question="Do requests to another balancer with the same members take this one's turns?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with a GET to the other balancer after each",
+        site=TWO_BALANCERS,
+        act=between(get("/other")),
+        checks=innocent("a GET to the other balancer after each connection"),
+        explanation="Each balancer keeps counters of its own, so two balancers do not balance the members' joint load.",
+    ),
+    Scenario(
+        name="thieves-too-long",
+        question="Does a request that httpd itself refuses, a header of 9,000 bytes, take a turn?",
+        limit=f"no: strict turns over {PAIRS} WebSockets with a 400 after each",
+        site=balanced(CLUSTER),
+        act=between(get("/ws", headers=(("X-Long", "x" * 9000),))),
+        checks=refused_early("an over-long request after each connection"),
+        explanation="LimitRequestFieldSize is checked before any module sees the request (manual, core).",
+    ),
+    Scenario(
+        name="thieves-forbidden",
+        question="Can authorization keep thieves from taking turns?",
+        limit=f"yes: strict turns over {PAIRS} WebSockets with a forbidden GET after each",
+        site=GUARDED,
+        act=between(get("/ws")),
+        checks=refused_early("a forbidden GET after each connection"),
+        allow_log=("AH01630",),
+        explanation="Require is decided before a member is elected; AH01630 names each client that was denied.",
+    ),
+)

@@ -1,0 +1,337 @@
+"""TLS between Apache and its members, and between the client and Apache: whom mod_ssl believes, and what stalls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from wslb.balancer import Carrier, Listener, Member, Mount, Site
+from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, payload, stall
+from wslb.checks.answer import HTTPD, NOBODY, Expected, answered
+from wslb.checks.memberstate import left_as
+from wslb.http1 import OPENING
+from wslb.identity import Identity
+from wslb.lab import Lab
+from wslb.results import Check
+from wslb.scenario import Act, Scenario
+from wslb.scenarios.payload import echoing
+from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
+
+__all__ = ["SCENARIOS"]
+
+ODD = Member(route="odd", url="wss://node-9")
+"""A member whose certificate is what a scenario makes of it."""
+PAIR = cluster(ODD, TLS_LIBERTY)
+ALONE = cluster(ODD)
+ELSEWHERE = Identity(common_name="elsewhere.example", names=("DNS:elsewhere.example",))
+NOBODY_KNOWS = Identity(trusted=False)
+EXPIRED = Identity(expired=True)
+
+REFUSED = Expected(status=500, by=HTTPD, arrives=False)
+SERVED = Expected(status=101)
+ALARMS = ("AH00898", "AH01084", "AH01097")
+"""Error during SSL Handshake with remote server; pass request body failed (the last one mod_proxy_http only)."""
+CHAIN = "AH02039"
+"""Certificate Verification: Error (20) for an unknown issuer, (10) for an expired certificate."""
+
+OPENS = 24
+STALL_RATE = 0.5
+"""Share of opens that stalled here: 18 of 36, and 30 of 52 on another day."""
+
+GOOD: tuple[Check, ...] = (
+    handshake.answered_101,
+    handshake.accept_is_right,
+    conversation.greeted,
+    accounting.witnesses_agree,
+    accounting.elected_counted,
+    accounting.nothing_left_open,
+    carrier.carried_as_asked,
+)
+
+
+def opening(count: int, path: str | None = None) -> Act:
+    """Open and close that many, one after another."""
+
+    async def act(lab: Lab) -> None:
+        await lab.open_in_turn(count, path)
+
+    return act
+
+
+def _believed(name: str, question: str, identity: Identity, explanation: str) -> Scenario:
+    """A certificate that mod_ssl must accept: strict turns, nothing in the log."""
+    return Scenario(
+        name=f"tls-{name}",
+        question=question,
+        limit="0 breaks over 4 connections in strict turns",
+        site=replace(balanced(PAIR), identities={"node-9": identity}),
+        act=opening(4),
+        checks=(distribution.alternates, *GOOD),
+        explanation=explanation,
+    )
+
+
+def _doubted(name: str, question: str, identity: Identity, *codes: str, explanation: str = "") -> Scenario:
+    """A certificate that mod_ssl must refuse: one 500, no second try, and then the member is left out."""
+    return Scenario(
+        name=f"tls-{name}",
+        question=question,
+        limit="500 for the 1st of 4 opens, the other member for the rest, the member in error",
+        site=replace(balanced(PAIR), identities={"node-9": identity}),
+        act=opening(4),
+        checks=(
+            answered(http=[REFUSED, SERVED, SERVED, SERVED]),
+            left_as(odd="Init Err", liberty="Init Ok"),
+            log.announced("AH00898", "AH01084", *codes),
+        ),
+        allow_log=(*ALARMS, *codes),
+        explanation=explanation
+        or (
+            "A TLS failure counts as 500 and not as a failed connect: the client that meets it gets no second try, "
+            "the member is in error for retry= seconds, and the log says no more than AH00898 unless it says why."
+        ),
+    )
+
+
+def _switched(
+    name: str, question: str, identity: Identity, *directives: str, accepted: bool, codes: tuple[str, ...] = ()
+) -> Scenario:
+    """One member with a bad certificate, and some of mod_ssl's checks switched off."""
+    checks: tuple[Check, ...] = (
+        (distribution.alternates, *GOOD) if accepted else (answered(http=REFUSED), log.announced("AH00898", *codes))
+    )
+    return Scenario(
+        name=f"tls-{name}",
+        question=question,
+        limit="101 on 2 of 2" if accepted else "500 on 2 of 2: the only member is tried again each time",
+        site=replace(balanced(ALONE), identities={"node-9": identity}, tls_directives=directives),
+        act=opening(2),
+        checks=checks,
+        allow_log=() if accepted else (*ALARMS, *codes),
+    )
+
+
+def _plain_front(*directives: str, identity: Identity | None = None) -> Site:
+    """``wss://`` members behind the plain listener, outside the virtual host that knows about TLS."""
+    return Site(
+        mounts=(Mount(path="/ws", target=ALONE, target_path="/CLRunner"),),
+        modules=("ssl",),
+        directives=directives,
+        identities={"node-9": identity or Identity()},
+    )
+
+
+async def _crossed(lab: Lab) -> None:
+    """Bytes for the one listener sent to the other, then a good handshake on each."""
+    for listener, tls in ((Listener.TLS, False), (Listener.PLAIN, True), (Listener.TLS, True), (Listener.PLAIN, False)):
+        tunnel = await lab.raw(OPENING, path=f"/{listener.value}", listener=listener, tls=tls, frames=1)
+        await tunnel.close()
+
+
+def opening_at_once(*, patience_seconds: float | None = None, rounds: int = 1) -> Act:
+    """Two dozen clients open side by side and keep still; after the patience those without an answer send a ping.
+
+    Args:
+        patience_seconds: None waits as long as any handshake may take, and sends nothing.
+        rounds: at most so many times, until one stalled.
+    """
+
+    async def act(lab: Lab) -> None:
+        for _ in range(rounds):
+            tunnels = await asyncio.gather(*(lab.raw(OPENING, seconds=patience_seconds) for _ in range(OPENS)))
+            still = [tunnel for tunnel in tunnels if not tunnel.accepted]
+            for tunnel in still if patience_seconds else []:
+                await tunnel.nudge()
+                await tunnel.answer()
+            await asyncio.gather(*(tunnel.close() for tunnel in tunnels))
+            if still:
+                return
+
+    return act
+
+
+def _thirteen(protocol: str, which: Carrier) -> Site:
+    return replace(balanced(TLS_CLUSTER), carrier=which, tls_directives=(f"SSLProxyProtocol {protocol}",))
+
+
+def _steady(name: str, question: str, site: Site, *, explanation: str = "") -> Scenario:
+    return Scenario(
+        name=f"tls-{name}",
+        question=question,
+        limit=f"{OPENS} of {OPENS} opened at once are accepted while the clients keep still",
+        site=site,
+        act=opening_at_once(),
+        checks=(stall.never_stalled(OPENS), handshake.answered_101, accounting.nothing_left_open),
+        explanation=explanation,
+    )
+
+
+NAMES = (
+    "SSLProxyCheckPeerName compares the host of the member's URL with the DNS entries of subjectAltName, and with the "
+    "common name; entries of type IP are not looked at."
+)
+
+SCENARIOS: tuple[Scenario, ...] = (
+    # In order of certificates: a backend reads its own at its start, so each change of it costs a restart.
+    _doubted("untrusted", "Is a member refused whose certificate nobody knows has signed?", NOBODY_KNOWS, CHAIN),
+    _switched(
+        "verify-none-untrusted",
+        "Does SSLProxyVerify none let a certificate pass that nobody knows has signed?",
+        NOBODY_KNOWS,
+        "SSLProxyVerify none",
+        accepted=True,
+    ),
+    Scenario(
+        name="tls-engine-alone",
+        question="Is SSLProxyEngine on alone enough to know whom one talks to?",
+        limit="101 on 2 of 2 from a member whose certificate nobody knows has signed",
+        site=_plain_front("SSLProxyEngine on", "SSLProxyProtocol TLSv1.2", identity=NOBODY_KNOWS),
+        act=opening(2),
+        checks=(distribution.alternates, *GOOD),
+        explanation=(
+            "SSLProxyVerify is none by default: name and dates are checked, the signature is not. Anybody between "
+            "Apache and the member can show a certificate of his own making."
+        ),
+    ),
+    _doubted("expired", "Is a member refused whose certificate has expired?", EXPIRED, CHAIN),
+    _switched(
+        "expire-off",
+        "Does SSLProxyCheckPeerExpire off rescue a member whose certificate has expired?",
+        EXPIRED,
+        "SSLProxyCheckPeerExpire off",
+        accepted=False,
+        codes=(CHAIN,),
+    ),
+    _switched(
+        "verify-none-expired",
+        "Does SSLProxyVerify none rescue a member whose certificate has expired?",
+        EXPIRED,
+        "SSLProxyVerify none",
+        accepted=False,
+    ),
+    _doubted("wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE),
+    _switched(
+        "name-off",
+        "Does SSLProxyCheckPeerName off let a certificate for another name pass?",
+        ELSEWHERE,
+        "SSLProxyCheckPeerName off",
+        accepted=True,
+    ),
+    _switched(
+        "all-off",
+        "Does everything pass once all three checks are off?",
+        replace(ELSEWHERE, expired=True, trusted=False),
+        "SSLProxyVerify none",
+        "SSLProxyCheckPeerName off",
+        "SSLProxyCheckPeerExpire off",
+        accepted=True,
+    ),
+    _doubted(
+        "ip-only",
+        "Is a member reached by address believed when its certificate names the address as an IP entry only?",
+        Identity(common_name="backend.example", names=("IP:{address}",)),
+        explanation=NAMES + " The client gets 500, though RFC 9110 section 4.3.5 wants IP entries matched.",
+    ),
+    _believed(
+        "common-name",
+        "Is the address as common name, without any subjectAltName, believed?",
+        Identity(names=()),
+        NAMES + " Browsers and RFC 9525 would refuse such a certificate.",
+    ),
+    _believed(
+        "address-as-dns",
+        "Is the address believed when it stands as a DNS entry beside the IP entry?",
+        Identity(common_name="backend.example", names=("DNS:{address}", "IP:{address}")),
+        NAMES,
+    ),
+    _believed(
+        "common-name-beside",
+        "Does a fitting common name still count when subjectAltName names another host?",
+        Identity(names=("DNS:elsewhere.example",)),
+        NAMES + " RFC 6125 section 6.4.4 would have the common name ignored then.",
+    ),
+    Scenario(
+        name="tls-no-engine",
+        question="What does a client see when wss members stand where SSLProxyEngine was forgotten?",
+        limit="500 by httpd on 2 of 2, no backend sees it, AH01961 and AH00961 in the log",
+        site=_plain_front(),
+        act=opening(2),
+        checks=(
+            answered(http=REFUSED),
+            log.announced("AH01961", "AH00961"),
+            left_as(odd="Init Err"),
+        ),
+        allow_log=("AH01961", "AH00961"),
+        explanation="SSLProxyEngine is off by default and counts for its own server or virtual host only (mod_ssl).",
+    ),
+    Scenario(
+        name="tls-members-only",
+        question="Can plain ws in front lead to verified wss members behind?",
+        limit="101 on 2 of 2, certificate verified against the run's authority",
+        site=_plain_front(
+            "SSLProxyEngine on",
+            "SSLProxyVerify require",
+            'SSLProxyCACertificateFile "${RUN}/tls/ca.pem"',
+            "SSLProxyProtocol TLSv1.2",
+        ),
+        act=opening(2),
+        checks=(distribution.alternates, *GOOD),
+    ),
+    Scenario(
+        name="tls-client-only",
+        question="Can wss in front lead to plain ws members behind, and do the turns stay strict?",
+        limit="0 breaks over 12 connections",
+        site=Site(mounts=(Mount(path="/wss", target=CLUSTER, target_path="/CLRunner", listener=Listener.TLS),)),
+        act=opening(12),
+        checks=(distribution.alternates, *GOOD),
+    ),
+    Scenario(
+        name="tls-crossed-ports",
+        question="What does a client get that speaks plain ws to the TLS port, or TLS to the plain port?",
+        limit="400 by httpd; no TLS; and 101 for the same handshakes on the right ports",
+        site=wide(),
+        act=_crossed,
+        checks=(
+            answered(
+                http=[
+                    Expected(status=400, by=HTTPD, arrives=False, says="speaking plain HTTP to an SSL-enabled"),
+                    Expected(status=None, by=NOBODY, arrives=False),
+                    SERVED,
+                    SERVED,
+                ]
+            ),
+        ),
+    ),
+    Scenario(
+        name="tls-payload",
+        question="Does a message of 4 MiB pass unharmed through TLS on both hops?",
+        limit="1 of 1 on each of 2 connections, by SHA-256",
+        site=balanced(TLS_CLUSTER, echo=True),
+        act=echoing(1 << 22),
+        checks=(payload.echoed(1), *(check for check in GOOD if check is not conversation.greeted)),
+    ),
+    Scenario(
+        name="tls-stall",
+        question="Does mod_proxy_wstunnel keep handshakes to itself when a member speaks TLS 1.3?",
+        limit=f"at least 1 of {OPENS} opened at once gets no answer in 1 s, until the client sends a ping",
+        site=_thirteen("TLSv1.3", Carrier.WSTUNNEL),
+        act=opening_at_once(patience_seconds=1.0, rounds=4),
+        checks=(stall.stalled(at_least=1, rate=STALL_RATE), handshake.answered_101, accounting.nothing_left_open),
+        explanation=(
+            "The member's session tickets and its 101 arrive together. mod_proxy_wstunnel's poll wakes once, one read "
+            "takes the ticket, the 101 waits inside mod_ssl, and the socket has nothing more to wake the poll."
+        ),
+    ),
+    _steady(
+        "stall-cured",
+        "Does SSLProxyProtocol TLSv1.2 cure the stall of mod_proxy_wstunnel?",
+        _thirteen("TLSv1.2", Carrier.WSTUNNEL),
+        explanation="TLS 1.2 sends its session ticket within the handshake, before any answer.",
+    ),
+    _steady(
+        "thirteen-http",
+        "Is mod_proxy_http free of that stall with TLS 1.3 members?",
+        _thirteen("TLSv1.3", Carrier.HTTP),
+        explanation="mod_proxy_http reads the answer's head before it polls, and asks mod_ssl for what is left.",
+    ),
+)

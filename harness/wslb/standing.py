@@ -1,0 +1,87 @@
+"""A lab that stays up for a person: prints where everything is, and every connection as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+from collections.abc import Callable
+
+from wslb.balancer import Listener
+from wslb.config import Settings
+from wslb.errors import StartError
+from wslb.interfaces import Progress
+from wslb.lab import Lab
+from wslb.launch import open_lab
+from wslb.place import silent
+from wslb.scenarios.sites import wide
+
+__all__ = ["stand"]
+
+_LOOK_SECONDS = 0.5
+
+
+async def stand(settings: Settings, *, say: Callable[[str], None], progress: Progress = silent) -> None:
+    """Open the lab on the article's ports and keep it until cancelled.
+
+    Raises:
+        LabError: it could not be brought up, or a part of it ended.
+    """
+    begin = time.monotonic()
+    async with open_lab(settings, progress=progress) as lab:
+        site = wide(settings.lbmethod)
+        if lab.proxy.installation.has("ssl") is False:
+            site = wide(settings.lbmethod, tls=False)
+        await lab.begin("up", site, balancer=site.balancers[0])
+        opened = await lab.open_in_turn(2)
+        seen = sorted({conversation.backend or "nobody" for conversation in opened})
+        if seen != sorted(lab.fleet):
+            raise StartError(
+                name="The lab",
+                reason=f"two connections should reach {' and '.join(lab.fleet)}, but reached {', '.join(seen)}",
+                log_tail=await lab.proxy.log_tail(),
+            )
+        _introduce(lab, time.monotonic() - begin, say)
+        await _watch(lab, say)
+
+
+def _introduce(lab: Lab, seconds: float, say: Callable[[str], None]) -> None:
+    front = lab.proxy.front
+    for name, backend in lab.fleet.items():
+        wss = f"  wss://{lab.addresses[f'wss://{name}']}" if f"wss://{name}" in lab.addresses else ""
+        say(f"✔ {name:<9} ws://{lab.addresses[f'ws://{name}']}{wss}  pid {backend.info.pid}")
+    method = lab.site.balancers[0].lbmethod.value if lab.site else ""
+    say(f"✔ {'httpd':<9} {lab.environment['proxy']}  pid {lab.proxy.pid}  {method}")
+    say(f"✔ ready in {seconds:.2f} s (checked: 2 opens, one on each backend)")
+    say("")
+    say(f"  console    http://{front.host}:{front.plain}/WSConsole.html")
+    say(f"  WebSocket  {front.url(Listener.PLAIN, '/ws')}")
+    if front.tls:
+        say(f"  over TLS   {front.url(Listener.TLS, '/wss')}  (authority: {lab.fleet.folder}/tls/ca.pem)")
+    say(f"  balancer   http://{front.host}:{front.plain}{lab.proxy.dialect.manager_path}")
+    say(f"  config     {lab.proxy.runtime.where('httpd.conf')}")
+    say(f"  log        {lab.proxy.runtime.where(lab.proxy.dialect.error_log)}")
+    say("")
+    say("Ctrl+C stops all.")
+
+
+async def _watch(lab: Lab, say: Callable[[str], None]) -> None:
+    """Tell every connection that reaches a backend, until cancelled or until a part of the lab ends."""
+    seen = {(name, entry.seq) for name, backend in lab.fleet.items() for entry in await backend.journal()}
+    count = 0
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)  # pace of a display for people; nothing waits for it
+        if not lab.proxy.running:
+            raise StartError(name="Apache httpd", reason="it ended", log_tail=await lab.proxy.log_tail())
+        fresh = [
+            (entry.at, name, entry)
+            for name, backend in lab.fleet.items()
+            for entry in await backend.journal()
+            if (name, entry.seq) not in seen
+        ]
+        for at, name, entry in sorted(fresh, key=lambda item: item[0]):
+            count += 1
+            seen.add((name, entry.seq))
+            clock = datetime.datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+            what = "open" if entry.accepted else f"refused with {entry.status}"
+            say(f"{clock}  {what}  #{count} → {name}")

@@ -1,0 +1,37 @@
+"""Which member a request asks for: the rule of ``stickysession`` (mod_proxy_balancer, Stickyness). Pure."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from wslb.balancer import Balancer
+from wslb.handshake import Handshake, header_values
+
+__all__ = ["route_asked"]
+
+
+def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
+    """Route in the request's cookie or URL, whether or not a member has it; None where the request names none.
+
+    The route is what follows the first dot of the value (``sess123.node``). The URL goes before the cookie, names
+    compare with case, and a value in quotes is not understood.
+    """
+    if not balancer.stickysession:
+        return None
+    cookie, _, parameter = balancer.stickysession.partition("|")
+    url = urlsplit(handshake.url)
+    found = re.search(rf"(?:^|[?&;]){re.escape(parameter or cookie)}=([^&;?]*)", f"{url.path}?{url.query}")
+    value = found[1] if found else _cookie(handshake, cookie)
+    if value is None or "." not in value:
+        return None
+    return value.partition(".")[2] or None
+
+
+def _cookie(handshake: Handshake, name: str) -> str | None:
+    for header in header_values(handshake.request, "Cookie"):
+        for pair in header.split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key == name:
+                return value
+    return None
