@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wslb.balancer import Balancer, Carrier, LbMethod, Member, resolve_url
-from wslb.handshake import Arrival, Close, Exchange, Handshake, Headers, accept_for
-from wslb.results import MemberStatus, Record
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, resolve_url
+from wslb.model.handshake import Arrival, Close, Exchange, Handshake, Headers, accept_for
+from wslb.model.results import MemberStatus, Record
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")

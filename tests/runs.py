@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wslb import compare
-from wslb.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
 from wslb.checks import distribution, handshake, log, strictness
 from wslb.config import Settings
-from wslb.handshake import Arrival, Close, Handshake, Headers, accept_for
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
+from wslb.model.handshake import Arrival, Close, Handshake, Headers, accept_for
+from wslb.model.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
 from wslb.reporters.json_file import document
 from wslb.reporters.measured import measured
-from wslb.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
 NODE = Member(route="node", url="ws://node")

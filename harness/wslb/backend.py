@@ -16,8 +16,8 @@ from typing import Any
 import aiohttp
 
 from wslb.errors import ContractError, StartError
-from wslb.handshake import Arrival, Close, fields
 from wslb.interfaces import BackendInfo, Fault
+from wslb.model.handshake import Arrival, Close, fields
 from wslb.resources import programs
 from wslb.runtimes.local import LocalProcess, LocalRuntime
 from wslb.waiting import until

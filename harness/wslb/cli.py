@@ -18,7 +18,6 @@ from rich.console import Console
 from wslb import doctor as doctor_module
 from wslb import preview, provision, runner
 from wslb import selftest as selftest_module
-from wslb.balancer import LbMethod
 from wslb.cli_check import check
 from wslb.cli_compare import compare
 from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, say, until_signal
@@ -26,11 +25,12 @@ from wslb.cli_load import load as load_command
 from wslb.config import PullPolicy, RuntimeChoice, load
 from wslb.errors import ConfigError, EvidenceError, HarnessError
 from wslb.launch import clean, open_lab
-from wslb.percentiles import plain
+from wslb.model.balancer import LbMethod
+from wslb.model.percentiles import plain
+from wslb.model.results import ScenarioResult
 from wslb.reporters import json_file
 from wslb.reporters.files import redraw, write
 from wslb.reporters.waiting_bar import WaitingBar
-from wslb.results import ScenarioResult
 from wslb.run import Run, exit_code_of
 from wslb.scenario import Scenario, select
 from wslb.scenarios import SCENARIOS

@@ -16,10 +16,10 @@ from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, until_
 from wslb.config import load
 from wslb.errors import HarnessError
 from wslb.launch import open_lab
+from wslb.model.results import ScenarioResult
 from wslb.reporters.files import write
 from wslb.reporters.recommended import lines
 from wslb.reporters.waiting_bar import WaitingBar
-from wslb.results import ScenarioResult
 from wslb.run import Run
 from wslb.screen import Colour, Screen, Verbosity
 

@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import click
 
-from wslb.balancer import Carrier
 from wslb.causes import likely
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice
 from wslb.errors import HarnessError
+from wslb.model.balancer import Carrier
+from wslb.model.results import Report
 from wslb.reporters import github, json_file
-from wslb.results import Report
 from wslb.screen import Screen
 
 __all__ = ["EXIT_CODES", "Interrupted", "close_run", "lab_options", "say", "until_signal"]

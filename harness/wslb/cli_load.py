@@ -17,7 +17,6 @@ from typing import Any
 
 import click
 
-from wslb.balancer import Carrier, LbMethod, Listener
 from wslb.config import Settings
 from wslb.config import load as load_settings
 from wslb.errors import ConfigError, RuntimeUnavailable
@@ -35,6 +34,7 @@ from wslb.load.plan import DEFAULT_CONCURRENCY, Identify, Plan
 from wslb.load.room import fitting, room
 from wslb.load.site import ECHO_PATH, load_site
 from wslb.load.speech import progress_line, summary
+from wslb.model.balancer import Carrier, LbMethod, Listener
 
 __all__ = ["load"]
 

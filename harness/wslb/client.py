@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from wslb.config import Timeouts
 from wslb.conversation import Conversation, whose
-from wslb.handshake import Handshake, Headers, one_header
 from wslb.http1 import Request
 from wslb.interfaces import Backend, Connector, RawConnector
 from wslb.ledger import Ledger
+from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.raw import RawConversation
 
 __all__ = ["Client"]

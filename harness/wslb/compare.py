@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wslb import runner
-from wslb.balancer import LbMethod
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab import Lab
+from wslb.model.balancer import LbMethod
+from wslb.model.results import ScenarioResult
 from wslb.reporters.recommended import ENOUGH_RUNS
-from wslb.results import ScenarioResult
 from wslb.scenario import Scenario
 from wslb.scenarios.workloads import COMPARED, WORKLOADS, Workload, scenario_of
 

@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from wslb import percentiles
-from wslb.balancer import Carrier, LbMethod
 from wslb.errors import ConfigError
+from wslb.model import percentiles
+from wslb.model.balancer import Carrier, LbMethod
 
 __all__ = ["DockerNetwork", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "load"]
 

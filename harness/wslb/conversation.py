@@ -7,8 +7,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from wslb.handshake import Close, Exchange, Handshake
 from wslb.interfaces import Opened
+from wslb.model.handshake import Close, Exchange, Handshake
 
 __all__ = ["Conversation", "exchange", "whose"]
 

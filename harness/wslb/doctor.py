@@ -18,9 +18,9 @@ from wslb.dialects.apache import ApacheDialect
 from wslb.errors import LabError
 from wslb.interfaces import Installation, Progress
 from wslb.launch import discover, open_lab
+from wslb.model.sites import wide
 from wslb.place import silent
 from wslb.scenarios import SCENARIOS
-from wslb.scenarios.sites import wide
 
 __all__ = ["Finding", "advise", "examine", "launch_times"]
 

@@ -15,14 +15,14 @@ from dataclasses import replace
 import aiohttp
 
 from wslb.backend import BACKENDS, ManagedBackend, Program, lean, own_address
-from wslb.balancer import Site
 from wslb.certificates import Authority
 from wslb.config import Settings
 from wslb.decoys import DECOYS, Decoy
 from wslb.errors import ConfigError
-from wslb.handshake import Arrival
 from wslb.identity import Identity
 from wslb.interfaces import Runtime
+from wslb.model.balancer import Site
+from wslb.model.handshake import Arrival
 from wslb.runtimes.local import LocalRuntime
 
 __all__ = ["VARIANTS", "Fleet"]

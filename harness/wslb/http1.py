@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from wslb.handshake import Headers, one_header
+from wslb.model.handshake import Headers, one_header
 
 __all__ = ["OPENING", "Head", "Request", "body_is_complete", "parse_fields", "parse_head", "speaks_http"]
 

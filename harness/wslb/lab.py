@@ -11,17 +11,17 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wslb.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.client import Client
 from wslb.config import Settings
 from wslb.conversation import Conversation
 from wslb.frames import Frame
-from wslb.handshake import Headers
 from wslb.http1 import OPENING, Request
 from wslb.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
 from wslb.ledger import Ledger
+from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
+from wslb.model.handshake import Headers
+from wslb.model.results import MemberStatus, Record
 from wslb.raw import RawConversation
-from wslb.results import MemberStatus, Record
 from wslb.waiting import disconnect
 from wslb.witnesses import Witnesses
 

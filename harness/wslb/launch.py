@@ -24,12 +24,12 @@ from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.fleet import Fleet
 from wslb.interfaces import Progress, Runtime
 from wslb.lab import Lab
+from wslb.model.sites import wide
 from wslb.openfiles import raise_limit
 from wslb.place import Place, enter, silent
 from wslb.proxy import ManagedProxy
 from wslb.runfolder import RunFolder, sweep
 from wslb.runtimes.local import LocalRuntime
-from wslb.scenarios.sites import wide
 
 __all__ = ["clean", "discover", "open_lab"]
 

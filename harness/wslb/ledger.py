@@ -7,8 +7,8 @@ import bisect
 import time
 
 from wslb.conversation import Conversation
+from wslb.model.results import Event
 from wslb.raw import RawConversation
-from wslb.results import Event
 
 __all__ = ["Ledger"]
 

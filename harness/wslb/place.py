@@ -13,8 +13,8 @@ from wslb.dialects.apache import ApacheDialect
 from wslb.discovery import discover
 from wslb.errors import LabError, RuntimeUnavailable
 from wslb.interfaces import Installation, Progress, Runtime
+from wslb.model.sites import wide
 from wslb.runtimes import RUNTIMES
-from wslb.scenarios.sites import wide
 
 __all__ = ["Place", "enter", "silent"]
 

@@ -17,13 +17,13 @@ from wslb.config import Settings, load
 from wslb.errors import HarnessError
 from wslb.lab import Lab
 from wslb.launch import open_lab
+from wslb.model.results import Outcome, ScenarioResult
+from wslb.model.sites import wide
 from wslb.reporters import github, json_file
 from wslb.reporters.files import write
-from wslb.results import Outcome, ScenarioResult
 from wslb.run import Run
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
-from wslb.scenarios.sites import wide
 from wslb.screen import failure_text
 
 _RUN = pytest.StashKey[Run]()

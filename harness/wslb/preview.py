@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.backend import BACKENDS, own_address
-from wslb.balancer import Carrier, LbMethod, Listener
 from wslb.config import RuntimeChoice, Settings
 from wslb.dialects.apache import ApacheDialect, Paths
 from wslb.errors import RuntimeUnavailable
 from wslb.interfaces import PRIVATE, Front, Installation
 from wslb.launch import discover
+from wslb.model.balancer import Carrier, LbMethod, Listener
+from wslb.model.sites import wide
 from wslb.scenario import Scenario
-from wslb.scenarios.sites import wide
 
 __all__ = ["article_addresses", "compose_configuration", "configuration"]
 

@@ -16,8 +16,8 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from wslb.errors import ConfigError
-from wslb.handshake import accept_for, header_values, one_header, tokens
 from wslb.interfaces import Connector, Opened, Tunnel
+from wslb.model.handshake import accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
 
 __all__ = ["Answer", "Identity", "Mark", "Probe", "Target"]

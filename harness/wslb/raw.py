@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from wslb.conversation import exchange
 from wslb.frames import Decoded, Frame, Opcode, close, decode, encode
-from wslb.handshake import Close, Exchange, Handshake, Wire, one_header
 from wslb.http1 import Head, Request, body_is_complete, parse_head, speaks_http
 from wslb.interfaces import Wire as Connection
+from wslb.model.handshake import Close, Exchange, Handshake, Wire, one_header
 
 __all__ = ["RawConversation"]
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from wslb.errors import ConfigError, HarnessError, LabError
-from wslb.results import Report, ScenarioResult
+from wslb.model.results import Report, ScenarioResult
 
 __all__ = ["Run", "exit_code_of"]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from wslb.balancer import Carrier, ProcessModel, Site
 from wslb.checks import log as log_checks
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
 from wslb.errors import HarnessError, LabError
 from wslb.lab import Lab
-from wslb.results import Outcome, Record, ScenarioResult, Verdict
+from wslb.model.balancer import Carrier, ProcessModel, Site
+from wslb.model.results import Outcome, Record, ScenarioResult, Verdict
 from wslb.scenario import Scenario
 
 __all__ = ["lacking", "roomy", "run", "run_all"]

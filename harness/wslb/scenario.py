@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from wslb.balancer import Balancer, Site
 from wslb.errors import ConfigError
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Balancer, Site
+from wslb.model.results import Check
 
 __all__ = ["Act", "Scenario", "select"]
 

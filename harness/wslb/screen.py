@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from wslb.results import Outcome, Report, ScenarioResult
+from wslb.model.results import Outcome, Report, ScenarioResult
 
 __all__ = ["Colour", "Screen", "Verbosity", "failure_text"]
 

@@ -10,9 +10,9 @@ from wslb import causes, runner
 from wslb.causes import Cause
 from wslb.errors import ConfigError
 from wslb.lab import Lab
+from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.mutations import MUTATIONS, Mutation
 from wslb.reporters.json_file import document
-from wslb.results import Outcome, Report, ScenarioResult
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
 

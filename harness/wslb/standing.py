@@ -7,14 +7,14 @@ import datetime
 import time
 from collections.abc import Callable
 
-from wslb.balancer import Listener
 from wslb.config import Settings
 from wslb.errors import StartError
 from wslb.interfaces import Progress
 from wslb.lab import Lab
 from wslb.launch import open_lab
+from wslb.model.balancer import Listener
+from wslb.model.sites import wide
 from wslb.place import silent
-from wslb.scenarios.sites import wide
 
 __all__ = ["stand"]
 

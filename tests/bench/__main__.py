@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from wslb.balancer import Balancer, Member, Mount, ProcessModel, Site
-from wslb.config import Settings
-from wslb.lab import Lab
-from wslb.launch import open_lab
-from wslb.scenarios.sites import LIBERTY, NODE, cluster
 
 from tests.bench import article
 from tests.bench.table import acceptance, chart, markdown
 from tests.bench.tools import Target, ToolFailed, installed, measure
+from wslb.config import Settings
+from wslb.lab import Lab
+from wslb.launch import open_lab
+from wslb.model.balancer import Balancer, Member, Mount, ProcessModel, Site
+from wslb.model.sites import LIBERTY, NODE, cluster
 
 ROOT = Path(__file__).parents[2]
 PYTHON_PEERS = ("wslb", "websockets", "aiohttp")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from wslb.balancer import Mount, Site
+
 from wslb.lab import Lab
+from wslb.model.balancer import Mount, Site
 from wslb.waiting import until
 
 COMMAND = "WRKSYSSTS"

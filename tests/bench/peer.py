@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psutil
+
 from wslb.load import worker
 from wslb.load.plan import Plan
 from wslb.load.tally import Histogram, Tally

@@ -21,9 +21,9 @@ from typing import Any, Protocol
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
-from wslb.lab import Lab
 
 from tests.browser.console import Console
+from wslb.lab import Lab
 
 KEPT = Path("reports") / "browser"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")

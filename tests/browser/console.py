@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 
 from playwright.async_api import Locator, Page, expect
-from wslb.balancer import Listener
+
 from wslb.lab import Lab
+from wslb.model.balancer import Listener
 
 __all__ = ["Console"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
-from wslb.interfaces import Fault
-from wslb.lab import Lab
 
 from tests.browser.conftest import Axe, NewPage
 from tests.browser.console import Console
+from wslb.interfaces import Fault
+from wslb.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 

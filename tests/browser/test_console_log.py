@@ -8,9 +8,9 @@ import re
 
 import pytest
 from playwright.async_api import expect
-from wslb.interfaces import Fault
 
 from tests.browser.console import Console
+from wslb.interfaces import Fault
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 

@@ -9,14 +9,14 @@ import psutil
 import pytest
 from playwright.async_api import Playwright, expect
 from websockets.asyncio.server import ServerConnection, serve
-from wslb.balancer import Listener
-from wslb.handshake import one_header
-from wslb.interfaces import Fault
-from wslb.lab import Lab
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 from tests.browser.conftest import ARGUMENTS, NewPage
 from tests.browser.console import Console
+from wslb.interfaces import Fault
+from wslb.lab import Lab
+from wslb.model.balancer import Listener
+from wslb.model.handshake import one_header
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 

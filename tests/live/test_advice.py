@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
+from tests.unit.advice.test_rules import NoFiles
 from wslb.advice.adviser import advise_file, configuration
 from wslb.advice.directives import parse
 from wslb.advice.dump import consult
@@ -14,9 +17,6 @@ from wslb.certificates import Authority
 from wslb.config import RuntimeChoice, Settings
 from wslb.interfaces import Installation
 from wslb.launch import discover
-
-from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
-from tests.unit.advice.test_rules import NoFiles
 
 pytestmark = pytest.mark.live
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from wslb.reporters.json_file import validate
 
 from tests.live.command import Place, place, wait_for
+from wslb.reporters.json_file import validate
 
 pytestmark = pytest.mark.live
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wslb import runner
-from wslb.balancer import LbMethod
 from wslb.compare import COMPARED
 from wslb.lab import Lab
+from wslb.model.balancer import LbMethod
+from wslb.model.results import Outcome, Report
 from wslb.reporters import json_file
 from wslb.reporters.recommended import verdicts
 from wslb.reporters.timeline import fault_numbers
-from wslb.results import Outcome, Report
 from wslb.scenarios.workloads import FAULTY, WORKLOADS, scenario_of
 
 pytestmark = pytest.mark.live

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from wslb.certificates import Authority
 from wslb.connectors import CONNECTORS
 from wslb.driver.frames import close_payload, serialise
-from wslb.handshake import accept_for, header_values, one_header
 from wslb.interfaces import Connector
+from wslb.model.handshake import accept_for, header_values, one_header
 from wslb.waiting import disconnect
 
 SECONDS = 15.0

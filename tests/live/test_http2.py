@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from wslb.connectors.http2 import Http2Connector
 from wslb.lab import Lab
+from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
 from wslb.runtimes.local import free_port
 from wslb.scenarios.carriers import over_http2
-from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
 
 pytestmark = pytest.mark.live
 

@@ -12,18 +12,19 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from wslb import fleet, runner
-from wslb.balancer import Listener
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from wslb.lab import Lab
 from wslb.launch import open_lab
+from wslb.model.balancer import Listener
+from wslb.model.results import Outcome
+from wslb.model.sites import wide
 from wslb.mutations import MUTATIONS
-from wslb.results import Outcome
 from wslb.run import exit_code_of
 from wslb.runtimes.local import LocalRuntime
 from wslb.scenarios import SCENARIOS
-from wslb.scenarios.sites import wide
 from wslb.waiting import disconnect, until
 
 pytestmark = pytest.mark.live

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.live.command import Ended, Place, place, wait_for
 from wslb.load import engine as engines
 from wslb.load.document import Evidence, document, load
 from wslb.load.limits import parse
 from wslb.load.plan import Identify, Plan
-
-from tests.live.command import Ended, Place, place, wait_for
 
 pytestmark = pytest.mark.live
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from wslb import runner
-from wslb.balancer import Balancer, MemberState, Site
 from wslb.interfaces import Fault
 from wslb.lab import Lab
-from wslb.results import Grade, Outcome, ScenarioResult
+from wslb.model.balancer import Balancer, MemberState, Site
+from wslb.model.results import Grade, Outcome, ScenarioResult
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
 from wslb.scenarios.sticky import RECIPE

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+
+from tests.live import engine
 from wslb.backend import unprivileged
-from wslb.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
 from wslb.dialects.apache import ApacheDialect
 from wslb.errors import ProxyConfigRejected, StartError
 from wslb.interfaces import Installation, Runtime
+from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.place import enter
 from wslb.proxy import ManagedProxy
 from wslb.runfolder import RunFolder
 from wslb.waiting import until
-
-from tests.live import engine
 
 SITE = Site(
     mounts=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.plugin import Ask
 from wslb.scenario import Scenario
 from wslb.scenarios import FAMILIES

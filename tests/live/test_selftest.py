@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb import runner
 from wslb.lab import Lab
+from wslb.model.results import Outcome, ScenarioResult
 from wslb.mutations import MUTATIONS, Mutation
-from wslb.results import Outcome, ScenarioResult
 from wslb.selftest import prove, scenario_of
 
 pytestmark = pytest.mark.live

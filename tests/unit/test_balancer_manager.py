@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from wslb.balancer import MemberState
+
 from wslb.balancer_manager import form_of, nonce_of
 from wslb.interfaces import BalancerChange, MemberChange
+from wslb.model.balancer import MemberState
 
 URL = "ws://127.0.0.1:1"
 

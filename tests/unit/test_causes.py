@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from wslb import causes
-from wslb.balancer import Carrier
-from wslb.checks import accounting, carrier, distribution, handshake, log
-from wslb.reporters.json_file import document
-from wslb.results import LogLine, MemberStatus, ScenarioResult
 
 from tests import runs
+from wslb import causes
+from wslb.checks import accounting, carrier, distribution, handshake, log
+from wslb.model.balancer import Carrier
+from wslb.model.results import LogLine, MemberStatus, ScenarioResult
+from wslb.reporters.json_file import document
 
 LINE = LogLine(at="x", module="proxy_balancer", level="error", code="AH01170", text="AH01170: All workers are in error")
 WARNED = LogLine(

@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
+
 from wslb.certificates import Authority, Leaf
 from wslb.errors import ConfigError
 from wslb.identity import Identity

@@ -6,13 +6,14 @@ from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
+
 from wslb import compare, runner
-from wslb.balancer import LbMethod
 from wslb.cli import cli
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab import Lab
-from wslb.results import Outcome, ScenarioResult
+from wslb.model.balancer import LbMethod
+from wslb.model.results import Outcome, ScenarioResult
 from wslb.scenario import Scenario
 
 BYREQUESTS, BYBUSYNESS, BYTRAFFIC = compare.COMPARED

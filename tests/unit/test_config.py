@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from wslb.balancer import Carrier, LbMethod
+
 from wslb.config import RuntimeChoice, Settings, load
 from wslb.errors import ConfigError
+from wslb.model.balancer import Carrier, LbMethod
 
 
 def test_options_win_over_the_environment_and_the_environment_over_defaults() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.conversation import whose
 
 APART = {"liberty": "Connected to a", "node": "Connected to b", "node-2": "Connected to c"}

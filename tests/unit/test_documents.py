@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from wslb.cli import cli
 from wslb.mutations import MUTATIONS
 from wslb.scenarios import FAMILIES, SCENARIOS

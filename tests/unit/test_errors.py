@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from wslb import errors
 from wslb.run import exit_code_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.errors import ConfigError
 from wslb.fleet import VARIANTS, _program
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.frames import Decoded, Frame, Opcode, close, decode, encode, fragments
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+
 from wslb.cli import cli
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from wslb.http1 import OPENING, Request, body_is_complete, parse_head, speaks_http
 
 

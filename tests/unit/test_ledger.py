@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+
 from wslb.conversation import Conversation
 from wslb.ledger import Ledger
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from wslb.scenarios.limits import waiting_in
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wslb import place as module
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, RuntimeUnavailable, StartError

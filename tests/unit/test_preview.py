@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from wslb.balancer import LbMethod
+
+from wslb.model.balancer import LbMethod
 from wslb.preview import compose_configuration
 
 ROOT = Path(__file__).parents[2]

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from wslb.errors import ConfigError
-from wslb.handshake import Headers, accept_for
-from wslb.interfaces import Opened
-from wslb.probe import Answer, Identity, Mark, Probe, Target
-from wslb.waiting import disconnect
 
 from tests.evidence import KEY
+from wslb.errors import ConfigError
+from wslb.interfaces import Opened
+from wslb.model.handshake import Headers, accept_for
+from wslb.probe import Answer, Identity, Mark, Probe, Target
+from wslb.waiting import disconnect
 
 
 class FakeTunnel:

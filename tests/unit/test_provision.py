@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb import provision
 from wslb.errors import RuntimeUnavailable
 from wslb.provision import MANAGERS, Plan, plan

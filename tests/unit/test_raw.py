@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count
 
 from wslb.frames import Frame, Opcode, close, encode
-from wslb.handshake import Close, Handshake
 from wslb.http1 import OPENING
+from wslb.model.handshake import Close, Handshake
 from wslb.raw import RawConversation
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import psutil
+
 from wslb.runfolder import RunFolder, sweep
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]

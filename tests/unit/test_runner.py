@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import ProcessModel
+from wslb.model.balancer import ProcessModel
+from wslb.model.sites import CLUSTER, balanced
 from wslb.runner import roomy
-from wslb.scenarios.sites import CLUSTER, balanced
 
 SITE = balanced(CLUSTER)
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from wslb.errors import ConfigError
-from wslb.results import Record
+from wslb.model.results import Record
 from wslb.scenario import Scenario, select
 from wslb.scenarios import FAMILIES, SCENARIOS
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from wslb.checks.distribution import alternates, follows_model
-from wslb.results import Grade, Outcome, Report, ScenarioResult
-from wslb.screen import Colour, Screen, Verbosity, failure_text, figure
 
 from tests.evidence import record, turns
+from wslb.checks.distribution import alternates, follows_model
+from wslb.model.results import Grade, Outcome, Report, ScenarioResult
+from wslb.screen import Colour, Screen, Verbosity, failure_text, figure
 
 ENVIRONMENT = {
     "wslb": "1.0",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
+
 from wslb.errors import ConfigError
 from wslb.lab import Lab
+from wslb.model.results import Outcome, ScenarioResult, Verdict
 from wslb.mutations import MUTATIONS, Mutation
-from wslb.results import Outcome, ScenarioResult, Verdict
 from wslb.scenarios import SCENARIOS
 from wslb.selftest import Proof, chosen, exit_code, judged, prove, summary
 

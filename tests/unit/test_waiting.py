@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+
 from wslb.waiting import disconnect, until
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wslb.cause_rules.cause import Cause, Scenario, failed
-from wslb.handshake import accept_for, fields, header_values, one_header, tokens
-from wslb.hops import HOP_BY_HOP
+from wslb.model.handshake import accept_for, fields, header_values, one_header, tokens
+from wslb.model.hops import HOP_BY_HOP
 from wslb.turns import Turns
 
 __all__ = ["changed_field", "forwarded", "other_carrier", "wrong_accept"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wslb.balancer import resolve_url
 from wslb.cause_rules.cause import Cause, Scenario, shown, told
 from wslb.errors import ConfigError
+from wslb.model.balancer import resolve_url
 from wslb.turns import Turns
 
 __all__ = ["another_lbmethod", "another_loadfactor", "member_out", "nobody_left", "other_members", "unread"]

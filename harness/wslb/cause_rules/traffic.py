@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wslb.cause_rules.cause import Cause, Scenario, failed
-from wslb.handshake import fields, header_values
+from wslb.model.handshake import fields, header_values
 from wslb.turns import ORDER_CHECKS, Turns, overlapping
 
 __all__ = ["interleaved", "others_used_it", "refused_then_failed_over", "sticky", "still_busy"]

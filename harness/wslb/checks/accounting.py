@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from wslb.balancer import Balancer, Member, MemberState, resolve_url
 from wslb.checks.judging import called, judged, no_evidence
-from wslb.handshake import Handshake
-from wslb.results import MemberStatus, Record, Verdict
+from wslb.model.balancer import Balancer, Member, MemberState, resolve_url
+from wslb.model.handshake import Handshake
+from wslb.model.results import MemberStatus, Record, Verdict
 
 __all__ = ["bytes_counted", "elected_counted", "members_as_claimed", "nothing_left_open", "witnesses_agree"]
 

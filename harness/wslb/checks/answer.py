@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wslb.balancer import Carrier
 from wslb.checks.judging import called, each, judged, no_evidence
-from wslb.handshake import Handshake, header_values, one_header
-from wslb.results import Check, Record, Verdict
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Handshake, header_values, one_header
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["BACKEND", "HTTPD", "NOBODY", "Expected", "answered", "carries", "gives_up_after", "redirected"]
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from wslb.balancer import Carrier
 from wslb.checks.judging import first_wrong, judged, no_evidence
-from wslb.handshake import Handshake, one_header
-from wslb.results import Check, Record, Verdict
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Handshake, one_header
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["carried_as_asked", "matrix", "read_counted", "upgrade_dropped"]
 

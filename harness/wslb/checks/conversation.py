@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from wslb.checks.judging import called, judged, no_evidence
-from wslb.handshake import Handshake
-from wslb.results import Check, Record, Verdict
+from wslb.model.handshake import Handshake
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["greeted", "listed", "told_apart"]
 

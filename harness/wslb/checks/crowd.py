@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from wslb.checks.judging import called, judged, no_evidence
-from wslb.odds import bound_for, coin_passes, race_alarm
-from wslb.results import Check, Record, Verdict
+from wslb.model.odds import bound_for, coin_passes, race_alarm
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["RACE_RATE", "balanced", "busy_drift", "elected_drift"]
 

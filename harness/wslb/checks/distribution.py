@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from wslb.balancer import LbMethod, MemberState
 from wslb.checks.judging import called, judged, no_evidence, sequence
-from wslb.handshake import Handshake
-from wslb.lbmethods import FACTOR_SCALE
-from wslb.replay import Prediction, Step, StepKind, replay
-from wslb.results import Check, Event, Record, Verdict
-from wslb.stickiness import route_asked
+from wslb.model.balancer import LbMethod, MemberState
+from wslb.model.handshake import Handshake
+from wslb.model.lbmethods import FACTOR_SCALE
+from wslb.model.replay import Prediction, Step, StepKind, replay
+from wslb.model.results import Check, Event, Record, Verdict
+from wslb.model.stickiness import route_asked
 
 __all__ = [
     "alternates",

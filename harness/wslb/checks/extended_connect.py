@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wslb.checks.judging import called, first_wrong, judged, no_evidence
-from wslb.handshake import Handshake, accept_for, header_values, one_header, tokens, valid_key
-from wslb.results import Record, Verdict
+from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens, valid_key
+from wslb.model.results import Record, Verdict
 
 __all__ = ["bridged_to_http1", "greeting_not_lost", "not_offered", "opened_by_connect"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wslb.checks.judging import each as _each
-from wslb.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
-from wslb.hops import Change, changes
-from wslb.results import Check, Record, Verdict
+from wslb.model.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
+from wslb.model.hops import Change, changes
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = [
     "accept_is_right",

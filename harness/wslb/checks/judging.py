@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from wslb.handshake import Handshake
-from wslb.results import Grade, Outcome, Record, Verdict
+from wslb.model.handshake import Handshake
+from wslb.model.results import Grade, Outcome, Record, Verdict
 
 __all__ = ["called", "each", "first_wrong", "judged", "no_evidence", "numbered", "sequence"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wslb.checks.judging import called, judged, no_evidence, numbered
-from wslb.handshake import Handshake
-from wslb.results import Check, Record, Verdict
+from wslb.model.handshake import Handshake
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["has_ended", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wslb.checks.judging import judged, no_evidence
-from wslb.results import Check, Record, Verdict
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["busy_at", "changed_nothing", "elected_between", "probed", "shown_after", "shown_at"]
 

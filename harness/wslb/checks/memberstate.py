@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslb.checks.judging import judged, no_evidence
-from wslb.results import Check, Record, Verdict
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["left_as"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from wslb.balancer import Balancer
-from wslb.results import Check, Record, Verdict
+from wslb.model.balancer import Balancer
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["on"]
 

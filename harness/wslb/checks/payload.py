@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks.judging import called, each, judged, no_evidence
-from wslb.handshake import Close, Exchange, Handshake, header_values
-from wslb.results import Check, Record, Verdict
+from wslb.model.handshake import Close, Exchange, Handshake, header_values
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = [
     "bytes_logged",

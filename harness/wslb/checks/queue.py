@@ -6,8 +6,8 @@ The scenario notes ``full`` when every slot is taken, and ``slot`` just before i
 from __future__ import annotations
 
 from wslb.checks.judging import called, judged, no_evidence
-from wslb.handshake import Handshake
-from wslb.results import Check, Event, Record, Verdict
+from wslb.model.handshake import Handshake
+from wslb.model.results import Check, Event, Record, Verdict
 
 __all__ = ["abandoned_still_arrive", "requests_waited", "served_slot_by_slot"]
 

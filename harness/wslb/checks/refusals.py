@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from wslb.checks.judging import called, judged, no_evidence, numbered
-from wslb.handshake import Handshake, header_values
-from wslb.results import Check, Record, Verdict
+from wslb.model.handshake import Handshake, header_values
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["answers", "never_carries", "requests_carry", "waited"]
 

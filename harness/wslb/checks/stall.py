@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from wslb.balancer import Carrier
 from wslb.checks.judging import called, each, judged, no_evidence
-from wslb.handshake import Handshake
-from wslb.results import Check, Record, Verdict
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Handshake
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["behind_the_handshake", "body_in_tunnel", "never_stalled", "stalled"]
 

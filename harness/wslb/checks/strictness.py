@@ -6,9 +6,9 @@ from collections import Counter
 
 from wslb.checks.judging import each as _each
 from wslb.checks.judging import judged, no_evidence
-from wslb.handshake import Handshake, Headers, header_values
-from wslb.hops import HOP_BY_HOP
-from wslb.results import Grade, Record, Verdict
+from wslb.model.handshake import Handshake, Headers, header_values
+from wslb.model.hops import HOP_BY_HOP
+from wslb.model.results import Grade, Record, Verdict
 
 __all__ = ["cookies_once", "hop_fields_dropped", "host_comes_first", "nominated_fields_dropped"]
 

@@ -6,8 +6,8 @@ from collections import Counter
 from urllib.parse import urlsplit
 
 from wslb.checks.judging import called, judged, no_evidence
-from wslb.handshake import Handshake
-from wslb.results import Check, Event, Record, Verdict
+from wslb.model.handshake import Handshake
+from wslb.model.results import Check, Event, Record, Verdict
 
 __all__ = ["counted_on_tunnels", "logged_by_logio"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wslb.checks.judging import called, judged, no_evidence
-from wslb.handshake import Handshake
-from wslb.results import Check, Event, Record, Verdict
+from wslb.model.handshake import Handshake
+from wslb.model.results import Check, Event, Record, Verdict
 
 __all__ = ["answered", "closed_with", "idle_until", "lasted", "lost", "pinged", "still_open", "unanswered"]
 

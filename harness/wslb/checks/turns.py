@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslb.checks.judging import called, judged, no_evidence, sequence
-from wslb.results import Check, Record, Verdict
+from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["answers", "never_elected", "repeats", "turns_taken"]
 

@@ -24,8 +24,8 @@ import h2.settings
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from wslb.handshake import Headers, one_header
 from wslb.interfaces import Opened
+from wslb.model.handshake import Headers, one_header
 
 __all__ = ["Http2Connector", "Http2Tunnel"]
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from wslb.driver.machine import Closed, Failed, Machine, Message, Opened, Pong, State
 from wslb.driver.wire import Head, address_of, key_of, request, request_bytes
-from wslb.handshake import Headers, accept_for, one_header
 from wslb.interfaces import Opened as OpenedHandshake
+from wslb.model.handshake import Headers, accept_for, one_header
 
 __all__ = ["LeanConnector", "LeanTunnel"]
 

@@ -23,8 +23,8 @@ from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
-from wslb.handshake import Headers
 from wslb.interfaces import Opened
+from wslb.model.handshake import Headers
 
 __all__ = ["WebSocketConnector", "WebSocketTunnel"]
 

@@ -14,11 +14,11 @@ from xml.etree.ElementTree import Element
 import jinja2
 from defusedxml import DefusedXmlException, ElementTree
 
-from wslb.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
+from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.resources import template
-from wslb.results import AccessLine, LogLine, MemberStatus
 
 __all__ = ["ApacheDialect", "Paths"]
 

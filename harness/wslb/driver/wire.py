@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wslb.handshake import Headers, header_values, tokens
+from wslb.model.handshake import Headers, header_values, tokens
 
 __all__ = [
     "Address",

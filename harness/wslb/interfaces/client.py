@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from wslb.handshake import Headers
+from wslb.model.handshake import Headers
 
 __all__ = ["Connector", "Opened", "RawConnector", "Tunnel", "Wire"]
 

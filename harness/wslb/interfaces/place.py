@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from wslb.balancer import Listener
+from wslb.model.balancer import Listener
 
 __all__ = ["PRIVATE", "Completed", "Forwarder", "Front", "Process", "Progress", "Runtime"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wslb.balancer import Carrier, MemberState, Site
 from wslb.interfaces.place import Front
-from wslb.results import AccessLine, LogLine, MemberStatus
+from wslb.model.balancer import Carrier, MemberState, Site
+from wslb.model.results import AccessLine, LogLine, MemberStatus
 
 __all__ = ["BalancerChange", "Dialect", "Installation", "MemberChange"]
 

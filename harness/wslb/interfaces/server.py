@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wslb.handshake import Arrival
+from wslb.model.handshake import Arrival
 
 __all__ = ["Backend", "BackendInfo", "Fault"]
 

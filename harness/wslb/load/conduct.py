@@ -23,7 +23,7 @@ from wslb.load.limits import Limit
 from wslb.load.plan import Plan
 from wslb.load.tally import NOBODY
 from wslb.load.usage import Usage
-from wslb.results import MemberStatus
+from wslb.model.results import MemberStatus
 
 __all__ = ["Conductor"]
 

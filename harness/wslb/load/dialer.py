@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from wslb.driver.machine import Machine
 from wslb.driver.wire import Known, address_of, key_of, request_bytes
 from wslb.driver.wire import request as request_fields
-from wslb.handshake import accept_for
 from wslb.load.link import Link
 from wslb.load.plan import Plan
+from wslb.model.handshake import accept_for
 
 if TYPE_CHECKING:
     from wslb.load.shard import Run

@@ -10,12 +10,12 @@ from typing import Any
 
 import jsonschema
 
-from wslb import percentiles
 from wslb.errors import EvidenceError
 from wslb.load.engine import Lost, Result
 from wslb.load.limits import Limit, Limited, judge, needed
 from wslb.load.plan import Plan
 from wslb.load.tally import NOBODY, Histogram, Tally, Timeline
+from wslb.model import percentiles
 from wslb.resources import resource
 
 __all__ = ["PERCENTILES", "Evidence", "Outcome", "document", "facts_of", "load", "outcome_of", "validate"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from wslb.balancer import MemberState
 from wslb.errors import ConfigError
 from wslb.interfaces import MemberChange
 from wslb.lab import Lab
+from wslb.model.balancer import MemberState
 
 __all__ = ["Planned", "do", "parse"]
 

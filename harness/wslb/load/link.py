@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wslb.driver.machine import Closed, Event, Failed, Machine, Message, Opened
 from wslb.driver.wire import Head
-from wslb.handshake import header_values, one_header
+from wslb.model.handshake import header_values, one_header
 
 if TYPE_CHECKING:
     from wslb.load.shard import Run

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wslb.balancer import LbMethod, Listener, Mount, ProcessModel, Site
-from wslb.scenarios.sites import LIBERTY, NODE, TLS_LIBERTY, TLS_NODE, cluster
+from wslb.model.balancer import LbMethod, Listener, Mount, ProcessModel, Site
+from wslb.model.sites import LIBERTY, NODE, TLS_LIBERTY, TLS_NODE, cluster
 
 __all__ = ["ECHO_PATH", "load_site"]
 

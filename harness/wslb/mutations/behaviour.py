@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from wslb.balancer import MemberState
 from wslb.interfaces import Fault, MemberChange
 from wslb.lab import Lab
+from wslb.model.balancer import MemberState
 from wslb.mutations.mutation import Mutation
 
 __all__ = ["MUTATIONS"]

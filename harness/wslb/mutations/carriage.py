@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Carrier, Site
+from wslb.model.balancer import Carrier, Site
 from wslb.mutations.mutation import Mutation
 
 __all__ = ["MUTATIONS"]

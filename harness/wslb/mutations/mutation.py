@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from wslb.balancer import Carrier, Site
 from wslb.lab import Lab
-from wslb.results import Record
+from wslb.model.balancer import Carrier, Site
+from wslb.model.results import Record
 
 __all__ = ["Mutation"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from wslb.balancer import Balancer, LbMethod, Member, MemberState, Site
+from wslb.model.balancer import Balancer, LbMethod, Member, MemberState, Site
 from wslb.mutations.mutation import Mutation
 from wslb.scenarios.sticky import RECIPE
 

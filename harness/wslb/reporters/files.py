@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wslb.errors import EvidenceError
+from wslb.model.results import Report
 from wslb.reporters import REPORTERS, json_file
 from wslb.reporters import history as past
-from wslb.results import Report
 
 __all__ = ["DOCUMENT", "HISTORY", "redraw", "write"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from wslb.handshake import Headers, fields, header_values
-from wslb.hops import Change, changes
+from wslb.model.handshake import Headers, fields, header_values
+from wslb.model.hops import Change, changes
 from wslb.reporters.rules import Judged, judge
 
 __all__ = ["Capture", "Group", "Row", "groups"]

@@ -14,15 +14,15 @@ from typing import Any
 
 import jsonschema
 
-from wslb import percentiles
-from wslb.balancer import Balancer, Site
 from wslb.checks.distribution import predicted
 from wslb.errors import EvidenceError
-from wslb.handshake import Arrival, Close, Exchange, Handshake, Headers
-from wslb.hops import Change, changes
+from wslb.model import percentiles
+from wslb.model.balancer import Balancer, Site
+from wslb.model.handshake import Arrival, Close, Exchange, Handshake, Headers
+from wslb.model.hops import Change, changes
+from wslb.model.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 from wslb.reporters.measured import measured
 from wslb.resources import resource
-from wslb.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 
 __all__ = ["document", "load", "redacted", "render", "text", "validate"]
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
-from wslb import percentiles
+from wslb.model import percentiles
 from wslb.reporters import svg
 from wslb.reporters.texts import milliseconds
 from wslb.turns import overlapping

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wslb.handshake import Headers, accept_for, fields, header_values, tokens, valid_key
+from wslb.model.handshake import Headers, accept_for, fields, header_values, tokens, valid_key
 
 __all__ = ["Judged", "judge"]
 

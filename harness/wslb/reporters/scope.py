@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wslb.balancer import Carrier, LbMethod
+from wslb.model.balancer import Carrier, LbMethod
 from wslb.reporters.headline import not_run
 from wslb.reporters.texts import count
 

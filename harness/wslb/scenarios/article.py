@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Balancer, Listener, Mount, Site
 from wslb.checks import accounting, carrier, conversation, distribution, handshake
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Balancer, Listener, Mount, Site
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, TLS_CLUSTER
 from wslb.scenario import Act, Scenario
-from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER
 
 __all__ = ["LISTING_8", "SCENARIOS"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wslb.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.checks import accounting, carrier, conversation, distribution, extended_connect, handshake, turns
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import LbMethod, ProcessModel, Site
 from wslb.checks import accounting, carrier, crowd, distribution, handshake
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import LbMethod, ProcessModel, Site
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.lb import COMMON, in_turn
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Balancer, LbMethod, Member, MemberState
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, members, refusals, tunnels
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.model.results import Check
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenario import Scenario
 from wslb.scenarios import disturbances as do
-from wslb.scenarios.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 
 __all__ = ["SCENARIOS"]
 

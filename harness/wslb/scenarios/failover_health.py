@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Site
 from wslb.checks import accounting, distribution, handshake, members, refusals
 from wslb.lab import Lab
+from wslb.model.balancer import Site
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenario import Scenario
 from wslb.scenarios import disturbances as do
 from wslb.scenarios.failover import BOOKS
-from wslb.scenarios.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 
 __all__ = ["SCENARIOS"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from wslb.balancer import Carrier
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, stall
 from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
 from wslb.frames import Frame, Opcode, encode
 from wslb.http1 import OPENING, Request
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Carrier
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
 from wslb.scenario import Act, Scenario
-from wslb.scenarios.sites import CLUSTER, LIBERTY, balanced, cluster
 
 __all__ = ["ACCEPTED", "SCENARIOS", "sending"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from wslb.balancer import Carrier
 from wslb.checks import handshake
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
 from wslb.http1 import OPENING
 from wslb.interfaces import Fault
 from wslb.lab import Lab
+from wslb.model.balancer import Carrier
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.handshake import refused, sending
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

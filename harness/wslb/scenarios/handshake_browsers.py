@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Site
 from wslb.checks import handshake
 from wslb.checks.answer import HTTPD, Expected, answered
 from wslb.http1 import Request
-from wslb.results import Check
+from wslb.model.balancer import Site
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Scenario
 from wslb.scenarios.handshake import ACCEPTED, sending
-from wslb.scenarios.sites import CLUSTER, balanced
 
 __all__ = ["CLIENTS", "SCENARIOS"]
 

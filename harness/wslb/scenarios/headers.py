@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from wslb.balancer import Listener
 from wslb.checks import accounting, carrier, handshake, strictness
 from wslb.http1 import OPENING
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Listener
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.handshake import ACCEPTED, sending
-from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER, balanced
 
 __all__ = ["SCENARIOS"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wslb.balancer import LbMethod
 from wslb.checks import accounting, carrier, distribution, handshake
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import LbMethod
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_LIBERTY, TLS_NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_LIBERTY, TLS_NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

@@ -8,13 +8,13 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from wslb.balancer import ProcessModel
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, turns
 from wslb.conversation import Conversation
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import ProcessModel
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Act, Scenario
-from wslb.scenarios.sites import CLUSTER, balanced
 from wslb.waiting import until
 
 __all__ = ["SCENARIOS", "waiting_in"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import LbMethod, MemberState
 from wslb.checks import accounting, carrier, distribution, handshake, log, members, refusals, tunnels
 from wslb.interfaces import BalancerChange, MemberChange
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import LbMethod, MemberState
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
 from wslb.scenarios import disturbances as do
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
 from wslb.checks import accounting, distribution, log, traffic, turns
 from wslb.checks.narrowing import on
 from wslb.conversation import Conversation
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
+from wslb.model.results import Check
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.lb import COMMON, MODELLED, in_turn
-from wslb.scenarios.sites import LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

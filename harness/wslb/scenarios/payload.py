@@ -9,11 +9,11 @@ from wslb.checks import accounting, carrier, handshake, payload
 from wslb.frames import Frame, Opcode, fragments
 from wslb.http1 import OPENING
 from wslb.lab import Lab
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, balanced
 from wslb.raw import RawConversation
-from wslb.results import Check
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
-from wslb.scenarios.sites import CLUSTER, balanced
 
 __all__ = ["ECHO", "SCENARIOS", "SOUND", "echoing"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import MemberState, ProcessModel
 from wslb.checks import carrier, conversation, distribution, handshake, lifecycle, members, refusals, tunnels
 from wslb.lab import Lab
+from wslb.model.balancer import MemberState, ProcessModel
+from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Scenario
 from wslb.scenarios import disturbances as do
 from wslb.scenarios.failover import CONNECT_FAILED
-from wslb.scenarios.sites import CLUSTER, balanced
 
 __all__ = ["SCENARIOS"]
 

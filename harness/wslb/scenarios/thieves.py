@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from wslb.balancer import LbMethod, Mount, Site
 from wslb.checks import accounting, distribution, turns
-from wslb.handshake import Headers
 from wslb.interfaces import Fault
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import LbMethod, Mount, Site
+from wslb.model.handshake import Headers
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

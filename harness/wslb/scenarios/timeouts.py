@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Balancer, Carrier, Member, Site
 from wslb.checks import accounting, carrier, handshake, members, refusals, tunnels
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Balancer, Carrier, Member, Site
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenario import Act, Scenario
 from wslb.scenarios import disturbances as do
-from wslb.scenarios.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_parameters
 
 __all__ = ["SCENARIOS"]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from wslb.balancer import Carrier, Listener, Member, Mount, Site
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, payload, stall
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered
 from wslb.checks.memberstate import left_as
 from wslb.http1 import OPENING
 from wslb.identity import Identity
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
+from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.payload import echoing
-from wslb.scenarios.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
 
 __all__ = ["SCENARIOS"]
 

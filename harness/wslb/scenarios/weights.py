@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import LbMethod, Member
 from wslb.checks import distribution, turns
 from wslb.interfaces import MemberChange
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import LbMethod, Member
+from wslb.model.results import Check
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.lb import COMMON, in_turn
-from wslb.scenarios.sites import LIBERTY, NODE, balanced, cluster
 
 __all__ = ["SCENARIOS"]
 

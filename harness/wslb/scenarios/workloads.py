@@ -6,15 +6,15 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wslb.balancer import LbMethod
 from wslb.checks import accounting, carrier, handshake, log
 from wslb.lab import Lab
-from wslb.results import Check
+from wslb.model.balancer import LbMethod
+from wslb.model.results import Check
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenario import Act, Scenario
 from wslb.scenarios import disturbances as do
 from wslb.scenarios.failover import CONNECT_FAILED
 from wslb.scenarios.lb import MODELLED
-from wslb.scenarios.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.waiting import until
 
 __all__ = ["COMPARED", "WORKLOADS", "Workload", "scenario_of"]

@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+
 from wslb.waiting import disconnect
 
 ROOT = Path(__file__).parents[3]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from wslb.config import PullPolicy, RuntimeChoice, Settings
 
 from tests.live import engine
+from wslb.config import PullPolicy, RuntimeChoice, Settings
 
 
 @pytest.fixture(autouse=True)

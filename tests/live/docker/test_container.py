@@ -17,20 +17,20 @@ from typing import Any
 
 import psutil
 import pytest
+
+from tests.live import engine
+from tests.live.command import place, wait_for
 from wslb import launch, runner
 from wslb.config import DockerNetwork, PullPolicy, Settings
 from wslb.errors import ProxyConfigRejected, RuntimeUnavailable, StartError
 from wslb.lab import Lab
 from wslb.launch import open_lab
-from wslb.results import Outcome
+from wslb.model.results import Outcome
+from wslb.model.sites import LIBERTY, NODE, cluster, wide
 from wslb.run import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
-from wslb.scenarios.sites import LIBERTY, NODE, cluster, wide
-
-from tests.live import engine
-from tests.live.command import place, wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.live]
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import docker
 import psutil
 import pytest
+
+from tests.live import engine
 from wslb import runner
 from wslb.config import PullPolicy, RuntimeChoice, Settings
 from wslb.launch import open_lab
-from wslb.results import Outcome
+from wslb.model.results import Outcome
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS
-
-from tests.live import engine
 
 pytestmark = [pytest.mark.docker, pytest.mark.live, pytest.mark.slow]
 

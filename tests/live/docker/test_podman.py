@@ -15,15 +15,15 @@ from pathlib import Path
 
 import docker
 import pytest
-from wslb import runner
-from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
-from wslb.launch import open_lab
-from wslb.results import Outcome
-from wslb.runtimes.docker import DockerRuntime
-from wslb.scenarios import SCENARIOS
 
 from tests.live import engine
 from tests.live.command import wait_for
+from wslb import runner
+from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
+from wslb.launch import open_lab
+from wslb.model.results import Outcome
+from wslb.runtimes.docker import DockerRuntime
+from wslb.scenarios import SCENARIOS
 
 pytestmark = [
     pytest.mark.docker,

@@ -11,21 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from tests.unit.advice.cases import BROKEN, SOUND, marked
+from tests.unit.advice.test_rules import advice_on
 from wslb.advice.adviser import Answer, LocalFiles, advise_file
 from wslb.advice.configuration import Configuration
 from wslb.advice.dump import parse_dump, parse_modules
 from wslb.advice.rule import Severity
 from wslb.advice.rules.timing import capacity
-from wslb.balancer import Carrier
 from wslb.config import Settings
 from wslb.errors import EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Installation
+from wslb.model.balancer import Carrier
 from wslb.preview import configuration as rendered
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
-
-from tests.unit.advice.cases import BROKEN, SOUND, marked
-from tests.unit.advice.test_rules import advice_on
 
 LISTINGS = Path(__file__).parent / "conf"
 

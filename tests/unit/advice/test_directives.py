@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.advice.directives import Directive, logical_lines, parse, split_words, walk
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 
 import pytest
+
 from wslb.advice.directives import parse, walk
 from wslb.advice.effect import Effect, module_name, resolve
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
+from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
 from wslb.advice.adviser import advise, configuration
 from wslb.advice.directives import parse
 from wslb.advice.effect import resolve
 from wslb.advice.rule import Advice, Severity
 from wslb.advice.rules import RULES
-
-from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
 
 
 class NoFiles:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks import accounting
-from wslb.results import Check, Record
 
 from tests.evidence import CLUSTER, arrival, record, spoiled, turns
+from wslb.checks import accounting
+from wslb.model.results import Check, Record
 
 ALL = [
     accounting.bytes_counted,

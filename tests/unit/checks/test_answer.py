@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Carrier
-from wslb.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
-from wslb.handshake import Arrival, Handshake, Headers, Wire
-from wslb.results import Check, Record
 
 from tests.evidence import arrival as good
+from wslb.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Arrival, Handshake, Headers, Wire
+from wslb.model.results import Check, Record
 
 
 def arrival(status: int | None = 400, response: Headers = ()) -> Arrival:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Carrier
-from wslb.checks.carrier import carried_as_asked, matrix, read_counted, upgrade_dropped
-from wslb.handshake import Exchange
-from wslb.results import Check, Record
 
 from tests.evidence import REQUEST, arrival, record, spoiled
+from wslb.checks.carrier import carried_as_asked, matrix, read_counted, upgrade_dropped
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Exchange
+from wslb.model.results import Check, Record
 
 
 @pytest.mark.parametrize("carrier", list(Carrier))

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks.conversation import END, greeted, listed, told_apart
-from wslb.handshake import Exchange
-from wslb.results import Record
 
 from tests.evidence import record, spoiled
+from wslb.checks.conversation import END, greeted, listed, told_apart
+from wslb.model.handshake import Exchange
+from wslb.model.results import Record
 
 HEAD = "System Status Information    11/22/26 21:12:36   Page 0001\nPool  Reserved  Max  Paging\n"
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks.crowd import balanced, busy_drift, elected_drift
-from wslb.results import Check, Record
 
 from tests.evidence import record, spoiled, status
+from wslb.checks.crowd import balanced, busy_drift, elected_drift
+from wslb.model.results import Check, Record
 
 L, N = "liberty", "node"
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Carrier, LbMethod, Member
-from wslb.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
-from wslb.replay import StepKind
-from wslb.results import Event, Record
 
 from tests.evidence import CLUSTER, method, record, spoiled, turns
+from wslb.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
+from wslb.model.balancer import Carrier, LbMethod, Member
+from wslb.model.replay import StepKind
+from wslb.model.results import Event, Record
 
 
 @pytest.mark.parametrize("check", [alternates, follows_model], ids=lambda check: check.__name__)

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks.extended_connect import bridged_to_http1, greeting_not_lost, not_offered, opened_by_connect
-from wslb.handshake import Exchange, Headers, accept_for
-from wslb.results import Check, Record
 
 from tests.evidence import record, spoiled
+from wslb.checks.extended_connect import bridged_to_http1, greeting_not_lost, not_offered, opened_by_connect
+from wslb.model.handshake import Exchange, Headers, accept_for
+from wslb.model.results import Check, Record
 
 ASKED: Headers = ((":method", "CONNECT"), (":protocol", "websocket"), (":path", "/ws"))
 OTHER_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="

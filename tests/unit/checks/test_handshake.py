@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks import handshake as checks
-from wslb.handshake import Headers
-from wslb.results import Check, Record
 
 from tests.evidence import KEY, REQUEST, answer, arrival, record, spoiled, turns
+from wslb.checks import handshake as checks
+from wslb.model.handshake import Headers
+from wslb.model.results import Check, Record
 
 ARRIVED_AT = checks.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner")
 ALL = [

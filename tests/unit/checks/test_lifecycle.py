@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.checks import lifecycle
-from wslb.handshake import Close, Handshake
-from wslb.results import Check, Event, Record
+from wslb.model.handshake import Close, Handshake
+from wslb.model.results import Check, Event, Record
 
 
 def handshake(seq: int, status: int | None, *, error: str | None = None, code: int | None = None) -> Handshake:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.checks.log import announced, only_announced
-from wslb.results import LogLine, Record
+from wslb.model.results import LogLine, Record
 
 
 def line(level: str, code: str = "AH00957") -> LogLine:

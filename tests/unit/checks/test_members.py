@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Balancer, Member
-from wslb.checks import members
-from wslb.results import Check, Event, Record
 
 from tests.evidence import status
+from wslb.checks import members
+from wslb.model.balancer import Balancer, Member
+from wslb.model.results import Check, Event, Record
 
 BALANCER = Balancer(name="x", members=(Member(route="a", url="ws://alpha"), Member(route="b", url="ws://beta")))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from wslb.checks.memberstate import left_as
-from wslb.results import Record
-
 from tests.evidence import status
+from wslb.checks.memberstate import left_as
+from wslb.model.results import Record
 
 RECORD = Record(after=(status("node", words="Init Err"), status("liberty")))
 

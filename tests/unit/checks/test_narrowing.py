@@ -1,10 +1,9 @@
 from __future__ import annotations
 
+from tests.evidence import CLUSTER, record, spoiled
 from wslb.checks.distribution import follows_model, served_by
 from wslb.checks.narrowing import on
-from wslb.results import Record
-
-from tests.evidence import CLUSTER, record, spoiled
+from wslb.model.results import Record
 
 L, N = "liberty", "node"
 

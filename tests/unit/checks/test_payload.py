@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks import payload
-from wslb.conversation import exchange
-from wslb.handshake import Close, Handshake, Wire
-from wslb.results import AccessLine, Check, Record
 
 from tests.evidence import arrival
+from wslb.checks import payload
+from wslb.conversation import exchange
+from wslb.model.handshake import Close, Handshake, Wire
+from wslb.model.results import AccessLine, Check, Record
 
 BYE = Close(code=4001, reason="enough", by="server")
 OFFER, AGREED = (

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks.queue import abandoned_still_arrive, requests_waited, served_slot_by_slot
-from wslb.handshake import Close, Exchange
-from wslb.results import Check, Event, Record
 
 from tests.evidence import arrival, record, spoiled
+from wslb.checks.queue import abandoned_still_arrive, requests_waited, served_slot_by_slot
+from wslb.model.handshake import Close, Exchange
+from wslb.model.results import Check, Event, Record
 
 L, N = "liberty", "node"
 FULL = Event(at=4.5, kind="full", text="")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.checks import refusals
-from wslb.handshake import Handshake, Headers
-from wslb.results import Check, Event, Record
+from wslb.model.handshake import Handshake, Headers
+from wslb.model.results import Check, Event, Record
 
 
 def handshake(seq: int, status: int | None, *, waited: float = 0.0, response: Headers = ()) -> Handshake:

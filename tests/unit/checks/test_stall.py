@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from wslb.balancer import Carrier
+
 from wslb.checks import stall
 from wslb.conversation import exchange
-from wslb.handshake import Handshake, Wire
-from wslb.results import Check, Record
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Handshake, Wire
+from wslb.model.results import Check, Record
 
 
 def opened(*, nudged: float | None = None, answered: float | None = 0.01, status: int | None = 101) -> Handshake:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from wslb.checks import strictness
-from wslb.handshake import Arrival, Handshake, Headers
-from wslb.results import Check, Event, Grade, Record
+from wslb.model.handshake import Arrival, Handshake, Headers
+from wslb.model.results import Check, Event, Grade, Record
 
 SENT: Headers = (("Host", "proxy"), ("Connection", "Upgrade, X-Hop"), ("X-Hop", "1"), ("TE", "trailers"))
 KEPT: Headers = (("Host", "member"), ("Connection", "Upgrade"), ("Upgrade", "websocket"))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Balancer, LbMethod, Member, MemberState
-from wslb.checks.distribution import elected_as_modelled, follows_model, predicted, timeline
-from wslb.handshake import Handshake
-from wslb.replay import StepKind
-from wslb.results import Event, Record
-
 from tests.evidence import status
+from wslb.checks.distribution import elected_as_modelled, follows_model, predicted, timeline
+from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.model.handshake import Handshake
+from wslb.model.replay import StepKind
+from wslb.model.results import Event, Record
 
 BALANCER = Balancer(
     name="x",

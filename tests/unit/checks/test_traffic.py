@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Carrier
-from wslb.checks.traffic import counted_on_tunnels, logged_by_logio
-from wslb.handshake import Exchange
-from wslb.results import AccessLine, Check, Event, Record
 
 from tests.evidence import record, spoiled
+from wslb.checks.traffic import counted_on_tunnels, logged_by_logio
+from wslb.model.balancer import Carrier
+from wslb.model.handshake import Exchange
+from wslb.model.results import AccessLine, Check, Event, Record
 
 L, N = "liberty", "node"
 SAID = (

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Balancer, Member
+
 from wslb.checks import tunnels
-from wslb.handshake import Close, Exchange, Handshake
-from wslb.results import Check, Event, Record
+from wslb.model.balancer import Balancer, Member
+from wslb.model.handshake import Close, Exchange, Handshake
+from wslb.model.results import Check, Event, Record
 
 BALANCER = Balancer(name="x", members=(Member(route="a", url="ws://alpha"), Member(route="b", url="ws://beta")))
 LOST = Close(code=1006, by="lost")

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.checks.turns import answers, never_elected, repeats, turns_taken
-from wslb.results import Check, Record
 
 from tests.evidence import record, spoiled, status
+from wslb.checks.turns import answers, never_elected, repeats, turns_taken
+from wslb.model.results import Check, Record
 
 L, N = "liberty", "node"
 

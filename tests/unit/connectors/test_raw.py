@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+
 from wslb.connectors.raw import RawConnection, RawConnector
 
 Pair = tuple[RawConnection, asyncio.StreamReader, asyncio.StreamWriter]

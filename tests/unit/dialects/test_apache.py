@@ -4,12 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from wslb.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+
 from wslb.dialects.apache import ApacheDialect
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.model.sites import wide
 from wslb.scenarios.article import LISTING_8, listing_5
-from wslb.scenarios.sites import wide
 
 GOLDEN = Path(__file__).parent / "golden"
 DIALECT = ApacheDialect()

@@ -13,10 +13,11 @@ from websockets.frames import Frame as TheirFrame
 from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
+
 from wslb.driver import machine as driver
 from wslb.driver.frames import Opcode, close_payload, masked, serialise
 from wslb.driver.wire import Known
-from wslb.handshake import accept_for
+from wslb.model.handshake import accept_for
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 LIMIT = 70_000

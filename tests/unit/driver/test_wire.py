@@ -3,10 +3,11 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from wslb.driver.frames import FrameError, close_payload, masked, parse_close, serialise
 from wslb.driver.machine import Closed, Ended, Failed, Machine, Message, Opened, Ping, State
 from wslb.driver.wire import Address, address_of, key_of, request, request_bytes
-from wslb.handshake import accept_for, valid_key
+from wslb.model.handshake import accept_for, valid_key
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ANSWER = (

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from wslb.errors import EvidenceError
 from wslb.load.document import Evidence, document, load, timeline
 from wslb.load.engine import Lost, Result

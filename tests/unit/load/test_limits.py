@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from wslb.errors import ConfigError
 from wslb.load.document import latency
 from wslb.load.limits import judge, needed, parse

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from wslb.errors import ConfigError
 from wslb.load.plan import Identify, Plan, Shard
 

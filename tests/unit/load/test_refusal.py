@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from wslb.cli_load import _refuse_what_breaks
 from wslb.errors import RuntimeUnavailable
 from wslb.interfaces import Forwarder

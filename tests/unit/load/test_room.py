@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from wslb.errors import StartError
 from wslb.load.room import KEPT_FREE, MOST_FOR_A_RATE, Room, fitting, room
 

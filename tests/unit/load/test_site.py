@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from wslb.balancer import LbMethod, Listener
+
 from wslb.errors import ConfigError
 from wslb.load.faults import Planned, parse
 from wslb.load.site import load_site
+from wslb.model.balancer import LbMethod, Listener
 
 
 @pytest.mark.parametrize("listener", list(Listener))

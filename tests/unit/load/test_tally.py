@@ -5,6 +5,7 @@ import random
 
 import pytest
 from hdrh.histogram import HdrHistogram
+
 from wslb.load.tally import MOST_NAMES, OTHERS, Histogram, Tally, Timeline
 
 

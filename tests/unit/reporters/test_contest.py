@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+
+from tests import runs
+from tests.unit.reporters.test_numbers import Drawn, cells, plain
 from wslb.reporters import html, json_file
 from wslb.reporters.embedded import restored
 from wslb.reporters.measured import measured
 from wslb.reporters.recommended import NOISE, Verdict, lines, verdicts
-
-from tests import runs
-from tests.unit.reporters.test_numbers import Drawn, cells, plain
 
 COMPARED = runs.compared()
 PAGE = html.render(COMPARED)

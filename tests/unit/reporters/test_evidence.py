@@ -6,17 +6,17 @@ import re
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import LbMethod
+
+from tests import runs
+from wslb.model.balancer import LbMethod
+from wslb.model.results import Event, LogLine
 from wslb.reporters import html, latency
 from wslb.reporters.comparison import comparison
 from wslb.reporters.errorlog import log_groups
 from wslb.reporters.inspector import groups
 from wslb.reporters.timeline import fault_numbers, timeline
 from wslb.reporters.topology import topology
-from wslb.results import Event, LogLine
 from wslb.turns import chi_square, turns_of
-
-from tests import runs
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from wslb.reporters import REPORTERS, files, history, json_file
 
 from tests import runs
+from wslb.reporters import REPORTERS, files, history, json_file
 
 
 def test_every_report_is_written_and_the_document_first(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wslb.reporters import github
 
 from tests import runs
+from wslb.reporters import github
 
 EVIL = "a|b `c` <img src=x> [x](javascript:1) *y* ::error::z @everyone\r\n::stop-commands::t"
 

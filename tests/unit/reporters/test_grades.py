@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from defusedxml import ElementTree
-from wslb.reporters import github, html, json_file, junit
-from wslb.reporters.grades import breaking, lenient, mark
-from wslb.results import Grade, Outcome
 
 from tests import runs
+from wslb.model.results import Grade, Outcome
+from wslb.reporters import github, html, json_file, junit
+from wslb.reporters.grades import breaking, lenient, mark
 
 
 def test_scenario_passes_not_strictly() -> None:

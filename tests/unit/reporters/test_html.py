@@ -9,10 +9,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from wslb.reporters import html
-from wslb.results import LogLine
 
 from tests import runs
+from wslb.model.results import LogLine
+from wslb.reporters import html
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
 OPTIONAL_END = {"td", "th", "tr", "li", "dt", "dd", "p"}

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from defusedxml import ElementTree
-from wslb.reporters import junit
 
 from tests import runs
+from wslb.reporters import junit
 
 
 def parsed(*results: Any, **more: Any) -> Any:

@@ -10,11 +10,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+
+from tests import runs
 from wslb.reporters import html
 from wslb.reporters.embedded import restored
 from wslb.reporters.json_file import document
-
-from tests import runs
 
 DOCUMENTS = {
     "every kind": document(runs.everything()),

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wslb.reporters import history, html, junit
-from wslb.reporters.trend import trend
 
 from tests import runs
+from wslb.reporters import history, html, junit
+from wslb.reporters.trend import trend
 
 GREEN = runs.saved(runs.passed("lb-a"), runs.passed("lb-b"))
 RED = runs.saved(runs.broken("lb-a"), runs.passed("lb-b"))

@@ -14,6 +14,7 @@ import docker.errors
 import psutil
 import pytest
 import requests
+
 from wslb.config import DockerNetwork
 from wslb.runtimes.docker import forwarder, leftovers, network
 from wslb.runtimes.docker.agent import Agent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.balancer import Balancer, LbMethod, Listener, Member, Mount, Site
+from wslb.model.balancer import Balancer, LbMethod, Listener, Member, Mount, Site
 
 __all__ = [
     "CLUSTER",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Balancer, LbMethod, Member, MemberState
-from wslb.lbmethods import Counters, contest, pin, reset, set_factor, set_state, start
-from wslb.replay import Step, StepKind, replay, retry_seconds
+
+from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.model.lbmethods import Counters, contest, pin, reset, set_factor, set_state, start
+from wslb.model.replay import Step, StepKind, replay, retry_seconds
 
 A = Member(route="a", url="ws://a")
 B = Member(route="b", url="ws://b")

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from wslb.results import MemberStatus, Outcome, Report, ScenarioResult, Verdict
 
 from tests.evidence import record, status, turns
+from wslb.model.results import MemberStatus, Outcome, Report, ScenarioResult, Verdict
 
 P, F, S, E = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED, Outcome.ERRORED
 

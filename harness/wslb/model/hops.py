@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wslb.handshake import Headers, header_values
+from wslb.model.handshake import Headers, header_values
 
 __all__ = ["HOP_BY_HOP", "Change", "changes"]
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.handshake import Close, accept_for, fields, header_values, one_header, tokens, valid_key
 
 from tests.evidence import KEY, arrival, handshake
+from wslb.model.handshake import Close, accept_for, fields, header_values, one_header, tokens, valid_key
 
 
 @pytest.mark.parametrize(

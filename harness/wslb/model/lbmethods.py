@@ -1,7 +1,7 @@
 """What each lbmethod must elect: a model of the rule, run beside the real Apache.
 
-A model is a pure function: counters in, elected member and counters out. `wslb.replay` runs one over a timeline of
-elections, ends of tunnels and changes, and says whom every election must have chosen.
+A model is a pure function: counters in, elected member and counters out. `wslb.model.replay` runs one over a timeline
+of elections, ends of tunnels and changes, and says whom every election must have chosen.
 
 Sources: the rules as measured in the project's experiments on httpd 2.4.71 (balancer-manager counters read between
 opens), and the reference manual, mod_proxy_balancer, mod_lbmethod_byrequests, mod_lbmethod_bytraffic and
@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from wslb.balancer import Balancer, LbMethod, MemberState
-from wslb.results import MemberStatus
+from wslb.model.balancer import Balancer, LbMethod, MemberState
+from wslb.model.results import MemberStatus
 
 __all__ = ["FACTOR_SCALE", "MODELS", "Counters", "contest", "elect", "pin", "reset", "set_factor", "set_state", "start"]
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from wslb.hops import changes
+from wslb.model.hops import changes
 
 
 def test_every_field_gets_the_word_for_what_happened_to_it() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from wslb.balancer import Balancer
-from wslb.handshake import Handshake, header_values
+from wslb.model.balancer import Balancer
+from wslb.model.handshake import Handshake, header_values
 
 __all__ = ["route_asked"]
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from wslb.balancer import Balancer, LbMethod, Member, MemberState
-from wslb.lbmethods import Counters, elect, start
-from wslb.replay import Step, StepKind, replay
 
 from tests.evidence import CLUSTER, method, status
+from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.model.lbmethods import Counters, elect, start
+from wslb.model.replay import Step, StepKind, replay
 
 
 def balancer(*factors: float, lbmethod: LbMethod = LbMethod.BYREQUESTS) -> Balancer:

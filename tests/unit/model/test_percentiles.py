@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from wslb import percentiles
-from wslb.cli import cli
-from wslb.errors import ConfigError
-from wslb.reporters import html, json_file
 
 from tests import runs
+from wslb.cli import cli
+from wslb.errors import ConfigError
+from wslb.model import percentiles
+from wslb.reporters import html, json_file
 
 LONG = runs.judged(runs.record("LN" * 150, elapsed=[0.001 + i / 1e5 for i in range(300)]))
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from wslb.balancer import Balancer, Carrier, Site
-from wslb.handshake import Handshake
+from wslb.model.balancer import Balancer, Carrier, Site
+from wslb.model.handshake import Handshake
 
 __all__ = [
     "SCHEMA",

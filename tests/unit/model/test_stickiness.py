@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from wslb.balancer import Balancer, Member
-from wslb.handshake import Handshake
-from wslb.stickiness import route_asked
+
+from wslb.model.balancer import Balancer, Member
+from wslb.model.handshake import Handshake
+from wslb.model.stickiness import route_asked
 
 BALANCER = Balancer(name="x", members=(Member(route="node", url="ws://node"),), stickysession="ROUTEID|routeid")
 

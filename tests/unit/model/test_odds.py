@@ -3,7 +3,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from wslb.odds import bound_for, coin_passes, race_alarm
+
+from wslb.model.odds import bound_for, coin_passes, race_alarm
 
 
 def test_without_races_there_is_no_alarm_and_the_bound_is_exact() -> None:

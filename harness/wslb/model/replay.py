@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from wslb.balancer import Balancer, LbMethod, Member, MemberState
-from wslb.lbmethods import Counters, contest, elect, pin, reset, set_factor, set_state, start
-from wslb.results import MemberStatus
+from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.model.lbmethods import Counters, contest, elect, pin, reset, set_factor, set_state, start
+from wslb.model.results import MemberStatus
 
 __all__ = ["Prediction", "Step", "StepKind", "replay", "retry_seconds"]
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from wslb.balancer import (
+
+from tests.evidence import ADDRESSES, CLUSTER, LIBERTY, NODE
+from wslb.errors import ConfigError
+from wslb.model.balancer import (
     MOST_THREADS,
     SPARE_THREADS,
     Balancer,
@@ -13,9 +16,6 @@ from wslb.balancer import (
     Site,
     resolve_url,
 )
-from wslb.errors import ConfigError
-
-from tests.evidence import ADDRESSES, CLUSTER, LIBERTY, NODE
 
 
 @pytest.mark.parametrize(
