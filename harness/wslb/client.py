@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from wslb.config import Timeouts
 from wslb.conversation import Conversation, whose
-from wslb.http1 import Request
 from wslb.interfaces import Backend, Connector, RawConnector
 from wslb.ledger import Ledger
 from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.raw import RawConversation
+from wslb.wire.http1 import Request
 
 __all__ = ["Client"]
 

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 from wslb.client import Client
 from wslb.config import Settings
 from wslb.conversation import Conversation
-from wslb.frames import Frame
-from wslb.http1 import OPENING, Request
 from wslb.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
 from wslb.ledger import Ledger
 from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
@@ -23,6 +21,8 @@ from wslb.model.handshake import Headers
 from wslb.model.results import MemberStatus, Record
 from wslb.raw import RawConversation
 from wslb.waiting import disconnect
+from wslb.wire.http1 import OPENING, Request
+from wslb.wire.sent_frames import Frame
 from wslb.witnesses import Witnesses
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Lab:
         """Send a request byte by byte, with the correlation id as its last field, and wait for the answer.
 
         Args:
-            request: as it is written; see `wslb.http1.Request` for what is filled in.
+            request: as it is written; see `wslb.wire.http1.Request` for what is filled in.
             path: of the proxy, where the request names no target of its own.
             listener: side of the proxy; None takes the mount's.
             tls: speak TLS or not; None does what the listener wants.

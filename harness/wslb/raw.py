@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wslb.conversation import exchange
-from wslb.frames import Decoded, Frame, Opcode, close, decode, encode
-from wslb.http1 import Head, Request, body_is_complete, parse_head, speaks_http
 from wslb.interfaces import Wire as Connection
 from wslb.model.handshake import Close, Exchange, Handshake, Wire, one_header
+from wslb.wire.http1 import Head, Request, body_is_complete, parse_head, speaks_http
+from wslb.wire.sent_frames import Decoded, Frame, Opcode, close, decode, encode
 
 __all__ = ["RawConversation"]
 

@@ -13,10 +13,10 @@ import pytest_asyncio
 
 from wslb.certificates import Authority
 from wslb.connectors import CONNECTORS
-from wslb.driver.frames import close_payload, serialise
 from wslb.interfaces import Connector
 from wslb.model.handshake import accept_for, header_values, one_header
 from wslb.waiting import disconnect
+from wslb.wire.frames import close_payload, serialise
 
 SECONDS = 15.0
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter, str], object]

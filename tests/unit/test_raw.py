@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-from wslb.frames import Frame, Opcode, close, encode
-from wslb.http1 import OPENING
 from wslb.model.handshake import Close, Handshake
 from wslb.raw import RawConversation
+from wslb.wire.http1 import OPENING
+from wslb.wire.sent_frames import Frame, Opcode, close, encode
 
 
 class Script:

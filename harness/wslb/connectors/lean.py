@@ -1,4 +1,4 @@
-"""The project's own client: `wslb.driver` on asyncio, with little cost for each connection.
+"""The project's own client: `wslb.wire` on asyncio, with little cost for each connection.
 
 Keeps the same contract as the connector on the websockets library, and is tried against it byte by byte. Whatever event
 loop runs drives it: uvloop where the owner of the loop chose that.
@@ -13,10 +13,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from wslb.driver.machine import Closed, Failed, Machine, Message, Opened, Pong, State
-from wslb.driver.wire import Head, address_of, key_of, request, request_bytes
 from wslb.interfaces import Opened as OpenedHandshake
 from wslb.model.handshake import Headers, accept_for, one_header
+from wslb.wire.machine import Closed, Failed, Machine, Message, Opened, Pong, State
+from wslb.wire.opening import Head, address_of, key_of, request, request_bytes
 
 __all__ = ["LeanConnector", "LeanTunnel"]
 

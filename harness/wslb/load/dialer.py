@@ -9,12 +9,12 @@ import resource
 import ssl
 from typing import TYPE_CHECKING
 
-from wslb.driver.machine import Machine
-from wslb.driver.wire import Known, address_of, key_of, request_bytes
-from wslb.driver.wire import request as request_fields
 from wslb.load.link import Link
 from wslb.load.plan import Plan
 from wslb.model.handshake import accept_for
+from wslb.wire.machine import Machine
+from wslb.wire.opening import Known, address_of, key_of, request_bytes
+from wslb.wire.opening import request as request_fields
 
 if TYPE_CHECKING:
     from wslb.load.shard import Run

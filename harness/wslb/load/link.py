@@ -7,9 +7,9 @@ import re
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from wslb.driver.machine import Closed, Event, Failed, Machine, Message, Opened
-from wslb.driver.wire import Head
 from wslb.model.handshake import header_values, one_header
+from wslb.wire.machine import Closed, Event, Failed, Machine, Message, Opened
+from wslb.wire.opening import Head
 
 if TYPE_CHECKING:
     from wslb.load.shard import Run

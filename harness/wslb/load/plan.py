@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from wslb.driver.wire import address_of
 from wslb.errors import ConfigError
+from wslb.wire.opening import address_of
 
 __all__ = ["Identify", "Plan", "Shard"]
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, stall
 from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
-from wslb.frames import Frame, Opcode, encode
-from wslb.http1 import OPENING, Request
 from wslb.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
 from wslb.scenario import Act, Scenario
+from wslb.wire.http1 import OPENING, Request
+from wslb.wire.sent_frames import Frame, Opcode, encode
 
 __all__ = ["ACCEPTED", "SCENARIOS", "sending"]
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from wslb.checks import handshake
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
-from wslb.http1 import OPENING
 from wslb.interfaces import Fault
 from wslb.lab import Lab
 from wslb.model.balancer import Carrier
@@ -15,6 +14,7 @@ from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.handshake import refused, sending
+from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from wslb.checks import handshake
 from wslb.checks.answer import HTTPD, Expected, answered
-from wslb.http1 import Request
 from wslb.model.balancer import Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Scenario
 from wslb.scenarios.handshake import ACCEPTED, sending
+from wslb.wire.http1 import Request
 
 __all__ = ["CLIENTS", "SCENARIOS"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from wslb.checks import accounting, carrier, handshake, strictness
-from wslb.http1 import OPENING
 from wslb.lab import Lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.handshake import ACCEPTED, sending
+from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
 

@@ -6,14 +6,14 @@ import asyncio
 import hashlib
 
 from wslb.checks import accounting, carrier, handshake, payload
-from wslb.frames import Frame, Opcode, fragments
-from wslb.http1 import OPENING
 from wslb.lab import Lab
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
 from wslb.raw import RawConversation
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
+from wslb.wire.http1 import OPENING
+from wslb.wire.sent_frames import Frame, Opcode, fragments
 
 __all__ = ["ECHO", "SCENARIOS", "SOUND", "echoing"]
 

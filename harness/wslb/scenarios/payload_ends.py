@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import payload
-from wslb.frames import Frame, Opcode, close
-from wslb.http1 import OPENING
 from wslb.lab import Lab
 from wslb.model.handshake import Close
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.payload import ECHO, SOUND
+from wslb.wire.http1 import OPENING
+from wslb.wire.sent_frames import Frame, Opcode, close
 
 __all__ = ["SCENARIOS"]
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, payload, stall
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered
 from wslb.checks.memberstate import left_as
-from wslb.http1 import OPENING
 from wslb.identity import Identity
 from wslb.lab import Lab
 from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
@@ -16,6 +15,7 @@ from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.payload import echoing
+from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
 

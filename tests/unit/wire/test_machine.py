@@ -14,10 +14,10 @@ from websockets.http11 import Response
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
-from wslb.driver import machine as driver
-from wslb.driver.frames import Opcode, close_payload, masked, serialise
-from wslb.driver.wire import Known
 from wslb.model.handshake import accept_for
+from wslb.wire import machine as driver
+from wslb.wire.frames import Opcode, close_payload, masked, serialise
+from wslb.wire.opening import Known
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 LIMIT = 70_000

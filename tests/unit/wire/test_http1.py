@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wslb.http1 import OPENING, Request, body_is_complete, parse_head, speaks_http
+from wslb.wire.http1 import OPENING, Request, body_is_complete, parse_head, speaks_http
 
 
 def test_a_request_is_written_byte_for_byte() -> None:

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from wslb.driver.frames import FrameError, close_payload, masked, parse_close, serialise
-from wslb.driver.machine import Closed, Ended, Failed, Machine, Message, Opened, Ping, State
-from wslb.driver.wire import Address, address_of, key_of, request, request_bytes
 from wslb.model.handshake import accept_for, valid_key
+from wslb.wire.frames import FrameError, close_payload, masked, parse_close, serialise
+from wslb.wire.machine import Closed, Ended, Failed, Machine, Message, Opened, Ping, State
+from wslb.wire.opening import Address, address_of, key_of, request, request_bytes
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ANSWER = (

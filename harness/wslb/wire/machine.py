@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from wslb.driver.frames import FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
-from wslb.driver.wire import Head, HeadReader, Known, WireError, refusal
+from wslb.wire.frames import FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
+from wslb.wire.opening import Head, HeadReader, Known, WireError, refusal
 
 __all__ = ["Closed", "Ended", "Event", "Failed", "Machine", "Message", "Opened", "Ping", "Pong", "State"]
 

@@ -6,7 +6,7 @@ import secrets
 import struct
 from dataclasses import dataclass
 
-from wslb.driver.frames import Opcode
+from wslb.wire.frames import Opcode
 
 __all__ = ["Decoded", "Frame", "Opcode", "close", "decode", "encode", "fragments"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wslb.frames import Decoded, Frame, Opcode, close, decode, encode, fragments
+from wslb.wire.sent_frames import Decoded, Frame, Opcode, close, decode, encode, fragments
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
