@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wslb.interfaces.place import Front
+from wslb.interfaces.runtime import Front
 from wslb.model.balancer import Carrier, MemberState, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 
