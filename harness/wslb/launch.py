@@ -25,11 +25,11 @@ from wslb.fleet import Fleet
 from wslb.interfaces import Progress, Runtime
 from wslb.lab import Lab
 from wslb.model.sites import wide
-from wslb.openfiles import raise_limit
 from wslb.place import Place, enter, silent
 from wslb.proxy import ManagedProxy
-from wslb.runfolder import RunFolder, sweep
-from wslb.runtimes.local import LocalRuntime
+from wslb.runtimes.local_runtime import LocalRuntime
+from wslb.runtimes.openfiles import raise_limit
+from wslb.runtimes.runfolder import RunFolder, sweep
 
 __all__ = ["clean", "discover", "open_lab"]
 

@@ -21,7 +21,7 @@ from wslb.interfaces import Installation, Runtime
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.place import enter
 from wslb.proxy import ManagedProxy
-from wslb.runfolder import RunFolder
+from wslb.runtimes.runfolder import RunFolder
 from wslb.waiting import until
 
 SITE = Site(

@@ -13,7 +13,7 @@ from wslb.advice.effect import module_name
 from wslb.advice.vocabulary import USUAL_MODULES
 from wslb.errors import HarnessError
 from wslb.interfaces import Installation
-from wslb.runtimes.local import LocalRuntime
+from wslb.runtimes.local_runtime import LocalRuntime
 
 __all__ = ["Complaint", "Reading", "consult", "parse_dump", "parse_modules"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from wslb.runtimes.docker.docker_runtime import DockerRuntime, open_docker
 from wslb.runtimes.docker.leftovers import ContainerLeftover, sweep_containers
-from wslb.runtimes.docker.runtime import DockerRuntime, open_docker
 
 __all__ = ["ContainerLeftover", "DockerRuntime", "open_docker", "sweep_containers"]

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from wslb import openfiles
+from wslb.runtimes import openfiles
 
 
 @pytest.mark.parametrize(

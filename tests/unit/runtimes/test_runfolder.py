@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from wslb.runfolder import RunFolder, sweep
+from wslb.runtimes.runfolder import RunFolder, sweep
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wslb.interfaces import Completed, Front, Process
-from wslb.runfolder import remember_shared_memory
+from wslb.runtimes.runfolder import remember_shared_memory
 from wslb.waiting import disconnect, until
 
 __all__ = ["LocalProcess", "LocalRuntime", "free_port"]
