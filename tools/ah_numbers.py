@@ -1,4 +1,4 @@
-"""Makes ``harness/wslb/ah_numbers.json`` from the source of Apache httpd: what each AH number says, and how loudly.
+"""Makes ``ah_numbers.json`` from the source of Apache httpd: what each AH number says, and how loudly.
 
 Usage::
 
@@ -136,12 +136,12 @@ def source_version(tree: Path) -> str:
 
 def main() -> int:
     """Write the table and say on stderr how much of it the program confirms."""
-    parser = argparse.ArgumentParser(description="Make harness/wslb/ah_numbers.json from the source of Apache httpd.")
+    parser = argparse.ArgumentParser(description="Make ah_numbers.json from the source of Apache httpd.")
     parser.add_argument("source", type=Path, help="unpacked source tree of httpd 2.4")
     parser.add_argument("--program", type=Path, required=True, help="httpd or apache2, to confirm the messages")
     parser.add_argument("--modules", type=Path, required=True, help="folder of its modules")
     parser.add_argument(
-        "--output", type=Path, default=Path(__file__).parents[1] / "harness" / "wslb" / "ah_numbers.json"
+        "--output", type=Path, default=Path(__file__).parents[1] / "harness/wslb/proxies/apache/ah_numbers.json"
     )
     options = parser.parse_args()
     numbers = from_source(options.source)

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from wslb import doctor as doctor_module
-from wslb import preview, provision, runner
+from wslb import preview, runner
 from wslb import selftest as selftest_module
 from wslb.cli_check import check
 from wslb.cli_compare import compare
@@ -28,6 +28,7 @@ from wslb.launch import clean, open_lab
 from wslb.model.balancer import LbMethod
 from wslb.model.percentiles import plain
 from wslb.model.results import ScenarioResult
+from wslb.proxies.apache import provision
 from wslb.reporters import json_file
 from wslb.reporters.files import redraw, write
 from wslb.reporters.waiting_bar import WaitingBar

@@ -10,16 +10,16 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wslb import provision
 from wslb.advice import Answer, advise_file
 from wslb.backend import BACKENDS, own_address
 from wslb.config import RuntimeChoice, Settings
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import LabError
 from wslb.interfaces import Installation, Progress
 from wslb.launch import discover, open_lab
 from wslb.model.sites import wide
 from wslb.place import silent
+from wslb.proxies.apache import provision
+from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios import SCENARIOS
 
 __all__ = ["Finding", "advise", "examine", "launch_times"]

@@ -27,7 +27,7 @@ from wslb.witnesses import Witnesses
 
 if TYPE_CHECKING:
     from wslb.fleet import Fleet
-    from wslb.proxy import ManagedProxy
+    from wslb.proxies.proxy import ManagedProxy
 
 __all__ = ["Lab"]
 

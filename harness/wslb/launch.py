@@ -19,14 +19,14 @@ from wslb.backend import unprivileged
 from wslb.certificates import Authority
 from wslb.config import Settings
 from wslb.connectors import CONNECTORS, RawConnector
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.fleet import Fleet
 from wslb.interfaces import Progress, Runtime
 from wslb.lab import Lab
 from wslb.model.sites import wide
 from wslb.place import Place, enter, silent
-from wslb.proxy import ManagedProxy
+from wslb.proxies.apache.dialect import ApacheDialect
+from wslb.proxies.proxy import ManagedProxy
 from wslb.runtimes.local_runtime import LocalRuntime
 from wslb.runtimes.openfiles import raise_limit
 from wslb.runtimes.runfolder import RunFolder, sweep

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wslb import provision
 from wslb.config import RuntimeChoice, Settings
-from wslb.dialects.apache import ApacheDialect
-from wslb.discovery import discover
 from wslb.errors import LabError, RuntimeUnavailable
 from wslb.interfaces import Installation, Progress, Runtime
 from wslb.model.sites import wide
+from wslb.proxies.apache import provision
+from wslb.proxies.apache.dialect import ApacheDialect
+from wslb.proxies.apache.discovery import discover
 from wslb.runtimes import RUNTIMES
 
 __all__ = ["Place", "enter", "silent"]

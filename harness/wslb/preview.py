@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from wslb.backend import BACKENDS, own_address
 from wslb.config import RuntimeChoice, Settings
-from wslb.dialects.apache import ApacheDialect, Paths
 from wslb.errors import RuntimeUnavailable
 from wslb.interfaces import PRIVATE, Front, Installation
 from wslb.launch import discover
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.sites import wide
+from wslb.proxies.apache.dialect import ApacheDialect, Paths
 from wslb.scenario import Scenario
 
 __all__ = ["article_addresses", "compose_configuration", "configuration"]

@@ -16,7 +16,7 @@ from wslb.waiting import until
 
 if TYPE_CHECKING:
     from wslb.fleet import Fleet
-    from wslb.proxy import ManagedProxy
+    from wslb.proxies.proxy import ManagedProxy
 
 __all__ = ["Witnesses"]
 

@@ -15,12 +15,12 @@ import pytest
 from tests.live import engine
 from wslb.backend import unprivileged
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import ProxyConfigRejected, StartError
 from wslb.interfaces import Installation, Runtime
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.place import enter
-from wslb.proxy import ManagedProxy
+from wslb.proxies.apache.dialect import ApacheDialect
+from wslb.proxies.proxy import ManagedProxy
 from wslb.runtimes.runfolder import RunFolder
 from wslb.waiting import until
 

@@ -12,7 +12,7 @@ from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, RuntimeUnavailable, StartError
 from wslb.interfaces import Installation
 from wslb.place import Place, enter
-from wslb.provision import Plan
+from wslb.proxies.apache.provision import Plan
 
 HTTPD = Installation(
     binary="httpd", modules_folder="/m", version="2.4.65", built_in=frozenset(), loadable=frozenset({"none"})

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from wslb import ah_numbers
 from wslb.cause_rules.cause import Cause, Scenario, failed
+from wslb.proxies.apache import ah_numbers
 from wslb.turns import Turns
 
 __all__ = ["alike", "impostor", "logged", "lone_witness", "not_greeted"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wslb import ah_numbers
+from wslb.proxies.apache import ah_numbers
 
 __all__ = ["ALARMING", "LogGroup", "LoggedLine", "log_groups"]
 

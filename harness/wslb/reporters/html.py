@@ -15,8 +15,8 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from wslb import ah_numbers
 from wslb.model import percentiles
+from wslb.proxies.apache import ah_numbers
 from wslb.reporters import texts
 from wslb.reporters.bars import counts_bar
 from wslb.reporters.cards import Card, card

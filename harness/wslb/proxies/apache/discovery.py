@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.interfaces import Installation, Runtime
+from wslb.proxies.apache.dialect import ApacheDialect
 
 __all__ = ["discover"]
 

@@ -153,7 +153,7 @@ HINTS: dict[str, tuple[str, str]] = {
 
 @cache
 def _table() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(resource("ah_numbers.json"))
+    found: Mapping[str, Any] = json.loads(resource("proxies/apache/ah_numbers.json"))
     return found
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from wslb import provision
 from wslb.errors import RuntimeUnavailable
-from wslb.provision import MANAGERS, Plan, plan
+from wslb.proxies.apache import provision
+from wslb.proxies.apache.provision import MANAGERS, Plan, plan
 
 
 def only(*programs: str):  # type: ignore[no-untyped-def]

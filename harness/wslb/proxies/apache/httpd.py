@@ -10,9 +10,9 @@ from pathlib import Path
 
 import aiohttp
 
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import ContractError, ProxyConfigRejected, StartError
 from wslb.interfaces import Front, Installation, Process, Runtime
+from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.waiting import until
 
 __all__ = ["Httpd"]

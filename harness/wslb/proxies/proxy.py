@@ -9,14 +9,14 @@ from pathlib import PurePosixPath
 
 import aiohttp
 
-from wslb.balancer_manager import BalancerManager, form_of, nonce_of
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import ContractError, StartError
-from wslb.httpd import Httpd
 from wslb.interfaces import BalancerChange, Front, Installation, MemberChange, Runtime
 from wslb.model.balancer import Balancer, Carrier, Listener, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.proxies.apache.balancer_manager import BalancerManager, form_of, nonce_of
+from wslb.proxies.apache.dialect import ApacheDialect
+from wslb.proxies.apache.httpd import Httpd
 from wslb.resources import console_page
 from wslb.waiting import until
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from wslb.balancer_manager import form_of, nonce_of
 from wslb.interfaces import BalancerChange, MemberChange
 from wslb.model.balancer import MemberState
+from wslb.proxies.apache.balancer_manager import form_of, nonce_of
 
 URL = "ws://127.0.0.1:1"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from wslb.dialects.apache import ApacheDialect
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
 from wslb.model.sites import wide
+from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios.article import LISTING_8, listing_5
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from wslb import ah_numbers
+from wslb.proxies.apache import ah_numbers
 
 ASKED_FOR = (
     "AH00957",

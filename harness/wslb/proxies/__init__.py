@@ -1,0 +1,1 @@
+"""Everything that knows a proxy's language, a folder a product."""

@@ -1,0 +1,1 @@
+"""Apache httpd 2.4: its language, its process, where it is found."""
