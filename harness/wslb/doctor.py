@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wslb.advice import Answer, advise_file
 from wslb.backend import BACKENDS, own_address
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError
@@ -19,6 +18,7 @@ from wslb.launch import discover, open_lab
 from wslb.model.sites import wide
 from wslb.place import silent
 from wslb.proxies.apache import provision
+from wslb.proxies.apache.advice import Answer, advise_file
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios import SCENARIOS
 

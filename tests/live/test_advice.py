@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
-from tests.unit.advice.test_rules import NoFiles
-from wslb.advice.adviser import advise_file, configuration
-from wslb.advice.directives import parse
-from wslb.advice.dump import consult
-from wslb.advice.effect import resolve
-from wslb.advice.rule import Severity
+from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, Broken, marked
+from tests.unit.proxies.apache.advice.test_rules import NoFiles
 from wslb.certificates import Authority
 from wslb.config import RuntimeChoice, Settings
 from wslb.interfaces import Installation
 from wslb.launch import discover
+from wslb.proxies.apache.advice.adviser import advise_file, configuration
+from wslb.proxies.apache.advice.rule import Severity
+from wslb.proxies.apache.conf.directives import parse
+from wslb.proxies.apache.conf.dump import consult
+from wslb.proxies.apache.conf.effect import resolve
 
 pytestmark = pytest.mark.live
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.advice.cases import BROKEN, SOUND, marked
+from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, marked
 
 
 def doctor(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

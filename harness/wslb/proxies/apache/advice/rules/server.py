@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive, Flaw
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.vocabulary import DIRECTIVES, OTHER_DIRECTIVES, meant
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive, Flaw
+from wslb.proxies.apache.conf.vocabulary import DIRECTIVES, OTHER_DIRECTIVES, meant
 
 __all__ = ["RULES"]
 

@@ -6,13 +6,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive
-from wslb.advice.group import Group, MemberLine
-from wslb.advice.mounting import Mounting, Way
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.urls import scheme_of
-from wslb.advice.vocabulary import meant
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.group import Group, MemberLine
+from wslb.proxies.apache.conf.mounting import Mounting, Way
+from wslb.proxies.apache.conf.urls import scheme_of
+from wslb.proxies.apache.conf.vocabulary import meant
 
 __all__ = ["RULES"]
 

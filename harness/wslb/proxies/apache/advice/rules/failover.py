@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.vocabulary import HC_METHODS
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.vocabulary import HC_METHODS
 
 __all__ = ["RULES"]
 

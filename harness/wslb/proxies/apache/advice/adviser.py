@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wslb.advice.configuration import Configuration, Modules
-from wslb.advice.directives import Directive, Tree, parse, walk
-from wslb.advice.dump import Reading, consult, with_first_lines
-from wslb.advice.effect import Effect, resolve
-from wslb.advice.rule import Advice, Rule, Severity
-from wslb.advice.rules import RULES
 from wslb.errors import EvidenceError
 from wslb.interfaces import Installation
+from wslb.proxies.apache.advice.rule import Advice, Rule, Severity
+from wslb.proxies.apache.advice.rules import RULES
+from wslb.proxies.apache.conf.configuration import Configuration, Modules
+from wslb.proxies.apache.conf.directives import Directive, Tree, parse, walk
+from wslb.proxies.apache.conf.dump import Reading, consult, with_first_lines
+from wslb.proxies.apache.conf.effect import Effect, resolve
 
 __all__ = ["Answer", "LocalFiles", "advise", "advise_file", "configuration"]
 
@@ -78,7 +78,7 @@ class Answer:
 
 
 class LocalFiles:
-    """Included files of this machine (`wslb.advice.effect.Files`)."""
+    """Included files of this machine (`wslb.proxies.apache.conf.effect.Files`)."""
 
     def read(self, path: str) -> str | None:
         """Text of a regular file; None for anything else."""

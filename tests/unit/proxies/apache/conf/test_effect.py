@@ -6,8 +6,8 @@ import fnmatch
 
 import pytest
 
-from wslb.advice.directives import parse, walk
-from wslb.advice.effect import Effect, module_name, resolve
+from wslb.proxies.apache.conf.directives import parse, walk
+from wslb.proxies.apache.conf.effect import Effect, module_name, resolve
 
 
 class Tree:

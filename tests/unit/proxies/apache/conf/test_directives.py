@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wslb.advice.directives import Directive, logical_lines, parse, split_words, walk
+from wslb.proxies.apache.conf.directives import Directive, logical_lines, parse, split_words, walk
 
 
 def flat(text: str) -> list[tuple[str, tuple[str, ...], int]]:

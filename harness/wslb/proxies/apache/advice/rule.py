@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive, Flaw
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive, Flaw
 
 __all__ = ["Advice", "Rule", "Severity", "Spot"]
 

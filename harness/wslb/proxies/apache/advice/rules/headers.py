@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
 
 __all__ = ["RULES"]
 

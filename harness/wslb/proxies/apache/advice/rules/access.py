@@ -6,12 +6,12 @@ import fnmatch
 import re
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive, walk
-from wslb.advice.mounting import Mounting, Way
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.scope import Placed, Scope
-from wslb.advice.urls import covering_paths
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive, walk
+from wslb.proxies.apache.conf.mounting import Mounting, Way
+from wslb.proxies.apache.conf.scope import Placed, Scope
+from wslb.proxies.apache.conf.urls import covering_paths
 
 __all__ = ["RULES"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive
-from wslb.advice.group import MemberLine
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.urls import scheme_of
-from wslb.advice.vocabulary import LBMETHODS, SCHEMES
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.group import MemberLine
+from wslb.proxies.apache.conf.urls import scheme_of
+from wslb.proxies.apache.conf.vocabulary import LBMETHODS, SCHEMES
 
 __all__ = ["RULES"]
 

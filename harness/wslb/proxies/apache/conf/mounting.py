@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from wslb.advice.directives import Directive
-from wslb.advice.scope import Placed, Scope
-from wslb.advice.urls import host_of, parameters_of, path_of, scheme_of
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.scope import Placed, Scope
+from wslb.proxies.apache.conf.urls import host_of, parameters_of, path_of, scheme_of
 
 __all__ = ["Mounting", "Way", "mountings_in"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wslb.advice.directives import Directive
-from wslb.advice.scope import Placed, Scope
-from wslb.advice.urls import WEBSOCKET_SCHEMES, host_of, parameters_of, path_of, scheme_of
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.scope import Placed, Scope
+from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, host_of, parameters_of, path_of, scheme_of
 
 __all__ = ["Group", "MemberLine", "groups_in"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive
-from wslb.advice.mounting import Mounting, Way
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.urls import scheme_of
-from wslb.advice.vocabulary import (
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.mounting import Mounting, Way
+from wslb.proxies.apache.conf.urls import scheme_of
+from wslb.proxies.apache.conf.vocabulary import (
     BALANCER_PARAMETERS,
     HC_METHODS,
     LINE_PARAMETERS,

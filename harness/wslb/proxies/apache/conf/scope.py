@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from wslb.advice.directives import Directive
+from wslb.proxies.apache.conf.directives import Directive
 
 __all__ = ["Placed", "Scope", "scopes_of"]
 

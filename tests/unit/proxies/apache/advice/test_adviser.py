@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.advice.cases import BROKEN, SOUND, marked
-from tests.unit.advice.test_rules import advice_on
-from wslb.advice.adviser import Answer, LocalFiles, advise_file
-from wslb.advice.configuration import Configuration
-from wslb.advice.dump import parse_dump, parse_modules
-from wslb.advice.rule import Severity
-from wslb.advice.rules.timing import capacity
+from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, marked
+from tests.unit.proxies.apache.advice.test_rules import advice_on
 from wslb.config import Settings
 from wslb.errors import EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Installation
 from wslb.model.balancer import Carrier
 from wslb.preview import configuration as rendered
+from wslb.proxies.apache.advice.adviser import Answer, LocalFiles, advise_file
+from wslb.proxies.apache.advice.rule import Severity
+from wslb.proxies.apache.advice.rules.timing import capacity
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.dump import parse_dump, parse_modules
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
 
@@ -247,9 +247,9 @@ Syntax OK
     ],
 )
 def test_capacity_as_httpd_computes_it(text: str, modules: tuple[str, ...], limit: int) -> None:
-    from wslb.advice.adviser import configuration  # noqa: PLC0415 - beside the name of preview's
-    from wslb.advice.directives import parse  # noqa: PLC0415
-    from wslb.advice.effect import resolve  # noqa: PLC0415
+    from wslb.proxies.apache.advice.adviser import configuration  # noqa: PLC0415 - beside the name of preview's
+    from wslb.proxies.apache.conf.directives import parse  # noqa: PLC0415
+    from wslb.proxies.apache.conf.effect import resolve  # noqa: PLC0415
 
     conf: Configuration = configuration(resolve(parse(text, "f"), "f", LocalFiles()))
     assert capacity(conf.main, frozenset(modules))[0] == limit

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive
-from wslb.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive
 
 __all__ = ["RULES"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.mounting import Mounting, Way
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.urls import covering_paths, scheme_of
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.mounting import Mounting, Way
+from wslb.proxies.apache.conf.urls import covering_paths, scheme_of
 
 __all__ = ["RULES"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.advice.configuration import Configuration
-from wslb.advice.directives import Directive
-from wslb.advice.rule import Rule, Severity, Spot
-from wslb.advice.scope import Scope
+from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.scope import Scope
 
 __all__ = ["RULES", "capacity"]
 

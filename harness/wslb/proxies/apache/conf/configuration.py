@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from wslb.advice.directives import Directive, Flaw
-from wslb.advice.group import Group, MemberLine, groups_in
-from wslb.advice.mounting import Mounting, mountings_in
-from wslb.advice.scope import Scope, scopes_of
-from wslb.advice.urls import WEBSOCKET_SCHEMES, scheme_of
+from wslb.proxies.apache.conf.directives import Directive, Flaw
+from wslb.proxies.apache.conf.group import Group, MemberLine, groups_in
+from wslb.proxies.apache.conf.mounting import Mounting, mountings_in
+from wslb.proxies.apache.conf.scope import Scope, scopes_of
+from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, scheme_of
 
 __all__ = ["Configuration", "Modules"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wslb.advice.rule import Rule
-from wslb.advice.rules import (
+from wslb.proxies.apache.advice.rule import Rule
+from wslb.proxies.apache.advice.rules import (
     access,
     failover,
     headers,

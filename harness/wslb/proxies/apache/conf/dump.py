@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wslb.advice.directives import Directive, Line, Tree, build
-from wslb.advice.effect import module_name
-from wslb.advice.vocabulary import USUAL_MODULES
 from wslb.errors import HarnessError
 from wslb.interfaces import Installation
+from wslb.proxies.apache.conf.directives import Directive, Line, Tree, build
+from wslb.proxies.apache.conf.effect import module_name
+from wslb.proxies.apache.conf.vocabulary import USUAL_MODULES
 from wslb.runtimes.local_runtime import LocalRuntime
 
 __all__ = ["Complaint", "Reading", "consult", "parse_dump", "parse_modules"]

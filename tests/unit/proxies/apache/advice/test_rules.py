@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.advice.cases import BROKEN, SOUND, Broken, marked
-from wslb.advice.adviser import advise, configuration
-from wslb.advice.directives import parse
-from wslb.advice.effect import resolve
-from wslb.advice.rule import Advice, Severity
-from wslb.advice.rules import RULES
+from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, Broken, marked
+from wslb.proxies.apache.advice.adviser import advise, configuration
+from wslb.proxies.apache.advice.rule import Advice, Severity
+from wslb.proxies.apache.advice.rules import RULES
+from wslb.proxies.apache.conf.directives import parse
+from wslb.proxies.apache.conf.effect import resolve
 
 
 class NoFiles:

@@ -1,6 +1,6 @@
 """Directives of an httpd configuration: names, arguments and nesting, each with its file and line.
 
-Only the text is looked at here; what conditions, includes and macros make of it is `wslb.advice.effect`.
+Only the text is looked at here; what conditions, includes and macros make of it is `wslb.proxies.apache.conf.effect`.
 Tolerant by design: whatever cannot be understood becomes a `Flaw`, and reading goes on.
 """
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from wslb.advice.directives import Directive, Flaw, Tree, parse
+from wslb.proxies.apache.conf.directives import Directive, Flaw, Tree, parse
 
 __all__ = ["BUILT_IN", "Effect", "Files", "module_name", "resolve"]
 

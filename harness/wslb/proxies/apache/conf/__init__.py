@@ -1,0 +1,1 @@
+"""Reads any httpd configuration: directives, conditions, scopes, mounts, members."""
