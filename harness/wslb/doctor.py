@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wslb.backend import BACKENDS, own_address
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError
+from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import Installation, Progress
 from wslb.launch import discover, open_lab
 from wslb.model.sites import wide

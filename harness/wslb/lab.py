@@ -26,7 +26,7 @@ from wslb.wire.sent_frames import Frame
 from wslb.witnesses import Witnesses
 
 if TYPE_CHECKING:
-    from wslb.fleet import Fleet
+    from wslb.fleet.fleet import Fleet
     from wslb.proxies.proxy import ManagedProxy
 
 __all__ = ["Lab"]

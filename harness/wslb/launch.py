@@ -15,12 +15,12 @@ from pathlib import Path
 import aiohttp
 import psutil
 
-from wslb.backend import unprivileged
 from wslb.certificates import Authority
 from wslb.config import Settings
 from wslb.connectors import CONNECTORS, RawConnector
 from wslb.errors import HarnessError, RuntimeUnavailable
-from wslb.fleet import Fleet
+from wslb.fleet.fleet import Fleet
+from wslb.fleet.managed import unprivileged
 from wslb.interfaces import Progress, Runtime
 from wslb.lab import Lab
 from wslb.model.sites import wide

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.backend import BACKENDS, own_address
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import RuntimeUnavailable
+from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import PRIVATE, Front, Installation
 from wslb.launch import discover
 from wslb.model.balancer import Carrier, LbMethod, Listener

@@ -15,7 +15,7 @@ from wslb.raw import RawConversation
 from wslb.waiting import until
 
 if TYPE_CHECKING:
-    from wslb.fleet import Fleet
+    from wslb.fleet.fleet import Fleet
     from wslb.proxies.proxy import ManagedProxy
 
 __all__ = ["Witnesses"]

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from wslb.decoys import DECOYS, Blackhole, Refusing
+from wslb.fleet.decoys import DECOYS, Blackhole, Refusing
 
 
 def test_refusing_refuses() -> None:

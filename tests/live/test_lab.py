@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wslb import fleet, runner
+from wslb import runner
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
+from wslb.fleet.fleet import fleet
 from wslb.lab import Lab
 from wslb.launch import open_lab
 from wslb.model.balancer import Listener

@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 
 from tests.live import engine
-from wslb.backend import unprivileged
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
 from wslb.errors import ProxyConfigRejected, StartError
+from wslb.fleet.managed import unprivileged
 from wslb.interfaces import Installation, Runtime
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.place import enter

@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import aiohttp
 
-from wslb.backend import BACKENDS, ManagedBackend, Program, lean, own_address
 from wslb.certificates import Authority
 from wslb.config import Settings
-from wslb.decoys import DECOYS, Decoy
 from wslb.errors import ConfigError
+from wslb.fleet.decoys import DECOYS, Decoy
+from wslb.fleet.managed import BACKENDS, ManagedBackend, Program, lean, own_address
 from wslb.identity import Identity
 from wslb.interfaces import Runtime
 from wslb.model.balancer import Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wslb.errors import ConfigError
-from wslb.fleet import VARIANTS, _program
+from wslb.fleet.fleet import VARIANTS, _program
 
 
 def test_further_instances_have_addresses_of_their_own() -> None:
