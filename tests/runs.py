@@ -14,8 +14,8 @@ from wslb.config import Settings
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
 from wslb.model.handshake import Arrival, Close, Handshake, Headers, accept_for
 from wslb.model.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
-from wslb.reporters.json_file import document
-from wslb.reporters.measured import measured
+from wslb.reports.json_file import document
+from wslb.reports.measured import measured
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
 NODE = Member(route="node", url="ws://node")

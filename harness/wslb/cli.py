@@ -29,13 +29,13 @@ from wslb.model.balancer import LbMethod
 from wslb.model.percentiles import plain
 from wslb.model.results import ScenarioResult
 from wslb.proxies.apache import provision
-from wslb.reporters import json_file
-from wslb.reporters.files import redraw, write
-from wslb.reporters.waiting_bar import WaitingBar
-from wslb.run import Run, exit_code_of
+from wslb.reports import json_file
+from wslb.reports.files import redraw, write
+from wslb.reports.run import Run, exit_code_of
+from wslb.reports.screen import Colour, Screen, Verbosity
+from wslb.reports.waiting_bar import WaitingBar
 from wslb.scenario import Scenario, select
 from wslb.scenarios import SCENARIOS
-from wslb.screen import Colour, Screen, Verbosity
 from wslb.standing import stand
 
 __all__ = ["main"]

@@ -17,11 +17,11 @@ from wslb.config import load
 from wslb.errors import HarnessError
 from wslb.launch import open_lab
 from wslb.model.results import ScenarioResult
-from wslb.reporters.files import write
-from wslb.reporters.recommended import lines
-from wslb.reporters.waiting_bar import WaitingBar
-from wslb.run import Run
-from wslb.screen import Colour, Screen, Verbosity
+from wslb.reports.files import write
+from wslb.reports.recommended import lines
+from wslb.reports.run import Run
+from wslb.reports.screen import Colour, Screen, Verbosity
+from wslb.reports.waiting_bar import WaitingBar
 
 __all__ = ["compare"]
 

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import click
 
-from wslb.causes import likely
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice
 from wslb.errors import HarnessError
 from wslb.model.balancer import Carrier
 from wslb.model.results import Report
-from wslb.reporters import github, json_file
-from wslb.screen import Screen
+from wslb.reports import github, json_file
+from wslb.reports.causes.likely import likely
+from wslb.reports.screen import Screen
 
 __all__ = ["EXIT_CODES", "Interrupted", "close_run", "lab_options", "say", "until_signal"]
 

@@ -13,7 +13,7 @@ from wslb.errors import ConfigError, StartError
 from wslb.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import ScenarioResult
-from wslb.reporters.recommended import ENOUGH_RUNS
+from wslb.reports.recommended import ENOUGH_RUNS
 from wslb.scenario import Scenario
 from wslb.scenarios.workloads import COMPARED, WORKLOADS, Workload, scenario_of
 
@@ -69,7 +69,7 @@ class Plan:
         return [turn.scenario.name for turn in self.turns]
 
     def document(self) -> dict[str, Any]:
-        """As it is saved; the numbers are added from the evidence (`wslb.reporters.measured`)."""
+        """As it is saved; the numbers are added from the evidence (`wslb.reports.measured`)."""
         return {
             "repeats": self.repeats,
             "connections": self.connections,

@@ -19,12 +19,12 @@ from wslb.lab import Lab
 from wslb.launch import open_lab
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.model.sites import wide
-from wslb.reporters import github, json_file
-from wslb.reporters.files import write
-from wslb.run import Run
+from wslb.reports import github, json_file
+from wslb.reports.files import write
+from wslb.reports.run import Run
+from wslb.reports.screen import failure_text
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
-from wslb.screen import failure_text
 
 _RUN = pytest.StashKey[Run]()
 _SETTINGS = pytest.StashKey[Settings]()

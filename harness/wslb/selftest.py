@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from wslb import causes, runner
-from wslb.causes import Cause
+from wslb import runner
 from wslb.errors import ConfigError
 from wslb.lab import Lab
 from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.mutations import MUTATIONS, Mutation
-from wslb.reporters.json_file import document
+from wslb.reports.causes import likely as causes
+from wslb.reports.causes.likely import Cause
+from wslb.reports.json_file import document
 from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
 

@@ -12,8 +12,8 @@ from playwright.async_api import Page, expect
 from tests import runs
 from tests.browser.conftest import Axe, Opened
 from wslb.model.results import LogLine
-from wslb.reporters import html
-from wslb.reporters.json_file import document
+from wslb.reports import html
+from wslb.reports.json_file import document
 
 pytestmark = pytest.mark.browser
 

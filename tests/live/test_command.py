@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.command import Place, place, wait_for
-from wslb.reporters.json_file import validate
+from wslb.reports.json_file import validate
 
 pytestmark = pytest.mark.live
 

@@ -15,9 +15,9 @@ from wslb.compare import COMPARED
 from wslb.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Outcome, Report
-from wslb.reporters import json_file
-from wslb.reporters.recommended import verdicts
-from wslb.reporters.timeline import fault_numbers
+from wslb.reports import json_file
+from wslb.reports.recommended import verdicts
+from wslb.reports.timeline import fault_numbers
 from wslb.scenarios.workloads import FAULTY, WORKLOADS, scenario_of
 
 pytestmark = pytest.mark.live

@@ -49,7 +49,7 @@ CAUSES = {
     "alike": "listings-alike",
     "logged": "log-line",
 }
-"""Mutations by the rule of wslb.cause_rules that names them."""
+"""Mutations by the rule of wslb.reports.causes that names them."""
 
 RULE = {name: rule for rule, names in CAUSES.items() for name in names.split()}
 """Of the others no rule knows the cause, and none may pretend to."""

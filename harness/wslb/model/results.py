@@ -1,6 +1,6 @@
 """What a scenario leaves behind: evidence, verdicts, and the document that is saved and reported.
 
-The shape of the saved document is described by ``harness/wslb/report.schema.json`` (``schema: "wslb.report/1"``).
+The shape of the saved document is described by ``reports/report.schema.json`` (``schema: "wslb.report/1"``).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests import runs
 from wslb.cli import cli
 from wslb.errors import ConfigError
 from wslb.model import percentiles
-from wslb.reporters import html, json_file
+from wslb.reports import html, json_file
 
 LONG = runs.judged(runs.record("LN" * 150, elapsed=[0.001 + i / 1e5 for i in range(300)]))
 

@@ -1,0 +1,62 @@
+"""The rules that name a likely cause, each with the evidence that must be there; the first that matches speaks.
+
+To add one, write a function from a scenario of the saved document and its turns to a `Cause` or None, put it into
+`RULES` at its place, and a row into the table of tests/unit/reports/causes/test_likely.py.
+"""
+
+from __future__ import annotations
+
+from wslb.reports.causes.answers import (
+    dropped_upgrade,
+    end_lost,
+    ended_early,
+    hung_up,
+    not_upgraded,
+    refused,
+    silent_over_tls,
+)
+from wslb.reports.causes.cause import Cause, Rule
+from wslb.reports.causes.headers import changed_field, forwarded, other_carrier, wrong_accept
+from wslb.reports.causes.server import (
+    another_lbmethod,
+    another_loadfactor,
+    member_out,
+    nobody_left,
+    other_members,
+    unread,
+)
+from wslb.reports.causes.traffic import interleaved, others_used_it, refused_then_failed_over, sticky, still_busy
+from wslb.reports.causes.witnesses import alike, impostor, logged, lone_witness, not_greeted
+
+__all__ = ["RULES", "Cause"]
+
+RULES: tuple[Rule, ...] = (
+    unread,
+    another_lbmethod,
+    another_loadfactor,
+    refused_then_failed_over,
+    nobody_left,
+    other_members,
+    member_out,
+    impostor,
+    sticky,
+    wrong_accept,
+    other_carrier,
+    changed_field,
+    forwarded,
+    dropped_upgrade,
+    not_upgraded,
+    refused,
+    hung_up,
+    silent_over_tls,
+    ended_early,
+    end_lost,
+    lone_witness,
+    not_greeted,
+    alike,
+    interleaved,
+    others_used_it,
+    still_busy,
+    logged,
+)
+"""In this order: what the server says of itself, then what happened to single connections, then circumstances."""

@@ -1,0 +1,129 @@
+"""One witness tells something else than the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from wslb.proxies.apache import ah_numbers
+from wslb.reports.causes.cause import Cause, Scenario, failed
+from wslb.reports.sequences import Turns
+
+__all__ = ["alike", "impostor", "logged", "lone_witness", "not_greeted"]
+
+
+def impostor(scenario: Scenario, _: Turns) -> Cause | None:
+    """A backend's greeting names another backend than the journals do."""
+    for c in scenario["connections"]:
+        told, journals = c["witnesses"]["greeting"], c["witnesses"]["journal"]
+        if told and journals and told not in journals:
+            sentence = (
+                f"{journals[0]} greets as {told}: two backends run with one name, or one of them is misconfigured"
+            )
+            return Cause(rule="impostor", sentence=sentence, evidence=(f"connection #{c['seq']}: {c['greeting']}",))
+    return None
+
+
+def lone_witness(scenario: Scenario, _: Turns) -> Cause | None:
+    """Greeting, X-Backend, journal and access log agree on a connection but for one of them."""
+    if "witnesses_agree" not in failed(scenario):
+        return None
+    for c in scenario["connections"]:
+        said = _said(c["witnesses"])
+        names = [name for name in said.values() if name]
+        if c["status"] != 101 or not names:
+            continue
+        most = max(set(names), key=names.count)
+        odd = [witness for witness, name in said.items() if name != most]
+        if len(odd) != 1 or names.count(most) < 3:
+            continue
+        (witness,) = odd
+        return Cause(
+            rule="lone-witness",
+            sentence=_WHY[witness, bool(said[witness])].format(most=most, other=said[witness], seq=c["seq"]),
+            evidence=(
+                f"connection #{c['seq']}: "
+                + ", ".join(f"{witness} {name or 'nothing'}" for witness, name in said.items()),
+            ),
+        )
+    return None
+
+
+_WHY = {
+    ("greeting", False): "{most} accepted connection #{seq}, but its greeting did not reach the client",
+    ("greeting", True): "the greeting names {other}, everything else {most}: a wrong name in {most}'s settings",
+    (
+        "X-Backend",
+        False,
+    ): "{most}'s answer to connection #{seq} lost its X-Backend: look for Header unset (mod_headers)",
+    ("X-Backend", True): (
+        "X-Backend says {other}, everything else says {most}: {most} signs with a wrong name, or Header set rewrites it"
+    ),
+    ("journal", False): (
+        "{most}'s journal lacks connection #{seq}, which all others give to {most}: it was cleared or restarted, or "
+        "the field X-Wslb-Conn did not reach it"
+    ),
+    ("journal", True): "the journal of {other} has connection #{seq}, everything else says {most}",
+    ("access log", False): (
+        "httpd's access log lacks connection #{seq}: its line is written when the tunnel ends, so it is still open for "
+        "httpd, or the log was moved away"
+    ),
+    ("access log", True): (
+        "httpd's access log gives connection #{seq} to {other}, everything else to {most}: the log names the member "
+        "that was elected first, and Apache may have failed over"
+    ),
+}
+
+
+def _said(witnesses: Mapping[str, Any]) -> dict[str, str]:
+    journal = list(dict.fromkeys(witnesses["journal"]))
+    return {
+        "greeting": witnesses["greeting"] or "",
+        "X-Backend": witnesses["header"] or "",
+        "journal": journal[0] if len(journal) == 1 else "",
+        "access log": witnesses["access_log"] or "",
+    }
+
+
+def not_greeted(scenario: Scenario, turns: Turns) -> Cause | None:
+    """A tunnel without a greeting: its backend is known from its journal."""
+    if not failed(scenario) & {"greeted", "alternates", "follows_model", "served_by", "witnesses_agree"}:
+        return None
+    for i in turns.unserved:
+        c = scenario["connections"][i]
+        if c["status"] == 101 and c["witnesses"]["journal"]:
+            who = c["witnesses"]["journal"][0]
+            return Cause(
+                rule="not-greeted",
+                sentence=f"{who} accepted connection #{c['seq']}, but its greeting did not reach the client",
+                evidence=(f"connection #{c['seq']}: greeting {c['greeting'] or 'none'}, in the journal of {who}",),
+            )
+    return None
+
+
+def alike(scenario: Scenario, _: Turns) -> Cause | None:
+    """Different backends gave one and the same answer."""
+    if "told_apart" not in failed(scenario):
+        return None
+    answers = {c["backend"]: tuple(e["text"] for e in c["exchanges"] if not e["sent"]) for c in scenario["connections"]}
+    if len(answers) < 2 or len(set(answers.values())) != 1 or not next(iter(answers.values())):
+        return None
+    return Cause(
+        rule="alike",
+        sentence=f"{' and '.join(map(str, answers))} answered alike: one program answers for both, or a cache does",
+        evidence=(f"first words of every answer: {next(iter(answers.values()))[0][:80]}",),
+    )
+
+
+def logged(scenario: Scenario, _: Turns) -> Cause | None:
+    """Only the error log is wrong: its first unexpected number, explained."""
+    failed = [verdict for verdict in scenario["verdicts"] if verdict["outcome"] == "failed"]
+    if [verdict["check"] for verdict in failed] != ["log_is_clean"]:
+        return None
+    match = re.search(r"\bAH\d{5}\b", failed[0]["observed"])
+    number = ah_numbers.look_up(match[0]) if match else None
+    if number is None or not number.means:
+        return None
+    sentence = f"the traffic is as claimed; only Apache's log is not clean. {number.code}: {number.means} {number.do}"
+    return Cause(rule="logged", sentence=sentence.strip(), evidence=tuple(failed[0]["evidence"][:1]))

@@ -1,0 +1,85 @@
+"""Writes the report files of a run into a folder: the saved document first, everything else from what was saved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wslb.errors import EvidenceError
+from wslb.model.results import Report
+from wslb.reports import REPORTERS, json_file
+from wslb.reports import history as past
+
+__all__ = ["DOCUMENT", "HISTORY", "redraw", "write"]
+
+DOCUMENT = "report.json"
+HISTORY = "history.jsonl"
+
+
+def write(
+    run: Report | Mapping[str, Any], folder: Path, *, baseline: Mapping[str, Any] | None = None
+) -> tuple[Path, ...]:
+    """Write ``report.json`` and every file of `REPORTERS`, and add the run to ``history.jsonl``.
+
+    Args:
+        run: a run, or the saved document of one.
+        folder: made when it is not there; files of an earlier run are replaced, the history goes on.
+        baseline: saved document of an earlier run, to say what is new.
+
+    Returns:
+        The files, ``report.json`` first.
+
+    Raises:
+        EvidenceError: the folder cannot be written.
+    """
+    text = json_file.render(run) if isinstance(run, Report) else json_file.text(run)
+    document: dict[str, Any] = json.loads(text)
+    first = _put(folder / DOCUMENT, text)
+    drawn = _draw(document, folder, baseline, past.read(folder / HISTORY))
+    try:
+        past.append(folder / HISTORY, document)
+    except OSError as exc:
+        raise _unwritable(folder / HISTORY, exc) from exc
+    return (first, *drawn)
+
+
+def redraw(document: Mapping[str, Any], folder: Path, *, baseline: Mapping[str, Any] | None = None) -> tuple[Path, ...]:
+    """Write every file that is made from a document, with the runs before it; document and history stay as they are."""
+    lines = past.read(folder / HISTORY)
+    own = max((i for i, line in enumerate(lines) if line["started"] == document["started"]), default=len(lines))
+    return _draw(document, folder, baseline, lines[:own])
+
+
+def _draw(
+    document: Mapping[str, Any],
+    folder: Path,
+    baseline: Mapping[str, Any] | None,
+    earlier: Sequence[Mapping[str, Any]],
+) -> tuple[Path, ...]:
+    return tuple(
+        _put(folder / name, render(document, baseline=baseline, history=earlier)) for name, render in REPORTERS.items()
+    )
+
+
+def _put(path: Path, text: str) -> Path:
+    """Put a file in place at once, so that a reader, or a crash, never meets half of one."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(text.encode("utf-8", "replace"))
+        partial.replace(path)
+    except OSError as exc:
+        raise _unwritable(path, exc) from exc
+    finally:
+        if partial.parent.is_dir():
+            partial.unlink(missing_ok=True)
+    return path
+
+
+def _unwritable(path: Path, exc: OSError) -> EvidenceError:
+    return EvidenceError(
+        path=path, detail=f"it cannot be written ({exc.strerror})", hint="Name another folder: --report DIR"
+    )

@@ -1,0 +1,206 @@
+"""GitHub Actions: the job summary and the annotations, as pure functions of the saved document.
+
+Limits that GitHub does not announce when they are exceeded: a summary over 1 MiB is dropped whole, and of a step's
+annotations only the first ten are shown. Both stay far below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wslb.reports.causes import likely as causes
+from wslb.reports.comparison import comparison
+from wslb.reports.grades import lenient, mark
+from wslb.reports.headline import failure_of, headline, not_run, phrase
+from wslb.reports.sequences import Turns, turns_of
+from wslb.reports.texts import clean, count, seconds, shortened
+
+__all__ = ["annotate", "publish", "summary"]
+
+LIMIT_BYTES = 64_000
+MOST_ANNOTATIONS = 5
+MOST_STRIPS = 5
+_AROUND = 20
+
+
+def summary(document: Mapping[str, Any], *, artifact_url: str = "") -> str:
+    """Markdown for ``GITHUB_STEP_SUMMARY``, under 64 KB.
+
+    Args:
+        document: the saved document of a run.
+        artifact_url: where the report was uploaded to; empty when it was not.
+    """
+    line = headline(document)
+    counts = document["counts"]
+    tally = " · ".join(f"{counts[outcome]} {outcome}" for outcome in counts)
+    head = [
+        f"## {line.shape} {line.word}: {_plain(line.sentence)}",
+        "",
+        f"{tally} · {seconds(document['seconds'])}",
+        "",
+    ]
+    proxy = " · ".join(str(document["environment"].get(key) or "") for key in ("proxy", "carrier", "runtime"))
+    if proxy.strip(" ·"):
+        head += [_plain(proxy), ""]
+    if artifact_url:
+        head += [f"[Open the report]({artifact_url})", ""]
+    tail = _comparison(document)
+    body = [*_failures(document), *_table(document)]
+    text = _fitted(head, body, tail)
+    return text + "\n"
+
+
+def _fitted(head: list[str], body: list[str], tail: list[str]) -> str:
+    """Lines joined; the body is cut where the whole would be too long."""
+    note = "\n…cut here: the report has the rest."
+    room = LIMIT_BYTES - len("\n".join([*head, *tail]).encode()) - len(note.encode()) - 16
+    kept, fence = list[str](), False
+    for line in body:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            return "\n".join([*head, *kept, *(["```"] if fence else []), note, *tail])
+        fence ^= line.startswith("```")
+        kept.append(line)
+    return "\n".join([*head, *kept, *tail])
+
+
+def _table(document: Mapping[str, Any]) -> list[str]:
+    order = {"failed": 0, "errored": 1, "skipped": 2, "passed": 3}
+    rows = ["| | Scenario | Limit | Seen | Time |", "|---|---|---|---|--:|"]
+    for scenario in sorted(document["scenarios"], key=lambda s: (order[s["outcome"]], not lenient(s))):
+        _, word, shape = mark(scenario)
+        first = failure_of(scenario).verdict or next(iter((*lenient(scenario), *scenario["verdicts"])), None)
+        seen = first["observed"] if first else scenario["reason"]
+        rows.append(
+            f"| {shape} {word} | `{_code(scenario['name'])}` | {_cell(scenario['limit'])} | "
+            f"{_cell(seen)} | {seconds(scenario['seconds'])} |"
+        )
+    rows += [f"| not run | `{_code(name)}` | | | |" for name in not_run(document)]
+    return [*rows, ""] if len(rows) > 2 else ["No scenario has a result.", ""]
+
+
+def _failures(document: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    failed = [scenario for scenario in document["scenarios"] if scenario["outcome"] == "failed"]
+    for scenario in failed[:MOST_STRIPS]:
+        failure = failure_of(scenario)
+        if failure.verdict is None:
+            continue
+        lines += [f"### ✖ {_plain(phrase(failure.verdict))}{_plain(failure.at)}", ""]
+        lines += [
+            f"- **expected** {_cell(failure.verdict['expected'])}",
+            f"- **observed** {_cell(failure.verdict['observed'])}",
+        ]
+        cause = causes.likely(scenario)
+        likely = cause.sentence if cause else f"no rule matched; look at {causes.look_at(scenario)}"
+        lines.append(f"- **likely cause** {_cell(likely)}")
+        lines.append("")
+        turns = turns_of(scenario)
+        strips = [text for i in turns.marks[:3] for text in _strip(turns, i)]
+        commands = [f"$ {scenario['reproduce']}"] if scenario["reproduce"] else []
+        if strips or commands:
+            lines += ["```text", *(clean(item).replace("`", "'") for item in (*strips, *commands)), "```", ""]
+    if len(failed) > MOST_STRIPS:
+        lines += [f"{len(failed) - MOST_STRIPS} more failed: see the table.", ""]
+    return lines
+
+
+def _strip(turns: Turns, position: int) -> list[str]:
+    """Forty connections around one, one line per member."""
+    window = range(max(0, position - _AROUND), min(len(turns), position + _AROUND))
+    width = max((len(lane) for lane in turns.lanes), default=0)
+    lines = [f"{'':{width}}  {'':{position - window.start}}v #{turns.numbers[position]}"]
+    for lane in turns.lanes:
+        lines.append(f"{lane:{width}}  " + "".join("#" if turns.seen[i] == lane else "." for i in window))
+    if any(turns.seen[i] is None for i in window):
+        lines.append(f"{'nobody':{width}}  " + "".join("x" if turns.seen[i] is None else "." for i in window))
+    return [*lines, ""]
+
+
+def _comparison(document: Mapping[str, Any]) -> list[str]:
+    found = comparison(document["scenarios"])
+    if found is None:
+        return []
+    lines = [
+        "### lbmethods",
+        "",
+        "| Method | Claims | Connections | Repeats | Largest deviation |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {row.method} | {row.held} of {row.judged} | {row.connections} | {row.repeats} | {row.deviation:g} |"
+        for row in found.rows
+    ]
+    return [*lines, "", *(f"- **{workload}**: {sentence}" for workload, sentence in found.advice), ""]
+
+
+def annotate(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Workflow commands for the log: five errors at most, and one that counts the rest."""
+    found: list[str] = []
+    if document["error"]:
+        found.append(_command("error", title="The lab failed", text=document["error"]))
+    for scenario in document["scenarios"]:
+        if scenario["outcome"] == "errored":
+            found.append(_command("error", title=f"Could not look: {scenario['name']}", text=scenario["reason"]))
+        elif scenario["outcome"] == "failed":
+            found.append(_failure(scenario))
+    if document["interrupted"]:
+        found.append(_command("error", title="Interrupted", text=headline(document).sentence))
+    if not (found or document["counts"]["passed"]):
+        found.append(_command("error", title="Nothing was tested", text=headline(document).sentence))
+    more = len(found) - MOST_ANNOTATIONS
+    if more > 0:
+        rest = _command("error", title=f"{count(more, 'more problem')}", text=f"{more} more: see the report.")
+        return (*found[:MOST_ANNOTATIONS], rest)
+    return tuple(found)
+
+
+def publish(document: Mapping[str, Any], summary_file: str | None) -> None:
+    """Add the job summary to the file that GitHub Actions names, where it names one that can be written."""
+    if not summary_file:
+        return
+    with contextlib.suppress(OSError), Path(summary_file).open("a", encoding="utf-8") as file:
+        file.write(summary(document))
+
+
+def _failure(scenario: Mapping[str, Any]) -> str:
+    failure = failure_of(scenario)
+    if failure.verdict is None:
+        return _command("error", title=scenario["name"], text="it failed")
+    cause = causes.likely(scenario)
+    text = f"expected {failure.verdict['expected']}; observed {failure.verdict['observed']}"
+    text += f"\nLikely cause: {cause.sentence}" if cause else ""
+    text += f"\nReproduce: {scenario['reproduce']}" if scenario["reproduce"] else ""
+    return _command("error", title=f"{phrase(failure.verdict)}{failure.at}", text=text)
+
+
+def _command(kind: str, *, title: str, text: str) -> str:
+    """One workflow command; what would end it or begin another is escaped as GitHub asks."""
+    safe = _escaped(shortened(text or title, 1500))
+    name = _escaped(shortened(title, 200)).replace(":", "%3A").replace(",", "%2C")
+    return f"::{kind} title={name}::{safe}"
+
+
+def _escaped(text: str) -> str:
+    flat = "\n".join(clean(line) for line in text.replace("\r\n", "\n").split("\n"))
+    return flat.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _plain(text: str) -> str:
+    """Text in which Markdown and HTML find nothing to act on."""
+    safe = clean(text).replace("\n", " ").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for sign in "\\`*_[]|~":
+        safe = safe.replace(sign, f"\\{sign}")
+    return safe.replace("@", "@\u200b")
+
+
+def _cell(text: str) -> str:
+    return _plain(shortened(text, 240))
+
+
+def _code(text: str) -> str:
+    """Text inside a code span of a table: only these two could leave it."""
+    return clean(text).replace("`", "'").replace("|", "\\|")

@@ -1,0 +1,301 @@
+"""``report.html``: one file, readable offline, without scripts, and in a sandbox; made from the saved document alone.
+
+All text is written here by Jinja2 with autoescape on; scripts only fold, filter and copy. The same document gives the
+same bytes: no clock, no random number, no order that a set would give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from wslb.model import percentiles
+from wslb.proxies.apache import ah_numbers
+from wslb.reports import texts
+from wslb.reports.bars import counts_bar
+from wslb.reports.cards import Card, card
+from wslb.reports.comparison import comparison
+from wslb.reports.embedded import embed
+from wslb.reports.errorlog import log_groups
+from wslb.reports.headline import Headline, failure_of, first_failure, headline, not_run
+from wslb.reports.inspector import Group, groups
+from wslb.reports.latency import CLOCK, curve, latencies
+from wslb.reports.not_tested import not_tested
+from wslb.reports.recommended import verdicts
+from wslb.reports.strip import excerpt
+from wslb.reports.topology import topology
+from wslb.reports.trend import Trend, trend
+from wslb.resources import resource
+
+__all__ = ["render"]
+
+MOST_ASKED = 4
+"""Failed scenarios whose first failing handshake is shown by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much detail a page carries.
+
+    Attributes:
+        raw_bytes: headers and messages of connections that the page does not show.
+        table_rows: connections in a scenario's table.
+        log_lines: lines of the error log per scenario in the data.
+        groups: handshakes in the inspector.
+        heads: whether raw heads are shown at all.
+    """
+
+    raw_bytes: int
+    table_rows: int
+    log_lines: int
+    groups: int
+    heads: bool = True
+
+
+BUDGETS = (
+    Budget(raw_bytes=60_000, table_rows=300, log_lines=100, groups=12),
+    Budget(raw_bytes=0, table_rows=300, log_lines=40, groups=12),
+    Budget(raw_bytes=0, table_rows=100, log_lines=10, groups=8),
+)
+"""From generous to sparse; the first that keeps the page small is taken."""
+
+LAST_BUDGET = Budget(raw_bytes=0, table_rows=40, log_lines=3, groups=4, heads=False)
+"""For a page that would otherwise be over the hard limit."""
+
+SMALL_BYTES = 300_000
+MORE_BYTES = 12_000
+"""What every scenario after the tenth may add: its verdicts and pictures are no detail to cut."""
+
+HARD_BYTES = 1_000_000
+
+
+def render(
+    document: Mapping[str, Any],
+    *,
+    baseline: Mapping[str, Any] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Text of ``report.html``.
+
+    Args:
+        document: the saved document of a run (`wslb.reports.json_file.document`).
+        baseline: saved document of an earlier run, to compare with.
+        history: lines of earlier runs, oldest first (`wslb.reports.history.read`).
+    """
+    past = trend(document, baseline=baseline, history=history)
+    small = min(HARD_BYTES, SMALL_BYTES + MORE_BYTES * max(0, len(document["scenarios"]) - 10))
+    inspected = groups(document["scenarios"], asked_for=_asked_for(document))
+    text = ""
+    for budget in BUDGETS:
+        text = _page(document, past, inspected, budget)
+        if _size(text) <= small:
+            return text
+    return text if _size(text) <= HARD_BYTES else _page(document, past, inspected, LAST_BUDGET)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group], budget: Budget) -> str:
+    scenarios, missing, line = document["scenarios"], not_run(document), headline(document)
+    inspected = found[: budget.groups]
+    shown = _shown(document)
+    cards = tuple(
+        card(scenario, number, inspected, table_rows=budget.table_rows)
+        for number, scenario in enumerate(scenarios, 1)
+        if scenario["name"] in shown
+    )
+    failure = first_failure(document)
+    first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
+    percents = tuple(document.get("percentiles") or percentiles.REPORT)
+    timed = latencies(scenarios, percents)
+    contest = verdicts(document["comparison"]) if document.get("comparison") else ()
+    compared = None if contest else comparison(scenarios)
+    data = embed(
+        document,
+        shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
+        raw_bytes=budget.raw_bytes,
+        log_lines=budget.log_lines,
+        more={"history": list(past.runs)} if past and past.runs else {},
+    )
+    parts = {
+        **({"compare": True} if contest else {}),
+        "scenarios": True,
+        "sequence": any(len(c.turns) for c in cards),
+        "handshake": bool(inspected),
+        "latency": bool(timed),
+        "faults": any(c.timeline for c in cards),
+        "log": True,
+        "compare": bool(contest) or compared is not None,  # a comparison that was asked for keeps its first place
+        "trend": past is not None,
+        "environment": True,
+        "scope": True,
+        "data": True,
+    }
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            document=document,
+            headline=line,
+            icon=_icon(line),
+            env_line=_environment_line(document),
+            sections=[(part, _TITLES[part]) for part, there in parts.items() if there],
+            counts_bar=counts_bar(document["counts"], len(missing)),
+            missing=missing,
+            first=first,
+            excerpt=_excerpt(first) if first else "",
+            cards=cards,
+            unshown=len(scenarios) - len(cards),
+            shown=shown,
+            groups=inspected,
+            budget=budget,
+            timed=timed,
+            clock=CLOCK,
+            percentiles=[percentiles.label(percent) for percent in percents],
+            curve=curve(timed),
+            logs=log_groups(scenarios),
+            log_lines=sum(len(scenario["log"]) for scenario in scenarios),
+            ah_version=ah_numbers.confirmed_by(),
+            contest=contest,
+            compared=compared,
+            past=past,
+            topology=topology(document),
+            environment=facts(document["environment"]),
+            backends=_backends(document["environment"]),
+            scope=not_tested(document),
+            data=data,
+            style=Markup(resource("reports/templates/style.css")),  # noqa: S704 - a file of this package
+            script=Markup(resource("reports/templates/script.js")),  # noqa: S704 - a file of this package
+        )
+    )
+
+
+_TITLES = {
+    "scenarios": "Scenarios",
+    "sequence": "Sequence",
+    "handshake": "Handshake",
+    "latency": "Latency",
+    "faults": "Faults",
+    "log": "Log",
+    "compare": "Compare lbmethods",
+    "trend": "Trend",
+    "environment": "Environment",
+    "scope": "Not tested",
+    "data": "Data",
+}
+"""Sections in the page's order, and their names in the navigation bar."""
+
+
+def _shown(document: Mapping[str, Any]) -> frozenset[str]:
+    """Scenarios that have a card: of the many like runs of a comparison the first of a kind, and what did not pass."""
+    repeated = {run["scenario"] for run in document.get("comparison", {}).get("runs", ()) if run["number"] > 1}
+    return frozenset(s["name"] for s in document["scenarios"] if s["name"] not in repeated or s["outcome"] != "passed")
+
+
+def _asked_for(document: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """First failing connection of the first failed scenarios."""
+    asked: list[tuple[str, int]] = []
+    for scenario in document["scenarios"]:
+        if scenario["outcome"] != "failed" or len(asked) == MOST_ASKED:
+            continue
+        number = failure_of(scenario).connection
+        if number is not None:
+            asked.append((scenario["name"], number))
+    return asked
+
+
+def _excerpt(first: Card) -> Markup | str:
+    """The strip around the first failure, when it is about one connection."""
+    number = first.failure.connection if first.failure else None
+    if number is None or number not in first.turns.numbers:
+        return ""
+    return excerpt(first.turns, first.turns.numbers.index(number))
+
+
+def _environment_line(document: Mapping[str, Any]) -> list[str]:
+    """The run's surroundings in one line."""
+    environment = document["environment"]
+    words = [str(environment.get(key) or "") for key in ("proxy", "carrier", "runtime")]
+    backends = environment.get("backends")
+    if backends:
+        words.append(texts.count(len(backends), "backend"))
+    words.append(texts.spoken_time(document["started"]))
+    return [word for word in words if word]
+
+
+def facts(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Facts as rows, nested ones with their path; backends have a table of their own."""
+    rows: list[tuple[str, str]] = []
+    for key, value in environment.items():
+        label = f"{prefix}{key}".replace("_", " ")
+        if key == "backends" and not prefix:
+            continue
+        if key.endswith("_bytes") and isinstance(value, int):
+            rows.append((label.removesuffix(" bytes"), f"{value / 2**30:.1f} GiB"))
+        elif isinstance(value, Mapping):
+            rows += facts(value, f"{label} ")
+        elif isinstance(value, list):
+            rows.append((label, ", ".join(str(item) for item in value) or "none"))
+        else:
+            rows.append((label, _value(value)))
+    return rows
+
+
+def _backends(environment: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
+    """Backends as rows with the columns of all of them."""
+    found = environment.get("backends")
+    if not isinstance(found, Mapping) or not all(isinstance(backend, Mapping) for backend in found.values()):
+        return []
+    columns = list(dict.fromkeys(key for backend in found.values() for key in backend))
+    return [
+        (str(name), {key.replace("_", " "): _value(backend.get(key)) for key in columns})
+        for name, backend in found.items()
+    ]
+
+
+def _value(value: object) -> str:
+    return texts.DASH if value is None or value == "" else str(value)
+
+
+def _icon(line: Headline) -> str:
+    """Shape of the verdict as an SVG for a data URI."""
+    image = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
+        f'<text y="14" font-size="15">{line.shape}</text></svg>'
+    )
+    return quote(image, safe="")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: resource(f"reports/templates/{name}")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_final,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["ms"] = texts.milliseconds
+    environment.filters["duration"] = texts.seconds
+    environment.filters["number"] = texts.number
+    environment.filters["signed"] = texts.signed
+    environment.filters["time"] = texts.spoken_time
+    environment.filters["shortened"] = texts.shortened
+    environment.globals["count"] = texts.count
+    environment.globals["dash"] = texts.DASH
+    return environment
+
+
+def _final(value: object) -> object:
+    """Every printed value: no control character gets through; Markup comes from this package and is clean."""
+    return value if isinstance(value, Markup) else texts.clean(str(value))

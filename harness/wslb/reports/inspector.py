@@ -1,0 +1,293 @@
+"""The opening handshake at its four stations: what the proxy did to every field, and the rule that it must keep.
+
+Connections whose handshakes were treated alike are shown once: hundreds of them say the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from wslb.model.handshake import Headers, fields, header_values
+from wslb.model.hops import Change, changes
+from wslb.reports.rules import Judged, judge
+
+__all__ = ["Capture", "Group", "Row", "groups"]
+
+MOST_GROUPS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One header field (or the first line) at two stations.
+
+    Attributes:
+        before, after: values at the first and the second station; empty where it was absent.
+        what: what the proxy did, in a word.
+        note: number of the footnote that names the cause, 0 for none.
+        rule: section of RFC 6455 that it must keep, empty without one.
+        holds: whether it does, None without a rule.
+        why: what is wrong with it, or what was recomputed.
+    """
+
+    name: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    what: str
+    note: int = 0
+    rule: str = ""
+    holds: bool | None = None
+    why: str = ""
+
+    @property
+    def style(self) -> str:
+        """``broken``, ``changed`` or ``same``; only a row of the last kind may be left out of what is shown."""
+        if self.holds is False:
+            return "broken"
+        return "same" if self.what in {"unchanged", "passed on"} else "changed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """One station's bytes as text."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Handshakes that were treated alike, shown by one of them.
+
+    Attributes:
+        id: anchor.
+        scenario, number: the connection that is shown.
+        count: connections like it.
+        scenarios: names of the scenarios they belong to, first first.
+        wrong: whether a rule is broken or nobody accepted it.
+    """
+
+    id: str
+    scenario: str
+    number: int
+    connection: Mapping[str, Any]
+    title: str
+    count: int
+    scenarios: tuple[str, ...]
+    wrong: bool
+    request: tuple[Row, ...]
+    response: tuple[Row, ...]
+    footnotes: tuple[str, ...]
+    captures: tuple[Capture, ...]
+
+
+def groups(scenarios: Sequence[Mapping[str, Any]], *, asked_for: Sequence[tuple[str, int]] = ()) -> tuple[Group, ...]:
+    """Handshakes of a run, grouped by how they were treated; the ones asked for, and broken ones, first.
+
+    Args:
+        scenarios: of the saved document.
+        asked_for: scenario and connection number of handshakes that must be shown by themselves.
+    """
+    found: dict[tuple[Any, ...], list[tuple[str, Mapping[str, Any]]]] = {}
+    chosen: list[tuple[str, Mapping[str, Any], list[tuple[str, Mapping[str, Any]]]]] = []
+    for scenario in scenarios:
+        for connection in scenario["connections"]:
+            mine = (scenario["name"], connection)
+            found.setdefault(_kind(scenario, connection), []).append(mine)
+            if (scenario["name"], connection["seq"]) in asked_for:
+                chosen.append((*mine, [mine]))
+    for _, members in sorted(found.items(), key=lambda item: item[0][0]):
+        if members not in [alone for _, _, alone in chosen]:
+            chosen.append((*max(members, key=_size), members))
+    carriers = {scenario["name"]: scenario["carrier"] for scenario in scenarios}
+    return tuple(
+        _group(index, name, connection, members, carriers[name])
+        for index, (name, connection, members) in enumerate(chosen[:MOST_GROUPS], 1)
+    )
+
+
+def _size(member: tuple[str, Mapping[str, Any]]) -> int:
+    """Fields of a handshake: the one with the most tells the most."""
+    return len(member[1]["request"]) + len(member[1]["response"])
+
+
+def _kind(scenario: Mapping[str, Any], connection: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Key of the connections that are shown together; broken ones sort first."""
+    arrival = arrival_of(connection)
+    changed = connection["changes"] or {"request": (), "response": ()}
+    broken = tuple(name for name, rule in judge(connection, arrival).items() if rule.holds is False)
+    return (
+        connection["status"] == 101 and not broken,
+        urlsplit(connection["url"]).scheme,
+        scenario["carrier"],
+        connection["backend"],
+        connection["status"],
+        arrival["status"] if arrival else None,
+        len(connection["arrivals"]),
+        tuple(
+            (side, change["name"].lower(), change["what"])
+            for side in ("request", "response")
+            for change in changed[side]
+            if change["what"] != "unchanged"
+        ),
+        broken,
+    )
+
+
+def arrival_of(connection: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The arrival that led to the answer: the last accepted one, else the last."""
+    arrivals = connection["arrivals"]
+    accepted = [arrival for arrival in arrivals if arrival["accepted"]]
+    found: Mapping[str, Any] | None = accepted[-1] if accepted else (arrivals[-1] if arrivals else None)
+    return found
+
+
+def _group(
+    index: int,
+    scenario: str,
+    connection: Mapping[str, Any],
+    members: Sequence[tuple[str, Mapping[str, Any]]],
+    carrier: str,
+) -> Group:
+    arrival = arrival_of(connection)
+    judged = judge(connection, arrival)
+    sent, got = fields(connection["request"]), fields(connection["response"])
+    received = fields(arrival["headers"]) if arrival else ()
+    answered = fields(arrival["response"]) if arrival else ()
+    notes: list[str] = []
+    scheme = urlsplit(connection["url"]).scheme
+    backend = connection["backend"] or (arrival["backend"] if arrival else None)
+    request = [_first_line(connection, arrival, judged["request line"])]
+    request += _rows(changes(sent, received) if arrival else _alone(sent), judged, "request ", notes, carrier)
+    response = [_status_line(connection, arrival, judged["status line"])]
+    response += _rows(changes(answered, got) if arrival else _alone(got), judged, "response ", notes, carrier)
+    return Group(
+        id=f"handshake-{index}",
+        scenario=scenario,
+        number=connection["seq"],
+        connection=connection,
+        title=f"{scheme} through mod_proxy_{carrier} to {backend or 'nobody'}",
+        count=len(members),
+        scenarios=tuple(dict.fromkeys(name for name, _ in members)),
+        wrong=connection["status"] != 101 or any(row.holds is False for row in (*request, *response)),
+        request=tuple(request),
+        response=tuple(response),
+        footnotes=tuple(notes),
+        captures=_captures(connection, arrival),
+    )
+
+
+def _alone(headers: Headers) -> tuple[Change, ...]:
+    """Fields of one station when the other one is not known."""
+    return tuple(
+        Change(name=name, before=header_values(headers, name), after=(), what="not seen at a backend")
+        for name in dict.fromkeys(name for name, _ in headers)
+    )
+
+
+def _rows(
+    found: Sequence[Change],
+    judged: Mapping[str, Judged],
+    side: str,
+    notes: list[str],
+    carrier: str,
+) -> list[Row]:
+    rows = []
+    for change in found:
+        rule = judged.get(side + change.name.lower(), Judged())
+        cause = _cause(change, carrier) if side == "request " else ""
+        if cause and cause not in notes:
+            notes.append(cause)
+        what = "re-created for this hop" if change.what == "re-created" else change.what
+        rows.append(
+            Row(
+                name=change.name,
+                before=change.before,
+                after=change.after,
+                what=what,
+                note=notes.index(cause) + 1 if cause else 0,
+                rule=rule.section,
+                holds=rule.holds,
+                why=rule.why,
+            )
+        )
+    return rows
+
+
+def _cause(change: Change, carrier: str) -> str:
+    """Directive or rule behind a change of the request, by mod_proxy's manual."""
+    name = change.name.lower()
+    if change.what == "re-created":
+        spelling = "always WebSocket" if carrier == "wstunnel" else "as the client spelled it"
+        return (
+            f"Upgrade and Connection belong to one hop (RFC 9110 section 7.6.1): mod_proxy_{carrier} writes both anew "
+            f"for the backend, Upgrade {spelling}."
+        )
+    if name == "host" and change.what == "rewritten":
+        return "ProxyPreserveHost Off (default): the backend sees the member's own host and port."
+    if name.startswith("x-forwarded-") and change.what in {"added", "rewritten"}:
+        return "ProxyAddHeaders On (default): X-Forwarded-For, -Host and -Server tell the client's side."
+    if name == "via":
+        return "ProxyVia adds a Via field."
+    return ""
+
+
+def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> Row:
+    target = _target(connection["url"])
+    before = f"GET {target} HTTP/1.1"
+    after = f"{arrival['method']} {arrival['target']} HTTP/{arrival['http_version']}" if arrival else ""
+    what = "not seen at a backend" if not arrival else "unchanged" if before == after else "path mapped"
+    return Row(
+        name="request line",
+        before=(before,),
+        after=(after,) if after else (),
+        what=what,
+        rule=rule.section,
+        holds=rule.holds,
+        why=rule.why,
+    )
+
+
+def _status_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> Row:
+    sent = str(arrival["status"]) if arrival and arrival["status"] else ""
+    got = " ".join(str(part) for part in (connection["status"], connection["reason"]) if part)
+    same = bool(sent) and sent == str(connection["status"] or "")
+    what = "passed on" if same else "not seen at a backend" if not arrival else "answered otherwise"
+    return Row(
+        name="status line",
+        before=(sent,) if sent else (),
+        after=(got,) if got else (),
+        what=what,
+        rule=rule.section,
+        holds=rule.holds,
+        why=rule.why or connection["error"] or "",
+    )
+
+
+def _target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _captures(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> tuple[Capture, ...]:
+    """The four stations in order, every field in its own order, case and number."""
+    sent = f"GET {_target(connection['url'])} HTTP/1.1"
+    captures = [Capture(title="Request as the client sent it", text=_head(sent, connection["request"]))]
+    if arrival:
+        line = f"{arrival['method']} {arrival['target']} HTTP/{arrival['http_version']}"
+        captures.append(
+            Capture(title=f"Request as {arrival['backend']} received it", text=_head(line, arrival["headers"]))
+        )
+        status = f"HTTP/1.1 {arrival['status'] or '(no answer)'}"
+        captures.append(
+            Capture(title=f"Response as {arrival['backend']} sent it", text=_head(status, arrival["response"]))
+        )
+    got = f"HTTP/1.1 {connection['status'] or '(no answer)'} {connection['reason']}".rstrip()
+    captures.append(Capture(title="Response as the client received it", text=_head(got, connection["response"])))
+    return tuple(captures)
+
+
+def _head(line: str, headers: Sequence[Sequence[str]]) -> str:
+    return "\n".join([line, *(f"{name}: {value}" for name, value in headers)])

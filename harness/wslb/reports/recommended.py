@@ -1,0 +1,204 @@
+"""What a comparison of lbmethods says: which cell is best, what is noise, and one recommendation per workload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wslb.reports.texts import DASH, milliseconds, number
+
+__all__ = ["ENOUGH_RUNS", "NOISE", "Cell", "Row", "Verdict", "lines", "verdicts"]
+
+NOISE = "≈ within noise"
+ENOUGH_RUNS = 5
+"""Of fewer runs a range says nothing: then no cell is best, and no method is recommended."""
+
+HEADS = {
+    "breaks": "Breaks",
+    "deviation": "Largest deviation",
+    "p50": "p50",
+    "p99": "p99",
+    "errors": "Errors in fault",
+    "recovery": "Recovery",
+}
+_ONLY_IN_FAULTS = ("errors", "recovery")
+_WORDS = {"connections": "connections", "tunnels": "open tunnels", "bytes": "kB carried"}
+_SCALE = {"bytes": 1000.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One number of one method.
+
+    Attributes:
+        value: median with its unit, or why there is none.
+        spread: range, empty where all runs agree or there is one number only.
+        mark: ``best``, `NOISE`, ``equal``, ``equal best``, or nothing.
+    """
+
+    value: str
+    spread: str = ""
+    mark: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.value, self.spread, self.mark) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One method."""
+
+    lbmethod: str
+    runs: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One workload.
+
+    Attributes:
+        heads: of the columns.
+        advice: which method suits it, with the number that says so.
+        best: the methods that it names; empty when no number tells them apart.
+    """
+
+    workload: Mapping[str, Any]
+    heads: tuple[str, ...]
+    rows: tuple[Row, ...]
+    advice: str
+    best: tuple[str, ...]
+
+
+def verdicts(comparison: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    """Every workload of a saved comparison that has a run."""
+    ran = [workload for workload in comparison["workloads"] if any(method["runs"] for method in workload["methods"])]
+    return tuple(_verdict(workload) for workload in ran)
+
+
+def _verdict(workload: Mapping[str, Any]) -> Verdict:
+    methods = workload["methods"]
+    faulty = any(method["errors"] for method in methods)
+    columns = [column for column in HEADS if faulty or column not in _ONLY_IN_FAULTS]
+    marks = {column: _marks(column, workload) for column in columns}
+    rows = tuple(
+        Row(
+            lbmethod=method["lbmethod"],
+            runs=method["runs"],
+            cells=tuple(
+                _cell(column, method, workload, marks[column].get(method["lbmethod"], "")) for column in columns
+            ),
+        )
+        for method in methods
+    )
+    heads = tuple(
+        f"{HEADS[column]}, {_WORDS[workload['deviation']]}" if column == "deviation" else HEADS[column]
+        for column in columns
+    )
+    best, advice = _advice(workload)
+    return Verdict(workload=workload, heads=heads, rows=rows, advice=advice, best=best)
+
+
+def _marks(column: str, workload: Mapping[str, Any]) -> dict[str, str]:
+    """A word for every cell that leads its column, alone or with others; a column that may be high has none."""
+    if column == "breaks" and "breaks" not in workload["criteria"]:
+        return {}
+    told = [method for method in workload["methods"] if method[column] and "low" in method[column]]
+    if len(told) < 2 or len(told) < len(workload["methods"]) or _too_few(workload):
+        return {}
+    leading = _leading(column, told)
+    if len(leading) == 1:
+        return {leading[0]["lbmethod"]: "best"}
+    ranges = {(method[column]["low"], method[column]["high"]) for method in leading}
+    same = len(ranges) == 1 and _exact(leading[0][column])
+    word = ("equal" if len(leading) == len(told) else "equal best") if same else NOISE
+    return {method["lbmethod"]: word for method in leading}
+
+
+def _too_few(workload: Mapping[str, Any]) -> bool:
+    return any(method["runs"] < ENOUGH_RUNS for method in workload["methods"])
+
+
+def _leading(column: str, methods: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The method with the lowest median, and those whose ranges overlap with its own."""
+    first = min(methods, key=lambda method: (method[column]["median"], method[column]["low"]))
+    return [method for method in methods if method[column]["low"] <= first[column]["high"]]
+
+
+def _exact(stat: Mapping[str, float]) -> bool:
+    return stat["low"] == stat["high"]
+
+
+def _advice(workload: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """The methods that suit a workload, by its criteria in their order, and the sentence."""
+    methods = workload["methods"]
+    if _too_few(workload):
+        runs = ", ".join(f"{method['lbmethod']} {method['runs']}" for method in methods)
+        return (), f"no recommendation: it takes {ENOUGH_RUNS} runs that passed of every method ({runs})."
+    left, reasons = methods, list[str]()
+    for column in workload["criteria"]:
+        if len(left) < 2 or any(method[column] is None for method in left):
+            continue
+        leading = _leading(column, left)
+        if len(leading) < len(left):
+            behind = [method for method in left if method not in leading]
+            named = f"{_lower(column, workload)}: {_told(column, leading, workload)}"
+            reasons.append(f"{named}, against {_told(column, behind, workload)}")
+            left = leading
+    names = tuple(method["lbmethod"] for method in left)
+    if len(left) == len(methods):
+        column = workload["criteria"][-1]
+        if any(method[column] is None for method in methods):
+            return (), f"no recommendation: not every run could tell {_lower(column, workload)}."
+        return (), f"none stands out; {_lower(column, workload)}: {_told(column, methods, workload)}."
+    return names, f"{' or '.join(names)}; {'; '.join(reasons)}."
+
+
+def _told(column: str, methods: Sequence[Mapping[str, Any]], workload: Mapping[str, Any]) -> str:
+    return ", ".join(f"{method['lbmethod']} {_cell(column, method, workload, '')}" for method in methods)
+
+
+def _lower(column: str, workload: Mapping[str, Any]) -> str:
+    if column == "deviation":
+        return f"largest deviation ({_WORDS[workload['deviation']]})"
+    return HEADS[column].lower()
+
+
+def _cell(column: str, method: Mapping[str, Any], workload: Mapping[str, Any], mark: str) -> Cell:
+    stat = method[column]
+    if stat is None:
+        if column in {"p50", "p99"}:
+            return Cell(value="n too small")
+        return Cell(value="not seen" if column == "recovery" else DASH)
+    if "low" not in stat or _exact(stat):
+        return Cell(value=_value(column, stat["median"], workload), mark=mark)
+    low, high = (_value(column, stat[end], workload, unit=False) for end in ("low", "high"))
+    return Cell(value=_value(column, stat["median"], workload), spread=f"({low} to {high})", mark=mark)
+
+
+def _value(column: str, value: float, workload: Mapping[str, Any], *, unit: bool = True) -> str:
+    if column in {"p50", "p99"}:
+        return f"{milliseconds(value)} ms" if unit else milliseconds(value)
+    if column == "recovery":
+        return f"{value:.2f} s" if unit else f"{value:.2f}"
+    if column == "deviation":
+        return number(value / _SCALE.get(workload["deviation"], 1.0))
+    return number(value)
+
+
+def lines(comparison: Mapping[str, Any]) -> list[str]:
+    """The comparison as text, for a terminal and a log."""
+    out: list[str] = []
+    for verdict in verdicts(comparison):
+        table = [("lbmethod", "runs", *verdict.heads)]
+        table += [(row.lbmethod, str(row.runs), *map(str, row.cells)) for row in verdict.rows]
+        widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+        out += ["", verdict.workload["title"]]
+        out += [
+            "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in table
+        ]
+        out.append(f"  → {verdict.advice}")
+    out += [f"skipped: {one['lbmethod']}: {one['reason']}" for one in comparison["skipped"]]
+    return out

@@ -1,0 +1,296 @@
+"""The table of likely causes: every rule speaks only with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests import runs
+from wslb.checks import accounting, carrier, distribution, handshake, log
+from wslb.model.balancer import Carrier
+from wslb.model.results import LogLine, MemberStatus, ScenarioResult
+from wslb.reports.causes import likely as causes
+from wslb.reports.json_file import document
+
+LINE = LogLine(at="x", module="proxy_balancer", level="error", code="AH01170", text="AH01170: All workers are in error")
+WARNED = LogLine(
+    at="x", module="core", level="warn", code="AH00558", text="AH00558: could not determine the server's name"
+)
+
+
+def saved(result: ScenarioResult) -> dict[str, Any]:
+    found: dict[str, Any] = document(runs.run(result))["scenarios"][0]
+    return found
+
+
+def changed(result: ScenarioResult, *, route: str, route_: str = "", **fields: Any) -> ScenarioResult:
+    """The result with one member shown differently, before and after."""
+    if route_:
+        fields["route"] = route_
+
+    def shown(statuses: tuple[MemberStatus, ...]) -> tuple[MemberStatus, ...]:
+        return tuple(replace(s, **fields) if s.route == route else s for s in statuses)
+
+    evidence = replace(result.record, before=shown(result.record.before), after=shown(result.record.after))
+    return replace(result, record=evidence)
+
+
+def listed_otherwise() -> ScenarioResult:
+    result = runs.broken()
+    record = replace(result.record, before=result.record.before[::-1], after=result.record.after[::-1])
+    return replace(result, record=record)
+
+
+def answered(seq: int, status: int | None, **more: Any) -> ScenarioResult:
+    """A scenario in which one connection was answered otherwise than 101."""
+    odd = runs.opened(seq, "node" if more.pop("seen", True) else None, status=status, error="no 101")
+    return runs.judged(runs.record("LNLN", changed={seq: odd}, **more))
+
+
+def impostor() -> ScenarioResult:
+    odd = replace(runs.opened(2, "node"), greeters=("liberty",), greeting="[From Server] Connected to liberty")
+    return runs.judged(runs.record("LNLN", changed={2: odd}), checks=(accounting.witnesses_agree,))
+
+
+def wrong_accept() -> ScenarioResult:
+    odd = runs.opened(2, "node")
+    response = tuple((name, "d3Jvbmc=" if "Accept" in name else value) for name, value in odd.response)
+    return runs.judged(
+        runs.record("LNLN", changed={2: replace(odd, response=response)}), checks=(handshake.accept_is_right,)
+    )
+
+
+def other_carrier() -> ScenarioResult:
+    odd = runs.opened(1, "liberty", carrier=Carrier.HTTP)
+    return runs.judged(runs.record("LNLN", changed={1: odd}), checks=(carrier.carried_as_asked,))
+
+
+def at_once() -> ScenarioResult:
+    evidence = runs.record("LLNNLLNN")
+    together = tuple(replace(h, opened_at=0.001 * i, elapsed_seconds=0.05) for i, h in enumerate(evidence.handshakes))
+    return runs.judged(replace(evidence, handshakes=together), checks=(distribution.alternates,))
+
+
+def sticky() -> ScenarioResult:
+    balancer = replace(runs.CLUSTER, stickysession="ROUTEID")
+    return runs.judged(runs.record("LLLL", balancer=balancer))
+
+
+def stalled() -> ScenarioResult:
+    tls = replace(
+        runs.CLUSTER, members=tuple(replace(m, url=m.url.replace("ws:", "wss:")) for m in runs.CLUSTER.members)
+    )
+    return answered(2, None, seen=False, balancer=tls)
+
+
+@pytest.mark.parametrize(
+    ("rule", "result", "words"),
+    [
+        ("failover", runs.failed_over(), "liberty refused a connect at connection #7; Apache failed over to node"),
+        (
+            "lbmethod",
+            changed(runs.broken(), route="node", lbmethod="bytraffic"),
+            "elects by bytraffic, not by byrequests",
+        ),
+        ("loadfactor", changed(runs.broken(), route="node", loadfactor=3.0), "node runs with loadfactor 3"),
+        ("member-out", changed(runs.broken(letters="LLLL"), route="node", status="Init Err"), "node was Init Err"),
+        ("nobody-left", answered(2, 503, lines=(LINE,)), "Apache answered 503"),
+        ("impostor", impostor(), "node greets as liberty"),
+        ("sticky", sticky(), "every connection went to liberty"),
+        ("accept", wrong_accept(), "it changed between backend and client"),
+        ("carrier", other_carrier(), "mod_proxy_http carried the tunnels"),
+        ("not-upgraded", answered(2, 404), "404 instead of 101"),
+        ("not-upgraded", answered(2, 426), "without a usable Upgrade"),
+        ("tls-stall", stalled(), "can stall on TLS 1.3"),
+        ("interleaved", at_once(), "handshakes overlapped"),
+        (
+            "member-out",
+            changed(runs.broken(letters="LLLL"), route="node", status="Init Drn Ok"),
+            "node was Init Drn Ok",
+        ),
+        ("members", changed(runs.broken(), route="node", url="ws://127.0.0.9:1"), "node leads to ws://127.0.0.9:1"),
+        (
+            "members",
+            changed(runs.broken(), route="node", route_="other"),
+            "the server has 2 members, the scenario knows",
+        ),
+        ("members", listed_otherwise(), "the server lists node, liberty"),
+        (
+            "unread",
+            replace(runs.broken(), record=replace(runs.broken().record, before=(), after=())),
+            "showed no member",
+        ),
+        ("logged", runs.judged(runs.record("LNLN", lines=(WARNED,))), "No ServerName is set"),
+    ],
+)
+def test_rule_matches_its_evidence(rule: str, result: ScenarioResult, words: str) -> None:
+    cause = causes.likely(saved(result))
+    assert cause is not None
+    assert cause.rule == rule
+    assert words in cause.sentence
+    assert all(cause.evidence)
+
+
+def test_dropped_upgrade_shows_both_sides() -> None:
+    odd = replace(runs.opened(2, "node"), status=502, greeters=(), signed_by=None)
+    cause = causes.likely(saved(runs.judged(runs.record("LNLN", changed={2: odd}))))
+    assert cause is not None
+    assert cause.evidence == ("connection #2: node answered 101, the client got 502",)
+
+
+def test_break_without_further_evidence_has_no_cause() -> None:
+    assert causes.likely(saved(runs.broken())) is None
+
+
+def test_refusal_at_another_time_is_not_the_cause() -> None:
+    result = runs.failed_over()
+    line = runs.refused_at(result.record.handshakes[6].arrivals[0].at + 0.5)
+    cause = causes.likely(saved(replace(result, record=replace(result.record, log=(line,)))))
+    assert cause is None or cause.rule != "failover"
+
+
+@pytest.mark.parametrize("result", [runs.passed(), runs.skipped(), runs.errored()])
+def test_nothing_failed_has_no_cause(result: ScenarioResult) -> None:
+    assert causes.likely(saved(result)) is None
+
+
+def test_what_the_evidence_speaks_against() -> None:
+    assert causes.ruled_out(saved(runs.broken())) == (
+        "loadfactors equal (1:1)",
+        "no sticky route",
+        "all members Init Ok at the start",
+        "handshakes did not overlap",
+        "no line in Apache's log",
+    )
+    assert (
+        causes.ruled_out(saved(runs.judged(runs.record("LNLN", lines=(WARNED,)), checks=(log.only_announced(),)))) == ()
+    )
+
+
+def test_every_rule_is_silent_on_a_scenario_without_evidence() -> None:
+    empty = saved(replace(runs.broken(), record=runs.Record()))
+    assert causes.likely(empty) is None
+    assert causes.look_at(empty) == "the evidence of the verdicts"
+
+
+def edited(*checks: str, **changes: Any) -> dict[str, Any]:
+    """A saved scenario in which these checks failed, with connection 2 changed so."""
+    scenario = saved(runs.passed())
+    scenario["outcome"] = "failed"
+    scenario["verdicts"] = [
+        {
+            "check": check,
+            "outcome": "failed",
+            "expected": "",
+            "observed": "connection 2: no",
+            "evidence": [],
+            "grade": "must",
+        }
+        for check in checks
+    ]
+    scenario["connections"][1] |= changes
+    return scenario
+
+
+def witnesses(**changes: Any) -> dict[str, Any]:
+    return {
+        "greeting": "node",
+        "header": "node",
+        "journal": ["node"],
+        "access_log": "node",
+        "access_log_status": 200,
+    } | changes
+
+
+END = {"code": 1006, "reason": "", "by": "", "clean": False}
+
+
+@pytest.mark.parametrize(
+    ("rule", "scenario", "words"),
+    [
+        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(header="liberty")), "X-Backend says liberty"),
+        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(header=None)), "lost its X-Backend"),
+        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(journal=[])), "journal lacks connection #2"),
+        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(access_log=None)), "log lacks connection #2"),
+        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(access_log="liberty")), "gives connection #2"),
+        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(greeting=None)), "its greeting did not reach"),
+        ("httpd-refused", edited("answered_101", status=403, arrivals=[], changes=None), "httpd itself answered 403"),
+        ("ended-early", edited("listed", exchanges=[], closed=END), "broke before an answer came"),
+        ("ended-early", edited("listed", exchanges=[], closed=END | {"code": 1000, "clean": True, "by": "server"}),
+         "closed the tunnel with 1000 before it answered"),
+    ],
+)  # fmt: skip
+def test_rule_matches_a_changed_connection(rule: str, scenario: dict[str, Any], words: str) -> None:
+    cause = causes.likely(scenario)
+    assert cause is not None
+    assert (cause.rule, words in cause.sentence) == (rule, True), cause
+    assert all(cause.evidence)
+
+
+def test_two_ends_of_one_tunnel() -> None:
+    scenario = edited("closed_as", closed=END)
+    assert causes.likely(scenario) is None, "the backend may not have seen an end yet"
+    scenario["connections"][1]["arrivals"][0]["closed"] = {"code": 4001, "reason": "x", "by": "server", "clean": True}
+    cause = causes.likely(scenario)
+    assert cause is not None
+    assert cause.evidence == ("client: 1006 by nobody", "backend: 4001 x by server")
+
+
+def test_two_witnesses_against_two_prove_nothing() -> None:
+    scenario = edited("witnesses_agree", witnesses=witnesses(header="liberty", access_log="liberty"))
+    assert causes.likely(scenario) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(503, "node itself answered 503"), (None, "closed the connection without an answer")]
+)
+def test_backend_that_does_not_accept(status: int | None, words: str) -> None:
+    scenario = edited("answered_101", status=status, error="closed")
+    scenario["connections"][1]["arrivals"][0] |= {"status": status, "accepted": False}
+    cause = causes.likely(scenario)
+    assert cause is not None
+    assert words in cause.sentence
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ({"name": "Origin", "what": "removed"}, "Origin was removed between client and backend"),
+        ({"name": "X-New", "what": "added"}, "X-New was added"),
+        ({"name": "TE", "what": "removed"}, None),
+        ({"name": "Host", "what": "rewritten"}, None),
+        ({"name": "Upgrade", "what": "re-created"}, None),
+    ],
+)
+def test_field_that_the_proxy_has_no_business_with(what: dict[str, str], words: str | None) -> None:
+    scenario = edited("arrived_intact")
+    for connection in scenario["connections"]:
+        connection["changes"] = {"request": [], "response": []}
+    scenario["connections"][1]["changes"] = {"request": [what], "response": []}
+    cause = causes.likely(scenario)
+    assert (cause and cause.rule) == ("field" if words else None)
+    assert words is None or (cause and words in cause.sentence)
+
+
+def test_counters_that_do_not_fit_the_connections() -> None:
+    more, fewer, cut = edited("elected_counted"), edited("elected_counted"), edited("elected_counted")
+    more["members"]["after"][0]["elected"] += 1
+    fewer["members"]["after"][0]["elected"] -= 1
+    cut["members"]["after"][0]["elected"] += 1
+    cut["events"] = [{"at": 1.0, "kind": "note", "text": "left out", "data": {"connections": 9, "shown": 8}}]
+    found = [causes.likely(scenario) for scenario in (more, fewer, cut)]
+    assert [cause and cause.rule for cause in found] == ["others", "counters", None]
+
+
+def test_tunnels_that_only_apache_still_counts() -> None:
+    scenario = edited("nothing_left_open")
+    scenario["members"]["after"][0]["busy"] = 2
+    for connection in scenario["connections"]:
+        connection["closed_at"] = 1.0
+    cause = causes.likely(scenario)
+    assert cause is not None
+    assert cause.evidence == ("balancer-manager: liberty busy 2",)
+    scenario["connections"][0]["closed_at"] = None
+    assert causes.likely(scenario) is None
