@@ -24,7 +24,7 @@ from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, say, u
 from wslb.cli_load import load as load_command
 from wslb.config import PullPolicy, RuntimeChoice, load
 from wslb.errors import ConfigError, EvidenceError, HarnessError
-from wslb.launch import clean, open_lab
+from wslb.lab.launch import clean, open_lab
 from wslb.model.balancer import LbMethod
 from wslb.model.percentiles import plain
 from wslb.model.results import ScenarioResult

@@ -15,7 +15,7 @@ from wslb import compare as comparing
 from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, until_signal
 from wslb.config import load
 from wslb.errors import HarnessError
-from wslb.launch import open_lab
+from wslb.lab.launch import open_lab
 from wslb.model.results import ScenarioResult
 from wslb.reports.files import write
 from wslb.reports.recommended import lines

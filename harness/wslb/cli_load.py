@@ -21,8 +21,8 @@ from wslb.config import Settings
 from wslb.config import load as load_settings
 from wslb.errors import ConfigError, RuntimeUnavailable
 from wslb.interfaces import Forwarder
-from wslb.lab import Lab
-from wslb.launch import open_lab
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
 from wslb.load import engine as engines
 from wslb.load import faults as fault_rules
 from wslb.load import limits as limit_rules

@@ -10,7 +10,7 @@ from typing import Any
 from wslb import runner
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import ScenarioResult
 from wslb.reports.recommended import ENOUGH_RUNS

@@ -14,9 +14,9 @@ from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError
 from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import Installation, Progress
-from wslb.launch import discover, open_lab
+from wslb.lab.launch import discover, open_lab
+from wslb.lab.place import silent
 from wslb.model.sites import wide
-from wslb.place import silent
 from wslb.proxies.apache import provision
 from wslb.proxies.apache.advice import Answer, advise_file
 from wslb.proxies.apache.dialect import ApacheDialect

@@ -15,8 +15,8 @@ import pytest_asyncio
 from wslb import runner
 from wslb.config import Settings, load
 from wslb.errors import HarnessError
-from wslb.lab import Lab
-from wslb.launch import open_lab
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.model.sites import wide
 from wslb.reports import github, json_file

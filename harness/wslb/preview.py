@@ -8,7 +8,7 @@ from wslb.config import RuntimeChoice, Settings
 from wslb.errors import RuntimeUnavailable
 from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import PRIVATE, Front, Installation
-from wslb.launch import discover
+from wslb.lab.launch import discover
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect, Paths

@@ -11,7 +11,7 @@ from dataclasses import replace
 from wslb.checks import log as log_checks
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
 from wslb.errors import HarnessError, LabError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import Outcome, Record, ScenarioResult, Verdict
 from wslb.scenario import Scenario

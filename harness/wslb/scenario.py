@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from wslb.errors import ConfigError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Site
 from wslb.model.results import Check
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from wslb import runner
 from wslb.errors import ConfigError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.mutations import MUTATIONS, Mutation
 from wslb.reports.causes import likely as causes

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from wslb.config import Settings
 from wslb.errors import StartError
 from wslb.interfaces import Progress
-from wslb.lab import Lab
-from wslb.launch import open_lab
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
+from wslb.lab.place import silent
 from wslb.model.balancer import Listener
 from wslb.model.sites import wide
-from wslb.place import silent
 
 __all__ = ["stand"]
 

@@ -24,8 +24,8 @@ from tests.bench import article
 from tests.bench.table import acceptance, chart, markdown
 from tests.bench.tools import Target, ToolFailed, installed, measure
 from wslb.config import Settings
-from wslb.lab import Lab
-from wslb.launch import open_lab
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
 from wslb.model.balancer import Balancer, Member, Mount, ProcessModel, Site
 from wslb.model.sites import LIBERTY, NODE, cluster
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Mount, Site
 from wslb.waiting import until
 

@@ -23,7 +23,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
 
 from tests.browser.console import Console
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 
 KEPT = Path("reports") / "browser"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from playwright.async_api import Locator, Page, expect
 
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener
 
 __all__ = ["Console"]

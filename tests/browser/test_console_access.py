@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import Axe, NewPage
 from tests.browser.console import Console
 from wslb.interfaces import Fault
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.live]
 

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from tests.browser.conftest import ARGUMENTS, NewPage
 from tests.browser.console import Console
 from wslb.interfaces import Fault
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener
 from wslb.model.handshake import one_header
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster

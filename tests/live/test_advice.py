@@ -11,7 +11,7 @@ from tests.unit.proxies.apache.advice.test_rules import NoFiles
 from wslb.certificates import Authority
 from wslb.config import RuntimeChoice, Settings
 from wslb.interfaces import Installation
-from wslb.launch import discover
+from wslb.lab.launch import discover
 from wslb.proxies.apache.advice.adviser import advise_file, configuration
 from wslb.proxies.apache.advice.rule import Severity
 from wslb.proxies.apache.conf.directives import parse

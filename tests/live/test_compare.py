@@ -12,7 +12,7 @@ import pytest
 
 from wslb import runner
 from wslb.compare import COMPARED
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Outcome, Report
 from wslb.reports import json_file

@@ -17,8 +17,8 @@ from wslb import runner
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from wslb.fleet.fleet import fleet
-from wslb.lab import Lab
-from wslb.launch import open_lab
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Outcome
 from wslb.model.sites import wide

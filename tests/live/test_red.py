@@ -9,7 +9,7 @@ import pytest
 
 from wslb import runner
 from wslb.interfaces import Fault
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, MemberState, Site
 from wslb.model.results import Grade, Outcome, ScenarioResult
 from wslb.scenario import Scenario

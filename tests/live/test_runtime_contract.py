@@ -17,8 +17,8 @@ from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
 from wslb.errors import ProxyConfigRejected, StartError
 from wslb.fleet.managed import unprivileged
 from wslb.interfaces import Installation, Runtime
+from wslb.lab.place import enter
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
-from wslb.place import enter
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.proxy import ManagedProxy
 from wslb.runtimes.runfolder import RunFolder

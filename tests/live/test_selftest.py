@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wslb import runner
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.mutations import MUTATIONS, Mutation
 from wslb.selftest import prove, scenario_of

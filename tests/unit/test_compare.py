@@ -11,7 +11,7 @@ from wslb import compare, runner
 from wslb.cli import cli
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.scenario import Scenario

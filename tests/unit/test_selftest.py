@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from wslb.errors import ConfigError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, ScenarioResult, Verdict
 from wslb.mutations import MUTATIONS, Mutation
 from wslb.scenarios import SCENARIOS

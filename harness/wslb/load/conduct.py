@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from wslb.errors import HarnessError
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.load import engine as engines
 from wslb.load.document import PERCENTILES, Evidence, document
 from wslb.load.engine import Engine

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wslb.errors import ConfigError
 from wslb.interfaces import MemberChange
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 
 __all__ = ["Planned", "do", "parse"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from wslb.interfaces import Fault, MemberChange
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 from wslb.mutations.mutation import Mutation
 

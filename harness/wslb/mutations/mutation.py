@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Site
 from wslb.model.results import Record
 

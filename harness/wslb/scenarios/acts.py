@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslb.interfaces import Fault
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 
 __all__ = ["misbehave"]
 

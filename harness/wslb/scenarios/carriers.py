@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, extended_connect, handshake, turns
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster

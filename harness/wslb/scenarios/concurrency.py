@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, crowd, distribution, handshake
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, ProcessModel, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster

@@ -12,10 +12,10 @@ import signal as signals
 from collections import Counter
 from collections.abc import Sequence
 
-from wslb.conversation import Conversation
 from wslb.errors import ContractError
 from wslb.interfaces import Fault, MemberChange
-from wslb.lab import Lab
+from wslb.lab.conversation import Conversation
+from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 from wslb.scenario import Act
 from wslb.waiting import disconnect, until

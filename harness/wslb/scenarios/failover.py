@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, members, refusals, tunnels
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import accounting, distribution, handshake, members, refusals
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenario import Scenario

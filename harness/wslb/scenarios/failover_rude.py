@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import distribution, members, refusals, tunnels
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenario import Scenario

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, stall
 from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster

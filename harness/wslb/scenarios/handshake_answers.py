@@ -8,7 +8,7 @@ from dataclasses import replace
 from wslb.checks import handshake
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
 from wslb.interfaces import Fault
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenario import Act, Scenario

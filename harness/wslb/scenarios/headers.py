@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslb.checks import accounting, carrier, handshake, strictness
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced

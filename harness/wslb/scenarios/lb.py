@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslb.checks import accounting, carrier, distribution, handshake
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_LIBERTY, TLS_NODE, balanced, cluster

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, turns
-from wslb.conversation import Conversation
-from wslb.lab import Lab
+from wslb.lab.conversation import Conversation
+from wslb.lab.lab import Lab
 from wslb.model.balancer import ProcessModel
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced

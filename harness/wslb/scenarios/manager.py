@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, carrier, distribution, handshake, log, members, refusals, tunnels
 from wslb.interfaces import BalancerChange, MemberChange
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster

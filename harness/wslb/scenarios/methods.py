@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from wslb.checks import accounting, distribution, log, traffic, turns
 from wslb.checks.narrowing import on
-from wslb.conversation import Conversation
-from wslb.lab import Lab
+from wslb.lab.conversation import Conversation
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster

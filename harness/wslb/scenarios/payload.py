@@ -6,10 +6,10 @@ import asyncio
 import hashlib
 
 from wslb.checks import accounting, carrier, handshake, payload
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
+from wslb.lab.raw import RawConversation
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.raw import RawConversation
 from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
 from wslb.wire.http1 import OPENING

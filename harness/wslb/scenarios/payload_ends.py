@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import payload
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.handshake import Close
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Act, Scenario

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import carrier, conversation, distribution, handshake, lifecycle, members, refusals, tunnels
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState, ProcessModel
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenario import Scenario

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, distribution, turns
 from wslb.interfaces import Fault
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Mount, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import Check

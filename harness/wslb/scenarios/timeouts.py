@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, handshake, members, refusals, tunnels
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_parameters

@@ -9,7 +9,7 @@ from wslb.checks import accounting, carrier, conversation, distribution, handsha
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered
 from wslb.checks.memberstate import left_as
 from wslb.identity import Identity
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide

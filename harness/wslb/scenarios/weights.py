@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wslb.checks import distribution, turns
 from wslb.interfaces import MemberChange
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Member
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wslb.checks import accounting, carrier, handshake, log
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters

@@ -20,11 +20,11 @@ import pytest
 
 from tests.live import engine
 from tests.live.command import place, wait_for
-from wslb import launch, runner
+from wslb import runner
 from wslb.config import DockerNetwork, PullPolicy, Settings
 from wslb.errors import ProxyConfigRejected, RuntimeUnavailable, StartError
-from wslb.lab import Lab
-from wslb.launch import open_lab
+from wslb.lab.lab import Lab, launch
+from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
 from wslb.reports.run import exit_code_of

@@ -20,7 +20,7 @@ import pytest
 from tests.live import engine
 from wslb import runner
 from wslb.config import PullPolicy, RuntimeChoice, Settings
-from wslb.launch import open_lab
+from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS

@@ -20,7 +20,7 @@ from tests.live import engine
 from tests.live.command import wait_for
 from wslb import runner
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
-from wslb.launch import open_lab
+from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS

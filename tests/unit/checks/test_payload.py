@@ -8,7 +8,7 @@ import pytest
 
 from tests.evidence import arrival
 from wslb.checks import payload
-from wslb.conversation import exchange
+from wslb.lab.conversation import exchange
 from wslb.model.handshake import Close, Handshake, Wire
 from wslb.model.results import AccessLine, Check, Record
 

@@ -11,19 +11,19 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wslb.client import Client
 from wslb.config import Settings
-from wslb.conversation import Conversation
 from wslb.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
-from wslb.ledger import Ledger
+from wslb.lab.client import Client
+from wslb.lab.conversation import Conversation
+from wslb.lab.ledger import Ledger
+from wslb.lab.raw import RawConversation
+from wslb.lab.witnesses import Witnesses
 from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import MemberStatus, Record
-from wslb.raw import RawConversation
 from wslb.waiting import disconnect
 from wslb.wire.http1 import OPENING, Request
 from wslb.wire.sent_frames import Frame
-from wslb.witnesses import Witnesses
 
 if TYPE_CHECKING:
     from wslb.fleet.fleet import Fleet

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from wslb import place as module
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, RuntimeUnavailable, StartError
 from wslb.interfaces import Installation
-from wslb.place import Place, enter
+from wslb.lab import place as module
+from wslb.lab.place import Place, enter
 from wslb.proxies.apache.provision import Plan
 
 HTTPD = Installation(

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from wslb.conversation import exchange
 from wslb.interfaces import Wire as Connection
+from wslb.lab.conversation import exchange
 from wslb.model.handshake import Close, Exchange, Handshake, Wire, one_header
 from wslb.wire.http1 import Head, Request, body_is_complete, parse_head, speaks_http
 from wslb.wire.sent_frames import Decoded, Frame, Opcode, close, decode, encode

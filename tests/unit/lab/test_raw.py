@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
+from wslb.lab.raw import RawConversation
 from wslb.model.handshake import Close, Handshake
-from wslb.raw import RawConversation
 from wslb.wire.http1 import OPENING
 from wslb.wire.sent_frames import Frame, Opcode, close, encode
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wslb.conversation import Conversation
+from wslb.lab.conversation import Conversation
+from wslb.lab.raw import RawConversation
 from wslb.model.balancer import Listener
 from wslb.model.handshake import Arrival, Handshake
 from wslb.model.results import AccessLine
-from wslb.raw import RawConversation
 from wslb.waiting import until
 
 if TYPE_CHECKING:

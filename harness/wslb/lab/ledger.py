@@ -6,9 +6,9 @@ import asyncio
 import bisect
 import time
 
-from wslb.conversation import Conversation
+from wslb.lab.conversation import Conversation
+from wslb.lab.raw import RawConversation
 from wslb.model.results import Event
-from wslb.raw import RawConversation
 
 __all__ = ["Ledger"]
 

@@ -4,8 +4,8 @@ from typing import cast
 
 import pytest
 
-from wslb.conversation import Conversation
-from wslb.ledger import Ledger
+from wslb.lab.conversation import Conversation
+from wslb.lab.ledger import Ledger
 
 
 class Kept:
@@ -58,9 +58,9 @@ def test_the_next_scenario_finds_nothing_of_the_one_before() -> None:
 
 
 def test_events_are_told_in_seconds_of_the_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wslb.ledger.time.monotonic", lambda: 10.0)
+    monkeypatch.setattr("wslb.lab.ledger.time.monotonic", lambda: 10.0)
     ledger = Ledger()
-    monkeypatch.setattr("wslb.ledger.time.monotonic", lambda: 12.5)
+    monkeypatch.setattr("wslb.lab.ledger.time.monotonic", lambda: 12.5)
     ledger.note("knock", "TCP connect and close")
     assert ledger.events[0].at == 2.5
     ledger.start_clock()

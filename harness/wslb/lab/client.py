@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from wslb.config import Timeouts
-from wslb.conversation import Conversation, whose
 from wslb.interfaces import Backend, Connector, RawConnector
-from wslb.ledger import Ledger
+from wslb.lab.conversation import Conversation, whose
+from wslb.lab.ledger import Ledger
+from wslb.lab.raw import RawConversation
 from wslb.model.handshake import Handshake, Headers, one_header
-from wslb.raw import RawConversation
 from wslb.wire.http1 import Request
 
 __all__ = ["Client"]

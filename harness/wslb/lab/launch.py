@@ -22,9 +22,9 @@ from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.fleet.fleet import Fleet
 from wslb.fleet.managed import unprivileged
 from wslb.interfaces import Progress, Runtime
-from wslb.lab import Lab
+from wslb.lab.lab import Lab
+from wslb.lab.place import Place, enter, silent
 from wslb.model.sites import wide
-from wslb.place import Place, enter, silent
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.proxy import ManagedProxy
 from wslb.runtimes.local_runtime import LocalRuntime
