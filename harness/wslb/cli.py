@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 
 from wslb import doctor as doctor_module
-from wslb import preview, runner
+from wslb import preview
 from wslb import selftest as selftest_module
 from wslb.cli_check import check
 from wslb.cli_compare import compare
@@ -34,8 +34,8 @@ from wslb.reports.files import redraw, write
 from wslb.reports.run import Run, exit_code_of
 from wslb.reports.screen import Colour, Screen, Verbosity
 from wslb.reports.waiting_bar import WaitingBar
-from wslb.scenario import Scenario, select
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.scenario import Scenario, select
 from wslb.standing import stand
 
 __all__ = ["main"]

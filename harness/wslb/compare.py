@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wslb import runner
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import ScenarioResult
 from wslb.reports.recommended import ENOUGH_RUNS
-from wslb.scenario import Scenario
+from wslb.scenarios import runner
+from wslb.scenarios.scenario import Scenario
 from wslb.scenarios.workloads import COMPARED, WORKLOADS, Workload, scenario_of
 
 __all__ = ["COMPARED", "LEAST_REPEATS", "Plan", "Turn", "methods", "plan", "run", "workloads"]

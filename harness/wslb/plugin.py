@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from wslb import runner
 from wslb.config import Settings, load
 from wslb.errors import HarnessError
 from wslb.lab.lab import Lab
@@ -23,8 +22,8 @@ from wslb.reports import github, json_file
 from wslb.reports.files import write
 from wslb.reports.run import Run
 from wslb.reports.screen import failure_text
-from wslb.scenario import Scenario
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.scenario import Scenario
 
 _RUN = pytest.StashKey[Run]()
 _SETTINGS = pytest.StashKey[Settings]()

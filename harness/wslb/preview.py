@@ -12,7 +12,7 @@ from wslb.lab.launch import discover
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect, Paths
-from wslb.scenario import Scenario
+from wslb.scenarios.scenario import Scenario
 
 __all__ = ["article_addresses", "compose_configuration", "configuration"]
 

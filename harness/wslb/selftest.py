@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from wslb import runner
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, Report, ScenarioResult
@@ -14,8 +13,8 @@ from wslb.mutations import MUTATIONS, Mutation
 from wslb.reports.causes import likely as causes
 from wslb.reports.causes.likely import Cause
 from wslb.reports.json_file import document
-from wslb.scenario import Scenario
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.scenario import Scenario
 
 __all__ = ["Proof", "chosen", "exit_code", "judged", "prove", "prove_all", "scenario_of", "summary"]
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from wslb import runner
 from wslb.compare import COMPARED
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
@@ -18,6 +17,7 @@ from wslb.model.results import Outcome, Report
 from wslb.reports import json_file
 from wslb.reports.recommended import verdicts
 from wslb.reports.timeline import fault_numbers
+from wslb.scenarios import runner
 from wslb.scenarios.workloads import FAULTY, WORKLOADS, scenario_of
 
 pytestmark = pytest.mark.live

@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wslb import runner
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from wslb.fleet.fleet import fleet
@@ -25,7 +24,7 @@ from wslb.model.sites import wide
 from wslb.mutations import MUTATIONS
 from wslb.reports.run import exit_code_of
 from wslb.runtimes.local_runtime import LocalRuntime
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
 from wslb.waiting import disconnect, until
 
 pytestmark = pytest.mark.live

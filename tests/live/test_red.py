@@ -7,13 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from wslb import runner
 from wslb.interfaces import Fault
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, MemberState, Site
 from wslb.model.results import Grade, Outcome, ScenarioResult
-from wslb.scenario import Scenario
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.scenario import Scenario
 from wslb.scenarios.sticky import RECIPE
 
 pytestmark = pytest.mark.live

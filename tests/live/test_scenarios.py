@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from wslb.plugin import Ask
-from wslb.scenario import Scenario
 from wslb.scenarios import FAMILIES
+from wslb.scenarios.scenario import Scenario
 
 MAIN = ("lb", "headers", "article")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wslb import runner
 from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.mutations import MUTATIONS, Mutation
+from wslb.scenarios import runner
 from wslb.selftest import prove, scenario_of
 
 pytestmark = pytest.mark.live

@@ -7,14 +7,15 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
-from wslb import compare, runner
+from wslb import compare
 from wslb.cli import cli
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Outcome, ScenarioResult
-from wslb.scenario import Scenario
+from wslb.scenarios import runner
+from wslb.scenarios.scenario import Scenario
 
 BYREQUESTS, BYBUSYNESS, BYTRAFFIC = compare.COMPARED
 LAB = cast("Lab", None)

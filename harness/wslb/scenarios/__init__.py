@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from wslb.scenario import Scenario
 from wslb.scenarios import (
     article,
-    carriers,
     concurrency,
     failover,
     failover_health,
     failover_rude,
     handshake,
     handshake_answers,
-    handshake_browsers,
     headers,
     lb,
     limits,
@@ -27,6 +24,9 @@ from wslb.scenarios import (
     tls,
     weights,
 )
+from wslb.scenarios import carrier as carriers
+from wslb.scenarios import handshake_clients as handshake_browsers
+from wslb.scenarios.scenario import Scenario
 
 __all__ = ["FAMILIES", "SCENARIOS"]
 

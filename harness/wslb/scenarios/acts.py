@@ -1,11 +1,272 @@
-"""Acts that several families share."""
+"""What scenarios do to a running balancer besides opening connections, each a fact on the scenario's time axis.
+
+Events: ``backend`` (up or down), ``status`` (members as balancer-manager shows them), ``signal`` and ``restart`` of
+httpd, ``exit`` (it has ended), ``spoken`` (open tunnels were asked to answer).
+"""
 
 from __future__ import annotations
 
-from wslb.interfaces import Fault
-from wslb.lab.lab import Lab
+import asyncio
+import contextlib
+import signal as signals
+from collections import Counter
+from collections.abc import Sequence
 
-__all__ = ["misbehave"]
+from wslb.errors import ContractError
+from wslb.interfaces import Fault, MemberChange
+from wslb.lab.conversation import Conversation
+from wslb.lab.lab import Lab
+from wslb.model.balancer import MemberState
+from wslb.scenarios.scenario import Act
+from wslb.waiting import disconnect, until
+
+__all__ = [
+    "ended",
+    "falls_silent",
+    "forced",
+    "freeze",
+    "gone",
+    "hang_up",
+    "in_turn",
+    "kill",
+    "misbehave",
+    "observe",
+    "ping",
+    "probed",
+    "refuses",
+    "restarted",
+    "revive",
+    "set_state",
+    "shown",
+    "signal",
+    "silence",
+    "speak",
+    "stop",
+    "thaw",
+    "wait_for",
+]
+
+RESUMED = "AH00489"
+"""Logged by every generation of httpd when it begins to serve."""
+
+_ASKED_ANEW = 12
+"""An old child may still accept when the new generation has begun; so many answers in a row tell that none does."""
+
+
+def in_turn(count: int, path: str | None = None, **headers: str) -> Act:
+    """An act that opens so many, one after another, each closed before the next."""
+
+    async def act(lab: Lab) -> None:
+        await lab.open_in_turn(count, path, headers=tuple(headers.items()))
+
+    return act
+
+
+async def kill(lab: Lab, *backends: str) -> None:
+    """End backends with SIGKILL."""
+    for name in backends:
+        await lab.fleet.kill(name)
+        lab.note("backend", f"{name}: killed", backend=name, up=False)
+
+
+async def stop(lab: Lab, backend: str) -> None:
+    """End a backend as an administrator would."""
+    await lab.fleet.stop_one(backend)
+    lab.note("backend", f"{backend}: stopped", backend=backend, up=False)
+
+
+async def revive(lab: Lab, *backends: str) -> None:
+    """Bring backends back on the ports they had."""
+    await asyncio.gather(*(lab.fleet.revive(name) for name in backends))
+    for name in backends:
+        lab.note("backend", f"{name}: back", backend=name, up=True)
+
+
+async def freeze(lab: Lab, backend: str) -> None:
+    """Stop a backend's execution: its kernel still accepts connects, nobody answers."""
+    await lab.fleet.freeze(backend)
+    lab.note("frozen", f"{backend}: frozen", backend=backend)
+
+
+async def thaw(lab: Lab, backend: str) -> None:
+    """Let a frozen backend go on."""
+    await lab.fleet.thaw(backend)
+    lab.note("thawed", f"{backend}: goes on", backend=backend)
+
+
+async def silence(lab: Lab, *backends: str, kind: str = "silent", **parameters: object) -> None:
+    """Let backends misbehave at every following handshake; by default they never answer."""
+    for name in backends:
+        await lab.fault(name, Fault(kind=kind, parameters=parameters))
+
+
+async def set_state(lab: Lab, route: str, state: MemberState, *, on: bool = True) -> None:
+    """Set or clear a member's state through balancer-manager."""
+    await lab.change(MemberChange(route=route, state=state, on=on))
+
+
+async def observe(lab: Lab, label: str) -> None:
+    """Put every member's state and counters on the time axis."""
+    members = {
+        status.route: {"status": status.status, "busy": status.busy, "elected": status.elected}
+        for status in await lab.status()
+    }
+    told = ", ".join(f"{route} {shown['status']}, busy {shown['busy']}" for route, shown in members.items())
+    lab.note("status", f"{label}: {told}", label=label, members=members)
+
+
+async def shown(lab: Lab, route: str, words: str, *, seconds: float | None = None) -> None:
+    """Wait until balancer-manager shows a member so; checks judge what came of it."""
+
+    async def so() -> bool:
+        return any(status.route == route and status.status == words for status in await lab.status())
+
+    with contextlib.suppress(TimeoutError):
+        await until(so, seconds=seconds or lab.settings.timeouts.settle, what=f"{route} {words}")
+    await observe(lab, f"waited for {route} {words}")
+
+
+async def probed(lab: Lab, times: int) -> None:
+    """Wait until the proxy's own health probes have reached every backend so often, and note how often they did."""
+    counts: Counter[str] = Counter()
+
+    async def enough() -> bool:
+        counts.clear()
+        counts.update(entry.backend for entry in await lab.fleet.journal() if entry.conn_id is None)
+        return all(counts[member.backend] >= times for member in lab.judged.members)
+
+    with contextlib.suppress(TimeoutError):
+        await until(enough, seconds=lab.settings.timeouts.settle, what=f"{times} probes of every member")
+    lab.note("probes", ", ".join(f"{name}: {count}" for name, count in counts.items()), counts=dict(counts))
+
+
+async def speak(lab: Lab, conversations: Sequence[Conversation], label: str, *, seconds: float | None = None) -> None:
+    """Send a command on every tunnel and wait for its answers: who answers after this moment is alive."""
+    lab.note("spoken", label, label=label, connections=[c.handshake.conn_id for c in conversations])
+    sent = [await conversation.send("WRKSBS") for conversation in conversations]
+    await asyncio.gather(
+        *(conversation.receive(seconds=seconds) for conversation, out in zip(conversations, sent, strict=True) if out)
+    )
+
+
+async def ended(conversations: Sequence[Conversation], *, seconds: float) -> None:
+    """Wait until the other side has ended every one of these tunnels, or the time is over."""
+    await asyncio.gather(*(conversation.wait_closed(seconds=seconds) for conversation in conversations))
+
+
+async def hang_up(conversations: Sequence[Conversation]) -> None:
+    """Close these without waiting for the proxy's counters, which may not know them (`Lab.close` waits)."""
+    await asyncio.gather(*(conversation.close() for conversation in conversations))
+
+
+async def wait_for(lab: Lab, seconds: float) -> None:
+    """Let time pass that is itself under test, such as an idle limit; the next event is this much later."""
+    await asyncio.sleep(seconds)
+    lab.note("waited", f"{seconds:g} s", seconds=seconds)
+
+
+async def ping(lab: Lab, conversation: Conversation, *, seconds: float, every_seconds: float) -> None:
+    """Send pings for a time, and note how many were answered."""
+    end, pongs, sent = lab.clock() + seconds, 0, 0
+    while lab.clock() < end:
+        sent += 1
+        pongs += await conversation.ping()
+        await asyncio.sleep(every_seconds)
+    lab.note("pings", f"{pongs} of {sent} pings answered in {seconds:g} s", sent=sent, pongs=pongs)
+
+
+async def signal(lab: Lab, name: str) -> None:
+    """Send httpd's parent a signal, such as ``USR1``."""
+    lab.proxy.signal(getattr(signals, f"SIG{name}"))
+    lab.note("signal", f"SIG{name} to httpd", name=name)
+
+
+async def restarted(lab: Lab, *, idle: bool = True) -> None:
+    """Wait until the generation after a restart serves.
+
+    Args:
+        idle: nobody has connected since, so that the new counters are 0; wait until no old child answers any more.
+    """
+
+    async def started() -> bool:
+        return sum(line.code == RESUMED for line in await lab.proxy.log()) > 1
+
+    async def anew() -> bool:
+        try:
+            for _ in range(_ASKED_ANEW):
+                if any(status.elected for status in await lab.proxy.status(lab.judged, fresh=True)):
+                    return False
+        except (ContractError, OSError):
+            return False
+        return True
+
+    with contextlib.suppress(TimeoutError):
+        await until(started, seconds=lab.settings.timeouts.settle, what="a new generation of httpd")
+        if idle:
+            await until(anew, seconds=lab.settings.timeouts.settle, what="counters of the new generation")
+        lab.note("restart", "a new generation serves")
+
+
+async def gone(lab: Lab, *, seconds: float) -> None:
+    """Wait until httpd's parent has ended by itself."""
+
+    async def over() -> bool:
+        return not lab.proxy.running
+
+    with contextlib.suppress(TimeoutError):
+        await until(over, seconds=seconds, what="the end of httpd")
+        lab.note("exit", "httpd has ended")
+
+
+async def refuses(lab: Lab) -> None:
+    """Wait until nobody listens any more: the children close their listeners a moment after the signal.
+
+    A port forwarder accepts in httpd's place, listener or not; then it is asked where httpd runs, and noted.
+    """
+    front = lab.proxy.front
+
+    async def closed() -> bool:
+        if front.forwarder:
+            return not await lab.proxy.runtime.connects("127.0.0.1", front.plain or 0)
+        try:
+            _, writer = await asyncio.open_connection(front.host, front.plain)
+        except ConnectionRefusedError:
+            return True
+        await disconnect(writer)
+        return False
+
+    with contextlib.suppress(TimeoutError):
+        await until(closed, seconds=lab.settings.timeouts.settle, what="the end of httpd's listeners")
+        if front.forwarder:
+            lab.note("deaf", f"nothing listens where httpd runs; {front.forwarder.name} still accepts")
+
+
+async def falls_silent(lab: Lab, *, patience_seconds: float = 0.3) -> None:
+    """Wait until an HTTP request is not answered any more: no child accepts, only the kernel still does."""
+    request = f"GET {lab.proxy.dialect.ready_path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+
+    async def silent() -> bool:
+        reader, writer = await asyncio.open_connection(lab.proxy.front.host, lab.proxy.front.plain)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(patience_seconds):
+                await reader.read()
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        finally:
+            await disconnect(writer)
+        return False
+
+    with contextlib.suppress(TimeoutError):
+        await until(silent, seconds=lab.settings.timeouts.settle, what="httpd's silence")
+
+
+async def forced(lab: Lab) -> None:
+    """End httpd at once: what it would do in the ten seconds that it takes by itself is not under test."""
+    await lab.proxy.kill()
+    lab.note("forced", "httpd was killed, children included")
 
 
 async def misbehave(lab: Lab, kind: str, **parameters: object) -> None:

@@ -9,7 +9,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER
-from wslb.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["LISTING_8", "SCENARIOS"]
 

@@ -8,9 +8,9 @@ from wslb.checks import distribution, members, refusals, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
-from wslb.scenario import Scenario
-from wslb.scenarios import disturbances as do
+from wslb.scenarios import acts as do
 from wslb.scenarios.failover import TRANSPARENT, strict
+from wslb.scenarios.scenario import Scenario
 
 __all__ = ["SCENARIOS"]
 

@@ -11,7 +11,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
-from wslb.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING, Request
 from wslb.wire.sent_frames import Frame, Opcode, encode
 

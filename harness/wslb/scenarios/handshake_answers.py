@@ -11,9 +11,9 @@ from wslb.interfaces import Fault
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.handshake import refused, sending
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]

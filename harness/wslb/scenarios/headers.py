@@ -7,8 +7,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.handshake import ACCEPTED, sending
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]

@@ -7,7 +7,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_LIBERTY, TLS_NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

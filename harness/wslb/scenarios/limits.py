@@ -14,7 +14,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import ProcessModel
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.waiting import until
 
 __all__ = ["SCENARIOS", "waiting_in"]

@@ -11,8 +11,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.lb import COMMON, MODELLED, in_turn
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

@@ -10,8 +10,8 @@ from wslb.lab.lab import Lab
 from wslb.lab.raw import RawConversation
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING
 from wslb.wire.sent_frames import Frame, Opcode, fragments
 

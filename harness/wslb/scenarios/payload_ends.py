@@ -8,9 +8,9 @@ from wslb.checks import payload
 from wslb.lab.lab import Lab
 from wslb.model.handshake import Close
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.payload import ECHO, SOUND
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING
 from wslb.wire.sent_frames import Frame, Opcode, close
 

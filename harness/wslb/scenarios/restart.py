@@ -8,9 +8,9 @@ from wslb.checks import carrier, conversation, distribution, handshake, lifecycl
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState, ProcessModel
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenario import Scenario
-from wslb.scenarios import disturbances as do
+from wslb.scenarios import acts as do
 from wslb.scenarios.failover import CONNECT_FAILED
+from wslb.scenarios.scenario import Scenario
 
 __all__ = ["SCENARIOS"]
 

@@ -9,9 +9,9 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Member, MemberState, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
-from wslb.scenarios import disturbances as do
+from wslb.scenarios import acts as do
 from wslb.scenarios.failover import CONNECT_FAILED, strict
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

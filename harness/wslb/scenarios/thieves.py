@@ -12,7 +12,7 @@ from wslb.model.balancer import LbMethod, Mount, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

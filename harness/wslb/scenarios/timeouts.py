@@ -9,8 +9,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_parameters
-from wslb.scenario import Act, Scenario
-from wslb.scenarios import disturbances as do
+from wslb.scenarios import acts as do
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

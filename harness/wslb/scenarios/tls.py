@@ -13,8 +13,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.payload import echoing
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]

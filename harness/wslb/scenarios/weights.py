@@ -10,8 +10,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Member
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
 from wslb.scenarios.lb import COMMON, in_turn
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

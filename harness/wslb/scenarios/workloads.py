@@ -11,10 +11,10 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
-from wslb.scenario import Act, Scenario
-from wslb.scenarios import disturbances as do
+from wslb.scenarios import acts as do
 from wslb.scenarios.failover import CONNECT_FAILED
 from wslb.scenarios.lb import MODELLED
+from wslb.scenarios.scenario import Act, Scenario
 from wslb.waiting import until
 
 __all__ = ["COMPARED", "WORKLOADS", "Workload", "scenario_of"]

@@ -20,7 +20,6 @@ import pytest
 
 from tests.live import engine
 from tests.live.command import place, wait_for
-from wslb import runner
 from wslb.config import DockerNetwork, PullPolicy, Settings
 from wslb.errors import ProxyConfigRejected, RuntimeUnavailable, StartError
 from wslb.lab.lab import Lab, launch
@@ -29,8 +28,8 @@ from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
 from wslb.reports.run import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
-from wslb.scenario import Scenario
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.scenario import Scenario
 
 pytestmark = [pytest.mark.docker, pytest.mark.live]
 

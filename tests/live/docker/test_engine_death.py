@@ -18,12 +18,11 @@ import psutil
 import pytest
 
 from tests.live import engine
-from wslb import runner
 from wslb.config import PullPolicy, RuntimeChoice, Settings
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.runtimes.docker import DockerRuntime
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
 
 pytestmark = [pytest.mark.docker, pytest.mark.live, pytest.mark.slow]
 

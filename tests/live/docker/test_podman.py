@@ -18,12 +18,11 @@ import pytest
 
 from tests.live import engine
 from tests.live.command import wait_for
-from wslb import runner
 from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.runtimes.docker import DockerRuntime
-from wslb.scenarios import SCENARIOS
+from wslb.scenarios import SCENARIOS, runner
 
 pytestmark = [
     pytest.mark.docker,

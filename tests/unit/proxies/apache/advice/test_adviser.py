@@ -24,8 +24,8 @@ from wslb.proxies.apache.advice.rule import Severity
 from wslb.proxies.apache.advice.rules.timing import capacity
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.dump import parse_dump, parse_modules
-from wslb.scenario import Scenario
 from wslb.scenarios import SCENARIOS
+from wslb.scenarios.scenario import Scenario
 
 LISTINGS = Path(__file__).parent / "conf"
 

@@ -6,8 +6,8 @@ import pytest
 
 from wslb.errors import ConfigError
 from wslb.model.results import Record
-from wslb.scenario import Scenario, select
 from wslb.scenarios import FAMILIES, SCENARIOS
+from wslb.scenarios.scenario import Scenario, select
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -10,7 +10,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Scenario
 
 __all__ = ["SCENARIOS"]
 

@@ -14,7 +14,7 @@ from wslb.errors import HarnessError, LabError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import Outcome, Record, ScenarioResult, Verdict
-from wslb.scenario import Scenario
+from wslb.scenarios.scenario import Scenario
 
 __all__ = ["lacking", "roomy", "run", "run_all"]
 

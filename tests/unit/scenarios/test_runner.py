@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wslb.model.balancer import ProcessModel
 from wslb.model.sites import CLUSTER, balanced
-from wslb.runner import roomy
+from wslb.scenarios.runner import roomy
 
 SITE = balanced(CLUSTER)
 

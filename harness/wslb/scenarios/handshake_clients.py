@@ -9,8 +9,8 @@ from wslb.checks.answer import HTTPD, Expected, answered
 from wslb.model.balancer import Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenario import Scenario
 from wslb.scenarios.handshake import ACCEPTED, sending
+from wslb.scenarios.scenario import Scenario
 from wslb.wire.http1 import Request
 
 __all__ = ["CLIENTS", "SCENARIOS"]
