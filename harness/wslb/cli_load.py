@@ -23,10 +23,10 @@ from wslb.errors import ConfigError, RuntimeUnavailable
 from wslb.interfaces import Forwarder
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
+from wslb.load import disturbance as fault_rules
 from wslb.load import engine as engines
-from wslb.load import faults as fault_rules
-from wslb.load import limits as limit_rules
 from wslb.load import page
+from wslb.load import thresholds as limit_rules
 from wslb.load.conduct import Conductor
 from wslb.load.document import PERCENTILES
 from wslb.load.engine import Engine

@@ -18,8 +18,8 @@ import pytest
 from tests.live.command import Ended, Place, place, wait_for
 from wslb.load import engine as engines
 from wslb.load.document import Evidence, document, load
-from wslb.load.limits import parse
 from wslb.load.plan import Identify, Plan
+from wslb.load.thresholds import parse
 
 pytestmark = pytest.mark.live
 

@@ -16,12 +16,12 @@ import psutil
 from wslb.errors import HarnessError
 from wslb.lab.lab import Lab
 from wslb.load import engine as engines
+from wslb.load.disturbance import Planned, do
 from wslb.load.document import PERCENTILES, Evidence, document
 from wslb.load.engine import Engine
-from wslb.load.faults import Planned, do
-from wslb.load.limits import Limit
 from wslb.load.plan import Plan
 from wslb.load.tally import NOBODY
+from wslb.load.thresholds import Limit
 from wslb.load.usage import Usage
 from wslb.model.results import MemberStatus
 

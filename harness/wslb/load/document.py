@@ -12,9 +12,9 @@ import jsonschema
 
 from wslb.errors import EvidenceError
 from wslb.load.engine import Lost, Result
-from wslb.load.limits import Limit, Limited, judge, needed
 from wslb.load.plan import Plan
 from wslb.load.tally import NOBODY, Histogram, Tally, Timeline
+from wslb.load.thresholds import Limit, Limited, judge, needed
 from wslb.model import percentiles
 from wslb.resources import resource
 

@@ -15,9 +15,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from wslb.load.limits import BEYOND, needed
 from wslb.load.speech import summary
 from wslb.load.tally import Histogram
+from wslb.load.thresholds import BEYOND, needed
 from wslb.resources import resource
 
 __all__ = ["render", "write"]

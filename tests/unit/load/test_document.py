@@ -10,11 +10,11 @@ import pytest
 from wslb.errors import EvidenceError
 from wslb.load.document import Evidence, document, load, timeline
 from wslb.load.engine import Lost, Result
-from wslb.load.limits import parse
 from wslb.load.page import render, write
 from wslb.load.plan import Plan
 from wslb.load.speech import progress_line, summary
 from wslb.load.tally import NOBODY, Tally
+from wslb.load.thresholds import parse
 
 EVIDENCE = Evidence(
     target={"kind": "url", "url": "ws://127.0.0.1/ws"},

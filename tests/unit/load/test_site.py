@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from wslb.errors import ConfigError
-from wslb.load.faults import Planned, parse
+from wslb.load.disturbance import Planned, parse
 from wslb.load.site import load_site
 from wslb.model.balancer import LbMethod, Listener
 

@@ -6,8 +6,8 @@ Each shard has an executor of its own, so that the loss of one process takes not
 from __future__ import annotations
 
 from wslb.load.engine.cluster import dask_cluster
-from wslb.load.engine.local import processes
 from wslb.load.engine.place import Engine, Place
+from wslb.load.engine.processes import processes
 from wslb.load.engine.running import Lost, Result, run
 
 __all__ = ["Engine", "Lost", "Place", "Result", "dask_cluster", "processes", "run"]

@@ -6,8 +6,8 @@ import pytest
 
 from wslb.errors import ConfigError
 from wslb.load.document import latency
-from wslb.load.limits import judge, needed, parse
 from wslb.load.tally import Histogram
+from wslb.load.thresholds import judge, needed, parse
 
 
 def facts(**values: Any) -> dict[str, Any]:
