@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from wslb import compare
 from wslb.checks import distribution, handshake, log, strictness
+from wslb.commands import compare
 from wslb.config import Settings
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
 from wslb.model.handshake import Arrival, Close, Handshake, Headers, accept_for

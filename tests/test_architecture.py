@@ -115,5 +115,5 @@ def test_nothing_waits_by_sleeping() -> None:
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep"}
     }
-    pace_of_a_display, time_under_test = ("standing.py", "asyncio.sleep"), ("acts.py", "asyncio.sleep")
+    pace_of_a_display, time_under_test = ("up.py", "asyncio.sleep"), ("acts.py", "asyncio.sleep")
     assert found <= {pace_of_a_display, time_under_test}

@@ -15,13 +15,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wslb import doctor as doctor_module
-from wslb import preview
-from wslb import selftest as selftest_module
 from wslb.cli_check import check
 from wslb.cli_compare import compare
 from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, say, until_signal
 from wslb.cli_load import load as load_command
+from wslb.commands import doctor as doctor_module
+from wslb.commands import preview
+from wslb.commands import selftest as selftest_module
+from wslb.commands.up import stand
 from wslb.config import PullPolicy, RuntimeChoice, load
 from wslb.errors import ConfigError, EvidenceError, HarnessError
 from wslb.lab.launch import clean, open_lab
@@ -36,7 +37,6 @@ from wslb.reports.screen import Colour, Screen, Verbosity
 from wslb.reports.waiting_bar import WaitingBar
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario, select
-from wslb.standing import stand
 
 __all__ = ["main"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import click
 
+from wslb.commands.check import Answer, Identity, Mark, Probe, Target
 from wslb.connectors import CONNECTORS
 from wslb.errors import ConfigError
-from wslb.probe import Answer, Identity, Mark, Probe, Target
 
 __all__ = ["check"]
 

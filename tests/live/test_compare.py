@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from wslb.compare import COMPARED
+from wslb.commands.compare import COMPARED
+from wslb.commands.workloads import FAULTY, WORKLOADS, scenario_of
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Outcome, Report
@@ -18,7 +19,6 @@ from wslb.reports import json_file
 from wslb.reports.recommended import verdicts
 from wslb.reports.timeline import fault_numbers
 from wslb.scenarios import runner
-from wslb.scenarios.workloads import FAULTY, WORKLOADS, scenario_of
 
 pytestmark = pytest.mark.live
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wslb.commands.mutations import MUTATIONS
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
 from wslb.fleet.fleet import fleet
@@ -21,7 +22,6 @@ from wslb.lab.launch import open_lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Outcome
 from wslb.model.sites import wide
-from wslb.mutations import MUTATIONS
 from wslb.reports.run import exit_code_of
 from wslb.runtimes.local_runtime import LocalRuntime
 from wslb.scenarios import SCENARIOS, runner

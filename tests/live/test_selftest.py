@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from wslb.commands.mutations import MUTATIONS, Mutation
+from wslb.commands.selftest import prove, scenario_of
 from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, ScenarioResult
-from wslb.mutations import MUTATIONS, Mutation
 from wslb.scenarios import runner
-from wslb.selftest import prove, scenario_of
 
 pytestmark = pytest.mark.live
 

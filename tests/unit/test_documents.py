@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wslb.cli import cli
-from wslb.mutations import MUTATIONS
+from wslb.commands.mutations import MUTATIONS
 from wslb.scenarios import FAMILIES, SCENARIOS
 
 ROOT = Path(__file__).parents[2]

@@ -14,11 +14,11 @@ import pytest
 
 from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, marked
 from tests.unit.proxies.apache.advice.test_rules import advice_on
+from wslb.commands.preview import configuration as rendered
 from wslb.config import Settings
 from wslb.errors import EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Installation
 from wslb.model.balancer import Carrier
-from wslb.preview import configuration as rendered
 from wslb.proxies.apache.advice.adviser import Answer, LocalFiles, advise_file
 from wslb.proxies.apache.advice.rule import Severity
 from wslb.proxies.apache.advice.rules.timing import capacity
@@ -76,7 +76,7 @@ async def answer_on(text: str | bytes, folder: Path) -> Answer:
 async def test_the_projects_own_rendering_is_accused_of_the_traps_it_lays_and_of_no_other(
     scenario: Scenario | None, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wslb.preview.discover", no_httpd)
+    monkeypatch.setattr("wslb.commands.preview.discover", no_httpd)
     text = await rendered(replace(Settings(), carrier=carrier), scenario)
     traps = {f"WSLB-{rule}" for rule in TRAPS.get(scenario.name, ())} if scenario else set[str]()
     accused = [advice for advice in advice_on(text) if advice.severity is not Severity.NOTE]

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wslb.commands.workloads import COMPARED, WORKLOADS, Workload, scenario_of
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab.lab import Lab
@@ -15,7 +16,6 @@ from wslb.model.results import ScenarioResult
 from wslb.reports.recommended import ENOUGH_RUNS
 from wslb.scenarios import runner
 from wslb.scenarios.scenario import Scenario
-from wslb.scenarios.workloads import COMPARED, WORKLOADS, Workload, scenario_of
 
 __all__ = ["COMPARED", "LEAST_REPEATS", "Plan", "Turn", "methods", "plan", "run", "workloads"]
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
-from wslb import compare
 from wslb.cli import cli
+from wslb.commands import compare
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab.lab import Lab

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from wslb.commands.mutations import MUTATIONS, Mutation
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, Report, ScenarioResult
-from wslb.mutations import MUTATIONS, Mutation
 from wslb.reports.causes import likely as causes
 from wslb.reports.causes.likely import Cause
 from wslb.reports.json_file import document

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wslb.commands.mutations.mutation import Mutation
 from wslb.model.balancer import Carrier, Site
-from wslb.mutations.mutation import Mutation
 
 __all__ = ["MUTATIONS"]
 

@@ -6,12 +6,12 @@ from typing import cast
 
 import pytest
 
+from wslb.commands.mutations import MUTATIONS, Mutation
+from wslb.commands.selftest import Proof, chosen, exit_code, judged, prove, summary
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, ScenarioResult, Verdict
-from wslb.mutations import MUTATIONS, Mutation
 from wslb.scenarios import SCENARIOS
-from wslb.selftest import Proof, chosen, exit_code, judged, prove, summary
 
 MUTATION = Mutation(name="m", what="it", scenario="lb-byrequests", checks=("a", "b"))
 

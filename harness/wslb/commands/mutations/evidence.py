@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from wslb.commands.mutations.mutation import Mutation
 from wslb.model.handshake import Handshake, Headers
 from wslb.model.results import LogLine, MemberStatus, Record
-from wslb.mutations.mutation import Mutation
 
 __all__ = ["MUTATIONS"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from tests.evidence import KEY
+from wslb.commands.check import Answer, Identity, Mark, Probe, Target
 from wslb.errors import ConfigError
 from wslb.interfaces import Opened
 from wslb.model.handshake import Headers, accept_for
-from wslb.probe import Answer, Identity, Mark, Probe, Target
 from wslb.waiting import disconnect
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from wslb.commands.mutations.mutation import Mutation
 from wslb.interfaces import Fault, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
-from wslb.mutations.mutation import Mutation
 
 __all__ = ["MUTATIONS"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from wslb.commands.mutations.mutation import Mutation
 from wslb.model.balancer import Balancer, LbMethod, Member, MemberState, Site
-from wslb.mutations.mutation import Mutation
 from wslb.scenarios.sticky import RECIPE
 
 __all__ = ["MUTATIONS"]

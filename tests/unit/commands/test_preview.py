@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from wslb.commands.preview import compose_configuration
 from wslb.model.balancer import LbMethod
-from wslb.preview import compose_configuration
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FILES = {
     LbMethod.BYREQUESTS: "httpd.conf",
     LbMethod.BYBUSYNESS: "httpd.bybusyness.conf",

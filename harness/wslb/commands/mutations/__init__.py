@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wslb.mutations import behaviour, carriage, evidence, served
-from wslb.mutations.mutation import Mutation
+from wslb.commands.mutations import behaviour, carriage, evidence, served
+from wslb.commands.mutations.mutation import Mutation
 
 __all__ = ["MUTATIONS", "Mutation"]
 
