@@ -1,6 +1,6 @@
 """``python -m wslb`` is ``wslb``."""
 
-from wslb.cli import main
+from wslb.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -13,7 +13,7 @@ from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, marked
 
 
 def doctor(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = "import sys; from wslb.cli import main; sys.argv[0] = 'wslb'; main()"
+    command = "import sys; from wslb.cli.main import main; sys.argv[0] = 'wslb'; main()"
     return subprocess.run(
         [sys.executable, "-c", command, "doctor", *map(str, arguments)],
         capture_output=True,

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.live
 
 
 def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = "import sys; from wslb.cli import main; sys.argv[0] = 'wslb'; main()"
+    command = "import sys; from wslb.cli.main import main; sys.argv[0] = 'wslb'; main()"
     return subprocess.run(
         [sys.executable, "-c", command, "compare", *map(str, arguments)],
         capture_output=True,

@@ -1,1 +1,1 @@
-"""What each command does; `wslb.cli` asks for it."""
+"""What each command does; `wslb.cli.main` asks for it."""

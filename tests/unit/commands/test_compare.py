@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
-from wslb.cli import cli
+from wslb.cli.main import cli
 from wslb.commands import compare
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError

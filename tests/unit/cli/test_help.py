@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from wslb.cli import cli
+from wslb.cli.main import cli
 
 GOLDEN = Path(__file__).parent / "golden"
 COMMANDS = ["", *sorted(cli.commands)]

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, until_signal
+from wslb.cli.lab import EXIT_CODES, Interrupted, close_run, lab_options, until_signal
 from wslb.commands import compare as comparing
 from wslb.config import load
 from wslb.errors import HarnessError

@@ -15,10 +15,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wslb.cli_check import check
-from wslb.cli_compare import compare
-from wslb.cli_lab import EXIT_CODES, Interrupted, close_run, lab_options, say, until_signal
-from wslb.cli_load import load as load_command
+from wslb.cli.check import check
+from wslb.cli.compare import compare
+from wslb.cli.lab import EXIT_CODES, Interrupted, close_run, lab_options, say, until_signal
+from wslb.cli.load import load as load_command
 from wslb.commands import doctor as doctor_module
 from wslb.commands import preview
 from wslb.commands import selftest as selftest_module
