@@ -35,7 +35,7 @@ def test_everything_that_a_run_reads_is_in_the_wheel(wheel: Path) -> None:
         "wslb/report.schema.json",
         "wslb/_programs/backends/console/WSConsole.html",
         "wslb/_programs/backends/README.md",
-        "wslb/_programs/backends/liberty.py",
+        "wslb/_programs/backends/liberty/__main__.py",
     } <= names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"wslb"}
 

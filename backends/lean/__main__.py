@@ -17,19 +17,19 @@ import sys
 from email.utils import formatdate
 from typing import Literal
 
-from backends import frames, program
-from backends.backend import Backend
-from backends.conversation import Conversation
-from backends.handshake import Refusal
-from backends.head import read as read_head
-from backends.lean_open import Open
-from backends.lean_queue import Queue
-from backends.lines import Lines
-from backends.listeners import BACKLOG
-from backends.page import CONTENT_TYPE
-from backends.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, NODE
-from backends.sweep import Swept
-from backends.visit import Visit, endpoint_name
+from backends.contract import frames, program
+from backends.contract.backend import Backend
+from backends.contract.conversation import Conversation
+from backends.contract.handshake import Refusal
+from backends.contract.head import read as read_head
+from backends.contract.listeners import BACKLOG
+from backends.contract.page import CONTENT_TYPE
+from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, NODE
+from backends.contract.visit import Visit, endpoint_name
+from backends.lean.lines import Lines
+from backends.lean.open import Open
+from backends.lean.queue import Queue
+from backends.lean.sweep import Swept
 
 PLAYS = {"liberty": LIBERTY, "node": NODE}
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -12,10 +12,10 @@ from websockets.http11 import Request, Response, parse_headers
 from websockets.protocol import CLOSED
 from websockets.server import ServerProtocol
 
-from backends.handshake import Refusal
-from backends.head import Head
-from backends.head import read as read_head
-from backends.page import CONTENT_TYPE
+from backends.contract.handshake import Refusal
+from backends.contract.head import Head
+from backends.contract.head import read as read_head
+from backends.contract.page import CONTENT_TYPE
 
 LINE_LIMIT = 8192
 """Longest line of a request head, in bytes, as in the library."""

@@ -3,14 +3,14 @@
 import asyncio
 from collections import deque
 
-from backends import frames
-from backends.conversation import shown
-from backends.framed import MOST_WAITING, Framed
-from backends.frames import BINARY, TEXT, Reader
-from backends.journal import Closed
-from backends.lines import Lines
-from backends.sweep import Swept
-from backends.visit import Visit
+from backends.contract import frames
+from backends.contract.conversation import shown
+from backends.contract.frames import BINARY, TEXT, Reader
+from backends.contract.journal import Closed
+from backends.contract.visit import Visit
+from backends.lean.framed import MOST_WAITING, Framed
+from backends.lean.lines import Lines
+from backends.lean.sweep import Swept
 
 
 class Open(Framed):

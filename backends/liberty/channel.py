@@ -1,4 +1,4 @@
-"""The library's WebSocket as a channel (`backends.channel.Channel`), for the Liberty stand-in."""
+"""The library's WebSocket as a channel (`backends.contract.channel.Channel`), for the Liberty stand-in."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,10 @@ from typing import cast
 
 from aiohttp import WebSocketError, WSMsgType, web
 
-from backends import frames
-from backends.channel import ChannelClosed
-from backends.journal import Closed
-from backends.visit import reset
+from backends.contract import frames
+from backends.contract.channel import ChannelClosed
+from backends.contract.journal import Closed
+from backends.contract.visit import reset
 
 
 class Socket(web.WebSocketResponse):

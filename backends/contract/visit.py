@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.cl import Caller
-from backends.faults import Plan
-from backends.handshake import Refusal
-from backends.journal import Closed, Entry, RawHeaders, pairs
-from backends.profile import Endpoint
+from backends.contract.faults import Plan
+from backends.contract.handshake import Refusal
+from backends.contract.journal import Closed, Entry, RawHeaders, pairs
+from backends.contract.profile import Endpoint
 
 if TYPE_CHECKING:
     import asyncio
 
-    from backends.backend import Backend
+    from backends.contract.backend import Backend
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,15 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from backends import frames
-from backends.channel import ChannelClosed
-from backends.framed import MOST_WAITING, Framed
-from backends.frames import BINARY, PING, TEXT, Reader
-from backends.journal import Closed
+from backends.contract import frames
+from backends.contract.channel import ChannelClosed
+from backends.contract.frames import BINARY, PING, TEXT, Reader
+from backends.contract.journal import Closed
+from backends.lean.framed import MOST_WAITING, Framed
 
 
 class Queue(Framed):
-    """A connection whose messages wait for a conversation (`backends.channel.Channel`)."""
+    """A connection whose messages wait for a conversation (`backends.contract.channel.Channel`)."""
 
     __slots__ = ("_ended", "_messages", "_news", "_task", "_writable", "on_traffic")
 

@@ -19,16 +19,16 @@ from websockets.protocol import CONNECTING
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from backends import program
-from backends.backend import Backend
-from backends.channel import ChannelClosed
-from backends.conversation import Conversation
-from backends.handshake import Refusal
-from backends.journal import Closed
-from backends.listeners import BACKLOG
-from backends.opening import COMPRESSION, Incoming, limit_messages, parse, respond
-from backends.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, NODE
-from backends.visit import Visit, endpoint_name, reset
+from backends.contract import program
+from backends.contract.backend import Backend
+from backends.contract.channel import ChannelClosed
+from backends.contract.conversation import Conversation
+from backends.contract.handshake import Refusal
+from backends.contract.journal import Closed
+from backends.contract.listeners import BACKLOG
+from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, NODE
+from backends.contract.visit import Visit, endpoint_name, reset
+from backends.node.opening import COMPRESSION, Incoming, limit_messages, parse, respond
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from backends import faults
-from backends.faults import FaultBoard, FaultError
-from backends.journal import Closed, Entry, Journal, text
+from backends.contract import faults
+from backends.contract.faults import FaultBoard, FaultError
+from backends.contract.journal import Closed, Entry, Journal, text
 
 
 def entry(**values: object) -> Entry:

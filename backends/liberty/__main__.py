@@ -14,16 +14,16 @@ from typing import Any, Literal, cast
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from backends import program
-from backends.backend import Backend
-from backends.conversation import Conversation
-from backends.handshake import Refusal
-from backends.head import read as head_of
-from backends.liberty_channel import LibertyChannel, Socket
-from backends.listeners import BACKLOG
-from backends.page import CONTENT_TYPE
-from backends.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
-from backends.visit import Visit, endpoint_name
+from backends.contract import program
+from backends.contract.backend import Backend
+from backends.contract.conversation import Conversation
+from backends.contract.handshake import Refusal
+from backends.contract.head import read as head_of
+from backends.contract.listeners import BACKLOG
+from backends.contract.page import CONTENT_TYPE
+from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
+from backends.contract.visit import Visit, endpoint_name
+from backends.liberty.channel import LibertyChannel, Socket
 
 HEAD_LIMIT = 64 * 1024
 """How many bytes of a request are kept, in case the library cannot read it."""

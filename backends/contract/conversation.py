@@ -2,11 +2,11 @@
 
 import asyncio
 
-from backends.channel import Channel, ChannelClosed
-from backends.idle import IdleTimer
-from backends.journal import Closed
-from backends.profile import CL_MESSAGE_LIMIT
-from backends.visit import Visit
+from backends.contract.channel import Channel, ChannelClosed
+from backends.contract.idle import IdleTimer
+from backends.contract.journal import Closed
+from backends.contract.profile import CL_MESSAGE_LIMIT
+from backends.contract.visit import Visit
 
 LOGGED_COMMAND_LENGTH = 200
 

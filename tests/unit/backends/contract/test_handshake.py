@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from backends import head
-from backends.handshake import choose_subprotocol, path_of, refusal
+from backends.contract import head
+from backends.contract.handshake import choose_subprotocol, path_of, refusal
 
 GOOD = {
     "Host": ["a"],

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from backends.journal import Closed
+from backends.contract.journal import Closed
 
 
 class ChannelClosed(Exception):

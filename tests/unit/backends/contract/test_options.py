@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from backends import options, privileges, program
-from backends.failure import StartFailure
-from backends.page import page
-from backends.profile import LIBERTY, NODE, Profile
+from backends.contract import options, privileges, program
+from backends.contract.failure import StartFailure
+from backends.contract.page import page
+from backends.contract.profile import LIBERTY, NODE, Profile
 
-README = Path(__file__).parents[3] / "backends" / "README.md"
+README = Path(__file__).parents[4] / "backends" / "README.md"
 
 
 @pytest.mark.parametrize("profile", [LIBERTY, NODE], ids=lambda profile: profile.program)

@@ -6,9 +6,9 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from backends.failure import StartFailure
-from backends.options import NO_LISTENER, Options
-from backends.profile import Profile
+from backends.contract.failure import StartFailure
+from backends.contract.options import NO_LISTENER, Options
+from backends.contract.profile import Profile
 
 BACKLOG = 4096
 FALLBACK_ADDRESS = "127.0.0.1"

@@ -6,8 +6,8 @@ import socket
 
 from aiohttp import web
 
-from backends import faults
-from backends.backend import Backend
+from backends.contract import faults
+from backends.contract.backend import Backend
 
 BODY_LIMIT = 64 * 1024
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from backends import frames
-from backends.frames import CLOSE, PING, PONG, Broken, Reader
-from backends.journal import Closed
-from backends.visit import reset
+from backends.contract import frames
+from backends.contract.frames import CLOSE, PING, PONG, Broken, Reader
+from backends.contract.journal import Closed
+from backends.contract.visit import reset
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""

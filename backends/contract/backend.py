@@ -6,20 +6,20 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, Literal
 
-from backends import handshake
 from backends.cl import Runner
-from backends.faults import FaultBoard, Plan
-from backends.handshake import Refusal, Values
-from backends.journal import Entry, Journal, RawHeaders
-from backends.listeners import Listeners, port_of
-from backends.options import Options
-from backends.page import page
-from backends.profile import Profile
-from backends.visit import Visit
+from backends.contract import handshake
+from backends.contract.faults import FaultBoard, Plan
+from backends.contract.handshake import Refusal, Values
+from backends.contract.journal import Entry, Journal, RawHeaders
+from backends.contract.listeners import Listeners, port_of
+from backends.contract.options import Options
+from backends.contract.page import page
+from backends.contract.profile import Profile
+from backends.contract.visit import Visit
 
 if TYPE_CHECKING:
-    from backends.conversation import Conversation
-    from backends.lean_open import Open
+    from backends.contract.conversation import Conversation
+    from backends.lean.open import Open
 
 
 class Backend:

@@ -4,7 +4,7 @@ import html
 from functools import cache
 from pathlib import Path
 
-_FILE = Path(__file__).parent / "console" / "WSConsole.html"
+_FILE = Path(__file__).parents[1] / "console" / "WSConsole.html"
 _PLACE = '<meta name="wslb-uri" content="">'
 
 CONTENT_TYPE = "text/html; charset=utf-8"

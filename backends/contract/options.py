@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.failure import StartFailure
-from backends.profile import Profile
+from backends.contract.failure import StartFailure
+from backends.contract.profile import Profile
 
 NO_LISTENER = -1
 

@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from backends import cl, listeners, options, privileges
-from backends.backend import Backend, own_host_name
-from backends.control import Control
-from backends.failure import StartFailure
-from backends.profile import Profile
+from backends import cl
+from backends.contract import listeners, options, privileges
+from backends.contract.backend import Backend, own_host_name
+from backends.contract.control import Control
+from backends.contract.failure import StartFailure
+from backends.contract.profile import Profile
 
 GOODBYE_SECONDS = 1.0
 """How long clients may take to answer the close frame at the end; the contract allows 2 s for everything."""

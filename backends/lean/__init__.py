@@ -1,0 +1,1 @@
+"""Plays either stand-in at little cost for each connection, for load."""
