@@ -32,7 +32,7 @@ def test_everything_that_a_run_reads_is_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {
         "wslb/_apache/httpd.conf.j2",
-        "wslb/report.schema.json",
+        "wslb/reports/report.schema.json",
         "wslb/_programs/backends/console/WSConsole.html",
         "wslb/_programs/backends/README.md",
         "wslb/_programs/backends/liberty/__main__.py",
