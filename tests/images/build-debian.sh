@@ -26,7 +26,7 @@ work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 make_root "$work/root.tar" apache2,ca-certificates
 image_from_root "$work/root.tar" "$tag" "$key" <<EOF
-LABEL wslb.proxies.apache.httpd-package="apache2 $version"
+LABEL wslb.httpd-package="apache2 $version"
 WORKDIR /etc/apache2
 STOPSIGNAL SIGWINCH
 EXPOSE 80

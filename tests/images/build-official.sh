@@ -22,7 +22,7 @@ need_engine
 cache_lock
 version=$(need_candidate apache2)
 # The key names the binary package's version, which is known without a look at
-# the source archive; the image's wslb.proxies.apache.httpd-source label tells what it holds.
+# the source archive; the image's wslb.httpd-source label tells what it holds.
 key=for-$(cache_key "$version" "${BASH_SOURCE[0]}" "$here/root.sh")
 cached_image "$tag" "$name" "$key" && exit 0
 
@@ -118,7 +118,7 @@ tar -C "$work/stage" --owner=root:0 --group=root:0 -cf "$work/stage.tar" .
 make_root "$work/root.tar" "$packages,libaprutil1-ldap,libldap-common,ca-certificates" \
     --customize-hook="tar-in $work/stage.tar /"
 image_from_root "$work/root.tar" "$tag" "$key" <<EOF
-LABEL wslb.proxies.apache.httpd-source="apache2 $source_version"
+LABEL wslb.httpd-source="apache2 $source_version"
 ENV HTTPD_PREFIX=$prefix HTTPD_VERSION=$upstream
 ENV PATH=$prefix/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 WORKDIR $prefix

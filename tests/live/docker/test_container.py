@@ -26,7 +26,7 @@ from wslb.lab.lab import Lab, launch
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
-from wslb.reports.run import exit_code_of
+from wslb.run import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
@@ -96,7 +96,7 @@ async def test_configuration_and_keys_are_readable_only_and_in_memory_only(setti
 async def test_the_container_says_whose_it_is(settings: Settings) -> None:
     async with open_lab(settings) as lab:
         labels = inspected(lab)["Config"]["Labels"]
-        assert labels["wslb.reports.run"] in lab.proxy.runtime.folder
+        assert labels["wslb.run"] in lab.proxy.runtime.folder
         assert labels["wslb.owner.pid"] == str(os.getpid())
         assert labels["wslb.owner.host"] == socket.gethostname()
         assert float(labels["wslb.owner.started"]) == pytest.approx(psutil.Process().create_time(), abs=1)
@@ -222,7 +222,7 @@ def _orphans(pid: int) -> list[psutil.Process]:
 async def test_clean_removes_dead_runs_containers_and_never_a_live_runs(settings: Settings) -> None:
     image = settings.image or ""
     api = engine.engine().api
-    dead = {"wslb.reports.run": "dead", "wslb.owner.pid": "1", "wslb.owner.started": "1.0", "wslb.owner.host": "?"}
+    dead = {"wslb.run": "dead", "wslb.owner.pid": "1", "wslb.owner.started": "1.0", "wslb.owner.host": "?"}
     mine = dead | {"wslb.owner.host": socket.gethostname()}
     other = api.create_container(image, ["true"], labels=dead)["Id"]
     ours = api.create_container(image, ["true"], labels=mine)["Id"]

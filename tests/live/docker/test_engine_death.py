@@ -98,7 +98,7 @@ async def test_an_engine_that_dies_makes_the_run_errored_and_nothing_serves_on(
     own.script("up")
     client = docker.DockerClient(base_url=f"unix://{own.socket}")
     try:
-        left = client.api.containers(all=True, filters={"label": "wslb.reports.run"})
+        left = client.api.containers(all=True, filters={"label": "wslb.run"})
         for row in left:  # the next run of another process would do that; the owner, this process, is alive
             assert row["State"] == "exited"
             client.api.remove_container(row["Id"])

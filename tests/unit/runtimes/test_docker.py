@@ -239,10 +239,10 @@ def test_an_engine_that_was_named_and_does_not_answer_is_told_by_that_name(
 
 def test_only_containers_of_dead_runs_of_this_machine_are_leftovers() -> None:
     live = leftovers.labels("abc")
-    assert live["wslb.reports.run"] == "abc"
+    assert live["wslb.run"] == "abc"
     assert not leftovers._ours_and_dead(live), "this process lives"
     assert not leftovers._ours_and_dead({})
-    assert not leftovers._ours_and_dead({"wslb.reports.run": "x", "wslb.owner.host": socket.gethostname()})
+    assert not leftovers._ours_and_dead({"wslb.run": "x", "wslb.owner.host": socket.gethostname()})
     assert not leftovers._ours_and_dead(live | {"wslb.owner.pid": "1", "wslb.owner.host": "elsewhere"})
     assert leftovers._ours_and_dead(live | {"wslb.owner.started": "1.0"}), "the pid is another process's now"
     free = next(pid for pid in range(2**22 - 1, 1, -1) if not psutil.pid_exists(pid))

@@ -19,7 +19,7 @@ from wslb.runtimes.docker.engine import ERRORS, Engine
 
 __all__ = ["ContainerLeftover", "labels", "sweep_containers"]
 
-RUN = "wslb.reports.run"
+RUN = "wslb.run"
 _PID = "wslb.owner.pid"
 _STARTED = "wslb.owner.started"
 _HOST = "wslb.owner.host"
