@@ -21,7 +21,7 @@ Opener = Callable[[Settings, Path, Progress], AbstractAsyncContextManager[Runtim
 async def _docker(settings: Settings, folder: Path, progress: Progress) -> AsyncIterator[Runtime]:
     from wslb.runtimes.docker import open_docker  # noqa: PLC0415 - the SDK takes 0.15 s to import
 
-    async with open_docker(settings, run_id=folder.name.removeprefix("wslb-"), progress=progress) as runtime:
+    async with open_docker(settings, folder=folder, progress=progress) as runtime:
         yield runtime
 
 

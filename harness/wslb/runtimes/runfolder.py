@@ -1,26 +1,43 @@
 """The folder of one run: everything it writes lies there, every program it starts names it on its command line.
 
-That makes leftovers of a killed run easy to find: a folder whose owner is dead, and the processes that name it.
+Who is alive. The run holds a lock (flock) on a file of its folder. The kernel drops it with the last descriptor,
+however the run ends, and tells it to whoever asks, in whatever PID namespace and whatever the clock does: a folder
+whose lock can be taken belongs to nobody. Process ids are used again, and a clock step moves start times.
+
+What is trusted. A temporary folder is shared with strangers, and root sweeps it too. So nothing in it is believed
+before it has been opened without following a link and found to be ours: a directory of our own user with exactly the
+name that we give, in it a regular file of our own user. What the files say is never obeyed: processes are ours by
+their user and by a whole path on their command line, segments of shared memory by name and by the inode noted.
+
+A run makes its folder, then the file, then takes the lock. A sweep that comes in between removes the folder; the run
+notices that what it locked is no longer there, and makes another.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import fcntl
 import os
+import pwd
+import re
 import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-__all__ = ["Leftover", "RunFolder", "sweep"]
+__all__ = ["Leftover", "RunFolder", "dead", "forget_shared_memory", "remember_shared_memory", "sweep"]
 
-_PREFIX = "wslb-"
-_OWNER = "owner.json"
+_NAME = re.compile(r"wslb-([0-9a-f]{8})")
+_OWNER = "owner"
+_SEGMENTS = "shared-memory"
+_SEGMENT = re.compile(r"/dev/shm/ShM\.[0-9A-Za-z]+")  # noqa: S108 - read, not made
+"""APR's POSIX shared memory, as the kernel shows it in a process's maps."""
+_MOST_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +45,7 @@ class Leftover:
     """What a run that did not end by itself had left, now removed.
 
     Attributes:
+        owner_pid: process id of the run as it noted it; 0 when it had not come so far.
         killed: ``name (pid)`` of each process.
     """
 
@@ -36,61 +54,180 @@ class Leftover:
     killed: tuple[str, ...]
 
     def __str__(self) -> str:
+        who = f" (pid {self.owner_pid})" if self.owner_pid else ""
         what = f"stopped {', '.join(self.killed)}" if self.killed else "no process was left"
-        return f"Run {self.run_id} (pid {self.owner_pid}) had ended without cleaning up: {what}; its folder is removed."
+        return f"Run {self.run_id}{who} had ended without cleaning up: {what}; its folder is removed."
 
 
 class RunFolder:
     """A run's folder, 0755 so that an unprivileged httpd can serve from it; secrets lie in a 0700 folder inside."""
 
+    _lock: int | None
+
     def __init__(self, base: Path | None = None) -> None:
-        self.run_id = secrets.token_hex(4)
-        self.path = (base or _bases()[0]) / f"{_PREFIX}{self.run_id}"
-        self.path.mkdir(mode=0o755)
-        self.path.chmod(0o755)
-        owner = psutil.Process()
-        (self.path / _OWNER).write_text(
-            json.dumps({"pid": owner.pid, "created": owner.create_time(), "uid": os.getuid()}), encoding="utf-8"
-        )
+        place = base or _bases()[0]
+        while True:
+            self.run_id = secrets.token_hex(4)
+            self.path = place / f"wslb-{self.run_id}"
+            self.path.mkdir(mode=0o755)
+            self.path.chmod(0o755)
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                self._lock = _own(self.path / _OWNER)
+                return
 
     def remove(self) -> None:
         """Remove the folder and the shared memory that its httpd left; twice is once."""
+        if self._lock is None:
+            return
         forget_shared_memory(self.path)
         shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+        self._lock = None
+
+
+def _own(path: Path) -> int:
+    """Make the owner's file and hold its lock.
+
+    Raises:
+        FileNotFoundError, BlockingIOError: a sweep was faster.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+            raise FileNotFoundError(path)
+        os.write(descriptor, str(os.getpid()).encode())
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def dead(folder: Path) -> bool:
+    """Whether the run whose folder this is has ended; False for a folder that is not our own user's."""
+    try:
+        os.lstat(folder)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    with _opened(folder) as directory:
+        if directory is None:
+            return False
+        with _taken(directory) as owner:
+            return owner is not None
 
 
 def remember_shared_memory(folder: Path, pid: int) -> None:
     """Note the POSIX shared memory of an httpd, which survives ``kill -9`` (Linux: ``/dev/shm/ShM.*``)."""
     with contextlib.suppress(OSError):
         maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
-        names = {line.split()[-1] for line in maps.splitlines() if "/dev/shm/ShM." in line}  # noqa: S108 - read, not made
-        with (folder / "shared-memory").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}\n" for name in sorted(names))
+        noted = {
+            (fields[-1], fields[4]) for line in maps.splitlines() if _SEGMENT.fullmatch((fields := line.split())[-1])
+        }
+        known = set(_noted(folder))
+        with (folder / _SEGMENTS).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} {inode}\n" for name, inode in sorted(noted - known))
 
 
 def forget_shared_memory(folder: Path) -> None:
     """Remove what `remember_shared_memory` noted and httpd did not remove itself."""
-    with contextlib.suppress(OSError):
-        for name in (folder / "shared-memory").read_text(encoding="utf-8").split():
-            Path(name).unlink(missing_ok=True)
+    for name, inode in _noted(folder):
+        with contextlib.suppress(OSError):
+            there = os.lstat(name)
+            if _SEGMENT.fullmatch(name) and stat.S_ISREG(there.st_mode) and str(there.st_ino) == inode:
+                Path(name).unlink()
+
+
+def _noted(folder: Path) -> Iterator[tuple[str, str]]:
+    with contextlib.suppress(OSError), _opened(folder) as directory:
+        if directory is None:
+            return
+        for line in _text(directory, _SEGMENTS).splitlines():
+            name, _, inode = line.partition(" ")
+            yield name, inode
 
 
 def sweep(base: Path | None = None) -> tuple[Leftover, ...]:
-    """Remove what dead runs of this user left; runs whose owner lives are not touched."""
+    """Remove what dead runs of this user left; a run that holds its lock is not touched, nor is anything of others."""
     found: list[Leftover] = []
-    for folder in sorted(path for place in ([base] if base else _bases()) for path in place.glob(f"{_PREFIX}*")):
-        try:
-            owner = json.loads((folder / _OWNER).read_text(encoding="utf-8"))
-            mine = folder.stat().st_uid == os.getuid()
-        except (OSError, ValueError):
-            continue
-        if not mine or _lives(owner["pid"], owner["created"]):
-            continue
-        killed = _kill_all(str(folder))
-        forget_shared_memory(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        found.append(Leftover(run_id=folder.name.removeprefix(_PREFIX), owner_pid=owner["pid"], killed=killed))
+    for place in [base] if base else _bases():
+        with contextlib.suppress(OSError):
+            found += filter(None, map(_swept, sorted(place.iterdir())))
     return tuple(found)
+
+
+def _swept(folder: Path) -> Leftover | None:
+    named = _NAME.fullmatch(folder.name)
+    if named is None:
+        return None
+    with _opened(folder) as directory:
+        if directory is None:
+            return None
+        with _taken(directory) as owner:
+            if owner is None:
+                # Killed before it could own the folder: then the folder is empty, and goes if it is.
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                return None
+            pid = os.pread(owner, 20, 0)
+            killed = _kill_all(folder)
+            forget_shared_memory(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            return Leftover(run_id=named[1], owner_pid=int(pid) if pid.isdigit() else 0, killed=killed)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int | None]:
+    """Descriptor of a directory that is our own user's and no link; None for anything else."""
+    try:
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield directory if os.fstat(directory).st_uid == os.geteuid() else None
+    finally:
+        os.close(directory)
+
+
+@contextlib.contextmanager
+def _taken(directory: int) -> Iterator[int | None]:
+    """The owner's file with its lock taken; None when its run lives, or there is no such file of our own user."""
+    descriptor = _file(directory, _OWNER)
+    if descriptor is None:
+        yield None
+        return
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+            return
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _file(directory: int, name: str) -> int | None:
+    """Descriptor of a small regular file of our own user in a directory, opened without waiting; None otherwise."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return None
+    there = os.fstat(descriptor)
+    if stat.S_ISREG(there.st_mode) and there.st_uid == os.geteuid() and there.st_size <= _MOST_BYTES:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _text(directory: int, name: str) -> str:
+    descriptor = _file(directory, name)
+    if descriptor is None:
+        return ""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_MOST_BYTES).decode("utf-8", "replace")
 
 
 def _bases() -> list[Path]:
@@ -104,19 +241,16 @@ def _open_to_all(folder: Path) -> bool:
     return all(part.stat().st_mode & stat.S_IXOTH for part in (folder, *folder.parents))
 
 
-def _lives(pid: int, created: float) -> bool:
-    try:
-        return abs(psutil.Process(pid).create_time() - created) < 1
-    except psutil.Error:
-        return False
-
-
-def _kill_all(folder: str) -> tuple[str, ...]:
+def _kill_all(folder: Path) -> tuple[str, ...]:
+    """End every process of ours that names the folder, or something in it, on its command line."""
+    named = re.compile(rf"(?<![^\s=:'\"]){re.escape(str(folder))}(?![^/\s'\"])")
+    ours = {os.geteuid()} | ({pwd.getpwnam("nobody").pw_uid} if os.geteuid() == 0 else set())
     victims: list[psutil.Process] = []
     names: list[str] = []
-    for process in psutil.process_iter(["cmdline", "name"]):
-        words = process.info["cmdline"] or []
-        if process.pid != os.getpid() and any(folder in word for word in words):
+    for process in psutil.process_iter(["cmdline", "name", "uids"]):
+        words, uids = process.info["cmdline"] or [], process.info["uids"]
+        if process.pid != os.getpid() and uids and uids.real in ours and any(map(named.search, words)):
+            remember_shared_memory(folder, process.pid)
             victims.append(process)
             names.append(f"{process.info['name']} ({process.pid})")
     for process in victims:

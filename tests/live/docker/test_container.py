@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+from wslb.run import exit_code_of
 
 from tests.live import engine
 from tests.live.command import place, wait_for
@@ -26,7 +28,6 @@ from wslb.lab.lab import Lab, launch
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
-from wslb.run import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
@@ -99,7 +100,8 @@ async def test_the_container_says_whose_it_is(settings: Settings) -> None:
         assert labels["wslb.run"] in lab.proxy.runtime.folder
         assert labels["wslb.owner.pid"] == str(os.getpid())
         assert labels["wslb.owner.host"] == socket.gethostname()
-        assert float(labels["wslb.owner.started"]) == pytest.approx(psutil.Process().create_time(), abs=1)
+        assert labels["wslb.owner.folder"] == lab.fleet.folder
+        assert labels["wslb.owner.uid"] == str(os.geteuid())
         assert labels["wslb.created"].startswith("20")
 
 
@@ -219,10 +221,24 @@ def _orphans(pid: int) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["ppid", "name"]) if p.info["ppid"] == pid]
 
 
+def _gone() -> int:
+    """Process id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
 async def test_clean_removes_dead_runs_containers_and_never_a_live_runs(settings: Settings) -> None:
     image = settings.image or ""
     api = engine.engine().api
-    dead = {"wslb.run": "dead", "wslb.owner.pid": "1", "wslb.owner.started": "1.0", "wslb.owner.host": "?"}
+    gone = _gone()
+    dead = {
+        "wslb.run": "dead",
+        "wslb.owner.pid": str(gone),
+        "wslb.owner.folder": "/nowhere/wslb-dead",
+        "wslb.owner.uid": str(os.geteuid()),
+        "wslb.owner.host": "?",
+    }
     mine = dead | {"wslb.owner.host": socket.gethostname()}
     other = api.create_container(image, ["true"], labels=dead)["Id"]
     ours = api.create_container(image, ["true"], labels=mine)["Id"]
@@ -235,7 +251,7 @@ async def test_clean_removes_dead_runs_containers_and_never_a_live_runs(settings
             ours = api.create_container(image, ["true"], labels=mine)["Id"]
             told = await launch.clean()
             ids = {row["Id"] for row in api.containers(all=True)}
-            assert len([sentence for sentence in told if "Run dead (pid 1)" in sentence]) == 1
+            assert len([sentence for sentence in told if f"Run dead (pid {gone})" in sentence]) == 1
             assert ours not in ids
             assert {other, foreign, live} <= ids
             assert (await runner.run(ONE, lab)).outcome is Outcome.PASSED

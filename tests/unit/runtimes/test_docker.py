@@ -6,6 +6,7 @@ import resource
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -21,6 +22,7 @@ from wslb.runtimes.docker.agent import Agent
 from wslb.runtimes.docker.docker_runtime import _no_way_back
 from wslb.runtimes.docker.engine import EngineFacts, _facts, explained
 from wslb.runtimes.local_runtime import free_port
+from wslb.runtimes.runfolder import RunFolder
 
 
 def facts(**more: object) -> EngineFacts:
@@ -237,13 +239,17 @@ def test_an_engine_that_was_named_and_does_not_answer_is_told_by_that_name(
     assert "systemctl" not in told.hint
 
 
-def test_only_containers_of_dead_runs_of_this_machine_are_leftovers() -> None:
-    live = leftovers.labels("abc")
-    assert live["wslb.run"] == "abc"
-    assert not leftovers._ours_and_dead(live), "this process lives"
+def test_only_containers_of_dead_runs_of_this_machine_and_user_are_leftovers(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    live = leftovers.labels(run.path)
+    assert live["wslb.run"] == run.run_id
+    assert not leftovers._ours_and_dead(live), "this run holds its folder"
     assert not leftovers._ours_and_dead({})
     assert not leftovers._ours_and_dead({"wslb.run": "x", "wslb.owner.host": socket.gethostname()})
-    assert not leftovers._ours_and_dead(live | {"wslb.owner.pid": "1", "wslb.owner.host": "elsewhere"})
-    assert leftovers._ours_and_dead(live | {"wslb.owner.started": "1.0"}), "the pid is another process's now"
-    free = next(pid for pid in range(2**22 - 1, 1, -1) if not psutil.pid_exists(pid))
-    assert leftovers._ours_and_dead(live | {"wslb.owner.pid": str(free)})
+    run.remove()
+    assert not leftovers._ours_and_dead(live), "its folder cannot be seen, but its process can"
+    free = str(next(pid for pid in range(2**22 - 1, 1, -1) if not psutil.pid_exists(pid)))
+    gone = live | {"wslb.owner.pid": free}
+    assert leftovers._ours_and_dead(gone)
+    assert not leftovers._ours_and_dead(gone | {"wslb.owner.host": "elsewhere"})
+    assert not leftovers._ours_and_dead(gone | {"wslb.owner.uid": "4242"})

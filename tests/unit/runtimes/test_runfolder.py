@@ -1,64 +1,208 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
-from wslb.runtimes.runfolder import RunFolder, sweep
+from wslb.runtimes import runfolder
+from wslb.runtimes.runfolder import RunFolder, dead, sweep
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
+ABANDONED = """
+import os, sys
+from pathlib import Path
+from wslb.runtimes.runfolder import RunFolder
+print(RunFolder(Path(sys.argv[1])).path, flush=True)
+os._exit(9)
+"""
 
-def abandon(folder: Path) -> None:
-    """Give a run's folder to an owner that has ended."""
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    owner = json.loads((folder / "owner.json").read_text())
-    (folder / "owner.json").write_text(json.dumps({**owner, "pid": gone.pid, "created": 1.0}))
+FOREIGN = 1_234_567
+"""A user that is not us."""
+
+
+def abandoned(base: Path) -> Path:
+    """The folder of a run that ended without removing it."""
+    ended = subprocess.run([sys.executable, "-c", ABANDONED, base], stdout=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 9
+    return Path(ended.stdout.strip())
+
+
+@pytest.fixture
+def children() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([*SLEEPER, *words], stdin=subprocess.PIPE))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 def test_a_living_run_is_not_touched(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     assert sweep(tmp_path) == ()
+    assert not dead(run.path)
     assert run.path.is_dir()
     run.remove()
     run.remove()
     assert not run.path.exists()
+    assert dead(run.path)
 
 
-def test_a_dead_run_is_removed_with_every_process_that_names_its_folder(tmp_path: Path) -> None:
+def test_a_living_run_is_known_by_its_lock_alone(tmp_path: Path) -> None:
+    """Neither the clock nor process ids decide: another PID namespace or a clock step changes both."""
     run = RunFolder(tmp_path)
-    child = subprocess.Popen([*SLEEPER, str(run.path / "x.conf")], stdin=subprocess.PIPE)
-    other = subprocess.Popen([*SLEEPER, str(tmp_path / "elsewhere")], stdin=subprocess.PIPE)
-    try:
-        abandon(run.path)
-        (found,) = sweep(tmp_path)
-        assert found.run_id == run.run_id
-        assert [name.partition("(")[2] for name in found.killed] == [f"{child.pid})"]
-        assert f"Run {run.run_id}" in str(found)
-        assert not run.path.exists()
-        assert not psutil.pid_exists(child.pid)
-        assert psutil.pid_exists(other.pid)
-        assert other.poll() is None
-    finally:
-        for process in (child, other):
-            process.kill()
-            process.communicate()
+    (run.path / "owner").write_text("999999999")
+    os.utime(run.path / "owner", (0, 0))
+    assert sweep(tmp_path) == ()
+    assert run.path.is_dir()
+    run.remove()
+
+
+def test_a_dead_run_is_removed_with_every_process_that_names_its_folder(
+    tmp_path: Path, children: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    folder = abandoned(tmp_path)
+    named = [children(str(folder / "x.conf")), children(f'Define RUN "{folder}"'), children(f"--at={folder}")]
+    others = [children(str(tmp_path / "elsewhere")), children(f"{folder}-more/x.conf"), children(f"/srv{folder}")]
+    assert dead(folder)
+    (found,) = sweep(tmp_path)
+    assert folder.name == f"wslb-{found.run_id}"
+    assert f"Run {found.run_id} (pid {found.owner_pid})" in str(found)
+    pids = {int(name.partition("(")[2].rstrip(")")) for name in found.killed}
+    assert pids == {process.pid for process in named}
+    assert not folder.exists()
+    assert [process.poll() for process in others] == [None, None, None]
+    assert not any(psutil.pid_exists(process.pid) and process.poll() is None for process in named)
     assert sweep(tmp_path) == ()
 
 
 def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "wslb-notes").mkdir()
-    (tmp_path / "wslb-broken").mkdir()
-    (tmp_path / "wslb-broken" / "owner.json").write_text("{")
+    (tmp_path / "wslb-notes" / "owner").write_text("1")
+    (tmp_path / "wslb-0123456").mkdir()
+    (tmp_path / "wslb-012345678").mkdir()
     assert sweep(tmp_path) == ()
-    assert (tmp_path / "wslb-notes").is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["wslb-0123456", "wslb-012345678", "wslb-notes"]
 
 
-def test_the_folder_can_be_read_by_an_unprivileged_server(tmp_path: Path) -> None:
+def test_a_run_that_was_killed_before_it_owned_its_folder_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "wslb-0123abcd").mkdir()
+    (tmp_path / "wslb-4567cdef").mkdir()
+    (tmp_path / "wslb-4567cdef" / "owner").touch()
+    assert [str(found) for found in sweep(tmp_path)] == [
+        "Run 4567cdef had ended without cleaning up: no process was left; its folder is removed."
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_between_folder_and_lock_makes_the_run_take_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, made = runfolder._own, []
+
+    def swept_first(path: Path) -> int:
+        made.append(path.parent)
+        if len(made) == 1:
+            sweep(tmp_path)
+        return own(path)
+
+    monkeypatch.setattr(runfolder, "_own", swept_first)
     run = RunFolder(tmp_path)
+    assert not made[0].exists()
+    assert run.path == made[1]
+    assert not dead(run.path)
+    run.remove()
+
+
+def planted(base: Path, victim: Path) -> None:
+    """What a stranger may put into a shared temporary folder."""
+    (base / "wslb-00000001").symlink_to(victim)
+    os.mkfifo(base / "wslb-00000002")
+    for number, make in enumerate(
+        (
+            lambda path: path.symlink_to(victim / "kept"),
+            os.mkfifo,
+            lambda path: path.mkdir(),
+            lambda path: path.write_text("[" * 100_000),
+        ),
+        start=3,
+    ):
+        folder = base / f"wslb-{number:08x}"
+        folder.mkdir()
+        (folder / "file").touch()
+        make(folder / "owner")
+    (base / "wslb-0000000a").write_text("no folder")
+
+
+def test_what_was_planted_harms_nobody(tmp_path: Path) -> None:
+    victim, base = tmp_path / "victim", tmp_path / "base"
+    victim.mkdir()
+    base.mkdir()
+    (victim / "kept").write_text("kept")
+    (victim / "owner").write_text(json.dumps({"pid": 1}))
+    planted(base, victim)
+    before = sorted(path.name for path in base.iterdir())
+    assert sweep(base) == ()
+    assert sorted(path.name for path in base.iterdir()) == before
+    assert (victim / "kept").read_text() == "kept"
+    assert stat.S_ISFIFO((base / "wslb-00000002").lstat().st_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_root_leaves_what_another_user_planted(
+    tmp_path: Path, children: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    folder = tmp_path / "wslb-0badcafe"
+    folder.mkdir()
+    (folder / "owner").write_text("1")
+    segment = tmp_path / "segment"
+    segment.touch()
+    (folder / "shared-memory").write_text(f"{segment} {segment.stat().st_ino}\n")
+    for path in (folder / "owner", folder / "shared-memory", folder):
+        os.chown(path, FOREIGN, FOREIGN)
+    named = children(str(folder))
+    assert sweep(tmp_path) == ()
+    assert not dead(folder)
+    assert named.poll() is None
+    assert segment.exists()
+
+
+def test_a_segment_is_removed_only_if_it_is_the_one_that_was_noted(tmp_path: Path) -> None:
+    folder = abandoned(tmp_path)
+    ours = Path(f"/dev/shm/ShM.wslb{os.getpid()}")  # noqa: S108 - made and removed here
+    elsewhere = tmp_path / "ShM.1"
+    if not ours.parent.is_dir():
+        pytest.skip("this system shows no shared memory as files")
+    ours.touch()
+    elsewhere.touch()
+    try:
+        for inode in (0, ours.stat().st_ino):
+            (folder / "shared-memory").write_text(f"{ours} {inode}\n{elsewhere} {elsewhere.stat().st_ino}\n/etc 1\n")
+            runfolder.forget_shared_memory(folder)
+            assert ours.exists() == (inode == 0)
+            assert elsewhere.exists()
+    finally:
+        ours.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_the_folder_can_be_read_by_an_unprivileged_server(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        run = RunFolder(tmp_path)
+    finally:
+        os.umask(before)
     assert run.path.stat().st_mode & 0o777 == 0o755
     run.remove()

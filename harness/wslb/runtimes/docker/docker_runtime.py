@@ -13,7 +13,7 @@ import os
 import shlex
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from wslb.config import DockerNetwork, Settings
 from wslb.errors import LabError, RuntimeUnavailable, StartError
@@ -235,7 +235,7 @@ class DockerRuntime:
 
 
 @contextlib.asynccontextmanager
-async def open_docker(settings: Settings, *, run_id: str, progress: Progress) -> AsyncIterator[DockerRuntime]:
+async def open_docker(settings: Settings, *, folder: Path, progress: Progress) -> AsyncIterator[DockerRuntime]:
     """A running container, removed when the block is left, whichever way.
 
     Raises:
@@ -247,7 +247,7 @@ async def open_docker(settings: Settings, *, run_id: str, progress: Progress) ->
         leftovers = await sweep_containers(engine)
         image = await obtain(engine, settings.image or DEFAULT_IMAGE, pull=settings.pull, progress=progress)
         mode, why = expected(settings.docker_network, engine.facts)
-        container, network = await _container(engine, image, settings, run_id=run_id, mode=mode, why=why)
+        container, network = await _container(engine, image, settings, folder=folder, mode=mode, why=why)
         try:
             yield DockerRuntime(engine, container, image, network, leftovers)
         finally:
@@ -282,7 +282,7 @@ def _no_way_back(facts: EngineFacts) -> RuntimeUnavailable:
 
 
 async def _container(
-    engine: Engine, image: Image, settings: Settings, *, run_id: str, mode: DockerNetwork, why: str
+    engine: Engine, image: Image, settings: Settings, *, folder: Path, mode: DockerNetwork, why: str
 ) -> tuple[Container, Network]:
     """A started container in the mode to try, or in the other one when that proves wrong."""
     user = (_NOBODY, _NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
@@ -293,12 +293,12 @@ async def _container(
             else None
         )
         wanted = Wanted(
-            name=f"wslb-{run_id}",
+            name=folder.name,
             image=image,
-            folder=f"/run/wslb-{run_id}",
+            folder=f"/run/{folder.name}",
             uid=user[0],
             gid=user[1],
-            labels=labels(run_id),
+            labels=labels(folder),
             ports=ports,
         )
         container = Container(engine, wanted)

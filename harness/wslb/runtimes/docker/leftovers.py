@@ -5,23 +5,26 @@ A run that dies takes its container's processes with it (see `agent`); what stay
 
 from __future__ import annotations
 
-import contextlib
 import datetime
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker.errors
 import psutil
 
 from wslb.runtimes.docker.engine import ERRORS, Engine
+from wslb.runtimes.runfolder import dead
 
 __all__ = ["ContainerLeftover", "labels", "sweep_containers"]
 
 RUN = "wslb.run"
 _PID = "wslb.owner.pid"
-_STARTED = "wslb.owner.started"
+_FOLDER = "wslb.owner.folder"
+_USER = "wslb.owner.uid"
 _HOST = "wslb.owner.host"
 _CREATED = "wslb.created"
 
@@ -42,13 +45,13 @@ class ContainerLeftover:
         )
 
 
-def labels(run_id: str) -> dict[str, str]:
-    """Labels of this process's containers."""
-    owner = psutil.Process()
+def labels(folder: Path) -> dict[str, str]:
+    """Labels of the containers of the run whose folder this is."""
     return {
-        RUN: run_id,
-        _PID: str(owner.pid),
-        _STARTED: f"{owner.create_time():.2f}",
+        RUN: folder.name.removeprefix("wslb-"),
+        _PID: str(os.getpid()),
+        _FOLDER: str(folder),
+        _USER: str(os.geteuid()),
         _HOST: socket.gethostname(),
         _CREATED: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
@@ -69,11 +72,13 @@ async def sweep_containers(engine: Engine) -> tuple[ContainerLeftover, ...]:
 
 
 def _ours_and_dead(found: Mapping[str, str]) -> bool:
-    if found.get(_HOST) != socket.gethostname():
+    """Whether a run of this machine and user had it and has ended: neither its folder nor its process is there."""
+    if found.get(_HOST) != socket.gethostname() or found.get(_USER) != str(os.geteuid()):
         return False
-    with contextlib.suppress(psutil.Error, ValueError, KeyError):
-        return abs(psutil.Process(int(found[_PID])).create_time() - float(found[_STARTED])) >= 1
-    return _PID in found
+    folder, pid = Path(found.get(_FOLDER, "")), found.get(_PID, "")
+    # Another mount namespace may hide the folder of a live run; then its process still says so.
+    hidden = not folder.exists() and pid.isdigit() and psutil.pid_exists(int(pid))
+    return folder.is_absolute() and not hidden and dead(folder)
 
 
 def _leftover(row: Mapping[str, Any]) -> ContainerLeftover:
