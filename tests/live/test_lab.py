@@ -16,7 +16,7 @@ import pytest
 from wslb.commands.mutations import MUTATIONS
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, ProxyConfigRejected, RuntimeUnavailable, StartError
-from wslb.fleet.fleet import fleet
+from wslb.fleet import fleet
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.balancer import Listener
