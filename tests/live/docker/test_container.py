@@ -18,16 +18,17 @@ from typing import Any
 
 import psutil
 import pytest
-from wslb.run import exit_code_of
 
 from tests.live import engine
 from tests.live.command import place, wait_for
 from wslb.config import DockerNetwork, PullPolicy, Settings
 from wslb.errors import ProxyConfigRejected, RuntimeUnavailable, StartError
-from wslb.lab.lab import Lab, launch
+from wslb.lab import launch
+from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
+from wslb.reports.run import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
