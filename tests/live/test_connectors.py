@@ -88,19 +88,21 @@ async def test_an_open_connection_talks_and_closes(connector: Connector) -> None
         )
 
     async with server(answer, then="end") as (url, requests):
-        opened = await connector.open(url, headers=(("X-Mine", "1"), ("Origin", "http://o")), timeout_seconds=SECONDS)
+        opened, tunnel = await connector.open(
+            url, headers=(("X-Mine", "1"), ("Origin", "http://o")), timeout_seconds=SECONDS
+        )
         assert (opened.status, opened.error, opened.subprotocol) == (101, None, None)
         assert header_values(opened.response, "x-DOUBLE") == ("1", "2")
         assert [name for name, _ in opened.response][-3:] == ["X-Backend", "x-double", "X-Double"]
-        assert opened.tunnel is not None
-        assert await opened.tunnel.receive(timeout_seconds=SECONDS) == "hello"
+        assert tunnel is not None
+        assert await tunnel.receive(timeout_seconds=SECONDS) == "hello"
         with pytest.raises(ConnectionError):
-            await opened.tunnel.receive(timeout_seconds=SECONDS)
-        await opened.tunnel.wait_closed(timeout_seconds=SECONDS)
-        assert opened.tunnel.ended == (4001, "bye", "server")
+            await tunnel.receive(timeout_seconds=SECONDS)
+        await tunnel.wait_closed(timeout_seconds=SECONDS)
+        assert tunnel.ended == (4001, "bye", "server")
         with pytest.raises(ConnectionError):
-            await opened.tunnel.send("late")
-        await opened.tunnel.close()
+            await tunnel.send("late")
+        await tunnel.close()
     head = requests[0].decode().split("\r\n")
     assert head[0] == "GET /ws?a=b HTTP/1.1"
     for name, value in opened.request:
@@ -112,12 +114,12 @@ async def test_an_open_connection_talks_and_closes(connector: Connector) -> None
 @pytest.mark.parametrize("pieces", [1, 7])
 async def test_an_answer_in_pieces_is_understood(connector: Connector, pieces: int) -> None:
     async with server(lambda key: accepted(key) + frame(1, "grüße".encode()), pieces=pieces) as (url, _):
-        opened = await connector.open(url, timeout_seconds=SECONDS)
-        assert opened.tunnel is not None
-        assert await opened.tunnel.receive(timeout_seconds=SECONDS) == "grüße"
+        _, tunnel = await connector.open(url, timeout_seconds=SECONDS)
+        assert tunnel is not None
+        assert await tunnel.receive(timeout_seconds=SECONDS) == "grüße"
         with pytest.raises(TimeoutError):
-            await opened.tunnel.receive(timeout_seconds=0.05)
-        assert opened.tunnel.ended is None
+            await tunnel.receive(timeout_seconds=0.05)
+        assert tunnel.ended is None
 
 
 @pytest.mark.parametrize(
@@ -138,22 +140,22 @@ async def test_a_refused_handshake_is_a_result(
     connector: Connector, answer: Callable[[str], bytes], status: int
 ) -> None:
     async with server(answer, then="end") as (url, _):
-        opened = await connector.open(url, timeout_seconds=SECONDS)
+        opened, tunnel = await connector.open(url, timeout_seconds=SECONDS)
     assert opened.status == status
     assert opened.error
-    assert opened.tunnel is None
+    assert tunnel is None
 
 
 async def test_a_reset_is_a_result(connector: Connector) -> None:
     async with server(lambda _: b"HTTP/1.1 101 Sw", then="reset") as (url, _):
-        opened = await connector.open(url, timeout_seconds=SECONDS)
-    assert (opened.status, opened.tunnel) == (None, None)
+        opened, tunnel = await connector.open(url, timeout_seconds=SECONDS)
+    assert (opened.status, tunnel) == (None, None)
     assert opened.error
 
 
 async def test_silence_ends_at_the_deadline(connector: Connector) -> None:
     async with server(lambda _: b"") as (url, _):
-        opened = await connector.open(url, timeout_seconds=0.2)
+        opened, _ = await connector.open(url, timeout_seconds=0.2)
     assert opened.error is not None
     assert "0.2 s" in opened.error
     assert 0.2 <= opened.elapsed_seconds < SECONDS
@@ -162,25 +164,25 @@ async def test_silence_ends_at_the_deadline(connector: Connector) -> None:
 async def test_nobody_listening_is_a_result(connector: Connector) -> None:
     async with server(lambda _: b"") as (url, _):
         pass
-    opened = await connector.open(url, timeout_seconds=SECONDS)
-    assert (opened.status, opened.tunnel) == (None, None)
+    opened, tunnel = await connector.open(url, timeout_seconds=SECONDS)
+    assert (opened.status, tunnel) == (None, None)
     assert opened.error is not None
     assert "refused" in opened.error.lower()
 
 
 async def test_a_lost_connection_is_told_as_lost(connector: Connector) -> None:
     async with server(accepted, then="end") as (url, _):
-        opened = await connector.open(url, timeout_seconds=SECONDS)
-        assert opened.tunnel is not None
+        _, tunnel = await connector.open(url, timeout_seconds=SECONDS)
+        assert tunnel is not None
         with pytest.raises(ConnectionError):
-            await opened.tunnel.receive(timeout_seconds=SECONDS)
-        await opened.tunnel.wait_closed(timeout_seconds=SECONDS)
-        assert opened.tunnel.ended == (1006, "", "lost")
+            await tunnel.receive(timeout_seconds=SECONDS)
+        await tunnel.wait_closed(timeout_seconds=SECONDS)
+        assert tunnel.ended == (1006, "", "lost")
 
 
 async def test_an_offered_subprotocol_is_chosen(connector: Connector) -> None:
     async with server(lambda key: accepted(key, "Sec-WebSocket-Protocol: b")) as (url, requests):
-        opened = await connector.open(url, subprotocols=["a", "b"], timeout_seconds=SECONDS)
+        opened, _ = await connector.open(url, subprotocols=["a", "b"], timeout_seconds=SECONDS)
         assert (opened.subprotocol, opened.error) == ("b", None)
     assert b"\r\nSec-WebSocket-Protocol: a, b\r\n" in requests[0]
 
@@ -193,10 +195,10 @@ async def test_tls_is_checked(connector: Connector, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "c.pem", tmp_path / "k.pem")
     async with server(lambda key: accepted(key) + frame(1, b"safe"), context=context) as (url, _):
-        opened = await connector.open(url, tls=authority.client_context(), timeout_seconds=SECONDS)
-        assert opened.tunnel is not None, opened.error
-        assert await opened.tunnel.receive(timeout_seconds=SECONDS) == "safe"
-        untrusted = await connector.open(url, timeout_seconds=SECONDS)
+        opened, tunnel = await connector.open(url, tls=authority.client_context(), timeout_seconds=SECONDS)
+        assert tunnel is not None, opened.error
+        assert await tunnel.receive(timeout_seconds=SECONDS) == "safe"
+        untrusted, _ = await connector.open(url, timeout_seconds=SECONDS)
         assert untrusted.error is not None
         assert "CERTIFICATE" in untrusted.error
 
@@ -230,22 +232,22 @@ async def backend(
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 3_000_000])
 async def test_every_size_is_echoed(connector: Connector, backend: dict[str, object], size: int) -> None:
     url = f"ws://{backend['address']}:{backend['ws']}{backend['echo_path']}"
-    opened = await connector.open(url, timeout_seconds=SECONDS)
-    assert opened.tunnel is not None
+    _, tunnel = await connector.open(url, timeout_seconds=SECONDS)
+    assert tunnel is not None
     for message in ("x" * size, b"\xff" * size):
-        await opened.tunnel.send(message)
-        assert await opened.tunnel.receive(timeout_seconds=SECONDS) == message
-    await opened.tunnel.close(4321, "done")
-    assert opened.tunnel.ended == (4321, "done", "client")
+        await tunnel.send(message)
+        assert await tunnel.receive(timeout_seconds=SECONDS) == message
+    await tunnel.close(4321, "done")
+    assert tunnel.ended == (4321, "done", "client")
 
 
 async def test_a_client_that_reads_late_gets_everything(connector: Connector, backend: dict[str, object]) -> None:
     url = f"ws://{backend['address']}:{backend['ws']}{backend['echo_path']}"
-    opened = await connector.open(url, timeout_seconds=SECONDS)
-    assert opened.tunnel is not None
+    _, tunnel = await connector.open(url, timeout_seconds=SECONDS)
+    assert tunnel is not None
     for number in range(200):
-        await opened.tunnel.send(f"{number}" * 100)
+        await tunnel.send(f"{number}" * 100)
     for number in range(200):
-        assert await opened.tunnel.receive(timeout_seconds=SECONDS) == f"{number}" * 100
-    await opened.tunnel.close()
-    assert opened.tunnel.ended == (1000, "", "client")
+        assert await tunnel.receive(timeout_seconds=SECONDS) == f"{number}" * 100
+    await tunnel.close()
+    assert tunnel.ended == (1000, "", "client")

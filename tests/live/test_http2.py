@@ -30,11 +30,11 @@ async def test_messages_wider_than_the_flow_control_window_pass_both_ways(lab: L
 async def test_a_ping_is_answered_and_an_ended_tunnel_says_so(lab: Lab) -> None:
     site = over_http2(balanced(CLUSTER))
     await lab.begin("", site, balancer=site.balancers[0])
-    opened = await Http2Connector().open(lab.proxy.front.url(site.mounts[0].listener, "/ws"))
-    assert opened.tunnel is not None
-    await opened.tunnel.ping(timeout_seconds=5)
-    await opened.tunnel.close()
-    for use in (opened.tunnel.send("x"), opened.tunnel.ping(timeout_seconds=1)):
+    _, tunnel = await Http2Connector().open(lab.proxy.front.url(site.mounts[0].listener, "/ws"))
+    assert tunnel is not None
+    await tunnel.ping(timeout_seconds=5)
+    await tunnel.close()
+    for use in (tunnel.send("x"), tunnel.ping(timeout_seconds=1)):
         with pytest.raises(ConnectionError):
             await use
 
@@ -58,7 +58,7 @@ async def test_a_server_without_http2_is_a_result_not_an_exception(lab: Lab) -> 
 
 
 async def test_nobody_listening_is_a_result_not_an_exception() -> None:
-    opened = await Http2Connector().open(f"ws://127.0.0.1:{free_port()}/ws", timeout_seconds=5)
-    assert opened.tunnel is None
+    opened, tunnel = await Http2Connector().open(f"ws://127.0.0.1:{free_port()}/ws", timeout_seconds=5)
+    assert tunnel is None
     assert opened.error is not None
     assert "refused" in opened.error.lower()

@@ -17,7 +17,7 @@ from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice, Settings
 from wslb.errors import ProxyConfigRejected, StartError
 from wslb.fleet.managed import unprivileged
 from wslb.interfaces import Installation, Runtime
-from wslb.lab.place import enter
+from wslb.lab.placement import enter
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.proxy import ManagedProxy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wslb.checks.judging import each as _each
 from wslb.model.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
-from wslb.model.hops import Change, changes
+from wslb.model.hops import FieldChange, changes
 from wslb.model.results import Check, Record, Verdict
 
 __all__ = [
@@ -150,7 +150,7 @@ def only_known_changes(record: Record) -> Verdict:
     return _each("only_known_changes", record, expected=expected, wrong=wrong)
 
 
-def _known(change: Change) -> bool:
+def _known(change: FieldChange) -> bool:
     return change.what == "unchanged" or _KNOWN.get(change.name.lower()) == change.what
 
 

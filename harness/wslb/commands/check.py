@@ -16,8 +16,8 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from wslb.errors import ConfigError
-from wslb.interfaces import Connector, Opened, Tunnel
-from wslb.model.handshake import accept_for, header_values, one_header, tokens
+from wslb.interfaces import Connector, Tunnel
+from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
 
 __all__ = ["Answer", "Identity", "Mark", "Probe", "Target"]
@@ -74,15 +74,15 @@ class Identity:
         if self.rule not in {"auto", "greeting"} and not (kind in {"header", "cookie"} and name):
             raise ConfigError(option="--identify", value=self.rule, allowed="greeting, header:NAME or cookie:NAME")
 
-    def of(self, opened: Opened, greeting: str | None) -> tuple[str, str] | None:
+    def of(self, handshake: Handshake, greeting: str | None) -> tuple[str, str] | None:
         """Where the name came from, and the name; None when nothing tells."""
         kind, _, name = self.rule.partition(":")
         if kind == "header" or self.rule == "auto":
-            found = one_header(opened.response, name or "X-Backend")
+            found = one_header(handshake.response, name or "X-Backend")
             if found:
                 return f"header {name or 'X-Backend'}", found
         if kind == "cookie":
-            for cookie in header_values(opened.response, "Set-Cookie"):
+            for cookie in header_values(handshake.response, "Set-Cookie"):
                 key, _, value = cookie.partition(";")[0].partition("=")
                 if key.strip() == name:
                     return f"cookie {name}", value.strip()
@@ -146,18 +146,18 @@ class Probe:
             yield answer
         if not reachable:
             return
-        opened = await self._open()
-        yield _upgrade(opened)
-        if opened.status != 101:
+        handshake, tunnel = await self._open()
+        yield _upgrade(handshake)
+        if handshake.status != 101:
             return
-        yield _accept(opened)
-        if opened.tunnel is None:
+        yield _accept(handshake)
+        if tunnel is None:
             return
-        greeting = await _greeting(opened.tunnel)
-        yield await _echo(opened.tunnel)
-        yield await _ping(opened.tunnel)
-        yield await _close(opened.tunnel)
-        server = one_header(opened.response, "Server")
+        greeting = await _greeting(tunnel)
+        yield await _echo(tunnel)
+        yield await _ping(tunnel)
+        yield await _close(tunnel)
+        server = one_header(handshake.response, "Server")
         if server:
             yield Answer(mark=Mark.NOTE, name="Server", text=server)
         yield await self._turns(expect_greeting=greeting is not None)
@@ -204,7 +204,7 @@ class Probe:
         trust = "certificate verified" if context.verify_mode is ssl.CERT_REQUIRED else "certificate not verified"
         return Answer(mark=Mark.HOLDS, name="TLS", text=f"{told}, {trust}", seconds=took)
 
-    async def _open(self) -> Opened:
+    async def _open(self) -> tuple[Handshake, Tunnel | None]:
         return await self._connector.open(self.target.url, tls=self._tls, timeout_seconds=PATIENCE)
 
     async def _turns(self, *, expect_greeting: bool) -> Answer:
@@ -212,13 +212,13 @@ class Probe:
         seen: list[str] = []
         source = ""
         for number in range(1, self._count + 1):
-            opened = await self._open()
-            if opened.tunnel is None:
-                text = f"open {number} of {self._count} failed: {opened.error or opened.status}"
+            handshake, tunnel = await self._open()
+            if tunnel is None:
+                text = f"open {number} of {self._count} failed: {handshake.error or handshake.status}"
                 return Answer(mark=Mark.BROKEN, name="Backends", text=text)
-            greeting = await _greeting(opened.tunnel) if expect_greeting else None
-            await opened.tunnel.close()
-            told = self._identity.of(opened, greeting)
+            greeting = await _greeting(tunnel) if expect_greeting else None
+            await tunnel.close()
+            told = self._identity.of(handshake, greeting)
             if told is None:
                 return Answer(
                     mark=Mark.NOTE,
@@ -246,26 +246,28 @@ class Probe:
         return Answer(mark=Mark.HOLDS if breaks == 0 else Mark.NOTE, name="Backends", text=text)
 
 
-def _upgrade(opened: Opened) -> Answer:
-    if opened.status is None:
-        return Answer(mark=Mark.BROKEN, name="Upgrade", text=opened.error or "no answer", rule="RFC 6455 §4.2.2")
-    text = f"HTTP/1.1 {opened.status} {opened.reason}"
-    fields = "websocket" in tokens(opened.response, "Upgrade") and "upgrade" in tokens(opened.response, "Connection")
-    if opened.status == 101 and not fields:
+def _upgrade(handshake: Handshake) -> Answer:
+    if handshake.status is None:
+        return Answer(mark=Mark.BROKEN, name="Upgrade", text=handshake.error or "no answer", rule="RFC 6455 §4.2.2")
+    text = f"HTTP/1.1 {handshake.status} {handshake.reason}"
+    fields = "websocket" in tokens(handshake.response, "Upgrade") and "upgrade" in tokens(
+        handshake.response, "Connection"
+    )
+    if handshake.status == 101 and not fields:
         text += ", but Upgrade or Connection is wrong"
-    holds = opened.status == 101 and fields
+    holds = handshake.status == 101 and fields
     return Answer(
         mark=Mark.HOLDS if holds else Mark.BROKEN,
         name="Upgrade",
         text=text,
-        seconds=opened.elapsed_seconds,
+        seconds=handshake.elapsed_seconds,
         rule="" if holds else "RFC 6455 §4.2.2",
     )
 
 
-def _accept(opened: Opened) -> Answer:
-    want = accept_for(one_header(opened.request, "Sec-WebSocket-Key") or "")
-    got = header_values(opened.response, "Sec-WebSocket-Accept")
+def _accept(handshake: Handshake) -> Answer:
+    want = accept_for(one_header(handshake.request, "Sec-WebSocket-Key") or "")
+    got = header_values(handshake.response, "Sec-WebSocket-Accept")
     holds = got == (want,)
     text = f"{want} matches the key" if holds else f"the key wants {want}, but {', '.join(got) or 'nothing'} came"
     return Answer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Accept", text=text, rule="RFC 6455 §4.2.2")

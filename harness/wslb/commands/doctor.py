@@ -15,7 +15,7 @@ from wslb.errors import LabError
 from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import Installation, Progress
 from wslb.lab.launch import discover, open_lab
-from wslb.lab.place import silent
+from wslb.lab.placement import silent
 from wslb.model.sites import wide
 from wslb.proxies.apache import provision
 from wslb.proxies.apache.advice import Answer, advise_file

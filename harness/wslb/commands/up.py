@@ -12,7 +12,7 @@ from wslb.errors import StartError
 from wslb.interfaces import Progress
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
-from wslb.lab.place import silent
+from wslb.lab.placement import silent
 from wslb.model.balancer import Listener
 from wslb.model.sites import wide
 
@@ -34,7 +34,7 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
             site = wide(settings.lbmethod, tls=False)
         await lab.begin("up", site, balancer=site.balancers[0])
         opened = await lab.open_in_turn(2)
-        seen = sorted({conversation.backend or "nobody" for conversation in opened})
+        seen = sorted({dialogue.backend or "nobody" for dialogue in opened})
         if seen != sorted(lab.fleet):
             raise StartError(
                 name="The lab",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from wslb.connectors.http2 import Http2Connector
-from wslb.connectors.lean import LeanConnector
-from wslb.connectors.raw import RawConnector
+from wslb.connectors.streams import StreamConnector
 from wslb.connectors.websocket import WebSocketConnector
 from wslb.interfaces import Connector
 
-__all__ = ["CONNECTORS", "RawConnector"]
+__all__ = ["CONNECTORS", "StreamConnector"]
 
 CONNECTORS: dict[str, type[Connector]] = {
     "websockets": WebSocketConnector,
     "http2": Http2Connector,
-    "lean": LeanConnector,
 }

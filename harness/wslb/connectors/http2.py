@@ -24,8 +24,8 @@ import h2.settings
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from wslb.interfaces import Opened
-from wslb.model.handshake import Headers, one_header
+from wslb.interfaces import Tunnel
+from wslb.model.handshake import Handshake, Headers, one_header
 
 __all__ = ["Http2Connector", "Http2Tunnel"]
 
@@ -232,7 +232,7 @@ class Http2Connector:
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = 10,
         compress: bool = False,  # noqa: ARG002 - this client offers no extension
-    ) -> Opened:
+    ) -> tuple[Handshake, Tunnel | None]:
         """Open one WebSocket on a connection of its own. Pseudo-header fields stand in the request as they are sent."""
         parts = urlsplit(url)
         secure = parts.scheme == "wss"
@@ -266,18 +266,18 @@ class Http2Connector:
         status = one_header(response, ":status")
         if error is None and status != "200":
             error = f"the answer has status {status}"
-        opened = Opened(
+        handshake = Handshake(
+            url=url,
             request=request,
             status=int(status) if status else None,
             response=response,
             elapsed_seconds=time.monotonic() - begin,
             error=error,
             subprotocol=one_header(response, "sec-websocket-protocol"),
-            tunnel=tunnel if error is None else None,
         )
         if tunnel and error is not None:
             await tunnel.abort()
-        return opened
+        return handshake, tunnel if error is None else None
 
 
 def _alpn(tls: ssl.SSLContext | None) -> ssl.SSLContext:

@@ -23,8 +23,8 @@ from websockets.http11 import Response
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
-from wslb.interfaces import Opened
-from wslb.model.handshake import Headers
+from wslb.interfaces import Tunnel
+from wslb.model.handshake import Handshake, Headers
 
 __all__ = ["WebSocketConnector", "WebSocketTunnel"]
 
@@ -96,7 +96,7 @@ class WebSocketConnector:
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = 10,
         compress: bool = False,
-    ) -> Opened:
+    ) -> tuple[Handshake, Tunnel | None]:
         """Open one WebSocket. ``Origin`` among the headers is sent where a browser puts it.
 
         The clock runs from before the TCP connect until the answer's head was read.
@@ -136,7 +136,8 @@ class WebSocketConnector:
         elapsed = time.monotonic() - begin
         request = tuple(connection.request.headers.raw_items()) if connection and connection.request else ()
         response = connection.response if connection else None
-        opened = Opened(
+        handshake = Handshake(
+            url=url,
             request=request,
             status=response.status_code if response else None,
             reason=response.reason_phrase if response else "",
@@ -144,14 +145,14 @@ class WebSocketConnector:
             elapsed_seconds=elapsed,
             error=error,
             subprotocol=_chosen(response),
-            tunnel=WebSocketTunnel(connection) if connection and error is None else None,
         )
+        tunnel = WebSocketTunnel(connection) if connection and error is None else None
         if connection and error is not None:
             connection.transport.abort()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await connection.wait_closed()
-        return opened
+        return handshake, tunnel
 
 
 def _chosen(response: Response | None) -> str | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from wslb.model.handshake import Headers
+from wslb.model.handshake import Handshake, Headers
 
-__all__ = ["Connector", "Opened", "RawConnector", "Tunnel", "Wire"]
+__all__ = ["Connector", "RawConnection", "RawConnector", "Tunnel"]
 
 
 class Tunnel(Protocol):
@@ -46,20 +45,6 @@ class Tunnel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """What one opening handshake came to, as the connector saw it."""
-
-    request: Headers
-    status: int | None = None
-    reason: str = ""
-    response: Headers = ()
-    elapsed_seconds: float = 0.0
-    error: str | None = None
-    subprotocol: str | None = None
-    tunnel: Tunnel | None = None
-
-
 @runtime_checkable
 class Connector(Protocol):
     """A client that opens WebSockets and reports the handshake; a refused one is a result, not an exception."""
@@ -75,12 +60,16 @@ class Connector(Protocol):
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = 10,
         compress: bool = False,
-    ) -> Opened:
-        """Open one WebSocket; with `compress`, permessage-deflate is offered (RFC 7692)."""
+    ) -> tuple[Handshake, Tunnel | None]:
+        """Open one WebSocket; with `compress`, permessage-deflate is offered (RFC 7692).
+
+        Returns:
+            The handshake as this client saw it, and the tunnel; None where it was refused or failed.
+        """
         ...
 
 
-class Wire(Protocol):
+class RawConnection(Protocol):
     """A TCP or TLS connection to the proxy, byte by byte."""
 
     received: bytearray
@@ -114,7 +103,7 @@ class RawConnector(Protocol):
 
     name: str
 
-    async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> Wire:
+    async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> RawConnection:
         """Connect to the host and port of a URL.
 
         Raises:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from wslb.config import Settings
 from wslb.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
-from wslb.lab.client import Client
-from wslb.lab.conversation import Conversation
+from wslb.lab.dialogue import Dialogue
 from wslb.lab.ledger import Ledger
-from wslb.lab.raw import RawConversation
+from wslb.lab.opener import Opener
+from wslb.lab.raw_dialogue import RawDialogue
 from wslb.lab.witnesses import Witnesses
 from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import MemberStatus, Record
 from wslb.waiting import disconnect
-from wslb.wire.http1 import OPENING, Request
+from wslb.wire.http1 import OPENING, RawRequest
 from wslb.wire.sent_frames import Frame
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Lab:
         self.open_files = open_files
         self.site: Site | None = None
         self._ledger = Ledger()
-        self._client = Client(
+        self._opener = Opener(
             connectors=connectors,
             raw_connector=raw_connector,
             trust=trust,
@@ -90,7 +90,7 @@ class Lab:
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
         await self.close_all()
-        handshakes, access = await self._witnesses.hear(self._ledger.conversations)
+        handshakes, access = await self._witnesses.hear(self._ledger.dialogues)
         after = await self.status()
         return Record(
             balancer=self._balancer,
@@ -158,7 +158,7 @@ class Lab:
         compress: bool = False,
         via: str = "websockets",
         timeout_seconds: float | None = None,
-    ) -> Conversation:
+    ) -> Dialogue:
         """Open one WebSocket through the proxy.
 
         Args:
@@ -172,7 +172,7 @@ class Lab:
             timeout_seconds: how long to wait for the answer; None takes the run's setting.
         """
         path, listener = self._target(path, listener)
-        return await self._client.open(
+        return await self._opener.open(
             self.proxy.front.url(listener, path),
             headers,
             subprotocols,
@@ -184,7 +184,7 @@ class Lab:
 
     async def raw(
         self,
-        request: Request = OPENING,
+        request: RawRequest = OPENING,
         *,
         path: str | None = None,
         listener: Listener | None = None,
@@ -193,11 +193,11 @@ class Lab:
         piece_bytes: int | None = None,
         frames: int = 0,
         seconds: float | None = None,
-    ) -> RawConversation:
+    ) -> RawDialogue:
         """Send a request byte by byte, with the correlation id as its last field, and wait for the answer.
 
         Args:
-            request: as it is written; see `wslb.wire.http1.Request` for what is filled in.
+            request: as it is written; see `wslb.wire.http1.RawRequest` for what is filled in.
             path: of the proxy, where the request names no target of its own.
             listener: side of the proxy; None takes the mount's.
             tls: speak TLS or not; None does what the listener wants.
@@ -208,23 +208,21 @@ class Lab:
         """
         path, listener = self._target(path, listener)
         url = self.proxy.front.url(listener, path)
-        conversation = await self._client.connect(
-            request, url, path, tls=listener is Listener.TLS if tls is None else tls
-        )
-        await conversation.begin(behind, piece_bytes=piece_bytes)
-        if await conversation.answer(seconds=seconds) and frames:
-            await conversation.receive(frames, seconds=seconds)
-        return conversation
+        dialogue = await self._opener.connect(request, url, path, tls=listener is Listener.TLS if tls is None else tls)
+        await dialogue.begin(behind, piece_bytes=piece_bytes)
+        if await dialogue.answer(seconds=seconds) and frames:
+            await dialogue.receive(frames, seconds=seconds)
+        return dialogue
 
     async def open_url(
         self, url: str, *, headers: Headers = (), subprotocols: Sequence[str] = (), greeting: bool = True
-    ) -> Conversation:
+    ) -> Dialogue:
         """Open one WebSocket at a URL, such as a backend's own."""
-        return await self._client.open(url, headers, subprotocols, greeting=greeting)
+        return await self._opener.open(url, headers, subprotocols, greeting=greeting)
 
     async def open_in_turn(
         self, count: int, path: str | None = None, *, hold: bool = False, settle: bool = False, headers: Headers = ()
-    ) -> list[Conversation]:
+    ) -> list[Dialogue]:
         """Open WebSockets one after another, each after the handshake and greeting of the one before.
 
         Args:
@@ -234,22 +232,22 @@ class Lab:
             settle: after each close, wait until the proxy counts no open tunnel, for methods that look at that.
             headers: further fields of every request.
         """
-        opened: list[Conversation] = []
+        opened: list[Dialogue] = []
         for _ in range(count):
-            conversation = await self.open(path, headers=headers)
-            opened.append(conversation)
+            dialogue = await self.open(path, headers=headers)
+            opened.append(dialogue)
             if not hold:
-                await conversation.close()
+                await dialogue.close()
                 if settle:
                     await self.proxy.settled(self._balancer, busy=0, seconds=self.settings.timeouts.settle)
         return opened
 
     async def open_many(
         self, count: int, path: str | None = None, *, at_once: int, timeout_seconds: float | None = None
-    ) -> list[Conversation]:
+    ) -> list[Dialogue]:
         """Open WebSockets, at most `at_once` handshakes at a time, and keep them all open."""
         gate = asyncio.Semaphore(at_once)
-        opened: list[Conversation] = []
+        opened: list[Dialogue] = []
 
         async def one() -> None:
             async with gate:
@@ -260,9 +258,9 @@ class Lab:
                 group.create_task(one())
         return opened
 
-    async def close(self, conversations: Sequence[Conversation]) -> None:
+    async def close(self, dialogues: Sequence[Dialogue]) -> None:
         """Close these, all at a time, and wait until the proxy has counted them out."""
-        await asyncio.gather(*(conversation.close() for conversation in conversations))
+        await asyncio.gather(*(dialogue.close() for dialogue in dialogues))
         await self.settled()
 
     async def settled(self) -> None:
@@ -329,13 +327,13 @@ class Lab:
         self._ledger.note(kind, text, **data)
 
     @contextlib.asynccontextmanager
-    async def held(self, count: int, path: str | None = None) -> AsyncIterator[list[Conversation]]:
+    async def held(self, count: int, path: str | None = None) -> AsyncIterator[list[Dialogue]]:
         """`open_in_turn` with hold, closed at the end of the block."""
-        conversations = await self.open_in_turn(count, path, hold=True)
+        dialogues = await self.open_in_turn(count, path, hold=True)
         try:
-            yield conversations
+            yield dialogues
         finally:
-            await self.close(conversations)
+            await self.close(dialogues)
 
     def _target(self, path: str | None, listener: Listener | None) -> tuple[str, Listener]:
         if self.site is None:

@@ -17,13 +17,13 @@ import psutil
 
 from wslb.certificates import Authority
 from wslb.config import Settings
-from wslb.connectors import CONNECTORS, RawConnector
+from wslb.connectors import CONNECTORS, StreamConnector
 from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.fleet.fleet import Fleet
 from wslb.fleet.managed import unprivileged
 from wslb.interfaces import Progress, Runtime
 from wslb.lab.lab import Lab
-from wslb.lab.place import Place, enter, silent
+from wslb.lab.placement import Placement, enter, silent
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.proxy import ManagedProxy
@@ -34,7 +34,7 @@ from wslb.runtimes.runfolder import RunFolder, sweep
 __all__ = ["clean", "discover", "open_lab"]
 
 
-async def discover(settings: Settings, *, progress: Progress = silent) -> Place:
+async def discover(settings: Settings, *, progress: Progress = silent) -> Placement:
     """Where these settings would run which httpd; nothing stays up.
 
     Raises:
@@ -112,7 +112,7 @@ async def open_lab(
             proxy=proxy,
             fleet=fleet,
             connectors={name: connector() for name, connector in CONNECTORS.items()},
-            raw_connector=RawConnector(),
+            raw_connector=StreamConnector(),
             trust=trust,
             environment={
                 **_environment(settings, place, fleet, leftovers, time.monotonic() - begin),
@@ -151,7 +151,7 @@ async def _write_secrets(runtime: Runtime, authority: Authority) -> None:
 
 
 def _environment(
-    settings: Settings, place: Place, fleet: Fleet, leftovers: tuple[str, ...], seconds: float
+    settings: Settings, place: Placement, fleet: Fleet, leftovers: tuple[str, ...], seconds: float
 ) -> dict[str, object]:
     """Facts for the report's environment section."""
     installation = place.installation

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from wslb.model.handshake import header_values, one_header
-from wslb.wire.machine import Closed, Event, Failed, Machine, Message, Opened
+from wslb.wire.machine import Accepted, Failed, Goodbye, Machine, Received, WireEvent
 from wslb.wire.opening import Head
 
 if TYPE_CHECKING:
@@ -70,16 +70,16 @@ class Link(asyncio.Protocol):
         if out and self.transport is not None and not self.transport.is_closing():
             self.transport.write(out)
 
-    def _event(self, event: Event) -> None:
-        if isinstance(event, Message):
+    def _event(self, event: WireEvent) -> None:
+        if isinstance(event, Received):
             self._message(event.data)
-        elif isinstance(event, Opened):
+        elif isinstance(event, Accepted):
             self._opened(event.head)
         elif isinstance(event, Failed):
             if event.head is not None:
                 self.backend = signed(event.head, self.run.signature) or ""
             self.fail(event.kind)
-        elif isinstance(event, Closed) and self.phase is not Phase.CLOSING:
+        elif isinstance(event, Goodbye) and self.phase is not Phase.CLOSING:
             self.fail(f"closed with {event.code}")
 
     def _opened(self, head: Head) -> None:

@@ -14,7 +14,7 @@ __all__ = [
     "Exchange",
     "Handshake",
     "Headers",
-    "Wire",
+    "WireView",
     "accept_for",
     "header_values",
     "one_header",
@@ -138,7 +138,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
+class WireView:
     """What a client that reads bytes saw come back, whether or not it was HTTP or WebSocket.
 
     Attributes:
@@ -170,8 +170,8 @@ class Handshake:
     """One attempt to open a WebSocket, and what became of it.
 
     Attributes:
-        conn_id: correlation id that travels in ``X-Wslb-Conn``.
-        seq: number in its scenario, from 1, in the order of opening.
+        conn_id: correlation id that travels in ``X-Wslb-Conn``; empty for one that no scenario opened.
+        seq: number in its scenario, from 1, in the order of opening; 0 for one that no scenario opened.
         url: as the client used it.
         request, response: fields as sent and as received by the client.
         status, reason: of the answer; None when none came.
@@ -188,8 +188,8 @@ class Handshake:
         wire: what a client that reads bytes saw; None for a client that speaks WebSocket.
     """
 
-    conn_id: str
-    seq: int
+    conn_id: str = ""
+    seq: int = 0
     url: str
     request: Headers
     status: int | None = None
@@ -208,7 +208,7 @@ class Handshake:
     arrivals: tuple[Arrival, ...] = ()
     exchanges: tuple[Exchange, ...] = ()
     closed: Close | None = None
-    wire: Wire | None = None
+    wire: WireView | None = None
 
     @property
     def accepted(self) -> bool:

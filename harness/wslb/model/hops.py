@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wslb.model.handshake import Headers, header_values
 
-__all__ = ["HOP_BY_HOP", "Change", "changes"]
+__all__ = ["HOP_BY_HOP", "FieldChange", "changes"]
 
 HOP_BY_HOP = frozenset(
     {"connection", "upgrade", "keep-alive", "te", "trailer", "transfer-encoding", "proxy-connection"}
@@ -15,7 +15,7 @@ HOP_BY_HOP = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FieldChange:
     """One header field at two stations.
 
     Attributes:
@@ -29,12 +29,12 @@ class Change:
     what: str
 
 
-def changes(before: Headers, after: Headers) -> tuple[Change, ...]:
+def changes(before: Headers, after: Headers) -> tuple[FieldChange, ...]:
     """Fields of both stations, compared by name without case: first those of the first station, then the new ones."""
     names: dict[str, str] = {}
     for name, _ in (*before, *after):
         names.setdefault(name.lower(), name)
-    found: list[Change] = []
+    found: list[FieldChange] = []
     for lower, name in names.items():
         old, new = header_values(before, name), header_values(after, name)
         if not old:
@@ -45,5 +45,5 @@ def changes(before: Headers, after: Headers) -> tuple[Change, ...]:
             what = "re-created"
         else:
             what = "unchanged" if old == new else "rewritten"
-        found.append(Change(name=name, before=old, after=new, what=what))
+        found.append(FieldChange(name=name, before=old, after=new, what=what))
     return tuple(found)

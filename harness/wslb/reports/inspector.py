@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wslb.model.handshake import Headers, fields, header_values
-from wslb.model.hops import Change, changes
+from wslb.model.hops import FieldChange, changes
 from wslb.reports.rules import Judged, judge
 
 __all__ = ["Capture", "Group", "Row", "groups"]
@@ -179,16 +179,16 @@ def _group(
     )
 
 
-def _alone(headers: Headers) -> tuple[Change, ...]:
+def _alone(headers: Headers) -> tuple[FieldChange, ...]:
     """Fields of one station when the other one is not known."""
     return tuple(
-        Change(name=name, before=header_values(headers, name), after=(), what="not seen at a backend")
+        FieldChange(name=name, before=header_values(headers, name), after=(), what="not seen at a backend")
         for name in dict.fromkeys(name for name, _ in headers)
     )
 
 
 def _rows(
-    found: Sequence[Change],
+    found: Sequence[FieldChange],
     judged: Mapping[str, Judged],
     side: str,
     notes: list[str],
@@ -216,7 +216,7 @@ def _rows(
     return rows
 
 
-def _cause(change: Change, carrier: str) -> str:
+def _cause(change: FieldChange, carrier: str) -> str:
     """Directive or rule behind a change of the request, by mod_proxy's manual."""
     name = change.name.lower()
     if change.what == "re-created":

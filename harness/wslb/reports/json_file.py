@@ -19,7 +19,7 @@ from wslb.errors import EvidenceError
 from wslb.model import percentiles
 from wslb.model.balancer import Balancer, Site
 from wslb.model.handshake import Arrival, Close, Exchange, Handshake, Headers
-from wslb.model.hops import Change, changes
+from wslb.model.hops import FieldChange, changes
 from wslb.model.results import SCHEMA, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult, Verdict
 from wslb.reports.measured import measured
 from wslb.resources import resource
@@ -182,7 +182,7 @@ def _connection(handshake: Handshake, expected: str | None) -> dict[str, Any]:
     }
 
 
-def _change(change: Change) -> dict[str, str]:
+def _change(change: FieldChange) -> dict[str, str]:
     return {"name": change.name, "what": change.what}
 
 

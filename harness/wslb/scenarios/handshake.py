@@ -12,7 +12,7 @@ from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
 from wslb.scenarios.scenario import Act, Scenario
-from wslb.wire.http1 import OPENING, Request
+from wslb.wire.http1 import OPENING, RawRequest
 from wslb.wire.sent_frames import Frame, Opcode, encode
 
 __all__ = ["ACCEPTED", "SCENARIOS", "sending"]
@@ -34,13 +34,13 @@ FRAME = Frame(opcode=Opcode.TEXT, payload=b"first")
 STALL_SECONDS = 1.0
 
 
-def sending(*requests: Request, piece_bytes: int | None = None) -> Act:
+def sending(*requests: RawRequest, piece_bytes: int | None = None) -> Act:
     """Send these one after another, each on a connection of its own; wait for the greeting where one is due."""
 
     async def act(lab: Lab) -> None:
         for request in requests:
-            conversation = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
-            await conversation.close()
+            dialogue = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
+            await dialogue.close()
 
     return act
 
@@ -54,7 +54,7 @@ def refused(status: int, says: str = "", *, logged: int = 200) -> tuple[Expected
 def _case(
     name: str,
     question: str,
-    request: Request,
+    request: RawRequest,
     http: Expected,
     wstunnel: Expected | None = None,
     *,
@@ -74,7 +74,7 @@ def _case(
     )
 
 
-def _good(name: str, question: str, request: Request, *, explanation: str = "") -> Scenario:
+def _good(name: str, question: str, request: RawRequest, *, explanation: str = "") -> Scenario:
     """A request that must lead to a tunnel on either backend."""
     return Scenario(
         name=f"handshake-{name}",
@@ -87,7 +87,7 @@ def _good(name: str, question: str, request: Request, *, explanation: str = "") 
     )
 
 
-def _rejected(name: str, question: str, request: Request, status: int = 400, explanation: str = "") -> Scenario:
+def _rejected(name: str, question: str, request: RawRequest, status: int = 400, explanation: str = "") -> Scenario:
     """A request that httpd refuses itself, before any backend is asked."""
     return _case(name, question, request, Expected(status=status, by=HTTPD, arrives=False), explanation=explanation)
 
@@ -109,11 +109,11 @@ async def _behind(lab: Lab) -> None:
     patience = STALL_SECONDS if lab.carrier is Carrier.WSTUNNEL else lab.settings.timeouts.message
 
     async def one() -> None:
-        conversation = await lab.raw(OPENING, behind=[FRAME])
-        if not await conversation.receive(1, seconds=patience):
-            await conversation.nudge()
-            await conversation.receive(2)
-        await conversation.close()
+        dialogue = await lab.raw(OPENING, behind=[FRAME])
+        if not await dialogue.receive(1, seconds=patience):
+            await dialogue.nudge()
+            await dialogue.receive(2)
+        await dialogue.close()
 
     await asyncio.gather(one(), one())
 
@@ -121,10 +121,10 @@ async def _behind(lab: Lab) -> None:
 async def _with_body(lab: Lab) -> None:
     """A handshake whose body is itself a frame, and then a message in the tunnel."""
     body = encode(FRAME)
-    conversation = await lab.raw(replace(OPENING, body=body).adding(("Content-Length", str(len(body)))))
-    await conversation.say(Frame(opcode=Opcode.TEXT, payload=b"second"))
-    await conversation.receive(2 if lab.carrier is Carrier.WSTUNNEL else 1)
-    await conversation.close()
+    dialogue = await lab.raw(replace(OPENING, body=body).adding(("Content-Length", str(len(body)))))
+    await dialogue.say(Frame(opcode=Opcode.TEXT, payload=b"second"))
+    await dialogue.receive(2 if lab.carrier is Carrier.WSTUNNEL else 1)
+    await dialogue.close()
 
 
 SCENARIOS: tuple[Scenario, ...] = (

@@ -11,15 +11,15 @@ from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.handshake import ACCEPTED, sending
 from wslb.scenarios.scenario import Scenario
-from wslb.wire.http1 import Request
+from wslb.wire.http1 import RawRequest
 
 __all__ = ["CLIENTS", "SCENARIOS"]
 
 _AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 _DEFLATE = "permessage-deflate; client_max_window_bits"
 
-CLIENTS: dict[str, Request] = {
-    "Chrome": Request(
+CLIENTS: dict[str, RawRequest] = {
+    "Chrome": RawRequest(
         headers=(
             ("Host", "{host}"),
             ("Connection", "Upgrade"),
@@ -36,7 +36,7 @@ CLIENTS: dict[str, Request] = {
             ("Sec-WebSocket-Extensions", _DEFLATE),
         )
     ),
-    "Firefox": Request(
+    "Firefox": RawRequest(
         headers=(
             ("Host", "{host}"),
             ("User-Agent", f"{_AGENT[:-1]}; rv:133.0) Gecko/20100101 Firefox/133.0"),
@@ -56,7 +56,7 @@ CLIENTS: dict[str, Request] = {
             ("Upgrade", "websocket"),
         )
     ),
-    "Safari": Request(
+    "Safari": RawRequest(
         headers=(
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
@@ -70,7 +70,7 @@ CLIENTS: dict[str, Request] = {
             ("User-Agent", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/14.1 Safari"),
         )
     ),
-    "curl": Request(
+    "curl": RawRequest(
         headers=(
             ("Host", "{host}"),
             ("User-Agent", "curl/8.11.0"),
@@ -81,7 +81,7 @@ CLIENTS: dict[str, Request] = {
             ("Sec-WebSocket-Key", "{key}"),
         )
     ),
-    "Node.js": Request(
+    "Node.js": RawRequest(
         headers=(
             ("Sec-WebSocket-Version", "13"),
             ("Sec-WebSocket-Key", "{key}"),
@@ -91,7 +91,7 @@ CLIENTS: dict[str, Request] = {
             ("Host", "{host}"),
         )
     ),
-    "Java": Request(
+    "Java": RawRequest(
         headers=(
             ("Connection", "Upgrade"),
             ("Host", "{host}"),
@@ -101,7 +101,7 @@ CLIENTS: dict[str, Request] = {
             ("User-Agent", "Java-http-client/21.0.5"),
         )
     ),
-    "Internet Explorer": Request(
+    "Internet Explorer": RawRequest(
         headers=(
             ("Origin", "{origin}"),
             ("Sec-WebSocket-Key", "{key}"),

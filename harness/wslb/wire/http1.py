@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from wslb.model.handshake import Headers, one_header
 
-__all__ = ["OPENING", "Head", "Request", "body_is_complete", "parse_fields", "parse_head", "speaks_http"]
+__all__ = ["OPENING", "Head", "RawRequest", "body_is_complete", "parse_fields", "parse_head", "speaks_http"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RawRequest:
     """A request as a client writes it, valid or not.
 
     ``{host}``, ``{origin}`` and ``{key}`` in values stand for the proxy's address, the origin of its own pages and a
@@ -31,22 +31,22 @@ class Request:
     body: bytes = b""
     line_end: str = "\r\n"
 
-    def without(self, *names: str) -> Request:
+    def without(self, *names: str) -> RawRequest:
         """Copy without these fields."""
         dropped = {name.lower() for name in names}
         return replace(self, headers=tuple(pair for pair in self.headers if pair[0].lower() not in dropped))
 
-    def having(self, name: str, value: str) -> Request:
+    def having(self, name: str, value: str) -> RawRequest:
         """Copy in which this field has this value, in the place where it stood."""
         return replace(
             self, headers=tuple((key, value if key.lower() == name.lower() else old) for key, old in self.headers)
         )
 
-    def adding(self, *headers: tuple[str, str]) -> Request:
+    def adding(self, *headers: tuple[str, str]) -> RawRequest:
         """Copy with further fields at the end, whether or not one of the name is there."""
         return replace(self, headers=(*self.headers, *headers))
 
-    def filled(self, values: Mapping[str, str]) -> Request:
+    def filled(self, values: Mapping[str, str]) -> RawRequest:
         """Copy with ``{name}`` replaced in target and field values."""
 
         def fill(text: str) -> str:
@@ -66,7 +66,7 @@ class Request:
         return (self.line_end.join((*lines, "", ""))).encode() + self.body
 
 
-OPENING = Request(
+OPENING = RawRequest(
     headers=(
         ("Host", "{host}"),
         ("Upgrade", "websocket"),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from wslb.wire.frames import FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
 from wslb.wire.opening import Head, HeadReader, Known, WireError, refusal
 
-__all__ = ["Closed", "Ended", "Event", "Failed", "Machine", "Message", "Opened", "Ping", "Pong", "State"]
+__all__ = ["Accepted", "Ended", "Failed", "Goodbye", "Machine", "Ping", "Pong", "Received", "State", "WireEvent"]
 
 MESSAGE_LIMIT = 128 * 1024 * 1024
 """Longest message taken, in bytes."""
@@ -28,7 +28,7 @@ class State(IntEnum):
     ENDED = 3
 
 
-class Opened(NamedTuple):
+class Accepted(NamedTuple):
     """The server accepted."""
 
     head: Head
@@ -42,7 +42,7 @@ class Failed(NamedTuple):
     head: Head | None = None
 
 
-class Message(NamedTuple):
+class Received(NamedTuple):
     """A complete message."""
 
     data: str | bytes
@@ -60,14 +60,14 @@ class Pong(NamedTuple):
     data: bytes
 
 
-class Closed(NamedTuple):
+class Goodbye(NamedTuple):
     """The server's close frame."""
 
     code: int
     reason: str
 
 
-Event = Opened | Failed | Message | Ping | Pong | Closed
+WireEvent = Accepted | Failed | Received | Ping | Pong | Goodbye
 
 
 class Ended(NamedTuple):
@@ -124,9 +124,9 @@ class Machine:
         out, self._out = self._out, b""
         return out
 
-    def feed(self, data: bytes) -> list[Event]:
+    def feed(self, data: bytes) -> list[WireEvent]:
         """Events that these bytes complete."""
-        events: list[Event] = []
+        events: list[WireEvent] = []
         reader = self._reader
         if isinstance(reader, HeadReader):
             rest = self._head(reader, data, events)
@@ -188,7 +188,7 @@ class Machine:
         self.state = State.CLOSING
         return serialise(Opcode.CLOSE, close_payload(code, reason), mask=self._entropy(4))
 
-    def _head(self, reader: HeadReader, data: bytes, events: list[Event]) -> bytes | None:
+    def _head(self, reader: HeadReader, data: bytes, events: list[WireEvent]) -> bytes | None:
         """Read the answer; the bytes behind it once the connection is open."""
         if self.state is not State.OPENING:
             return None
@@ -217,21 +217,21 @@ class Machine:
             known.learn(data[: len(data) - len(rest)], self._accept, head)
         return self._accepted(head, rest, events)
 
-    def _accepted(self, head: Head, rest: bytes, events: list[Event]) -> bytes:
+    def _accepted(self, head: Head, rest: bytes, events: list[WireEvent]) -> bytes:
         self.state = State.OPEN
         self._known = None
         self._accept = ""
         self._reader = FrameReader(self._limit)
-        events.append(Opened(head))
+        events.append(Accepted(head))
         return rest
 
-    def _frame(self, opcode: int, data: bytes, *, fin: bool) -> Event | None:
+    def _frame(self, opcode: int, data: bytes, *, fin: bool) -> WireEvent | None:
         """Take in one frame; the event that it completes, if any."""
         if opcode == Opcode.TEXT or opcode == Opcode.BINARY:  # noqa: PLR1714 - twice as fast as a set of enums
             if self._parts is not None:
                 raise FrameError(1002, "a new message begins within a fragmented one")
             if fin:
-                return Message(_text(data) if opcode == Opcode.TEXT else data)
+                return Received(_text(data) if opcode == Opcode.TEXT else data)
             self._parts, self._opcode, self._size = [data], opcode, len(data)
             return None
         if opcode == Opcode.CONTINUATION:
@@ -244,7 +244,7 @@ class Machine:
             return Pong(data)
         return self._close(data)
 
-    def _continue(self, data: bytes, *, fin: bool) -> Message | None:
+    def _continue(self, data: bytes, *, fin: bool) -> Received | None:
         parts = self._parts
         if parts is None:
             raise FrameError(1002, "a continuation without a beginning")
@@ -254,9 +254,9 @@ class Machine:
             return None
         whole = b"".join(parts)
         self._parts, self._size = None, 0
-        return Message(_text(whole) if self._opcode == Opcode.TEXT else whole)
+        return Received(_text(whole) if self._opcode == Opcode.TEXT else whole)
 
-    def _close(self, data: bytes) -> Closed:
+    def _close(self, data: bytes) -> Goodbye:
         code, reason = parse_close(data)
         if self._parts is not None:
             raise FrameError(1002, "a close frame within a fragmented message")
@@ -266,7 +266,7 @@ class Machine:
         else:
             self.ended = Ended(code, reason, "client")
         self.state = State.CLOSING
-        return Closed(code, reason)
+        return Goodbye(code, reason)
 
     def _fail(self, error: FrameError) -> Failed:
         """Answer a broken rule with its close code (RFC 6455 section 7.1.7)."""

@@ -9,7 +9,7 @@ import pytest
 from tests.evidence import arrival as good
 from wslb.checks.answer import BACKEND, HTTPD, NOBODY, Expected, answered, carries, gives_up_after, redirected
 from wslb.model.balancer import Carrier
-from wslb.model.handshake import Arrival, Handshake, Headers, Wire
+from wslb.model.handshake import Arrival, Handshake, Headers, WireView
 from wslb.model.results import Check, Record
 
 
@@ -27,7 +27,7 @@ BY_BACKEND = Handshake(
     signed_by="node",
     logged_status=200,
     arrivals=(arrival(response=(("Allow", "GET"),)),),
-    wire=Wire(received=20, head=True, body="a bad key", ended="closed"),
+    wire=WireView(received=20, head=True, body="a bad key", ended="closed"),
 )
 BY_HTTPD = replace(BY_BACKEND, signed_by=None, response=(("Server", "Apache/2.4"),), arrivals=())
 HEADLESS = replace(
@@ -35,9 +35,9 @@ HEADLESS = replace(
     status=None,
     signed_by=None,
     response=(),
-    wire=Wire(received=9, body="<!DOCTYPE HTML><title>502", ended="closed"),
+    wire=WireView(received=9, body="<!DOCTYPE HTML><title>502", ended="closed"),
 )
-NOTHING = replace(HEADLESS, wire=Wire(), elapsed_seconds=3.0)
+NOTHING = replace(HEADLESS, wire=WireView(), elapsed_seconds=3.0)
 
 
 def record(*handshakes: Handshake, carrier: Carrier = Carrier.HTTP) -> Record:
@@ -67,7 +67,7 @@ def test_an_answer_as_expected_passes(handshake: Handshake, expected: Expected) 
         (BY_HTTPD, Expected(status=400, by=HTTPD), "0 arrivals"),
         (BY_BACKEND, Expected(status=400, says="something else"), "it says 'a bad key'"),
         (BY_BACKEND, Expected(status=400, logged=400), "the access log has 200"),
-        (replace(BY_BACKEND, wire=Wire(received=1)), Expected(status=400, ends=True), "stayed open"),
+        (replace(BY_BACKEND, wire=WireView(received=1)), Expected(status=400, ends=True), "stayed open"),
         (replace(BY_HTTPD, response=()), Expected(status=400, by=HTTPD, arrives=False), "somebody unknown"),
         (replace(BY_BACKEND, wire=None), Expected(status=400, says="x"), "nobody kept"),
     ],
@@ -109,7 +109,7 @@ def test_a_field_must_be_the_same_at_both_ends() -> None:
         (NOTHING, Carrier.HTTP, False),
         (NOTHING, Carrier.WSTUNNEL, True),
         (replace(NOTHING, elapsed_seconds=1.0), Carrier.WSTUNNEL, False),
-        (replace(NOTHING, wire=Wire(ended="closed")), Carrier.WSTUNNEL, False),
+        (replace(NOTHING, wire=WireView(ended="closed")), Carrier.WSTUNNEL, False),
         (replace(BY_HTTPD, elapsed_seconds=3.0), Carrier.WSTUNNEL, False),
     ],
 )

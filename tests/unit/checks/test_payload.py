@@ -8,8 +8,8 @@ import pytest
 
 from tests.evidence import arrival
 from wslb.checks import payload
-from wslb.lab.conversation import exchange
-from wslb.model.handshake import Close, Handshake, Wire
+from wslb.lab.dialogue import exchange
+from wslb.model.handshake import Close, Handshake, WireView
 from wslb.model.results import AccessLine, Check, Record
 
 BYE = Close(code=4001, reason="enough", by="server")
@@ -19,7 +19,7 @@ OFFER, AGREED = (
 )
 
 
-def tunnel(*said: tuple[bool, str | bytes], wire: Wire | None = None, closed: Close | None = None) -> Handshake:
+def tunnel(*said: tuple[bool, str | bytes], wire: WireView | None = None, closed: Close | None = None) -> Handshake:
     return Handshake(
         conn_id="t-1",
         seq=1,
@@ -41,7 +41,7 @@ def line(bytes_in: int, bytes_out: int) -> AccessLine:
 
 
 def framed(*frames: str, ended: str = "closed") -> Handshake:
-    return tunnel(wire=Wire(head=True, frames=frames, ended=ended))
+    return tunnel(wire=WireView(head=True, frames=frames, ended=ended))
 
 
 MIDDLE = tunnel((False, "push 1"), (False, "push 2"), (True, "whole"), (False, "whole"))
@@ -101,7 +101,7 @@ def test_a_client_that_began_hears_its_code_and_perhaps_no_reason() -> None:
 
 @pytest.mark.parametrize(("bytes_in", "bytes_out", "holds"), [(10, 20, True), (9, 20, False), (10, 21, False)])
 def test_bytes_in_the_log_are_the_client_s(bytes_in: int, bytes_out: int, holds: bool) -> None:
-    handshake = tunnel(wire=Wire(sent=10, received=20))
+    handshake = tunnel(wire=WireView(sent=10, received=20))
     assert payload.bytes_logged(Record(handshakes=(handshake,), access=(line(bytes_in, bytes_out),))).holds is holds
     assert not payload.bytes_logged(Record(handshakes=(handshake,))).holds
     assert not payload.bytes_logged(Record(handshakes=(tunnel(),), access=(line(10, 20),))).holds

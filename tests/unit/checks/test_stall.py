@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from wslb.checks import stall
-from wslb.lab.conversation import exchange
+from wslb.lab.dialogue import exchange
 from wslb.model.balancer import Carrier
-from wslb.model.handshake import Handshake, Wire
+from wslb.model.handshake import Handshake, WireView
 from wslb.model.results import Check, Record
 
 
 def opened(*, nudged: float | None = None, answered: float | None = 0.01, status: int | None = 101) -> Handshake:
-    wire = Wire(received=1, head=True, answered_at=answered, nudged_at=nudged)
+    wire = WireView(received=1, head=True, answered_at=answered, nudged_at=nudged)
     return Handshake(conn_id="t-1", seq=1, url="", request=(), status=status, opened_at=0.0, wire=wire)
 
 
@@ -24,7 +24,7 @@ def echoing(text: str, *, at: float, nudged: float | None) -> Handshake:
         request=(),
         status=101,
         exchanges=(exchange(text, sent=False, at=at),),
-        wire=Wire(received=1, head=True, nudged_at=nudged),
+        wire=WireView(received=1, head=True, nudged_at=nudged),
     )
 
 

@@ -8,8 +8,7 @@ import pytest
 from tests.evidence import KEY
 from wslb.commands.check import Answer, Identity, Mark, Probe, Target
 from wslb.errors import ConfigError
-from wslb.interfaces import Opened
-from wslb.model.handshake import Headers, accept_for
+from wslb.model.handshake import Handshake, Headers, accept_for
 from wslb.waiting import disconnect
 
 
@@ -62,20 +61,20 @@ class FakeServer:
         self._accept, self._status, self._headers = accept, status, headers
         self._opens = 0
 
-    async def open(self, url: str, **_: object) -> Opened:
+    async def open(self, url: str, **_: object) -> tuple[Handshake, FakeTunnel | None]:
         name = self._names[self._opens % len(self._names)] if self._names else None
         self._opens += 1
         response = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", self._accept))
         named = (("X-Backend", name),) if name else ()
-        return Opened(
+        handshake = Handshake(
+            url=url,
             request=(("Sec-WebSocket-Key", KEY),),
             status=self._status,
             reason="Switching Protocols" if self._status == 101 else "No",
             response=(*response, *named, *self._headers) if self._status == 101 else (),
-            tunnel=FakeTunnel(greeting=self._greeting, echo=self._echo, pong=self._pong, clean=self._clean)
-            if self._status == 101
-            else None,
         )
+        tunnel = FakeTunnel(greeting=self._greeting, echo=self._echo, pong=self._pong, clean=self._clean)
+        return handshake, tunnel if self._status == 101 else None
 
 
 async def ask(

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from wslb.wire.http1 import OPENING, Request, body_is_complete, parse_head, speaks_http
+from wslb.wire.http1 import OPENING, RawRequest, body_is_complete, parse_head, speaks_http
 
 
 def test_a_request_is_written_byte_for_byte() -> None:
-    request = Request(target="/ws", headers=(("Host", "a:1"), ("X-Twice", "1"), ("x-twice", "2")), body=b"tail")
+    request = RawRequest(target="/ws", headers=(("Host", "a:1"), ("X-Twice", "1"), ("x-twice", "2")), body=b"tail")
     assert request.encoded() == b"GET /ws HTTP/1.1\r\nHost: a:1\r\nX-Twice: 1\r\nx-twice: 2\r\n\r\ntail"
 
 
 def test_line_ends_and_version_are_as_told() -> None:
-    request = replace(Request(target="/", headers=(("Host", "a"),)), line_end="\n", version="HTTP/1.0")
+    request = replace(RawRequest(target="/", headers=(("Host", "a"),)), line_end="\n", version="HTTP/1.0")
     assert request.encoded() == b"GET / HTTP/1.0\nHost: a\n\n"
 
 

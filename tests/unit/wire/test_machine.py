@@ -62,11 +62,11 @@ def ours(pieces: Iterable[bytes], known: Known | None = None) -> Meaning:
     meaning = Meaning()
     for piece in pieces:
         for event in client.feed(piece):
-            if isinstance(event, driver.Opened):
+            if isinstance(event, driver.Accepted):
                 meaning.accepted, meaning.status, meaning.headers = True, event.head.status, event.head.headers
-            elif isinstance(event, driver.Message):
+            elif isinstance(event, driver.Received):
                 meaning.messages.append(event.data)
-            elif isinstance(event, driver.Closed):
+            elif isinstance(event, driver.Goodbye):
                 meaning.closed = (event.code, event.reason)
             elif isinstance(event, driver.Failed):
                 meaning.failed = True
@@ -280,7 +280,7 @@ def taught() -> Known:
     for stream in (HEAD, answer()):
         other = stream.replace(accept_for(KEY).encode(), accept_for(OTHER_KEY).encode())
         client = driver.Machine(accept=accept_for(OTHER_KEY), entropy=os.urandom, known=known)
-        assert isinstance(client.feed(other)[0], driver.Opened)
+        assert isinstance(client.feed(other)[0], driver.Accepted)
     return known
 
 

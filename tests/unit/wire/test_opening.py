@@ -6,7 +6,7 @@ import pytest
 
 from wslb.model.handshake import accept_for, valid_key
 from wslb.wire.frames import FrameError, close_payload, masked, parse_close, serialise
-from wslb.wire.machine import Closed, Ended, Failed, Machine, Message, Opened, Ping, State
+from wslb.wire.machine import Accepted, Ended, Failed, Goodbye, Machine, Ping, Received, State
 from wslb.wire.opening import Address, address_of, key_of, request, request_bytes
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -89,8 +89,8 @@ def test_codes_that_never_travel_are_refused(code: int) -> None:
 def test_a_connection_opens_talks_and_closes() -> None:
     client = machine()
     [opened, greeting] = client.feed(ANSWER + serialise(1, b"hello", mask=None))
-    assert isinstance(opened, Opened)
-    assert (opened.head.status, greeting) == (101, Message("hello"))
+    assert isinstance(opened, Accepted)
+    assert (opened.head.status, greeting) == (101, Received("hello"))
     assert client.feed(serialise(9, b"p", mask=None)) == [Ping(b"p")]
     assert client.take()[:2] == b"\x8a\x81"
     assert client.take() == b""
@@ -98,7 +98,7 @@ def test_a_connection_opens_talks_and_closes() -> None:
     assert client.close() == b""
     with pytest.raises(ConnectionError):
         client.send("late")
-    assert client.feed(serialise(8, close_payload(1000, "done"), mask=None)) == [Closed(1000, "done")]
+    assert client.feed(serialise(8, close_payload(1000, "done"), mask=None)) == [Goodbye(1000, "done")]
     assert client.take() == b""
     assert client.eof() is None
     assert (client.state, client.ended) == (State.ENDED, Ended(1000, "done", "client"))

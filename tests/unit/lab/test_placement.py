@@ -10,8 +10,8 @@ import pytest
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, RuntimeUnavailable, StartError
 from wslb.interfaces import Installation
-from wslb.lab import place as module
-from wslb.lab.place import Place, enter
+from wslb.lab import placement as module
+from wslb.lab.placement import Placement, enter
 from wslb.proxies.apache.provision import Plan
 
 HTTPD = Installation(
@@ -59,7 +59,7 @@ NO_ENGINE = RuntimeUnavailable(runtime="docker", reason="no Docker engine runs h
 NO_HTTPD = RuntimeUnavailable(runtime="local", reason="neither httpd nor apache2 was found", hint="install it")
 
 
-async def entered(settings: Settings, **more: Any) -> Place:
+async def entered(settings: Settings, **more: Any) -> Placement:
     async with contextlib.AsyncExitStack() as stack:
         return await enter(stack, settings, Path("/run"), **more)
     raise AssertionError

@@ -16,11 +16,11 @@ from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.apache.discovery import discover
 from wslb.runtimes import RUNTIMES
 
-__all__ = ["Place", "enter", "silent"]
+__all__ = ["Placement", "enter", "silent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Placement:
     """A runtime that is up, the httpd in it, and why it was taken."""
 
     runtime: Runtime
@@ -39,7 +39,7 @@ async def enter(
     *,
     progress: Progress = silent,
     say: Callable[[str], None] | None = None,
-) -> Place:
+) -> Placement:
     """Bring the runtime of these settings up; the stack takes it down.
 
     ``auto`` takes a container where an engine answers and the image is there or can be pulled, else the httpd of this
@@ -85,13 +85,13 @@ def _reason(error: LabError) -> str:
 
 async def _enter(
     stack: contextlib.AsyncExitStack, settings: Settings, folder: Path, name: str, why: str, progress: Progress
-) -> Place:
+) -> Placement:
     async with contextlib.AsyncExitStack() as own:
         runtime = await own.enter_async_context(RUNTIMES[name](settings, folder, progress))
         installation = await discover(runtime, ApacheDialect(), binary=settings.httpd)
         _refuse_without_core(runtime, installation)
         stack.push_async_exit(own.pop_all())
-        return Place(runtime=runtime, installation=installation, why=why)
+        return Placement(runtime=runtime, installation=installation, why=why)
     raise AssertionError("an exit stack swallows nothing")  # pragma: no cover
 
 

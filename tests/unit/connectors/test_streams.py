@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from wslb.connectors.raw import RawConnection, RawConnector
+from wslb.connectors.streams import StreamConnection, StreamConnector
 
-Pair = tuple[RawConnection, asyncio.StreamReader, asyncio.StreamWriter]
+Pair = tuple[StreamConnection, asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @pytest.fixture
 async def pair() -> AsyncIterator[Pair]:
     here, there = socket.socketpair()
-    connection = RawConnection(*await asyncio.open_connection(sock=here))
+    connection = StreamConnection(*await asyncio.open_connection(sock=here))
     reader, writer = await asyncio.open_connection(sock=there)
     yield connection, reader, writer
     await connection.close()
@@ -70,4 +70,4 @@ async def test_nobody_there_is_a_connection_error() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         with pytest.raises(ConnectionError, match="ConnectionRefusedError"):
-            await RawConnector().connect(f"ws://127.0.0.1:{port}/", tls=None, timeout_seconds=5)
+            await StreamConnector().connect(f"ws://127.0.0.1:{port}/", tls=None, timeout_seconds=5)

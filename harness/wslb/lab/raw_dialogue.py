@@ -6,31 +6,31 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from wslb.interfaces import Wire as Connection
-from wslb.lab.conversation import exchange
-from wslb.model.handshake import Close, Exchange, Handshake, Wire, one_header
-from wslb.wire.http1 import Head, Request, body_is_complete, parse_head, speaks_http
+from wslb.interfaces import RawConnection
+from wslb.lab.dialogue import exchange
+from wslb.model.handshake import Close, Exchange, Handshake, WireView, one_header
+from wslb.wire.http1 import Head, RawRequest, body_is_complete, parse_head, speaks_http
 from wslb.wire.sent_frames import Decoded, Frame, Opcode, close, decode, encode
 
-__all__ = ["RawConversation"]
+__all__ = ["RawDialogue"]
 
 _KEEP = 2000
 _GREETING = "[From Server] Connected"
 _GOODBYE_SECONDS = 2.0
 
 
-class RawConversation:
+class RawDialogue:
     """What was sent and what came back, read as HTTP and frames as far as it is any.
 
-    Like a `Conversation` it never raises for what the other side does.
+    Like a `Dialogue` it never raises for what the other side does.
     """
 
     def __init__(
         self,
         handshake: Handshake,
-        connection: Connection | None,
+        connection: RawConnection | None,
         *,
-        request: Request,
+        request: RawRequest,
         clock: Callable[[], float],
         whose_greeting: Callable[[str], tuple[str, ...]],
         backends: Callable[[], frozenset[str]],
@@ -105,13 +105,13 @@ class RawConversation:
     def _close_received(self) -> Frame | None:
         return next((frame for frame in self._frames if frame.opcode is Opcode.CLOSE), None)
 
-    def _wire(self) -> Wire:
+    def _wire(self) -> WireView:
         connection = self._connection
         if connection is None:
-            return Wire(ended="closed")
+            return WireView(ended="closed")
         behind = connection.received[self._head.size if self._head else 0 :]
         framed = self.accepted or bool(self._frames)
-        return Wire(
+        return WireView(
             sent=self._sent,
             received=len(connection.received),
             head=self._head is not None,

@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from wslb.interfaces import Opened
+from wslb.interfaces import Tunnel
 from wslb.model.handshake import Close, Exchange, Handshake
 
-__all__ = ["Conversation", "exchange", "whose"]
+__all__ = ["Dialogue", "exchange", "whose"]
 
 _KEEP = 4096
 
@@ -41,7 +41,7 @@ def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, own in greetings.items() if own == greeting)
 
 
-class Conversation:
+class Dialogue:
     """One WebSocket of a scenario: what was sent and received, and the handshake that it began with.
 
     It never raises for what the other side does: a refused handshake, a silent backend and a lost connection are
@@ -51,7 +51,7 @@ class Conversation:
     def __init__(
         self,
         handshake: Handshake,
-        opened: Opened,
+        tunnel: Tunnel | None,
         *,
         clock: Callable[[], float],
         whose_greeting: Callable[[str], tuple[str, ...]],
@@ -61,7 +61,7 @@ class Conversation:
         self._whose_greeting = whose_greeting
         self._message_seconds = message_seconds
         self._handshake = handshake
-        self._tunnel = opened.tunnel
+        self._tunnel = tunnel
         self._exchanges: list[Exchange] = []
         self._closed_at: float | None = None
 
@@ -160,7 +160,7 @@ class Conversation:
     def _note(self, message: str | bytes, *, sent: bool) -> None:
         self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
 
-    async def __aenter__(self) -> Conversation:
+    async def __aenter__(self) -> Dialogue:
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -15,14 +15,14 @@ from urllib.parse import urlsplit
 
 from wslb.waiting import disconnect
 
-__all__ = ["RawConnection", "RawConnector"]
+__all__ = ["StreamConnection", "StreamConnector"]
 
 _CHUNK = 1 << 18
 _CLOSE_SECONDS = 1.0
 
 
-class RawConnection:
-    """One TCP or TLS connection (`wslb.interfaces.Wire`)."""
+class StreamConnection:
+    """One TCP or TLS connection (`wslb.interfaces.RawConnection`)."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.received = bytearray()
@@ -74,12 +74,12 @@ class RawConnection:
         self._writer.transport.abort()
 
 
-class RawConnector:
+class StreamConnector:
     """Opens connections for bytes (`wslb.interfaces.RawConnector`)."""
 
     name = "raw"
 
-    async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> RawConnection:
+    async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> StreamConnection:
         """Connect to the host and port of a URL; its scheme does not matter, `tls` decides.
 
         Raises:
@@ -97,4 +97,4 @@ class RawConnector:
             raise ConnectionError(f"no connection within {timeout_seconds:g} s") from None
         except (OSError, ssl.SSLError) as exc:
             raise ConnectionError(f"{type(exc).__name__}: {exc}") from exc
-        return RawConnection(reader, writer)
+        return StreamConnection(reader, writer)

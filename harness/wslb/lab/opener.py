@@ -10,18 +10,18 @@ from dataclasses import replace
 
 from wslb.config import Timeouts
 from wslb.interfaces import Backend, Connector, RawConnector
-from wslb.lab.conversation import Conversation, whose
+from wslb.lab.dialogue import Dialogue, whose
 from wslb.lab.ledger import Ledger
-from wslb.lab.raw import RawConversation
+from wslb.lab.raw_dialogue import RawDialogue
 from wslb.model.handshake import Handshake, Headers, one_header
-from wslb.wire.http1 import Request
+from wslb.wire.http1 import RawRequest
 
-__all__ = ["Client"]
+__all__ = ["Opener"]
 
 CORRELATION = "X-Wslb-Conn"
 
 
-class Client:
+class Opener:
     """Opens WebSockets and raw connections; a refused one is evidence, not an exception."""
 
     def __init__(
@@ -51,11 +51,11 @@ class Client:
         compress: bool = False,
         via: str = "websockets",
         timeout_seconds: float | None = None,
-    ) -> Conversation:
+    ) -> Dialogue:
         """Open one WebSocket at a URL; `Lab.open` says what the arguments are."""
         seq, conn_id = self._ledger.number()
         at = self._ledger.clock()
-        opened = await self._connectors[via].open(
+        handshake, tunnel = await self._connectors[via].open(
             url,
             headers=(*headers, (CORRELATION, conn_id)),
             subprotocols=subprotocols,
@@ -63,34 +63,27 @@ class Client:
             timeout_seconds=self._timeouts.handshake if timeout_seconds is None else timeout_seconds,
             compress=compress,
         )
-        signed = one_header(opened.response, "X-Backend")
-        conversation = Conversation(
-            Handshake(
+        signed = one_header(handshake.response, "X-Backend")
+        dialogue = Dialogue(
+            replace(
+                handshake,
                 conn_id=conn_id,
                 seq=seq,
-                url=url,
-                request=opened.request,
-                status=opened.status,
-                reason=opened.reason,
-                response=opened.response,
-                elapsed_seconds=opened.elapsed_seconds,
-                error=opened.error,
                 opened_at=at,
                 signed_by=signed if signed in self._backends else None,
-                subprotocol=opened.subprotocol,
             ),
-            opened,
+            tunnel,
             clock=self._ledger.clock,
             whose_greeting=self._greeters,
             message_seconds=self._timeouts.message,
         )
-        self._ledger.keep(conversation)
-        if greeting and opened.tunnel is not None:
-            await conversation.greet()
-        return conversation
+        self._ledger.keep(dialogue)
+        if greeting and tunnel is not None:
+            await dialogue.greet()
+        return dialogue
 
-    async def connect(self, request: Request, url: str, path: str, *, tls: bool) -> RawConversation:
-        """Connect for a request; the conversation is kept, whatever becomes of it."""
+    async def connect(self, request: RawRequest, url: str, path: str, *, tls: bool) -> RawDialogue:
+        """Connect for a request; the dialogue is kept, whatever becomes of it."""
         seq, conn_id = self._ledger.number()
         authority = url.partition("://")[2].partition("/")[0]
         sent = replace(request, target=request.target or path).filled(
@@ -109,7 +102,7 @@ class Client:
             )
         except ConnectionError as exc:
             handshake = replace(handshake, error=str(exc))
-        conversation = RawConversation(
+        dialogue = RawDialogue(
             handshake,
             connection,
             request=sent,
@@ -118,8 +111,8 @@ class Client:
             backends=lambda: frozenset(self._backends),
             seconds=self._timeouts.handshake,
         )
-        self._ledger.keep(conversation)
-        return conversation
+        self._ledger.keep(dialogue)
+        return dialogue
 
     def _greeters(self, text: str) -> tuple[str, ...]:
         """Backends whose greeting this is (`whose`)."""

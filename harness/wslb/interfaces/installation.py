@@ -1,0 +1,36 @@
+"""A proxy as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Installation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """A proxy as it was found.
+
+    Attributes:
+        binary: its program, as the runtime starts it.
+        modules_folder: where loadable modules lie.
+        version: such as ``2.4.71``.
+        built_in, loadable: module names without ``mod_``.
+        facts: more for the report, such as the build date and the MPM.
+    """
+
+    binary: str
+    modules_folder: str
+    version: str
+    built_in: frozenset[str]
+    loadable: frozenset[str]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, module: str) -> bool:
+        """Whether this module can be used."""
+        return module in self.built_in or module in self.loadable
+
+    def at_least(self, *version: int) -> bool:
+        """Whether the version is this one or later."""
+        return tuple(int(part) for part in self.version.split(".") if part.isdigit()) >= version
