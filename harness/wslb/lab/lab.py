@@ -22,8 +22,8 @@ from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import MemberStatus, Record
 from wslb.waiting import disconnect
+from wslb.wire.frames import Frame
 from wslb.wire.http1 import OPENING, RawRequest
-from wslb.wire.sent_frames import Frame
 
 if TYPE_CHECKING:
     from wslb.fleet.fleet import Fleet

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wslb.interfaces import RawConnection
 from wslb.lab.dialogue import exchange
 from wslb.model.handshake import Close, Exchange, Handshake, WireView, one_header
+from wslb.wire.frames import Frame, FrameError, FrameReader, Opcode, close_frame
 from wslb.wire.http1 import Head, RawRequest, body_is_complete, parse_head, speaks_http
-from wslb.wire.sent_frames import Decoded, Frame, Opcode, close, decode, encode
 
 __all__ = ["RawDialogue"]
 
@@ -49,6 +50,7 @@ class RawDialogue:
         self._ended_at: float | None = None
         self._closed_at: float | None = None
         self._frames: list[Frame] = []
+        self._reader = FrameReader(None)
         self._read = 0
         self._sent = 0
         self._fault = ""
@@ -147,7 +149,7 @@ class RawDialogue:
         """Send the request with frames right behind it, in one piece or in several."""
         for frame in behind:
             self._note(frame, sent=True)
-        data = self._request.encoded() + b"".join(encode(frame) for frame in behind)
+        data = self._request.encoded() + b"".join(_encoded(frame) for frame in behind)
         step = piece_bytes or len(data)
         for at in range(0, len(data), step):
             await self.send(data[at : at + step])
@@ -170,7 +172,7 @@ class RawDialogue:
                 self._close_sent = self._close_sent or (None if self._close_received else frame)
             else:
                 self._note(frame, sent=True)
-        return await self.send(b"".join(encode(frame) for frame in frames))
+        return await self.send(b"".join(_encoded(frame) for frame in frames))
 
     async def nudge(self) -> bool:
         """Send a ping to wake a proxy that keeps the answer, and note when."""
@@ -221,7 +223,7 @@ class RawDialogue:
         if not connection.ended and (self.accepted or self._frames):
             with contextlib.suppress(ConnectionError):
                 if self._close_sent is None:
-                    await self.say(self._close_received or close(1000))
+                    await self.say(self._close_received or close_frame(1000))
                 await self.end(seconds=_GOODBYE_SECONDS)
         self._look()
         self._closed_at = self._clock()
@@ -247,18 +249,20 @@ class RawDialogue:
         if self._connection is None:
             return
         received = self._connection.received
-        if self._head is None and not self._read and _answered(received):
+        if self._answered_at is None and _answered(received):
             self._head = parse_head(bytes(received))
             self._answered_at = self._clock()
             self._read = self._head.size if self._head else 0
         if self._answered_at is None or self._fault or (self._head is not None and not self.accepted):
             return
-        decoded: Decoded = decode(bytes(received[self._read :]))
-        self._read += decoded.size
-        self._fault = decoded.fault
-        self._frames += decoded.frames
-        for frame in decoded.frames:
-            self._note(frame, sent=False)
+        self._reader.feed(bytes(received[self._read :]))
+        self._read = len(received)
+        try:
+            while (frame := self._reader.next()) is not None:
+                self._frames.append(frame)
+                self._note(frame, sent=False)
+        except FrameError as exc:
+            self._fault = str(exc)
 
     def _note(self, frame: Frame, *, sent: bool) -> None:
         """Note a message once its last frame is there; compressed ones are not messages we could read."""
@@ -272,6 +276,11 @@ class RawDialogue:
         message = payload if parts[0].opcode is Opcode.BINARY else payload.decode("utf-8", "replace")
         parts.clear()
         self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
+
+
+def _encoded(frame: Frame) -> bytes:
+    """As a client sends it: masked with a fresh key (RFC 6455 section 5.3)."""
+    return frame.encoded(secrets.token_bytes(4))
 
 
 def _answered(received: bytearray) -> bool:

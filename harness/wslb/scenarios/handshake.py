@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, stall
@@ -12,8 +13,8 @@ from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
 from wslb.scenarios.scenario import Act, Scenario
+from wslb.wire.frames import Frame, Opcode
 from wslb.wire.http1 import OPENING, RawRequest
-from wslb.wire.sent_frames import Frame, Opcode, encode
 
 __all__ = ["ACCEPTED", "SCENARIOS", "sending"]
 
@@ -120,7 +121,7 @@ async def _behind(lab: Lab) -> None:
 
 async def _with_body(lab: Lab) -> None:
     """A handshake whose body is itself a frame, and then a message in the tunnel."""
-    body = encode(FRAME)
+    body = FRAME.encoded(secrets.token_bytes(4))
     dialogue = await lab.raw(replace(OPENING, body=body).adding(("Content-Length", str(len(body)))))
     await dialogue.say(Frame(opcode=Opcode.TEXT, payload=b"second"))
     await dialogue.receive(2 if lab.carrier is Carrier.WSTUNNEL else 1)

@@ -12,8 +12,8 @@ from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.scenario import Act, Scenario
+from wslb.wire.frames import Frame, Opcode, fragments
 from wslb.wire.http1 import OPENING
-from wslb.wire.sent_frames import Frame, Opcode, fragments
 
 __all__ = ["ECHO", "SCENARIOS", "SOUND", "echoing"]
 

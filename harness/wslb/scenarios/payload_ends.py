@@ -11,8 +11,8 @@ from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.payload import ECHO, SOUND
 from wslb.scenarios.scenario import Act, Scenario
+from wslb.wire.frames import Frame, Opcode, close_frame
 from wslb.wire.http1 import OPENING
-from wslb.wire.sent_frames import Frame, Opcode, close
 
 __all__ = ["SCENARIOS"]
 
@@ -146,7 +146,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         _end(
             "close-after-goodbye",
             "Does the proxy close the connection once the close frames were exchanged?",
-            provoking(close(1000, "bye")),
+            provoking(close_frame(1000, "bye")),
             Close(code=1000, reason="bye", by="client"),
             limit="the client's close frame is answered and the TCP connection ended by the proxy; 2 of 2",
         ),

@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from wslb.wire.frames import FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
+from wslb.wire.frames import Frame, FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
 from wslb.wire.opening import Head, HeadReader, Known, WireError, refusal
 
 __all__ = ["Accepted", "Ended", "Failed", "Goodbye", "Machine", "Ping", "Pong", "Received", "State", "WireEvent"]
 
 MESSAGE_LIMIT = 128 * 1024 * 1024
 """Longest message taken, in bytes."""
+
+MOST_FRAGMENTS = 65_536
+"""Most frames that one message may come in: empty ones would cost memory without ever reaching the limit of bytes."""
 
 
 class State(IntEnum):
@@ -114,7 +117,7 @@ class Machine:
         self._limit = limit
         self._reader: HeadReader | FrameReader = HeadReader()
         self._parts: list[bytes] | None = None
-        self._opcode = 0
+        self._opcode = Opcode.CONTINUATION
         self._size = 0
         self._sent: Ended | None = None
         self._out = b""
@@ -141,7 +144,7 @@ class Machine:
                 frame = reader.next(self._limit - self._size)
                 if frame is None:
                     break
-                event = self._frame(frame.opcode, frame.data, fin=frame.fin)
+                event = self._frame(frame)
                 if event is not None:
                     events.append(event)
         except FrameError as exc:
@@ -225,22 +228,23 @@ class Machine:
         events.append(Accepted(head))
         return rest
 
-    def _frame(self, opcode: int, data: bytes, *, fin: bool) -> WireEvent | None:
+    def _frame(self, frame: Frame) -> WireEvent | None:
         """Take in one frame; the event that it completes, if any."""
-        if opcode == Opcode.TEXT or opcode == Opcode.BINARY:  # noqa: PLR1714 - twice as fast as a set of enums
+        opcode, data, fin, _ = frame
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
             if self._parts is not None:
                 raise FrameError(1002, "a new message begins within a fragmented one")
             if fin:
-                return Received(_text(data) if opcode == Opcode.TEXT else data)
+                return Received(_text(data) if opcode is Opcode.TEXT else data)
             self._parts, self._opcode, self._size = [data], opcode, len(data)
             return None
-        if opcode == Opcode.CONTINUATION:
+        if opcode is Opcode.CONTINUATION:
             return self._continue(data, fin=fin)
-        if opcode == Opcode.PING:
+        if opcode is Opcode.PING:
             if self.state is State.OPEN:
                 self._out += serialise(Opcode.PONG, data, mask=self._entropy(4))
             return Ping(data)
-        if opcode == Opcode.PONG:
+        if opcode is Opcode.PONG:
             return Pong(data)
         return self._close(data)
 
@@ -248,13 +252,15 @@ class Machine:
         parts = self._parts
         if parts is None:
             raise FrameError(1002, "a continuation without a beginning")
+        if len(parts) >= MOST_FRAGMENTS:
+            raise FrameError(1009, f"a message of more than {MOST_FRAGMENTS} frames")
         parts.append(data)
         self._size += len(data)
         if not fin:
             return None
         whole = b"".join(parts)
         self._parts, self._size = None, 0
-        return Received(_text(whole) if self._opcode == Opcode.TEXT else whole)
+        return Received(_text(whole) if self._opcode is Opcode.TEXT else whole)
 
     def _close(self, data: bytes) -> Goodbye:
         code, reason = parse_close(data)

@@ -7,8 +7,8 @@ from itertools import count
 
 from wslb.lab.raw_dialogue import RawDialogue
 from wslb.model.handshake import Close, Handshake
+from wslb.wire.frames import Frame, Opcode, close_frame
 from wslb.wire.http1 import OPENING
-from wslb.wire.sent_frames import Frame, Opcode, close, encode
 
 
 class Script:
@@ -62,7 +62,7 @@ HEAD = b"HTTP/1.1 101 Switching Protocols\r\nX-Backend: node\r\nSec-WebSocket-Pr
 
 
 def served(*frames: Frame) -> bytes:
-    return b"".join(encode(frame, masked=False) for frame in frames)
+    return b"".join(frame.encoded(None) for frame in frames)
 
 
 def text(message: str) -> Frame:
@@ -95,7 +95,7 @@ async def test_sent_bytes_are_exactly_the_request_and_what_follows() -> None:
 
 
 async def test_a_refusal_is_read_with_its_body() -> None:
-    raw = dialogue(Script(b"HTTP/1.1 400 Bad RawRequest\r\nContent-Length: 4\r\n\r\n", b"no", b"pe"))
+    raw = dialogue(Script(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\n", b"no", b"pe"))
     assert await raw.answer()
     handshake = raw.handshake
     assert handshake.status == 400
@@ -152,12 +152,12 @@ async def test_fragments_become_one_message_of_the_evidence() -> None:
 
 
 async def test_who_sent_the_first_close_frame_began() -> None:
-    theirs = dialogue(Script(HEAD + served(close(4001, "enough"))))
+    theirs = dialogue(Script(HEAD + served(close_frame(4001, "enough"))))
     await theirs.answer()
     await theirs.receive(1)
     await theirs.close()
     assert theirs.handshake.closed == Close(code=4001, reason="enough", by="server")
-    ours = dialogue(Script(HEAD, served(close(1000)), ends="closed"))
+    ours = dialogue(Script(HEAD, served(close_frame(1000)), ends="closed"))
     await ours.answer()
     await ours.close()
     assert ours.handshake.closed == Close(code=1000, by="client")

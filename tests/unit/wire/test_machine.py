@@ -303,3 +303,12 @@ def test_a_known_answer_to_another_key_is_refused() -> None:
     found = ours([other], known)
     assert (found.accepted, found.failed) == (False, True)
     assert known.match(HEAD, accept_for(KEY)) is not None
+
+
+def test_a_message_of_endless_empty_fragments_is_given_up() -> None:
+    client = driver.Machine(accept=accept_for(KEY), entropy=os.urandom)
+    client.feed(answer() + frame(1, b"x", fin=False))
+    assert client.feed(frame(0, fin=False) * (driver.MOST_FRAGMENTS - 1)) == []
+    [failed] = client.feed(frame(0))
+    assert isinstance(failed, driver.Failed)
+    assert failed.kind == "protocol error 1009"
