@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from wslb.errors import ConfigError
 from wslb.interfaces import Connector, Tunnel
+from wslb.model.cookies import cookie_set
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
 
@@ -82,10 +83,9 @@ class Identity:
             if found:
                 return f"header {name or 'X-Backend'}", found
         if kind == "cookie":
-            for cookie in header_values(handshake.response, "Set-Cookie"):
-                key, _, value = cookie.partition(";")[0].partition("=")
-                if key.strip() == name:
-                    return f"cookie {name}", value.strip()
+            value = cookie_set(handshake.response, name)
+            if value is not None:
+                return f"cookie {name}", value
         if self.rule in {"greeting", "auto"} and greeting:
             return "the first message", greeting
         return None

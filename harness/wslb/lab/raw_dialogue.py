@@ -11,7 +11,7 @@ from wslb.interfaces import RawConnection
 from wslb.lab.dialogue import exchange
 from wslb.model.handshake import Close, Exchange, Handshake, WireView, one_header
 from wslb.wire.frames import Frame, FrameError, FrameReader, Opcode, close_frame
-from wslb.wire.http1 import Head, RawRequest, body_is_complete, parse_head, speaks_http
+from wslb.wire.http1 import AnswerHead, RawRequest, body_is_complete, parse_head, speaks_http
 
 __all__ = ["RawDialogue"]
 
@@ -44,7 +44,7 @@ class RawDialogue:
         self._whose_greeting = whose_greeting
         self._backends = backends
         self._seconds = seconds
-        self._head: Head | None = None
+        self._head: AnswerHead | None = None
         self._answered_at: float | None = None
         self._nudged_at: float | None = None
         self._ended_at: float | None = None

@@ -13,8 +13,7 @@ from wslb.load.link import Link
 from wslb.load.plan import Plan
 from wslb.model.handshake import accept_for
 from wslb.wire.machine import Machine
-from wslb.wire.opening import Known, address_of, key_of, request_bytes
-from wslb.wire.opening import request as request_fields
+from wslb.wire.upgrade import Known, address_of, key_of, request_bytes
 
 if TYPE_CHECKING:
     from wslb.load.shard import Run
@@ -49,7 +48,7 @@ class Dialer:
         self._random = Random()
         self._known = Known()
         self._address = address_of(plan.url)
-        self._head = request_bytes(self._address, request_fields(self._address, key="\0", headers=plan.headers))
+        self._head = request_bytes(self._address, key="\0", headers=plan.headers)
         self._tls = ssl.create_default_context(cadata=plan.trust or None) if self._address.secure else None
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -7,9 +7,10 @@ import re
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from wslb.model.handshake import header_values, one_header
-from wslb.wire.machine import Accepted, Failed, Goodbye, Machine, Received, WireEvent
-from wslb.wire.opening import Head
+from wslb.model.cookies import cookie_set
+from wslb.model.handshake import one_header
+from wslb.wire.http1 import AnswerHead
+from wslb.wire.machine import Accepted, Failed, Machine, Received, WireEvent
 
 if TYPE_CHECKING:
     from wslb.load.shard import Run
@@ -79,10 +80,10 @@ class Link(asyncio.Protocol):
             if event.head is not None:
                 self.backend = signed(event.head, self.run.signature) or ""
             self.fail(event.kind)
-        elif isinstance(event, Goodbye) and self.phase is not Phase.CLOSING:
+        elif self.phase is not Phase.CLOSING:
             self.fail(f"closed with {event.code}")
 
-    def _opened(self, head: Head) -> None:
+    def _opened(self, head: AnswerHead) -> None:
         run = self.run
         identify = run.plan.identify
         if identify.by == "cookie":
@@ -169,19 +170,16 @@ class Link(asyncio.Protocol):
         self.run.failed(self, kind, was_open=phase >= Phase.OPEN)
 
 
-def signed(head: Head, name: str) -> str | None:
+def signed(head: AnswerHead, name: str) -> str | None:
     """Value of this header field, when it is fit to be a name."""
     value = one_header(head.headers, name)
     return value if value is not None and _NAME.fullmatch(value) else None
 
 
-def cookie(head: Head, name: str) -> str | None:
-    """Value of this cookie as the answer sets it (RFC 6265 section 4.1)."""
-    for value in header_values(head.headers, "Set-Cookie"):
-        key, equals, content = value.partition(";")[0].partition("=")
-        if equals and key.strip() == name and _NAME.fullmatch(content.strip()):
-            return content.strip()
-    return None
+def cookie(head: AnswerHead, name: str) -> str | None:
+    """Value of this cookie as the answer sets it, when it is fit to be a name."""
+    value = cookie_set(head.headers, name)
+    return value if value is not None and _NAME.fullmatch(value) else None
 
 
 def name_of(greeting: str | bytes) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from wslb.errors import ConfigError
-from wslb.wire.opening import address_of
+from wslb.wire.upgrade import address_of
 
 __all__ = ["Identify", "Plan", "Shard"]
 

@@ -6,7 +6,8 @@ import re
 from urllib.parse import urlsplit
 
 from wslb.model.balancer import Balancer
-from wslb.model.handshake import Handshake, header_values
+from wslb.model.cookies import cookie_sent
+from wslb.model.handshake import Handshake
 
 __all__ = ["route_asked"]
 
@@ -22,16 +23,7 @@ def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
     cookie, _, parameter = balancer.stickysession.partition("|")
     url = urlsplit(handshake.url)
     found = re.search(rf"(?:^|[?&;]){re.escape(parameter or cookie)}=([^&;?]*)", f"{url.path}?{url.query}")
-    value = found[1] if found else _cookie(handshake, cookie)
+    value = found[1] if found else cookie_sent(handshake.request, cookie)
     if value is None or "." not in value:
         return None
     return value.partition(".")[2] or None
-
-
-def _cookie(handshake: Handshake, name: str) -> str | None:
-    for header in header_values(handshake.request, "Cookie"):
-        for pair in header.split(";"):
-            key, _, value = pair.strip().partition("=")
-            if key == name:
-                return value
-    return None

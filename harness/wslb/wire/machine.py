@@ -1,18 +1,52 @@
 """One connection of a client as a state machine: bytes in, events out, and bytes to send.
 
 The driver that owns a socket feeds what it receives, sends what `Machine.take` gives, and tells the end of the stream.
+It need not know how bytes were cut on their way: any cut gives the same events.
+
+Theory
+------
+A WebSocket has two directions that end one by one, and below them a TCP connection that ends as a whole. So there are
+three questions, and each is answered in one place:
+
+``state``    What may we send? It only moves forward, OPENING, OPEN, CLOSING, ENDED, and may leave any of them out.
+``_reader``  How are the next bytes to be read: as the head of the answer, or as frames? It changes once, in the middle
+             of whatever the server sent in one piece: a greeting often comes right behind the head.
+``ended``    How did it end, for good? Until this is set bytes are read; after it they are thrown away, because nothing
+             behind a close frame means anything (RFC 6455 section 1.4). Only the first answer counts.
+
+               the answer opens             close() is called, or
+               the connection               the server's close came
+    OPENING ------------------> OPEN -----------------------------> CLOSING ---------> ENDED
+        |                         |                                    ^      eof()      ^
+        |   it is refused         |   a rule is broken                 |                 |
+        +-------------------------+------------------------------------+                 |
+        |   eof()                 |   eof(): lost                                        |
+        +-------------------------+------------------------------------------------------+
+
+*Who began* is told by the order of close frames alone: `_sent` is set when we wrote one first. When the server's comes
+with `_sent` empty, the server began, we echo its payload (section 5.5.1) and both are done. With `_sent` filled, we
+began and this is the answer. A stream that ends without the server's close frame is *lost*, 1006, whatever we sent.
+
+*A broken rule* fails the connection (section 7.1.7): the close frame with the error's code goes out unless one went out
+before, and `ended` is set to lost at once, for from here on we believe nothing. Events of the same piece that were
+complete before the fault are still given: they were said.
+
+*A message* is the one thing that needs memory, `_parts`. It is bounded three times: the reader is told how many bytes
+the message may still grow by, so that an announced giant is refused before it comes; the frames of a message are
+counted; and control frames, which may stand between its frames, are at most 125 bytes and never join it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
 from wslb.wire.frames import Frame, FrameError, FrameReader, Opcode, close_payload, parse_close, serialise
-from wslb.wire.opening import Head, HeadReader, Known, WireError, refusal
+from wslb.wire.http1 import AnswerHead, HeadReader, WireError
+from wslb.wire.upgrade import Known, refusal
 
-__all__ = ["Accepted", "Ended", "Failed", "Goodbye", "Machine", "Ping", "Pong", "Received", "State", "WireEvent"]
+__all__ = ["Accepted", "Ended", "Failed", "Goodbye", "Machine", "Received", "State", "WireEvent"]
 
 MESSAGE_LIMIT = 128 * 1024 * 1024
 """Longest message taken, in bytes."""
@@ -34,7 +68,7 @@ class State(IntEnum):
 class Accepted(NamedTuple):
     """The server accepted."""
 
-    head: Head
+    head: AnswerHead
 
 
 class Failed(NamedTuple):
@@ -42,25 +76,13 @@ class Failed(NamedTuple):
 
     kind: str
     sentence: str
-    head: Head | None = None
+    head: AnswerHead | None = None
 
 
 class Received(NamedTuple):
     """A complete message."""
 
     data: str | bytes
-
-
-class Ping(NamedTuple):
-    """A ping; the pong is among the bytes to send."""
-
-    data: bytes
-
-
-class Pong(NamedTuple):
-    """A pong."""
-
-    data: bytes
 
 
 class Goodbye(NamedTuple):
@@ -70,7 +92,7 @@ class Goodbye(NamedTuple):
     reason: str
 
 
-WireEvent = Accepted | Failed | Received | Ping | Pong | Goodbye
+WireEvent = Accepted | Failed | Received | Goodbye
 
 
 class Ended(NamedTuple):
@@ -88,14 +110,13 @@ class Machine:
     """One connection; small, because there may be tens of thousands."""
 
     __slots__ = ("_accept", "_entropy", "_known", "_limit", "_opcode", "_out", "_parts", "_reader", "_sent", "_size",
-                 "_subprotocols", "ended", "state")  # fmt: skip
+                 "ended", "state")  # fmt: skip
 
     def __init__(
         self,
         *,
         accept: str,
         entropy: Callable[[int], bytes],
-        subprotocols: Sequence[str] = (),
         limit: int = MESSAGE_LIMIT,
         known: Known | None = None,
     ) -> None:
@@ -104,7 +125,6 @@ class Machine:
         Args:
             accept: the ``Sec-WebSocket-Accept`` that belongs to the key sent.
             entropy: gives that many random bytes, for masks.
-            subprotocols: what the request offered.
             limit: longest message taken, in bytes.
             known: answers that the same request had before; new ones are added.
         """
@@ -113,7 +133,6 @@ class Machine:
         self.ended: Ended | None = None
         self._accept: str = accept
         self._entropy = entropy
-        self._subprotocols = subprotocols
         self._limit = limit
         self._reader: HeadReader | FrameReader = HeadReader()
         self._parts: list[bytes] | None = None
@@ -173,16 +192,6 @@ class Machine:
             return serialise(Opcode.TEXT, message.encode(), mask=self._entropy(4))
         return serialise(Opcode.BINARY, message, mask=self._entropy(4))
 
-    def ping(self, data: bytes = b"") -> bytes:
-        """Bytes of a ping.
-
-        Raises:
-            ConnectionError: the connection is not open.
-        """
-        if self.state is not State.OPEN:
-            raise ConnectionError(f"the connection is {self.state.name.lower()}")
-        return serialise(Opcode.PING, data, mask=self._entropy(4))
-
     def close(self, code: int = 1000, reason: str = "") -> bytes:
         """Bytes of our close frame; none when one was sent or the connection is not open."""
         if self.state is not State.OPEN:
@@ -210,7 +219,7 @@ class Machine:
         if complete is None:
             return None
         head, rest = complete
-        problem = refusal(head, accept=self._accept, subprotocols=self._subprotocols)
+        problem = refusal(head, accept=self._accept)
         if problem is not None:
             self.state = State.CLOSING
             self.ended = _LOST
@@ -220,7 +229,7 @@ class Machine:
             known.learn(data[: len(data) - len(rest)], self._accept, head)
         return self._accepted(head, rest, events)
 
-    def _accepted(self, head: Head, rest: bytes, events: list[WireEvent]) -> bytes:
+    def _accepted(self, head: AnswerHead, rest: bytes, events: list[WireEvent]) -> bytes:
         self.state = State.OPEN
         self._known = None
         self._accept = ""
@@ -243,9 +252,9 @@ class Machine:
         if opcode is Opcode.PING:
             if self.state is State.OPEN:
                 self._out += serialise(Opcode.PONG, data, mask=self._entropy(4))
-            return Ping(data)
-        if opcode is Opcode.PONG:
-            return Pong(data)
+            return None
+        if opcode is Opcode.PONG:  # also one that nobody asked for (RFC 6455 section 5.5.3)
+            return None
         return self._close(data)
 
     def _continue(self, data: bytes, *, fin: bool) -> Received | None:

@@ -17,7 +17,7 @@ from websockets.uri import parse_uri
 from wslb.model.handshake import accept_for
 from wslb.wire import machine as driver
 from wslb.wire.frames import Opcode, close_payload, masked, serialise
-from wslb.wire.opening import Known
+from wslb.wire.upgrade import Known
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 LIMIT = 70_000

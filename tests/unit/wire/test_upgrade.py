@@ -6,8 +6,8 @@ import pytest
 
 from wslb.model.handshake import accept_for, valid_key
 from wslb.wire.frames import close_payload, serialise
-from wslb.wire.machine import Accepted, Ended, Failed, Goodbye, Machine, Ping, Received, State
-from wslb.wire.opening import Address, address_of, key_of, request, request_bytes
+from wslb.wire.machine import Accepted, Ended, Failed, Goodbye, Machine, Received, State
+from wslb.wire.upgrade import Address, address_of, key_of, request_bytes
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ANSWER = (
@@ -44,8 +44,8 @@ def test_what_is_no_websocket_url_is_refused(url: str) -> None:
 
 def test_the_request_is_the_one_of_the_rfc() -> None:
     address = address_of("ws://server.example.com/chat")
-    fields = request(address, key=KEY, headers=(("Origin", "http://example.com"),), subprotocols=("chat", "superchat"))
-    assert request_bytes(address, fields) == (
+    headers = (("Sec-WebSocket-Protocol", "chat, superchat"), ("Origin", "http://example.com"))
+    assert request_bytes(address, key=KEY, headers=headers) == (
         b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Protocol: chat, superchat\r\nOrigin: http://example.com\r\n\r\n"
@@ -55,7 +55,7 @@ def test_the_request_is_the_one_of_the_rfc() -> None:
 def test_a_field_cannot_write_further_fields() -> None:
     address = address_of("ws://h/")
     with pytest.raises(ValueError, match="line end"):
-        request_bytes(address, request(address, key=KEY, headers=(("X", "a\r\nY: b"),)))
+        request_bytes(address, key=KEY, headers=(("X", "a\r\nY: b"),))
 
 
 def test_keys_are_valid_and_differ() -> None:
@@ -76,7 +76,7 @@ def test_a_connection_opens_talks_and_closes() -> None:
     [opened, greeting] = client.feed(ANSWER + serialise(1, b"hello", mask=None))
     assert isinstance(opened, Accepted)
     assert (opened.head.status, greeting) == (101, Received("hello"))
-    assert client.feed(serialise(9, b"p", mask=None)) == [Ping(b"p")]
+    assert client.feed(serialise(9, b"p", mask=None)) == []
     assert client.take()[:2] == b"\x8a\x81"
     assert client.take() == b""
     assert client.close(1000, "done")
