@@ -64,13 +64,13 @@ async def compare(lab: Lab, folder: Path, *, commands: int, rounds: int) -> list
 
 async def over_websocket(lab: Lab, commands: int) -> tuple[float, float]:
     before = await octets(lab, "/ws")
-    dialogue = await lab.open("/ws")
+    conversation = await lab.open("/ws")
     times = []
     for _ in range(commands):
         begin = time.perf_counter()
-        await dialogue.run(COMMAND)
+        await conversation.run(COMMAND)
         times.append(time.perf_counter() - begin)
-    await dialogue.close()
+    await conversation.close()
     after = await grown(lab, "/ws", before)
     return statistics.median(times), (after - before) / commands
 

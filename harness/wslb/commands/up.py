@@ -34,7 +34,7 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
             site = wide(settings.lbmethod, tls=False)
         await lab.begin("up", site, balancer=site.balancers[0])
         opened = await lab.open_in_turn(2)
-        seen = sorted({dialogue.backend or "nobody" for dialogue in opened})
+        seen = sorted({conversation.backend or "nobody" for conversation in opened})
         if seen != sorted(lab.fleet):
             raise StartError(
                 name="The lab",

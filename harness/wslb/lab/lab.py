@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from wslb.config import Settings
 from wslb.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
-from wslb.lab.dialogue import Dialogue
+from wslb.lab.conversation import Conversation
 from wslb.lab.ledger import Ledger
 from wslb.lab.opener import Opener
-from wslb.lab.raw_dialogue import RawDialogue
+from wslb.lab.raw_conversation import RawConversation
 from wslb.lab.witnesses import Witnesses
 from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.model.handshake import Headers
@@ -90,7 +90,7 @@ class Lab:
     async def collect(self) -> Record:
         """End every tunnel, wait until proxy and backends have noticed, and join what all of them saw."""
         await self.close_all()
-        handshakes, access = await self._witnesses.hear(self._ledger.dialogues)
+        handshakes, access = await self._witnesses.hear(self._ledger.conversations)
         after = await self.status()
         return Record(
             balancer=self._balancer,
@@ -158,7 +158,7 @@ class Lab:
         compress: bool = False,
         via: str = "websockets",
         timeout_seconds: float | None = None,
-    ) -> Dialogue:
+    ) -> Conversation:
         """Open one WebSocket through the proxy.
 
         Args:
@@ -193,7 +193,7 @@ class Lab:
         piece_bytes: int | None = None,
         frames: int = 0,
         seconds: float | None = None,
-    ) -> RawDialogue:
+    ) -> RawConversation:
         """Send a request byte by byte, with the correlation id as its last field, and wait for the answer.
 
         Args:
@@ -208,21 +208,23 @@ class Lab:
         """
         path, listener = self._target(path, listener)
         url = self.proxy.front.url(listener, path)
-        dialogue = await self._opener.connect(request, url, path, tls=listener is Listener.TLS if tls is None else tls)
-        await dialogue.begin(behind, piece_bytes=piece_bytes)
-        if await dialogue.answer(seconds=seconds) and frames:
-            await dialogue.receive(frames, seconds=seconds)
-        return dialogue
+        conversation = await self._opener.connect(
+            request, url, path, tls=listener is Listener.TLS if tls is None else tls
+        )
+        await conversation.begin(behind, piece_bytes=piece_bytes)
+        if await conversation.answer(seconds=seconds) and frames:
+            await conversation.receive(frames, seconds=seconds)
+        return conversation
 
     async def open_url(
         self, url: str, *, headers: Headers = (), subprotocols: Sequence[str] = (), greeting: bool = True
-    ) -> Dialogue:
+    ) -> Conversation:
         """Open one WebSocket at a URL, such as a backend's own."""
         return await self._opener.open(url, headers, subprotocols, greeting=greeting)
 
     async def open_in_turn(
         self, count: int, path: str | None = None, *, hold: bool = False, settle: bool = False, headers: Headers = ()
-    ) -> list[Dialogue]:
+    ) -> list[Conversation]:
         """Open WebSockets one after another, each after the handshake and greeting of the one before.
 
         Args:
@@ -232,22 +234,22 @@ class Lab:
             settle: after each close, wait until the proxy counts no open tunnel, for methods that look at that.
             headers: further fields of every request.
         """
-        opened: list[Dialogue] = []
+        opened: list[Conversation] = []
         for _ in range(count):
-            dialogue = await self.open(path, headers=headers)
-            opened.append(dialogue)
+            conversation = await self.open(path, headers=headers)
+            opened.append(conversation)
             if not hold:
-                await dialogue.close()
+                await conversation.close()
                 if settle:
                     await self.proxy.settled(self._balancer, busy=0, seconds=self.settings.timeouts.settle)
         return opened
 
     async def open_many(
         self, count: int, path: str | None = None, *, at_once: int, timeout_seconds: float | None = None
-    ) -> list[Dialogue]:
+    ) -> list[Conversation]:
         """Open WebSockets, at most `at_once` handshakes at a time, and keep them all open."""
         gate = asyncio.Semaphore(at_once)
-        opened: list[Dialogue] = []
+        opened: list[Conversation] = []
 
         async def one() -> None:
             async with gate:
@@ -258,9 +260,9 @@ class Lab:
                 group.create_task(one())
         return opened
 
-    async def close(self, dialogues: Sequence[Dialogue]) -> None:
+    async def close(self, conversations: Sequence[Conversation]) -> None:
         """Close these, all at a time, and wait until the proxy has counted them out."""
-        await asyncio.gather(*(dialogue.close() for dialogue in dialogues))
+        await asyncio.gather(*(conversation.close() for conversation in conversations))
         await self.settled()
 
     async def settled(self) -> None:
@@ -327,13 +329,13 @@ class Lab:
         self._ledger.note(kind, text, **data)
 
     @contextlib.asynccontextmanager
-    async def held(self, count: int, path: str | None = None) -> AsyncIterator[list[Dialogue]]:
+    async def held(self, count: int, path: str | None = None) -> AsyncIterator[list[Conversation]]:
         """`open_in_turn` with hold, closed at the end of the block."""
-        dialogues = await self.open_in_turn(count, path, hold=True)
+        conversations = await self.open_in_turn(count, path, hold=True)
         try:
-            yield dialogues
+            yield conversations
         finally:
-            await self.close(dialogues)
+            await self.close(conversations)
 
     def _target(self, path: str | None, listener: Listener | None) -> tuple[str, Listener]:
         if self.site is None:

@@ -6,8 +6,8 @@ import asyncio
 import bisect
 import time
 
-from wslb.lab.dialogue import Dialogue
-from wslb.lab.raw_dialogue import RawDialogue
+from wslb.lab.conversation import Conversation
+from wslb.lab.raw_conversation import RawConversation
 from wslb.model.results import Event
 
 __all__ = ["Ledger"]
@@ -17,10 +17,10 @@ _CLOSING_AT_ONCE = 500
 
 
 class Ledger:
-    """Dialogues in the order of opening, and events; both empty when a scenario begins."""
+    """Conversations in the order of opening, and events; both empty when a scenario begins."""
 
     def __init__(self) -> None:
-        self.dialogues: list[Dialogue | RawDialogue] = []
+        self.conversations: list[Conversation | RawConversation] = []
         self.events: list[Event] = []
         self._scenario = ""
         self._seq = 0
@@ -28,7 +28,7 @@ class Ledger:
 
     def begin(self, scenario: str) -> None:
         """Forget everything; what follows belongs to this scenario."""
-        self.dialogues.clear()
+        self.conversations.clear()
         self.events.clear()
         self._scenario, self._seq = scenario, 0
 
@@ -45,25 +45,25 @@ class Ledger:
         self.events.append(Event(at=self.clock(), kind=kind, text=text, data=data))
 
     def number(self) -> tuple[int, str]:
-        """Number and correlation id of the next dialogue."""
+        """Number and correlation id of the next conversation."""
         self._seq += 1
         return self._seq, f"{self._scenario}-{self._seq}" if self._scenario else str(self._seq)
 
-    def keep(self, dialogue: Dialogue | RawDialogue) -> None:
-        """Put a dialogue in, where its number belongs."""
-        bisect.insort(self.dialogues, dialogue, key=lambda item: item.seq)
+    def keep(self, conversation: Conversation | RawConversation) -> None:
+        """Put a conversation in, where its number belongs."""
+        bisect.insort(self.conversations, conversation, key=lambda item: item.seq)
 
     @property
     def still_open(self) -> int:
         """Tunnels that are open."""
-        return sum(c.accepted and c.handshake.closed_at is None for c in self.dialogues)
+        return sum(c.accepted and c.handshake.closed_at is None for c in self.conversations)
 
     async def close_all(self) -> None:
         """Close whatever is open, so many at a time."""
         gate = asyncio.Semaphore(_CLOSING_AT_ONCE)
 
-        async def one(dialogue: Dialogue | RawDialogue) -> None:
+        async def one(conversation: Conversation | RawConversation) -> None:
             async with gate:
-                await dialogue.close()
+                await conversation.close()
 
-        await asyncio.gather(*(one(dialogue) for dialogue in self.dialogues))
+        await asyncio.gather(*(one(conversation) for conversation in self.conversations))

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from wslb.config import Timeouts
 from wslb.interfaces import Backend, Connector, RawConnector
-from wslb.lab.dialogue import Dialogue, whose
+from wslb.lab.conversation import Conversation, whose
 from wslb.lab.ledger import Ledger
-from wslb.lab.raw_dialogue import RawDialogue
+from wslb.lab.raw_conversation import RawConversation
 from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.wire.http1 import RawRequest
 
@@ -51,7 +51,7 @@ class Opener:
         compress: bool = False,
         via: str = "websockets",
         timeout_seconds: float | None = None,
-    ) -> Dialogue:
+    ) -> Conversation:
         """Open one WebSocket at a URL; `Lab.open` says what the arguments are."""
         seq, conn_id = self._ledger.number()
         at = self._ledger.clock()
@@ -64,7 +64,7 @@ class Opener:
             compress=compress,
         )
         signed = one_header(handshake.response, "X-Backend")
-        dialogue = Dialogue(
+        conversation = Conversation(
             replace(
                 handshake,
                 conn_id=conn_id,
@@ -77,13 +77,13 @@ class Opener:
             whose_greeting=self._greeters,
             message_seconds=self._timeouts.message,
         )
-        self._ledger.keep(dialogue)
+        self._ledger.keep(conversation)
         if greeting and tunnel is not None:
-            await dialogue.greet()
-        return dialogue
+            await conversation.greet()
+        return conversation
 
-    async def connect(self, request: RawRequest, url: str, path: str, *, tls: bool) -> RawDialogue:
-        """Connect for a request; the dialogue is kept, whatever becomes of it."""
+    async def connect(self, request: RawRequest, url: str, path: str, *, tls: bool) -> RawConversation:
+        """Connect for a request; the conversation is kept, whatever becomes of it."""
         seq, conn_id = self._ledger.number()
         authority = url.partition("://")[2].partition("/")[0]
         sent = replace(request, target=request.target or path).filled(
@@ -102,7 +102,7 @@ class Opener:
             )
         except ConnectionError as exc:
             handshake = replace(handshake, error=str(exc))
-        dialogue = RawDialogue(
+        conversation = RawConversation(
             handshake,
             connection,
             request=sent,
@@ -111,8 +111,8 @@ class Opener:
             backends=lambda: frozenset(self._backends),
             seconds=self._timeouts.handshake,
         )
-        self._ledger.keep(dialogue)
-        return dialogue
+        self._ledger.keep(conversation)
+        return conversation
 
     def _greeters(self, text: str) -> tuple[str, ...]:
         """Backends whose greeting this is (`whose`)."""

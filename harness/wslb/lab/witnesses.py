@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wslb.lab.dialogue import Dialogue
-from wslb.lab.raw_dialogue import RawDialogue
+from wslb.lab.conversation import Conversation
+from wslb.lab.raw_conversation import RawConversation
 from wslb.model.balancer import Listener
 from wslb.model.handshake import Arrival, Handshake
 from wslb.model.results import AccessLine
@@ -33,16 +33,16 @@ class Witnesses:
         self._seconds = seconds
 
     async def hear(
-        self, dialogues: Sequence[Dialogue | RawDialogue]
+        self, conversations: Sequence[Conversation | RawConversation]
     ) -> tuple[tuple[Handshake, ...], tuple[AccessLine, ...]]:
         """Wait until proxy and backends have noticed that the tunnels ended: the joined handshakes, the access log."""
         arrivals = await self._arrivals()
         proxied = tuple(self._proxy.front.url(listener, "/") for listener in Listener)
-        made = [dialogue.handshake for dialogue in dialogues]
+        made = [conversation.handshake for conversation in conversations]
         ids = {h.conn_id for h in made if h.url.startswith(proxied) and (h.accepted or h.conn_id in arrivals)}
         access = await self._access(ids)
         logged = {line.conn_id: line for line in access}
-        return tuple(self._joined(c.handshake, arrivals, logged) for c in dialogues), access
+        return tuple(self._joined(c.handshake, arrivals, logged) for c in conversations), access
 
     async def _arrivals(self) -> dict[str, list[Arrival]]:
         """Journals by connection id, once they tell how every tunnel ended; what is missing then is evidence too."""

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from wslb.errors import ContractError
 from wslb.interfaces import Fault, MemberChange
-from wslb.lab.dialogue import Dialogue
+from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 from wslb.scenarios.scenario import Act
@@ -140,23 +140,23 @@ async def probed(lab: Lab, times: int) -> None:
     lab.note("probes", ", ".join(f"{name}: {count}" for name, count in counts.items()), counts=dict(counts))
 
 
-async def speak(lab: Lab, dialogues: Sequence[Dialogue], label: str, *, seconds: float | None = None) -> None:
+async def speak(lab: Lab, conversations: Sequence[Conversation], label: str, *, seconds: float | None = None) -> None:
     """Send a command on every tunnel and wait for its answers: who answers after this moment is alive."""
-    lab.note("spoken", label, label=label, connections=[c.handshake.conn_id for c in dialogues])
-    sent = [await dialogue.send("WRKSBS") for dialogue in dialogues]
+    lab.note("spoken", label, label=label, connections=[c.handshake.conn_id for c in conversations])
+    sent = [await conversation.send("WRKSBS") for conversation in conversations]
     await asyncio.gather(
-        *(dialogue.receive(seconds=seconds) for dialogue, out in zip(dialogues, sent, strict=True) if out)
+        *(conversation.receive(seconds=seconds) for conversation, out in zip(conversations, sent, strict=True) if out)
     )
 
 
-async def ended(dialogues: Sequence[Dialogue], *, seconds: float) -> None:
+async def ended(conversations: Sequence[Conversation], *, seconds: float) -> None:
     """Wait until the other side has ended every one of these tunnels, or the time is over."""
-    await asyncio.gather(*(dialogue.wait_closed(seconds=seconds) for dialogue in dialogues))
+    await asyncio.gather(*(conversation.wait_closed(seconds=seconds) for conversation in conversations))
 
 
-async def hang_up(dialogues: Sequence[Dialogue]) -> None:
+async def hang_up(conversations: Sequence[Conversation]) -> None:
     """Close these without waiting for the proxy's counters, which may not know them (`Lab.close` waits)."""
-    await asyncio.gather(*(dialogue.close() for dialogue in dialogues))
+    await asyncio.gather(*(conversation.close() for conversation in conversations))
 
 
 async def wait_for(lab: Lab, seconds: float) -> None:
@@ -165,12 +165,12 @@ async def wait_for(lab: Lab, seconds: float) -> None:
     lab.note("waited", f"{seconds:g} s", seconds=seconds)
 
 
-async def ping(lab: Lab, dialogue: Dialogue, *, seconds: float, every_seconds: float) -> None:
+async def ping(lab: Lab, conversation: Conversation, *, seconds: float, every_seconds: float) -> None:
     """Send pings for a time, and note how many were answered."""
     end, pongs, sent = lab.clock() + seconds, 0, 0
     while lab.clock() < end:
         sent += 1
-        pongs += await dialogue.ping()
+        pongs += await conversation.ping()
         await asyncio.sleep(every_seconds)
     lab.note("pings", f"{pongs} of {sent} pings answered in {seconds:g} s", sent=sent, pongs=pongs)
 

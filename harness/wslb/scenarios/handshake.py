@@ -40,8 +40,8 @@ def sending(*requests: RawRequest, piece_bytes: int | None = None) -> Act:
 
     async def act(lab: Lab) -> None:
         for request in requests:
-            dialogue = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
-            await dialogue.close()
+            conversation = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
+            await conversation.close()
 
     return act
 
@@ -110,11 +110,11 @@ async def _behind(lab: Lab) -> None:
     patience = STALL_SECONDS if lab.carrier is Carrier.WSTUNNEL else lab.settings.timeouts.message
 
     async def one() -> None:
-        dialogue = await lab.raw(OPENING, behind=[FRAME])
-        if not await dialogue.receive(1, seconds=patience):
-            await dialogue.nudge()
-            await dialogue.receive(2)
-        await dialogue.close()
+        conversation = await lab.raw(OPENING, behind=[FRAME])
+        if not await conversation.receive(1, seconds=patience):
+            await conversation.nudge()
+            await conversation.receive(2)
+        await conversation.close()
 
     await asyncio.gather(one(), one())
 
@@ -122,10 +122,10 @@ async def _behind(lab: Lab) -> None:
 async def _with_body(lab: Lab) -> None:
     """A handshake whose body is itself a frame, and then a message in the tunnel."""
     body = FRAME.encoded(secrets.token_bytes(4))
-    dialogue = await lab.raw(replace(OPENING, body=body).adding(("Content-Length", str(len(body)))))
-    await dialogue.say(Frame(opcode=Opcode.TEXT, payload=b"second"))
-    await dialogue.receive(2 if lab.carrier is Carrier.WSTUNNEL else 1)
-    await dialogue.close()
+    conversation = await lab.raw(replace(OPENING, body=body).adding(("Content-Length", str(len(body)))))
+    await conversation.say(Frame(opcode=Opcode.TEXT, payload=b"second"))
+    await conversation.receive(2 if lab.carrier is Carrier.WSTUNNEL else 1)
+    await conversation.close()
 
 
 SCENARIOS: tuple[Scenario, ...] = (

@@ -33,10 +33,10 @@ def misbehaving(kind: str, **parameters: object) -> Act:
     async def act(lab: Lab) -> None:
         await misbehave(lab, kind, **parameters)
         for _ in range(2):
-            dialogue = await lab.raw(OPENING, frames=1)
-            if dialogue.handshake.status is None:
-                await dialogue.end()
-            await dialogue.close()
+            conversation = await lab.raw(OPENING, frames=1)
+            if conversation.handshake.status is None:
+                await conversation.end()
+            await conversation.close()
 
     return act
 
@@ -57,8 +57,8 @@ async def _keeping_silent(lab: Lab) -> None:
     """Both backends take the handshake and say nothing; two clients wait, side by side."""
     await misbehave(lab, "silent")
     patience = PATIENCE_SECONDS if lab.carrier is Carrier.WSTUNNEL else None
-    dialogues = await asyncio.gather(*(lab.raw(OPENING, seconds=patience) for _ in range(2)))
-    await asyncio.gather(*(dialogue.close() for dialogue in dialogues))
+    conversations = await asyncio.gather(*(lab.raw(OPENING, seconds=patience) for _ in range(2)))
+    await asyncio.gather(*(conversation.close() for conversation in conversations))
 
 
 def _answers(status: int, question: str) -> Scenario:

@@ -40,16 +40,18 @@ def _as_browser(*, count: int = 4, subprotocols: tuple[str, ...] = ()) -> Act:
         scheme = "https" if listener is Listener.TLS else "http"
         origin = f"{scheme}://{lab.proxy.front.host}:{lab.proxy.front.port(listener)}"
         for _ in range(count):
-            dialogue = await lab.open(headers=(("Origin", origin), ("User-Agent", BROWSER)), subprotocols=subprotocols)
-            await dialogue.close()
+            conversation = await lab.open(
+                headers=(("Origin", origin), ("User-Agent", BROWSER)), subprotocols=subprotocols
+            )
+            await conversation.close()
 
     return act
 
 
 async def _query(lab: Lab) -> None:
     for _ in range(2):
-        dialogue = await lab.open("/ws?x=1&y=2", headers=(("User-Agent", BROWSER),))
-        await dialogue.close()
+        conversation = await lab.open("/ws?x=1&y=2", headers=(("User-Agent", BROWSER),))
+        await conversation.close()
 
 
 HOP_FIELDS = OPENING.having("Connection", "keep-alive, Upgrade, X-Hop").adding(

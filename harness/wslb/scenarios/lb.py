@@ -49,7 +49,7 @@ async def _one_side_closed(lab: Lab) -> None:
     """Six held, then everything on the first member closed: the next three must go there."""
     held = await lab.open_in_turn(6, hold=True)
     first = held[0].backend
-    await lab.close([dialogue for dialogue in held if dialogue.backend == first])
+    await lab.close([conversation for conversation in held if conversation.backend == first])
     await lab.open_in_turn(4, hold=True)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, turns
-from wslb.lab.dialogue import Dialogue
+from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import ProcessModel
 from wslb.model.results import Check
@@ -38,14 +38,14 @@ SERVED: tuple[Check, ...] = (
 )
 
 
-async def _fill(lab: Lab, count: int = SLOTS) -> list[Dialogue]:
+async def _fill(lab: Lab, count: int = SLOTS) -> list[Conversation]:
     """Hold so many tunnels, and note that every slot is taken."""
     held = await lab.open_in_turn(count, hold=True)
     lab.note("full", f"{count} tunnels are open")
     return held
 
 
-async def _queue(lab: Lab, held: list[Dialogue], *waiting: Coroutine[Any, Any, object]) -> None:
+async def _queue(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object]) -> None:
     """Let these wait, then free one slot after another, each once its predecessor's has been taken."""
     async with asyncio.TaskGroup() as group:
         pending: set[asyncio.Task[Any]] = set()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, distribution, log, traffic, turns
 from wslb.checks.narrowing import on
-from wslb.lab.dialogue import Dialogue
+from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
 from wslb.model.results import Check
@@ -52,7 +52,7 @@ async def _chatty(lab: Lab) -> None:
         await lab.open(greeting=False)
 
 
-async def _chat(tunnels: list[Dialogue]) -> None:
+async def _chat(tunnels: list[Conversation]) -> None:
     for one in tunnels:
         for _ in range(ROUNDS):
             await one.send(CHATTER)

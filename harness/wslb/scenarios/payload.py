@@ -7,7 +7,7 @@ import hashlib
 
 from wslb.checks import accounting, carrier, handshake, payload
 from wslb.lab.lab import Lab
-from wslb.lab.raw_dialogue import RawDialogue
+from wslb.lab.raw_conversation import RawConversation
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.acts import misbehave
@@ -94,7 +94,7 @@ async def _fragments_out(lab: Lab) -> None:
         await tunnel.close()
 
 
-async def _whole_message(tunnel: RawDialogue) -> None:
+async def _whole_message(tunnel: RawConversation) -> None:
     while tunnel.frames[-1:] == () or not tunnel.frames[-1].fin:
         before = len(tunnel.frames)
         if len(await tunnel.receive(before + 1)) == before:

@@ -156,8 +156,14 @@ def parse_head(data: bytes, *, strict: bool = False) -> AnswerHead | None:
         if strict and not (colon and _NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             raise WireError("malformed answer", f"it has the header line {line[:60]!a}")
         headers.append((name.decode("utf-8", "replace"), value.decode("utf-8", "replace")))
-    version, code, reason = (part.decode("utf-8", "replace") for part in status.groups(b""))
-    return AnswerHead(version=version, status=int(code), reason=reason, headers=tuple(headers), size=end + 4)
+    version, code, reason = status.groups(b"")
+    return AnswerHead(
+        version=version.decode("utf-8", "replace"),
+        status=int(code),
+        reason=reason.decode("utf-8", "replace"),
+        headers=tuple(headers),
+        size=end + 4,
+    )
 
 
 def _no_status(line: bytes) -> WireError:

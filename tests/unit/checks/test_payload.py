@@ -8,7 +8,7 @@ import pytest
 
 from tests.evidence import arrival
 from wslb.checks import payload
-from wslb.lab.dialogue import exchange
+from wslb.lab.conversation import exchange
 from wslb.model.handshake import Close, Handshake, WireView
 from wslb.model.results import AccessLine, Check, Record
 

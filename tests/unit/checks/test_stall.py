@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wslb.checks import stall
-from wslb.lab.dialogue import exchange
+from wslb.lab.conversation import exchange
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Handshake, WireView
 from wslb.model.results import Check, Record

@@ -4,12 +4,12 @@ from typing import cast
 
 import pytest
 
-from wslb.lab.dialogue import Dialogue
+from wslb.lab.conversation import Conversation
 from wslb.lab.ledger import Ledger
 
 
 class Kept:
-    """A dialogue as far as the ledger looks at it."""
+    """A conversation as far as the ledger looks at it."""
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
@@ -24,7 +24,7 @@ class Kept:
 def filled(*numbers: int) -> tuple[Ledger, list[Kept]]:
     ledger, kept = Ledger(), [Kept(number) for number in numbers]
     for one in kept:
-        ledger.keep(cast("Dialogue", one))
+        ledger.keep(cast("Conversation", one))
     return ledger, kept
 
 
@@ -37,7 +37,7 @@ def test_numbers_begin_anew_with_each_scenario() -> None:
 
 def test_conversations_stand_in_the_order_of_opening() -> None:
     ledger, _ = filled(2, 3, 1)
-    assert [dialogue.seq for dialogue in ledger.dialogues] == [1, 2, 3]
+    assert [conversation.seq for conversation in ledger.conversations] == [1, 2, 3]
 
 
 async def test_a_closed_tunnel_is_not_open_any_more() -> None:
@@ -53,7 +53,7 @@ def test_the_next_scenario_finds_nothing_of_the_one_before() -> None:
     ledger.note("fault", "node: cut", times=1)
     assert [(event.kind, event.data) for event in ledger.events] == [("fault", {"times": 1})]
     ledger.begin("next")
-    assert not ledger.dialogues
+    assert not ledger.conversations
     assert not ledger.events
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wslb.lab.dialogue import whose
+from wslb.lab.conversation import whose
 
 APART = {"liberty": "Connected to a", "node": "Connected to b", "node-2": "Connected to c"}
 TOGETHER = {**APART, "node-2": APART["node"], "node-3": APART["node"]}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Close, Exchange, Handshake
 
-__all__ = ["Dialogue", "exchange", "whose"]
+__all__ = ["Conversation", "exchange", "whose"]
 
 _KEEP = 4096
 
@@ -41,7 +41,7 @@ def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name, own in greetings.items() if own == greeting)
 
 
-class Dialogue:
+class Conversation:
     """One WebSocket of a scenario: what was sent and received, and the handshake that it began with.
 
     It never raises for what the other side does: a refused handshake, a silent backend and a lost connection are
@@ -160,7 +160,7 @@ class Dialogue:
     def _note(self, message: str | bytes, *, sent: bool) -> None:
         self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
 
-    async def __aenter__(self) -> Dialogue:
+    async def __aenter__(self) -> Conversation:
         return self
 
     async def __aexit__(self, *exc: object) -> None:

@@ -8,22 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from wslb.interfaces import RawConnection
-from wslb.lab.dialogue import exchange
+from wslb.lab.conversation import exchange
 from wslb.model.handshake import Close, Exchange, Handshake, WireView, one_header
 from wslb.wire.frames import Frame, FrameError, FrameReader, Opcode, close_frame
 from wslb.wire.http1 import AnswerHead, RawRequest, body_is_complete, parse_head, speaks_http
 
-__all__ = ["RawDialogue"]
+__all__ = ["RawConversation"]
 
 _KEEP = 2000
 _GREETING = "[From Server] Connected"
 _GOODBYE_SECONDS = 2.0
 
 
-class RawDialogue:
+class RawConversation:
     """What was sent and what came back, read as HTTP and frames as far as it is any.
 
-    Like a `Dialogue` it never raises for what the other side does.
+    Like a `Conversation` it never raises for what the other side does.
     """
 
     def __init__(

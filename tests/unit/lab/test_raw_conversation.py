@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
-from wslb.lab.raw_dialogue import RawDialogue
+from wslb.lab.raw_conversation import RawConversation
 from wslb.model.handshake import Close, Handshake
 from wslb.wire.frames import Frame, Opcode, close_frame
 from wslb.wire.http1 import OPENING
@@ -45,9 +45,9 @@ class Script:
         self.ended = self.ended or "here"
 
 
-def dialogue(script: Script | None) -> RawDialogue:
+def conversation(script: Script | None) -> RawConversation:
     ticks = count(1)
-    return RawDialogue(
+    return RawConversation(
         Handshake(conn_id="t-1", seq=1, url="ws://127.0.0.1:1/ws", request=OPENING.headers),
         script,
         request=OPENING,
@@ -71,7 +71,7 @@ def text(message: str) -> Frame:
 
 async def test_a_tunnel_is_read_frame_by_frame() -> None:
     greeting = served(text("[From Server] Connected to node"))
-    raw = dialogue(Script(HEAD[:20], HEAD[20:] + greeting[:5], greeting[5:]))
+    raw = conversation(Script(HEAD[:20], HEAD[20:] + greeting[:5], greeting[5:]))
     await raw.begin()
     assert await raw.answer()
     await raw.receive(1)
@@ -86,7 +86,7 @@ async def test_a_tunnel_is_read_frame_by_frame() -> None:
 
 async def test_sent_bytes_are_exactly_the_request_and_what_follows() -> None:
     script = Script(HEAD)
-    raw = dialogue(script)
+    raw = conversation(script)
     await raw.begin([text("first")], piece_bytes=7)
     assert bytes(script.sent).startswith(OPENING.encoded())
     assert raw.handshake.wire is not None
@@ -95,7 +95,7 @@ async def test_sent_bytes_are_exactly_the_request_and_what_follows() -> None:
 
 
 async def test_a_refusal_is_read_with_its_body() -> None:
-    raw = dialogue(Script(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\n", b"no", b"pe"))
+    raw = conversation(Script(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\n", b"no", b"pe"))
     assert await raw.answer()
     handshake = raw.handshake
     assert handshake.status == 400
@@ -105,7 +105,7 @@ async def test_a_refusal_is_read_with_its_body() -> None:
 
 
 async def test_an_answer_without_a_status_line_is_kept_as_it_came() -> None:
-    raw = dialogue(Script(b"<!DOCTYPE HTML", b" PUBLIC>", ends="closed"))
+    raw = conversation(Script(b"<!DOCTYPE HTML", b" PUBLIC>", ends="closed"))
     assert await raw.answer()
     assert await raw.end()
     handshake = raw.handshake
@@ -120,7 +120,7 @@ async def test_an_answer_without_a_status_line_is_kept_as_it_came() -> None:
 
 
 async def test_bare_frames_are_read_without_a_head() -> None:
-    raw = dialogue(Script(served(text("[From Server] Connected to node"))))
+    raw = conversation(Script(served(text("[From Server] Connected to node"))))
     assert await raw.answer()
     await raw.receive(1)
     assert raw.handshake.status is None
@@ -130,7 +130,7 @@ async def test_bare_frames_are_read_without_a_head() -> None:
 
 
 async def test_silence_and_a_hangup_are_told_apart() -> None:
-    silent, hangup = dialogue(Script()), dialogue(Script(ends="closed"))
+    silent, hangup = conversation(Script()), conversation(Script(ends="closed"))
     assert not await silent.answer()
     assert not await hangup.answer()
     assert silent.handshake.error == "no answer came"
@@ -143,7 +143,7 @@ async def test_fragments_become_one_message_of_the_evidence() -> None:
         Frame(opcode=Opcode.PING, payload=b"p"),
         Frame(opcode=Opcode.CONTINUATION, payload=b"c"),
     )
-    raw = dialogue(Script(HEAD + served(*cut)))
+    raw = conversation(Script(HEAD + served(*cut)))
     await raw.answer()
     await raw.receive(3)
     assert [exchange.text for exchange in raw.handshake.exchanges] == ["abc"]
@@ -152,19 +152,19 @@ async def test_fragments_become_one_message_of_the_evidence() -> None:
 
 
 async def test_who_sent_the_first_close_frame_began() -> None:
-    theirs = dialogue(Script(HEAD + served(close_frame(4001, "enough"))))
+    theirs = conversation(Script(HEAD + served(close_frame(4001, "enough"))))
     await theirs.answer()
     await theirs.receive(1)
     await theirs.close()
     assert theirs.handshake.closed == Close(code=4001, reason="enough", by="server")
-    ours = dialogue(Script(HEAD, served(close_frame(1000)), ends="closed"))
+    ours = conversation(Script(HEAD, served(close_frame(1000)), ends="closed"))
     await ours.answer()
     await ours.close()
     assert ours.handshake.closed == Close(code=1000, by="client")
 
 
 async def test_a_tunnel_that_breaks_off_is_lost() -> None:
-    raw = dialogue(Script(HEAD, ends="reset"))
+    raw = conversation(Script(HEAD, ends="reset"))
     await raw.answer()
     await raw.end()
     await raw.close()
@@ -174,7 +174,7 @@ async def test_a_tunnel_that_breaks_off_is_lost() -> None:
 
 
 async def test_a_ping_to_wake_the_proxy_is_noted() -> None:
-    raw = dialogue(Script(HEAD))
+    raw = conversation(Script(HEAD))
     await raw.nudge()
     await raw.answer()
     wire = raw.handshake.wire
@@ -185,7 +185,7 @@ async def test_a_ping_to_wake_the_proxy_is_noted() -> None:
 
 
 async def test_no_connection_is_evidence_too() -> None:
-    raw = dialogue(None)
+    raw = conversation(None)
     await raw.begin()
     assert not await raw.answer()
     await raw.close()
