@@ -115,3 +115,16 @@ def test_nothing_waits_by_sleeping() -> None:
     }
     pace_of_a_display, time_under_test = ("up.py", "asyncio.sleep"), ("acts.py", "asyncio.sleep")
     assert found <= {pace_of_a_display, time_under_test}
+
+
+SHARED_BY_FAMILIES = ("acts", "claims", "scenario")
+"""Modules of ``scenarios`` that every family may import."""
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "harness" / "wslb" / "scenarios").glob("[!_]*.py")), ids=lambda p: p.stem
+)
+def test_a_family_imports_no_other_family(path: Path) -> None:
+    """A family is a module, and further ones behind an underscore: ``failover``, ``failover_rude``."""
+    used = {name.split(".")[2] for name in imports(path) if name.startswith("wslb.scenarios.")}
+    assert {name for name in used if name.partition("_")[0] != path.stem.partition("_")[0]} <= set(SHARED_BY_FAMILIES)

@@ -12,8 +12,7 @@ from wslb.model.balancer import LbMethod
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
-from wslb.scenarios.failover import CONNECT_FAILED
-from wslb.scenarios.lb import MODELLED
+from wslb.scenarios.claims import CONNECT_FAILED, MODELLED
 from wslb.scenarios.scenario import Act, Scenario
 from wslb.waiting import until
 

@@ -17,6 +17,7 @@ __all__ = [
     "cluster",
     "wide",
     "with_parameters",
+    "with_proxy_set",
 ]
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
@@ -57,3 +58,8 @@ def wide(lbmethod: LbMethod | None = None, *, tls: bool = True) -> Site:
 def with_parameters(member: Member, **parameters: str) -> Member:
     """A member with BalancerMember parameters, such as ``retry="2"``."""
     return replace(member, parameters=(*member.parameters, *parameters.items()))
+
+
+def with_proxy_set(balancer: Balancer, **parameters: str) -> Balancer:
+    """A balancer with ``ProxySet`` parameters, such as ``maxattempts="0"``."""
+    return replace(balancer, parameters=tuple(parameters.items()))

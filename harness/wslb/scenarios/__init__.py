@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from wslb.scenarios import (
     article,
+    carrier,
     concurrency,
     failover,
     failover_health,
     failover_rude,
     handshake,
     handshake_answers,
+    handshake_clients,
     headers,
     lb,
     limits,
@@ -24,8 +26,6 @@ from wslb.scenarios import (
     tls,
     weights,
 )
-from wslb.scenarios import carrier as carriers
-from wslb.scenarios import handshake_clients as handshake_browsers
 from wslb.scenarios.scenario import Scenario
 
 __all__ = ["FAMILIES", "SCENARIOS"]
@@ -36,11 +36,11 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "article": article.SCENARIOS,
     "weights": weights.SCENARIOS,
     "methods": methods.SCENARIOS,
-    "carrier": carriers.SCENARIOS,
+    "carrier": carrier.SCENARIOS,
     "concurrency": concurrency.SCENARIOS,
     "thieves": thieves.SCENARIOS,
     "limits": limits.SCENARIOS,
-    "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_browsers.SCENARIOS,
+    "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_clients.SCENARIOS,
     "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
     "tls": tls.SCENARIOS,
     "failover": failover.SCENARIOS + failover_rude.SCENARIOS + failover_health.SCENARIOS,

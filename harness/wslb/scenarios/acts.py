@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import signal as signals
 from collections import Counter
 from collections.abc import Sequence
@@ -19,8 +20,10 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 from wslb.scenarios.scenario import Act
 from wslb.waiting import disconnect, until
+from wslb.wire.http1 import RawRequest
 
 __all__ = [
+    "echoing",
     "ended",
     "falls_silent",
     "forced",
@@ -30,12 +33,14 @@ __all__ = [
     "in_turn",
     "kill",
     "misbehave",
+    "noise",
     "observe",
     "ping",
     "probed",
     "refuses",
     "restarted",
     "revive",
+    "sending",
     "set_state",
     "shown",
     "signal",
@@ -46,6 +51,8 @@ __all__ = [
     "wait_for",
 ]
 
+MIB = 1 << 20
+
 RESUMED = "AH00489"
 """Logged by every generation of httpd when it begins to serve."""
 
@@ -53,11 +60,41 @@ _ASKED_ANEW = 12
 """An old child may still accept when the new generation has begun; so many answers in a row tell that none does."""
 
 
-def in_turn(count: int, path: str | None = None, **headers: str) -> Act:
-    """An act that opens so many, one after another, each closed before the next."""
+def in_turn(count: int | None = None, path: str | None = None, *, hold: bool = False, settle: bool = False) -> Act:
+    """Open one after another: `count`, or as many as the run's settings say; `Lab.open_in_turn` has the rest."""
 
     async def act(lab: Lab) -> None:
-        await lab.open_in_turn(count, path, headers=tuple(headers.items()))
+        await lab.open_in_turn(count or lab.settings.connections, path, hold=hold, settle=settle)
+
+    return act
+
+
+def sending(*requests: RawRequest, piece_bytes: int | None = None) -> Act:
+    """Send these one after another, each on a connection of its own; wait for the greeting where one is due."""
+
+    async def act(lab: Lab) -> None:
+        for request in requests:
+            conversation = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
+            await conversation.close()
+
+    return act
+
+
+def noise(size: int) -> bytes:
+    """Bytes without a pattern that compression or a lost piece could hide in; the same for the same size."""
+    return hashlib.shake_128(str(size).encode()).digest(size)
+
+
+def echoing(*messages: str | bytes | int, connections: int = 2) -> Act:
+    """Send each message and wait for it to come back, on that many connections in turn; a number is so much noise."""
+
+    async def act(lab: Lab) -> None:
+        for _ in range(connections):
+            async with await lab.open(greeting=False) as tunnel:
+                for message in messages:
+                    size = message if isinstance(message, int) else len(message)
+                    await tunnel.send(noise(message) if isinstance(message, int) else message)
+                    await tunnel.receive(seconds=lab.settings.timeouts.message + size / MIB)
 
     return act
 

@@ -9,7 +9,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["LISTING_8", "SCENARIOS"]
 
@@ -74,15 +74,18 @@ async def _several_commands(lab: Lab) -> None:
                 await console.run(command)
 
 
+ask = Family(name="article")
+
+
 def _listing_5_scenario(backend: str, url: str, title: str) -> Scenario:
     scheme = url.partition("://")[0]
-    return Scenario(
-        name=f"article-listing5-{backend}{'-wss' if scheme == 'wss' else ''}",
-        question=f"Does the article's plain ProxyPass (Listing 5) reach the {title} over {scheme}?",
-        limit=f"2 of 2 connections greeted by {backend}, WRKSYSSTS answered in the figure's layout",
+    return ask(
+        f"listing5-{backend}{'-wss' if scheme == 'wss' else ''}",
+        f"Does the article's plain ProxyPass (Listing 5) reach the {title} over {scheme}?",
+        f"2 of 2 connections greeted by {backend}, WRKSYSSTS answered in the figure's layout",
+        _run("WRKSYSSTS", times=2),
+        (distribution.served_by(backend, backend), *ONE_BACKEND),
         site=listing_5(url),
-        act=_run("WRKSYSSTS", times=2),
-        checks=(distribution.served_by(backend, backend), *ONE_BACKEND),
     )
 
 
@@ -100,45 +103,45 @@ SCENARIOS: tuple[Scenario, ...] = (
     _listing_5_scenario("node", "ws://node/CLRunner", "Node.js stand-in"),
     _listing_5_scenario("liberty", "wss://liberty/WSConsole/CLRunner", "Liberty stand-in"),
     _listing_5_scenario("node", "wss://node/CLRunner", "Node.js stand-in"),
-    Scenario(
-        name="article-listing8",
-        question="Does the article's balancer (Listing 8), as printed, take turns on ws?",
-        limit="0 breaks over 8 connections, first-listed member first",
-        site=LISTING_8,
-        act=_run("WRKSBS", times=8),
-        checks=(
+    ask(
+        "listing8",
+        "Does the article's balancer (Listing 8), as printed, take turns on ws?",
+        "0 breaks over 8 connections, first-listed member first",
+        _run("WRKSBS", times=8),
+        (
             *CL,
             conversation.listed("WRKSBS"),
             conversation.told_apart("WRKSBS"),
             handshake.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner"),
         ),
+        site=LISTING_8,
         explanation=(
             "The article saw the second-listed member answer first. Apache 2.4 starts every member with the same "
             "credit and settles the tie for the first-listed one (mod_lbmethod_byrequests)."
         ),
     ),
-    Scenario(
-        name="article-listing8-wss",
-        question="Does the article's balancer (Listing 8), as printed, take turns on wss?",
-        limit="0 breaks over 8 connections, certificates verified on both hops",
+    ask(
+        "listing8-wss",
+        "Does the article's balancer (Listing 8), as printed, take turns on wss?",
+        "0 breaks over 8 connections, certificates verified on both hops",
+        _run("WRKSBS", times=8),
+        (*CL, conversation.listed("WRKSBS"), conversation.told_apart("WRKSBS")),
         site=LISTING_8_TLS,
-        act=_run("WRKSBS", times=8),
-        checks=(*CL, conversation.listed("WRKSBS"), conversation.told_apart("WRKSBS")),
     ),
-    Scenario(
-        name="article-figure20",
-        question="Does the story of Figure 20 hold: connect, WRKSYSSTS, disconnect, connect again, the other answers?",
-        limit="4 connections in turns over wss, each listing in the figure's layout and with its host's own values",
+    ask(
+        "figure20",
+        "Does the story of Figure 20 hold: connect, WRKSYSSTS, disconnect, connect again, the other answers?",
+        "4 connections in turns over wss, each listing in the figure's layout and with its host's own values",
+        _story,
+        (*CL, conversation.listed("WRKSYSSTS"), conversation.told_apart("WRKSYSSTS")),
         site=LISTING_8_TLS,
-        act=_story,
-        checks=(*CL, conversation.listed("WRKSYSSTS"), conversation.told_apart("WRKSYSSTS")),
     ),
-    Scenario(
-        name="article-commands",
-        question="Do several commands over one connection reach one backend and come back in order?",
-        limit="3 commands on each of 2 connections, one handshake each, every listing in the layout",
+    ask(
+        "commands",
+        "Do several commands over one connection reach one backend and come back in order?",
+        "3 commands on each of 2 connections, one handshake each, every listing in the layout",
+        _several_commands,
+        (*CL, conversation.listed("WRKSBS"), conversation.listed("WRKSYSSTS")),
         site=LISTING_8,
-        act=_several_commands,
-        checks=(*CL, conversation.listed("WRKSBS"), conversation.listed("WRKSYSSTS")),
     ),
 )

@@ -10,7 +10,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -127,172 +127,173 @@ EVERY_WAY = Site(
     ),
 )
 
+ask = Family(name="carrier")
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="carrier-wstunnel",
-        question="Do the core claims hold when mod_proxy_wstunnel carries the tunnels?",
-        limit=f"{COUNT} strict turns, every witness agrees, mod_proxy_wstunnel by two proofs, read +0",
+    ask(
+        "wstunnel",
+        "Do the core claims hold when mod_proxy_wstunnel carries the tunnels?",
+        f"{COUNT} strict turns, every witness agrees, mod_proxy_wstunnel by two proofs, read +0",
+        talk(),
+        CORE,
         site=replace(balanced(CLUSTER), carrier=Carrier.WSTUNNEL),
-        act=talk(),
-        checks=CORE,
         explanation=(
             "With mod_proxy_http loaded as well, mod_proxy_wstunnel carries ws:// only under "
             "ProxyWebsocketFallbackToProxyHttp Off (manual, mod_proxy_wstunnel; 2.4.47 and later)."
         ),
     ),
-    Scenario(
-        name="carrier-fallback",
-        question="Do the core claims hold when httpd falls back to mod_proxy_http, its default with both modules?",
-        limit=f"{COUNT} strict turns, every witness agrees, mod_proxy_http by two proofs, read +32 a tunnel",
+    ask(
+        "fallback",
+        "Do the core claims hold when httpd falls back to mod_proxy_http, its default with both modules?",
+        f"{COUNT} strict turns, every witness agrees, mod_proxy_http by two proofs, read +32 a tunnel",
+        talk(),
+        CORE,
         site=replace(balanced(CLUSTER), carrier=Carrier.HTTP),
-        act=talk(),
-        checks=CORE,
         explanation="Since 2.4.47 mod_proxy_wstunnel hands ws:// to mod_proxy_http unless told otherwise.",
     ),
-    Scenario(
-        name="carrier-wstunnel-alone",
-        question="Does mod_proxy_wstunnel carry the tunnels where mod_proxy_http is not loaded?",
-        limit=f"{COUNT} strict turns, mod_proxy_wstunnel by two proofs",
+    ask(
+        "wstunnel-alone",
+        "Does mod_proxy_wstunnel carry the tunnels where mod_proxy_http is not loaded?",
+        f"{COUNT} strict turns, mod_proxy_wstunnel by two proofs",
+        talk(),
+        CORE,
         site=replace(balanced(CLUSTER), carrier=Carrier.WSTUNNEL, without=("proxy_http",)),
-        act=talk(),
-        checks=CORE,
     ),
-    Scenario(
-        name="carrier-http-alone",
-        question="Are ws:// members served where mod_proxy_wstunnel is not loaded at all?",
-        limit=f"yes: {COUNT} strict turns, mod_proxy_http by two proofs",
+    ask(
+        "http-alone",
+        "Are ws:// members served where mod_proxy_wstunnel is not loaded at all?",
+        f"yes: {COUNT} strict turns, mod_proxy_http by two proofs",
+        talk(),
+        CORE,
         site=replace(balanced(CLUSTER), carrier=Carrier.HTTP, without=("proxy_wstunnel",)),
-        act=talk(),
-        checks=CORE,
         explanation="mod_proxy_http takes ws:// and wss:// URLs itself since 2.4.47.",
     ),
-    Scenario(
-        name="carrier-upgrade",
-        question="Do http:// members with upgrade=websocket carry WebSockets by the same turns?",
-        limit=f"{COUNT} strict turns, mod_proxy_http by two proofs",
+    ask(
+        "upgrade",
+        "Do http:// members with upgrade=websocket carry WebSockets by the same turns?",
+        f"{COUNT} strict turns, mod_proxy_http by two proofs",
+        talk(),
+        CORE,
         site=replace(balanced(BY_UPGRADE), carrier=Carrier.HTTP),
-        act=talk(),
-        checks=CORE,
     ),
-    Scenario(
-        name="carrier-upgrade-fallback-off",
-        question="Does ProxyWebsocketFallbackToProxyHttp Off take http:// members with upgrade=websocket away?",
-        limit=f"no: {COUNT} strict turns, mod_proxy_http by two proofs",
+    ask(
+        "upgrade-fallback-off",
+        "Does ProxyWebsocketFallbackToProxyHttp Off take http:// members with upgrade=websocket away?",
+        f"no: {COUNT} strict turns, mod_proxy_http by two proofs",
+        talk(),
+        CORE,
         site=replace(balanced(BY_UPGRADE), carrier=Carrier.HTTP, directives=("ProxyWebsocketFallbackToProxyHttp Off",)),
-        act=talk(),
-        checks=CORE,
         explanation="The directive is about ws:// and wss:// URLs only (manual, mod_proxy_wstunnel).",
     ),
-    Scenario(
-        name="carrier-upgrade-missing",
-        question="What becomes of WebSockets when http:// members lack upgrade=websocket?",
-        limit=f"all {COUNT} refused with the backend's 426, and each takes a turn all the same",
-        site=replace(balanced(NO_UPGRADE), carrier=Carrier.HTTP),
-        act=talk(),
-        checks=(
+    ask(
+        "upgrade-missing",
+        "What becomes of WebSockets when http:// members lack upgrade=websocket?",
+        f"all {COUNT} refused with the backend's 426, and each takes a turn all the same",
+        talk(),
+        (
             carrier.upgrade_dropped(426),
             turns.turns_taken(thieves=0, whose="the refused handshakes"),
             accounting.elected_counted,
             accounting.nothing_left_open,
         ),
+        site=replace(balanced(NO_UPGRADE), carrier=Carrier.HTTP),
         explanation=(
             "Upgrade is a hop-by-hop field: mod_proxy_http passes it on to http:// members only where upgrade= names "
             "the protocol (manual, mod_proxy, BalancerMember parameters). Backends see an ordinary GET."
         ),
     ),
-    Scenario(
-        name="carrier-upgrade-any-wstunnel",
-        question="Does upgrade=ANY on ws:// members let mod_proxy_wstunnel carry WebSockets?",
-        limit="no: both backends receive Upgrade: * and refuse with 426",
+    ask(
+        "upgrade-any-wstunnel",
+        "Does upgrade=ANY on ws:// members let mod_proxy_wstunnel carry WebSockets?",
+        "no: both backends receive Upgrade: * and refuse with 426",
+        talk(2),
+        (carrier.matrix({"/ws": "426, *, logged 200, no tunnel"}, command=COMMAND), accounting.elected_counted),
         site=replace(balanced(BY_ANY), carrier=Carrier.WSTUNNEL),
-        act=talk(2),
-        checks=(carrier.matrix({"/ws": "426, *, logged 200, no tunnel"}, command=COMMAND), accounting.elected_counted),
         explanation="Seen on httpd 2.4.71: mod_proxy_wstunnel writes the wildcard itself into the request.",
     ),
-    Scenario(
-        name="carrier-upgrade-any-http",
-        question="Does upgrade=ANY on ws:// members let mod_proxy_http carry WebSockets?",
-        limit=f"yes: {COUNT} strict turns, mod_proxy_http by two proofs",
+    ask(
+        "upgrade-any-http",
+        "Does upgrade=ANY on ws:// members let mod_proxy_http carry WebSockets?",
+        f"yes: {COUNT} strict turns, mod_proxy_http by two proofs",
+        talk(),
+        CORE,
         site=replace(balanced(BY_ANY), carrier=Carrier.HTTP),
-        act=talk(),
-        checks=CORE,
     ),
-    Scenario(
-        name="carrier-upgrade-named-wstunnel",
-        question="What does upgrade=websocket on ws:// members change for mod_proxy_wstunnel?",
-        limit=f"only the spelling: websocket instead of WebSocket at the backend, on all {COUNT} connections",
-        site=replace(balanced(BY_NAME), carrier=Carrier.WSTUNNEL),
-        act=talk(),
-        checks=(
+    ask(
+        "upgrade-named-wstunnel",
+        "What does upgrade=websocket on ws:// members change for mod_proxy_wstunnel?",
+        f"only the spelling: websocket instead of WebSocket at the backend, on all {COUNT} connections",
+        talk(),
+        (
             carrier.matrix({"/ws": "101, websocket, logged 200, answered"}, command=COMMAND),
             distribution.alternates,
             accounting.witnesses_agree,
             accounting.elected_counted,
         ),
+        site=replace(balanced(BY_NAME), carrier=Carrier.WSTUNNEL),
     ),
-    Scenario(
-        name="carrier-rewrite",
-        question="Do the core claims hold behind RewriteRule … [P] instead of ProxyPass?",
-        limit=f"{COUNT} strict turns, every witness agrees, the asked carrier by two proofs",
+    ask(
+        "rewrite",
+        "Do the core claims hold behind RewriteRule … [P] instead of ProxyPass?",
+        f"{COUNT} strict turns, every witness agrees, the asked carrier by two proofs",
+        talk(),
+        CORE,
         site=rewritten(),
-        act=talk(),
-        checks=CORE,
     ),
-    Scenario(
-        name="carrier-rewrite-condition",
-        question="Can one path serve WebSockets by the balancer and leave ordinary requests to httpd?",
-        limit="4 strict turns with 4 ordinary GETs between them that reach no member",
+    ask(
+        "rewrite-condition",
+        "Can one path serve WebSockets by the balancer and leave ordinary requests to httpd?",
+        "4 strict turns with 4 ordinary GETs between them that reach no member",
+        _page_between,
+        (*CORE, turns.turns_taken(thieves=0, whose="4 ordinary GETs on the same path")),
         site=rewritten("%{HTTP:Upgrade} websocket [NC]"),
-        act=_page_between,
-        checks=(*CORE, turns.turns_taken(thieves=0, whose="4 ordinary GETs on the same path")),
         explanation="The condition on %{HTTP:Upgrade} is the manual's recipe (mod_proxy_wstunnel, mod_rewrite).",
     ),
-    Scenario(
-        name="carrier-h2-wstunnel",
-        question="Do WebSockets over HTTP/2 (RFC 8441) take the same strict turns, carried by mod_proxy_wstunnel?",
-        limit=f"{COUNT} strict turns; status 200, no HTTP/1.1 fields; a key of httpd's own for each backend",
+    ask(
+        "h2-wstunnel",
+        "Do WebSockets over HTTP/2 (RFC 8441) take the same strict turns, carried by mod_proxy_wstunnel?",
+        f"{COUNT} strict turns; status 200, no HTTP/1.1 fields; a key of httpd's own for each backend",
+        talk(via="http2"),
+        (*OVER_HTTP2, *SAID),
         site=replace(over_http2(balanced(CLUSTER)), carrier=Carrier.WSTUNNEL),
-        act=talk(via="http2"),
-        checks=(*OVER_HTTP2, *SAID),
         explanation="H2WebSockets On offers SETTINGS_ENABLE_CONNECT_PROTOCOL (manual, mod_http2).",
     ),
-    Scenario(
-        name="carrier-h2-http",
-        question="Do WebSockets over HTTP/2 take the same turns with mod_proxy_http, and is every greeting delivered?",
-        limit=f"{COUNT} strict turns; each greeting comes first, at the latest behind the client's first message",
+    ask(
+        "h2-http",
+        "Do WebSockets over HTTP/2 take the same turns with mod_proxy_http, and is every greeting delivered?",
+        f"{COUNT} strict turns; each greeting comes first, at the latest behind the client's first message",
+        _client_speaks_first,
+        (extended_connect.greeting_not_lost, *OVER_HTTP2),
         site=replace(over_http2(balanced(CLUSTER)), carrier=Carrier.HTTP),
-        act=_client_speaks_first,
-        checks=(extended_connect.greeting_not_lost, *OVER_HTTP2),
         explanation=(
             "A message that the backend sends right behind its 101 may wait in httpd until the client sends something: "
             "with mod_proxy_http over HTTP/2, 12 of 60 greetings did on httpd 2.4.71. mod_proxy_wstunnel and HTTP/1.1 "
             "deliver them at once."
         ),
     ),
-    Scenario(
-        name="carrier-h2-upgrade",
-        question="Do http:// members with upgrade=websocket take WebSockets that came over HTTP/2?",
-        limit=f"{COUNT} strict turns; each greeting comes first, at the latest behind the client's first message",
+    ask(
+        "h2-upgrade",
+        "Do http:// members with upgrade=websocket take WebSockets that came over HTTP/2?",
+        f"{COUNT} strict turns; each greeting comes first, at the latest behind the client's first message",
+        _client_speaks_first,
+        (extended_connect.greeting_not_lost, *OVER_HTTP2),
         site=replace(over_http2(balanced(BY_UPGRADE)), carrier=Carrier.HTTP),
-        act=_client_speaks_first,
-        checks=(extended_connect.greeting_not_lost, *OVER_HTTP2),
     ),
-    Scenario(
-        name="carrier-h2-off",
-        question="Does a client over HTTP/2 learn that WebSockets are not offered when H2WebSockets is left off?",
-        limit="2 attempts end at the client, by SETTINGS; no turn is taken",
+    ask(
+        "h2-off",
+        "Does a client over HTTP/2 learn that WebSockets are not offered when H2WebSockets is left off?",
+        "2 attempts end at the client, by SETTINGS; no turn is taken",
+        talk(2, via="http2"),
+        (extended_connect.not_offered, accounting.elected_counted, accounting.nothing_left_open),
         site=replace(balanced(CLUSTER), modules=NEEDS_H2, directives=("Protocols h2c http/1.1",)),
-        act=talk(2, via="http2"),
-        checks=(extended_connect.not_offered, accounting.elected_counted, accounting.nothing_left_open),
         explanation="H2WebSockets is Off by default (manual, mod_http2).",
     ),
-    Scenario(
-        name="carrier-matrix",
-        question="In what do the ways to carry a WebSocket differ, side by side in one httpd?",
-        limit="the matrix: answer, Upgrade at the backend, status in the access log, a command answered; 7 ways",
-        site=EVERY_WAY,
-        act=_every_way,
-        checks=(
+    ask(
+        "matrix",
+        "In what do the ways to carry a WebSocket differ, side by side in one httpd?",
+        "the matrix: answer, Upgrade at the backend, status in the access log, a command answered; 7 ways",
+        _every_way,
+        (
             carrier.matrix(
                 {
                     "/wstunnel": "101, WebSocket, logged 200, answered",
@@ -307,6 +308,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             ),
             accounting.nothing_left_open,
         ),
+        site=EVERY_WAY,
         explanation=(
             "mod_proxy_wstunnel always writes Upgrade: WebSocket and logs 200 for a tunnel; mod_proxy_http repeats the "
             "client's spelling and logs 101. Without upgrade= an http:// member never hears of the upgrade."

@@ -9,8 +9,9 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, ProcessModel, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenarios.lb import COMMON, in_turn
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.acts import in_turn
+from wslb.scenarios.claims import SERVED
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -71,85 +72,82 @@ async def _waves(lab: Lab) -> None:
         await lab.close_all()
 
 
+ask = Family(name="concurrency", site=served(MANY))
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="concurrency-1",
-        question="Does the first WebSocket go to the first-listed member, whichever of eight processes takes it?",
-        limit="1 connection, on liberty",
-        site=served(MANY),
-        act=in_turn(1),
-        checks=(distribution.served_by("liberty"), *COMMON),
+    ask(
+        "1",
+        "Does the first WebSocket go to the first-listed member, whichever of eight processes takes it?",
+        "1 connection, on liberty",
+        in_turn(1),
+        (distribution.served_by("liberty"), *SERVED),
     ),
-    Scenario(
-        name="concurrency-in-turn-many-children",
-        question="Do strict turns hold across eight processes while handshakes come one at a time?",
-        limit="0 breaks over 48 connections",
-        site=served(MANY),
-        act=in_turn(48, hold=True),
-        checks=(distribution.alternates, distribution.follows_model, *COMMON),
+    ask(
+        "in-turn-many-children",
+        "Do strict turns hold across eight processes while handshakes come one at a time?",
+        "0 breaks over 48 connections",
+        in_turn(48, hold=True),
+        (distribution.alternates, distribution.follows_model, *SERVED),
         explanation="lbstatus lies in shared memory, so all processes see the same credit.",
     ),
-    Scenario(
-        name="concurrency-50-one-child",
-        question="Are 50 WebSockets opened at once split exactly by a single process?",
-        limit="25 and 25",
+    ask(
+        "50-one-child",
+        "Are 50 WebSockets opened at once split exactly by a single process?",
+        "25 and 25",
+        at_once(50),
+        (crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT),
         site=served(ONE_CHILD),
-        act=at_once(50),
-        checks=(crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT),
         explanation=LOCK,
     ),
-    Scenario(
-        name="concurrency-50",
-        question="Are 50 WebSockets opened at once split evenly by eight processes?",
-        limit="25 and 25, within a bound that a sound Apache breaks in one of a million runs",
-        site=served(MANY),
-        act=at_once(50),
-        checks=(crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
+    ask(
+        "50",
+        "Are 50 WebSockets opened at once split evenly by eight processes?",
+        "25 and 25, within a bound that a sound Apache breaks in one of a million runs",
+        at_once(50),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
         explanation=LOCK,
     ),
-    Scenario(
-        name="concurrency-500-one-child",
-        question="Are 500 WebSockets opened at once split exactly by a single process?",
-        limit="250 and 250",
+    ask(
+        "500-one-child",
+        "Are 500 WebSockets opened at once split exactly by a single process?",
+        "250 and 250",
+        at_once(500),
+        (crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT),
         site=served(ONE_CHILD),
-        act=at_once(500),
-        checks=(crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT),
         explanation=LOCK,
     ),
-    Scenario(
-        name="concurrency-500",
-        question="Are 500 WebSockets opened at once split evenly by eight processes?",
-        limit="250 and 250, within a bound that a sound Apache breaks in one of a million runs",
-        site=served(MANY),
-        act=at_once(500),
-        checks=(crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
+    ask(
+        "500",
+        "Are 500 WebSockets opened at once split evenly by eight processes?",
+        "250 and 250, within a bound that a sound Apache breaks in one of a million runs",
+        at_once(500),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
         explanation=LOCK,
     ),
-    Scenario(
-        name="concurrency-500-bybusyness",
-        question="Does bybusyness split 500 WebSockets opened at once evenly?",
-        limit="250 and 250, within a bound that a sound Apache breaks in one of a million runs",
+    ask(
+        "500-bybusyness",
+        "Does bybusyness split 500 WebSockets opened at once evenly?",
+        "250 and 250, within a bound that a sound Apache breaks in one of a million runs",
+        at_once(500),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
         site=served(MANY, LbMethod.BYBUSYNESS),
-        act=at_once(500),
-        checks=(crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
         explanation=DRIFT,
     ),
-    Scenario(
-        name="concurrency-5000",
-        question="Are thousands of WebSockets opened at once and held at the same time split evenly?",
-        limit="5,000 (25 times --connections; files or forwarders may lower it), in a bound broken once in a million",
+    ask(
+        "5000",
+        "Are thousands of WebSockets opened at once and held at the same time split evenly?",
+        "5,000 (25 times --connections; files or forwarders may lower it), in a bound broken once in a million",
+        _crowd,
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
         site=served(LARGE),
-        act=_crowd,
-        checks=(crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
         explanation=LOCK,
     ),
-    Scenario(
-        name="concurrency-waves",
-        question="How far does busy drift when tunnels open and close in waves?",
-        limit="after 500 tunnels in 5 waves within a bound that is broken in one of a million runs; even shares",
-        site=served(MANY),
-        act=_waves,
-        checks=(crowd.busy_drift(), crowd.balanced(), crowd.elected_drift(), *RIGHT),
+    ask(
+        "waves",
+        "How far does busy drift when tunnels open and close in waves?",
+        "after 500 tunnels in 5 waves within a bound that is broken in one of a million runs; even shares",
+        _waves,
+        (crowd.busy_drift(), crowd.balanced(), crowd.elected_drift(), *RIGHT),
         explanation=DRIFT,
     ),
 )

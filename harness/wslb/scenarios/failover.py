@@ -6,19 +6,17 @@ from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, members, refusals, tunnels
 from wslb.lab.lab import Lab
-from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
+from wslb.model.balancer import LbMethod, Member, MemberState
 from wslb.model.results import Check
-from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.scenario import Scenario
+from wslb.scenarios.claims import CONNECT_FAILED
+from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
 DEAD = Member(route="dead", url="ws://refused")
 UNREACHABLE = Member(route="dead", url="ws://blackhole")
-
-CONNECT_FAILED = ("AH00957", "AH00959", "AH02452", "AH01114")
-"""Attempt failed, member disabled for retry seconds, and each carrier's own word for it (wstunnel, http)."""
 
 BOOKS: tuple[Check, ...] = (
     accounting.members_as_claimed,
@@ -28,11 +26,6 @@ BOOKS: tuple[Check, ...] = (
 )
 MODELLED: tuple[Check, ...] = (distribution.follows_model, distribution.elected_as_modelled, *BOOKS)
 TRANSPARENT: tuple[Check, ...] = (handshake.answered_101, conversation.greeted, *MODELLED)
-
-
-def strict(balancer: Balancer, **parameters: str) -> Balancer:
-    """The balancer with ``ProxySet`` parameters."""
-    return replace(balancer, parameters=tuple(parameters.items()))
 
 
 async def _both_down_and_back(lab: Lab) -> None:
@@ -90,148 +83,130 @@ async def _one_killed_between(lab: Lab) -> None:
     await lab.open_in_turn(3)
 
 
+ask = Family(name="failover", allow_log=CONNECT_FAILED)
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="failover-refused",
-        question="Does a client notice when the member whose turn it is refuses the connect?",
-        limit="8 of 8 connections answered 101 by the other member; the dead one elected once, then in error",
-        site=balanced(cluster(LIBERTY, DEAD)),
-        act=do.in_turn(8),
-        checks=(
+    ask(
+        "refused",
+        "Does a client notice when the member whose turn it is refuses the connect?",
+        "8 of 8 connections answered 101 by the other member; the dead one elected once, then in error",
+        do.in_turn(8),
+        (
             distribution.served_by(*["liberty"] * 8),
             members.shown_after(liberty="Init Ok", dead="Init Err"),
             log.announced("AH00957", "AH00959"),
             *TRANSPARENT,
         ),
-        allow_log=CONNECT_FAILED,
+        site=balanced(cluster(LIBERTY, DEAD)),
         explanation="A refused connect is the one error after which mod_proxy tries another member (AH00957, AH00959).",
     ),
-    Scenario(
-        name="failover-three",
-        question="When one of three members is dead, do the other two take strict turns, and who takes its turn?",
-        limit="9 connections as the model says, the dead member elected once",
+    ask(
+        "three",
+        "When one of three members is dead, do the other two take strict turns, and who takes its turn?",
+        "9 connections as the model says, the dead member elected once",
+        do.in_turn(9),
+        (members.shown_after(dead="Init Err"), *TRANSPARENT),
         site=balanced(cluster(LIBERTY, NODE, DEAD)),
-        act=do.in_turn(9),
-        checks=(members.shown_after(dead="Init Err"), *TRANSPARENT),
-        allow_log=CONNECT_FAILED,
     ),
-    Scenario(
-        name="failover-blackhole",
-        question="How long does a client wait when a member never answers the connect, and connectiontimeout=500ms?",
-        limit="connection 2 waits 0.5 s or more and is served by the other member; 4 of 4 answered 101",
-        site=balanced(cluster(LIBERTY, with_parameters(UNREACHABLE, connectiontimeout="500ms"))),
-        act=do.in_turn(4),
-        checks=(
+    ask(
+        "blackhole",
+        "How long does a client wait when a member never answers the connect, and connectiontimeout=500ms?",
+        "connection 2 waits 0.5 s or more and is served by the other member; 4 of 4 answered 101",
+        do.in_turn(4),
+        (
             refusals.waited(2, least_seconds=0.5),
             distribution.served_by(*["liberty"] * 4),
             members.shown_after(dead="Init Err"),
             *TRANSPARENT,
         ),
-        allow_log=CONNECT_FAILED,
+        site=balanced(cluster(LIBERTY, with_parameters(UNREACHABLE, connectiontimeout="500ms"))),
         explanation="Without connectiontimeout= or timeout= the client would wait for Timeout, 60 s by default.",
     ),
-    Scenario(
-        name="failover-blackhole-timeout",
-        question="Does timeout= bound the connect too, where connectiontimeout= is not set?",
-        limit="connection 2 waits 1 s or more, less than 30 s, and is served by the other member",
-        site=balanced(cluster(LIBERTY, with_parameters(UNREACHABLE, timeout="1"))),
-        act=do.in_turn(3),
-        checks=(
+    ask(
+        "blackhole-timeout",
+        "Does timeout= bound the connect too, where connectiontimeout= is not set?",
+        "connection 2 waits 1 s or more, less than 30 s, and is served by the other member",
+        do.in_turn(3),
+        (
             refusals.waited(2, least_seconds=1.0),
             distribution.served_by(*["liberty"] * 3),
             members.shown_after(dead="Init Err"),
             *TRANSPARENT,
         ),
-        allow_log=CONNECT_FAILED,
+        site=balanced(cluster(LIBERTY, with_parameters(UNREACHABLE, timeout="1"))),
     ),
-    Scenario(
-        name="failover-all-down",
-        question="With every member dead, what does a client see, and is the first one after their return served?",
-        limit="503 three times, then 101 four times in turns, without waiting for retry=60",
-        site=balanced(cluster(LIBERTY, NODE)),
-        act=_both_down_and_back,
-        checks=(
+    ask(
+        "all-down",
+        "With every member dead, what does a client see, and is the first one after their return served?",
+        "503 three times, then 101 four times in turns, without waiting for retry=60",
+        _both_down_and_back,
+        (
             refusals.answers(503, 503, 503, 101, 101, 101, 101),
             distribution.follows_model,
             distribution.elected_as_modelled,
             members.shown_after(liberty="Init Ok", node="Init Ok"),
         ),
-        allow_log=CONNECT_FAILED,
         explanation="With all members in error every request forces a recovery (mod_proxy_balancer, forcerecovery).",
     ),
-    Scenario(
-        name="failover-forcerecovery-off",
-        question="With forcerecovery=Off, are members that came back served before their retry= is over?",
-        limit="503 seven times; both still in error although both backends serve again",
-        site=balanced(strict(cluster(LIBERTY, NODE), forcerecovery="Off")),
-        act=_both_down_and_back,
-        checks=(
+    ask(
+        "forcerecovery-off",
+        "With forcerecovery=Off, are members that came back served before their retry= is over?",
+        "503 seven times; both still in error although both backends serve again",
+        _both_down_and_back,
+        (
             refusals.answers(*[503] * 7),
             distribution.follows_model,
             distribution.elected_as_modelled,
             members.shown_after(liberty="Init Err", node="Init Err"),
         ),
+        site=balanced(with_proxy_set(cluster(LIBERTY, NODE), forcerecovery="Off")),
         allow_log=(*CONNECT_FAILED, "AH01170"),
         explanation="AH01170: all workers are in error state. Nothing but retry=, 60 s by default, ends it.",
     ),
-    Scenario(
-        name="failover-kill",
-        question="What happens to open tunnels, and to the next connections, when a backend is killed with -9?",
-        limit="its 2 tunnels lost (1006), the other 2 live; the member stays Ok until its next connect is refused",
-        site=balanced(cluster(LIBERTY, NODE)),
-        act=_killed_under_tunnels,
-        checks=(
+    ask(
+        "kill",
+        "What happens to open tunnels, and to the next connections, when a backend is killed with -9?",
+        "its 2 tunnels lost (1006), the other 2 live; the member stays Ok until its next connect is refused",
+        _killed_under_tunnels,
+        (
             tunnels.lost("node", count=2),
             tunnels.answered("after the kill", "liberty", count=2),
             members.shown_at("after the kill", liberty="Init Ok", node="Init Ok"),
             members.shown_after(node="Init Err"),
             *TRANSPARENT,
         ),
-        allow_log=CONNECT_FAILED,
         explanation="Apache does not fail a member whose tunnels end: only a connect that fails puts it in error.",
     ),
-    Scenario(
-        name="failover-stop",
-        question="Does a backend that is stopped in good order tell its clients through Apache?",
-        limit="its 2 tunnels closed by the server with 1001, the other 2 live",
-        site=balanced(cluster(LIBERTY, NODE)),
-        act=_stopped_under_tunnels,
-        checks=(
-            tunnels.closed_with(1001, count=2),
-            tunnels.answered("after the stop", "liberty", count=2),
-            *TRANSPARENT,
-        ),
+    ask(
+        "stop",
+        "Does a backend that is stopped in good order tell its clients through Apache?",
+        "its 2 tunnels closed by the server with 1001, the other 2 live",
+        _stopped_under_tunnels,
+        (tunnels.closed_with(1001, count=2), tunnels.answered("after the stop", "liberty", count=2), *TRANSPARENT),
+        allow_log=(),
     ),
-    Scenario(
-        name="failover-retry",
-        question="When a dead member is back and its retry=1 is over, what do the first turns look like?",
-        limit="strict turns at once over 6 connections, no burst to catch up, as the model says",
+    ask(
+        "retry",
+        "When a dead member is back and its retry=1 is over, what do the first turns look like?",
+        "strict turns at once over 6 connections, no burst to catch up, as the model says",
+        _back_after_retry,
+        (members.shown_after(liberty="Init Ok", node="Init Ok"), *TRANSPARENT),
         site=balanced(cluster(LIBERTY, with_parameters(NODE, retry="1"))),
-        act=_back_after_retry,
-        checks=(members.shown_after(liberty="Init Ok", node="Init Ok"), *TRANSPARENT),
-        allow_log=CONNECT_FAILED,
         explanation="A member in error earns no credit (mod_lbmethod_byrequests), so there is nothing to catch up.",
     ),
-    Scenario(
-        name="failover-retry-window",
-        question="Is a member that is back used before its retry= (60 s by default) is over?",
-        limit="no: 7 of 7 connections go to the other one; it stays in error",
-        site=balanced(cluster(LIBERTY, NODE)),
-        act=_back_too_early,
-        checks=(
-            distribution.served_by(*["liberty"] * 7),
-            members.shown_after(node="Init Err"),
-            *TRANSPARENT,
-        ),
-        allow_log=CONNECT_FAILED,
+    ask(
+        "retry-window",
+        "Is a member that is back used before its retry= (60 s by default) is over?",
+        "no: 7 of 7 connections go to the other one; it stays in error",
+        _back_too_early,
+        (distribution.served_by(*["liberty"] * 7), members.shown_after(node="Init Err"), *TRANSPARENT),
     ),
-    Scenario(
-        name="failover-retry-zero",
-        question="With retry=0, is a dead member tried again and again, and do clients notice?",
-        limit="8 of 8 connections answered by the other member; the dead one elected 4 to 7 times",
-        site=balanced(cluster(LIBERTY, with_parameters(DEAD, retry="0"))),
-        act=do.in_turn(8),
-        checks=(
+    ask(
+        "retry-zero",
+        "With retry=0, is a dead member tried again and again, and do clients notice?",
+        "8 of 8 connections answered by the other member; the dead one elected 4 to 7 times",
+        do.in_turn(8),
+        (
             distribution.served_by(*["liberty"] * 8),
             handshake.answered_101,
             members.elected_between(
@@ -239,77 +214,71 @@ SCENARIOS: tuple[Scenario, ...] = (
             ),
             *BOOKS,
         ),
-        allow_log=CONNECT_FAILED,
+        site=balanced(cluster(LIBERTY, with_parameters(DEAD, retry="0"))),
         explanation=(
             "The error must be older than retry before the member counts again. With retry=0 the election that follows "
             "in the same request may or may not come a microsecond later, so the dead member is elected at every "
             "second or at every connection."
         ),
     ),
-    Scenario(
-        name="failover-maxattempts-zero",
-        question="With maxattempts=0, who pays for a dead member?",
-        limit="the one client whose turn it is gets 503; the others are served",
-        site=balanced(strict(cluster(LIBERTY, DEAD), maxattempts="0")),
-        act=do.in_turn(5),
-        checks=(
+    ask(
+        "maxattempts-zero",
+        "With maxattempts=0, who pays for a dead member?",
+        "the one client whose turn it is gets 503; the others are served",
+        do.in_turn(5),
+        (
             refusals.answers(101, 503, 101, 101, 101),
             distribution.follows_model,
             distribution.elected_as_modelled,
             members.shown_after(dead="Init Err"),
         ),
-        allow_log=CONNECT_FAILED,
+        site=balanced(with_proxy_set(cluster(LIBERTY, DEAD), maxattempts="0")),
     ),
-    Scenario(
-        name="failover-standby",
-        question="Is a hot standby (status=+H) used only when every other member is in error?",
-        limit="2 connections to the member, after its death 3 to the standby",
+    ask(
+        "standby",
+        "Is a hot standby (status=+H) used only when every other member is in error?",
+        "2 connections to the member, after its death 3 to the standby",
+        _one_killed_between,
+        (distribution.served_by("node", "node", *["liberty"] * 3), *TRANSPARENT),
         site=balanced(cluster(NODE, replace(LIBERTY, state=MemberState.STANDBY))),
-        act=_one_killed_between,
-        checks=(distribution.served_by("node", "node", *["liberty"] * 3), *TRANSPARENT),
-        allow_log=CONNECT_FAILED,
     ),
-    Scenario(
-        name="failover-spare",
-        question="Does a hot spare (status=+R) step in beside the living members when one is in error?",
-        limit="with one of two members dead, spare and survivor take turns over 6 connections",
+    ask(
+        "spare",
+        "Does a hot spare (status=+R) step in beside the living members when one is in error?",
+        "with one of two members dead, spare and survivor take turns over 6 connections",
+        do.in_turn(6),
+        (distribution.served_by(*["node", "liberty"] * 3), *TRANSPARENT),
         site=balanced(cluster(DEAD, NODE, replace(LIBERTY, state=MemberState.SPARE))),
-        act=do.in_turn(6),
-        checks=(distribution.served_by(*["node", "liberty"] * 3), *TRANSPARENT),
-        allow_log=CONNECT_FAILED,
         explanation="One spare for each unusable member (mod_proxy, BalancerMember status); a standby would stay out.",
     ),
-    Scenario(
-        name="failover-standby-beside",
-        question="Does a hot standby stay out while one of two members still lives?",
-        limit="with one of two members dead, the survivor serves all 6 connections",
+    ask(
+        "standby-beside",
+        "Does a hot standby stay out while one of two members still lives?",
+        "with one of two members dead, the survivor serves all 6 connections",
+        do.in_turn(6),
+        (distribution.served_by(*["node"] * 6), *TRANSPARENT),
         site=balanced(cluster(DEAD, NODE, replace(LIBERTY, state=MemberState.STANDBY))),
-        act=do.in_turn(6),
-        checks=(distribution.served_by(*["node"] * 6), *TRANSPARENT),
-        allow_log=CONNECT_FAILED,
     ),
-    Scenario(
-        name="failover-lbset",
-        question="Is a higher lbset asked only when nobody of the lower one can be used?",
-        limit="with lbset 0 dead, the two members of lbset 1 take strict turns over 6 connections",
+    ask(
+        "lbset",
+        "Is a higher lbset asked only when nobody of the lower one can be used?",
+        "with lbset 0 dead, the two members of lbset 1 take strict turns over 6 connections",
+        do.in_turn(6),
+        (distribution.served_by(*["liberty", "node"] * 3), *TRANSPARENT),
         site=balanced(cluster(DEAD, with_parameters(LIBERTY, lbset="1"), with_parameters(NODE, lbset="1"))),
-        act=do.in_turn(6),
-        checks=(distribution.served_by(*["liberty", "node"] * 3), *TRANSPARENT),
-        allow_log=CONNECT_FAILED,
     ),
-    Scenario(
-        name="failover-bybusyness-return",
-        question="With bybusyness, does everything new go to a member that has just come back empty?",
-        limit="4 tunnels on one side: the returned member gets the next 3, then turns, as the model says",
-        site=balanced(cluster(LIBERTY, with_parameters(NODE, retry="1"), lbmethod=LbMethod.BYBUSYNESS)),
-        act=_busy_when_back,
-        checks=(
+    ask(
+        "bybusyness-return",
+        "With bybusyness, does everything new go to a member that has just come back empty?",
+        "4 tunnels on one side: the returned member gets the next 3, then turns, as the model says",
+        _busy_when_back,
+        (
             distribution.served_by(
                 *["liberty", "node"] * 2, *["liberty"] * 2, *["node"] * 3, "liberty", "node", "liberty"
             ),
             *TRANSPARENT,
         ),
-        allow_log=CONNECT_FAILED,
+        site=balanced(cluster(LIBERTY, with_parameters(NODE, retry="1"), lbmethod=LbMethod.BYBUSYNESS)),
         explanation=(
             "Fewest open tunnels wins, so a server that has just started gets every new one until it is level. It gets "
             "one less than it lacks: a tunnel that failed over counts as busy on the dead member too, until it ends."

@@ -10,7 +10,7 @@ from wslb.model.balancer import Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
 from wslb.scenarios.failover import BOOKS
-from wslb.scenarios.scenario import Scenario
+from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -54,41 +54,39 @@ def health_checked(**parameters: str) -> Site:
     return replace(balanced(checked), modules=("watchdog", "proxy_hcheck"), directives=told)
 
 
+ask = Family(name="failover")
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="failover-hcheck-tcp",
-        question="Does mod_proxy_hcheck (TCP) take a dead member out before a client runs into it, and bring it back?",
-        limit="3 connections served by the other without a failed connect; after its return 4 in turns",
-        site=health_checked(hcmethod="TCP"),
-        act=_health_checked,
-        checks=(
+    ask(
+        "hcheck-tcp",
+        "Does mod_proxy_hcheck (TCP) take a dead member out before a client runs into it, and bring it back?",
+        "3 connections served by the other without a failed connect; after its return 4 in turns",
+        _health_checked,
+        (
             distribution.served_by(*["liberty"] * 3, *["liberty", "node"] * 2),
             handshake.answered_101,
             accounting.elected_counted,
             *BOOKS,
         ),
+        site=health_checked(hcmethod="TCP"),
         allow_log=("AH00957",),
     ),
-    Scenario(
-        name="failover-hcheck-get",
-        question="Does a plain GET probe (hcmethod=GET) suit a WebSocket endpoint?",
-        limit="no: both members answer 426 and are taken out, so that every client gets 503",
+    ask(
+        "hcheck-get",
+        "Does a plain GET probe (hcmethod=GET) suit a WebSocket endpoint?",
+        "no: both members answer 426 and are taken out, so that every client gets 503",
+        _health_misjudged,
+        (refusals.answers(503, 503), members.shown_after(liberty=HEALTH_FAILED, node=HEALTH_FAILED)),
         site=health_checked(hcmethod="GET", hcuri="CLRunner"),
-        act=_health_misjudged,
-        checks=(
-            refusals.answers(503, 503),
-            members.shown_after(liberty=HEALTH_FAILED, node=HEALTH_FAILED),
-        ),
         allow_log=("AH01170",),
         explanation="426 Upgrade Required is the right answer of a healthy WebSocket server, and no 2xx or 3xx.",
     ),
-    Scenario(
-        name="failover-hcheck-expression",
-        question="Can a GET probe be told that 426 means healthy?",
-        limit="with ProxyHCExpr on 426 both members stay in, and 4 connections take turns",
-        site=health_checked(hcmethod="GET11", hcuri="CLRunner", hcexpr="ok426"),
-        act=_health_told_right,
-        checks=(
+    ask(
+        "hcheck-expression",
+        "Can a GET probe be told that 426 means healthy?",
+        "with ProxyHCExpr on 426 both members stay in, and 4 connections take turns",
+        _health_told_right,
+        (
             distribution.alternates,
             members.probed(2),
             members.shown_at("after two rounds of probes", liberty="Init Ok", node="Init Ok"),
@@ -96,20 +94,21 @@ SCENARIOS: tuple[Scenario, ...] = (
             accounting.elected_counted,
             *BOOKS,
         ),
+        site=health_checked(hcmethod="GET11", hcuri="CLRunner", hcexpr="ok426"),
     ),
-    Scenario(
-        name="failover-hcheck-path",
-        question="Does hcuri=/CLRunner, with a slash, suit a member that has a path of its own?",
-        limit="no: /WSConsole//CLRunner is probed and answers 404; that member is taken out, the other serves all 3",
-        site=health_checked(hcmethod="GET11", hcuri="/CLRunner", hcexpr="ok426"),
-        act=_health_path_doubled,
-        checks=(
+    ask(
+        "hcheck-path",
+        "Does hcuri=/CLRunner, with a slash, suit a member that has a path of its own?",
+        "no: /WSConsole//CLRunner is probed and answers 404; that member is taken out, the other serves all 3",
+        _health_path_doubled,
+        (
             distribution.served_by(*["node"] * 3),
             members.shown_after(liberty=HEALTH_FAILED, node="Init Ok"),
             handshake.answered_101,
             accounting.elected_counted,
             *BOOKS,
         ),
+        site=health_checked(hcmethod="GET11", hcuri="/CLRunner", hcexpr="ok426"),
         explanation="hcuri is appended to the member's path and a slash; only a member without a path needs its own.",
     ),
 )

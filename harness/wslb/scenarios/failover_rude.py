@@ -7,10 +7,10 @@ from dataclasses import replace
 from wslb.checks import distribution, members, refusals, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Site
-from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
+from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.failover import TRANSPARENT, strict
-from wslb.scenarios.scenario import Scenario
+from wslb.scenarios.failover import TRANSPARENT
+from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -58,17 +58,18 @@ def pinned_carrier(site: Site, carrier_: Carrier) -> Site:
 
 
 FROZEN = balanced(cluster(LIBERTY, with_parameters(NODE, timeout="1")))
-FROZEN_STRICT = balanced(strict(cluster(LIBERTY, with_parameters(NODE, timeout="1")), failontimeout="On"))
-FAIL_ON_503 = balanced(strict(cluster(LIBERTY, NODE), failonstatus="503"))
+FROZEN_STRICT = balanced(with_proxy_set(cluster(LIBERTY, with_parameters(NODE, timeout="1")), failontimeout="On"))
+FAIL_ON_503 = balanced(with_proxy_set(cluster(LIBERTY, NODE), failonstatus="503"))
+
+ask = Family(name="failover")
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="failover-frozen-tunnels",
-        question="Are the open tunnels of a frozen backend (SIGSTOP) cut, or do they wait?",
-        limit="2 tunnels silent while it is frozen, answered once it goes on; the other 2 answer at once",
-        site=balanced(cluster(LIBERTY, NODE)),
-        act=_frozen_tunnels,
-        checks=(
+    ask(
+        "frozen-tunnels",
+        "Are the open tunnels of a frozen backend (SIGSTOP) cut, or do they wait?",
+        "2 tunnels silent while it is frozen, answered once it goes on; the other 2 answer at once",
+        _frozen_tunnels,
+        (
             tunnels.answered("while frozen", "liberty", count=2),
             tunnels.unanswered("while frozen", "node", count=2),
             tunnels.answered("queued", "node", count=2),
@@ -77,52 +78,48 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         explanation="The kernel of a frozen program still takes bytes; nothing fails until a timeout does.",
     ),
-    Scenario(
-        name="failover-frozen-http",
-        question="Do the turns of a frozen backend go to the other member (mod_proxy_http, timeout=1)?",
-        limit="no: its turns get 502 after 1 s, and it stays Ok",
-        site=pinned_carrier(FROZEN, Carrier.HTTP),
-        act=_frozen_turns,
-        checks=(
+    ask(
+        "frozen-http",
+        "Do the turns of a frozen backend go to the other member (mod_proxy_http, timeout=1)?",
+        "no: its turns get 502 after 1 s, and it stays Ok",
+        _frozen_turns,
+        (
             refusals.answers(101, 502, 101, 502),
             refusals.waited(2, least_seconds=1.0),
             members.shown_at("while frozen", liberty="Init Ok", node="Init Ok"),
         ),
+        site=pinned_carrier(FROZEN, Carrier.HTTP),
         allow_log=("AH01102", "AH00898"),
         explanation="Only a failed connect fails over. This connect succeeded: the kernel accepted it.",
     ),
-    Scenario(
-        name="failover-failontimeout-http",
-        question="Does failontimeout=On keep later clients away from a frozen backend (mod_proxy_http)?",
-        limit="the first turn gets 502 after 1 s, the member is then in error, the next ones are served by the other",
+    ask(
+        "failontimeout-http",
+        "Does failontimeout=On keep later clients away from a frozen backend (mod_proxy_http)?",
+        "the first turn gets 502 after 1 s, the member is then in error, the next ones are served by the other",
+        _frozen_turns,
+        (refusals.answers(101, 502, 101, 101), members.shown_at("while frozen", liberty="Init Ok", node="Init Err")),
         site=pinned_carrier(FROZEN_STRICT, Carrier.HTTP),
-        act=_frozen_turns,
-        checks=(
-            refusals.answers(101, 502, 101, 101),
-            members.shown_at("while frozen", liberty="Init Ok", node="Init Err"),
-        ),
         allow_log=("AH01102", "AH00898", "AH02460"),
     ),
-    Scenario(
-        name="failover-failontimeout-wstunnel",
-        question="Does failontimeout=On help with a frozen backend behind mod_proxy_wstunnel?",
-        limit="no: its turn hangs until the client gives up after 1.5 s, longer than timeout=1, and it stays Ok",
-        site=pinned_carrier(FROZEN_STRICT, Carrier.WSTUNNEL),
-        act=_hanging_turn,
-        checks=(
+    ask(
+        "failontimeout-wstunnel",
+        "Does failontimeout=On help with a frozen backend behind mod_proxy_wstunnel?",
+        "no: its turn hangs until the client gives up after 1.5 s, longer than timeout=1, and it stays Ok",
+        _hanging_turn,
+        (
             refusals.answers(101, None, 101),
             refusals.waited(2, least_seconds=1.5),
             members.shown_at("while frozen", liberty="Init Ok", node="Init Ok"),
         ),
+        site=pinned_carrier(FROZEN_STRICT, Carrier.WSTUNNEL),
         explanation="mod_proxy_wstunnel opens its tunnel before the backend has answered, and a tunnel has no timeout.",
     ),
-    Scenario(
-        name="failover-http-error",
-        question="Does an HTTP error from a member (503 to the handshake) make Apache try the other one?",
-        limit="no: 101 503 101 503 101 503, and the member stays Ok",
-        site=balanced(cluster(LIBERTY, NODE)),
-        act=_refused_by_503,
-        checks=(
+    ask(
+        "http-error",
+        "Does an HTTP error from a member (503 to the handshake) make Apache try the other one?",
+        "no: 101 503 101 503 101 503, and the member stays Ok",
+        _refused_by_503,
+        (
             refusals.answers(101, 503, 101, 503, 101, 503),
             distribution.follows_model,
             distribution.elected_as_modelled,
@@ -130,46 +127,40 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         explanation="An answer is an answer: failover needs a connect that fails (mod_proxy_balancer).",
     ),
-    Scenario(
-        name="failover-failonstatus-http",
-        question="Does failonstatus=503 keep later clients away from the member (mod_proxy_http)?",
-        limit="the first client still gets the 503; the member is then in error, the next 4 are served by the other",
+    ask(
+        "failonstatus-http",
+        "Does failonstatus=503 keep later clients away from the member (mod_proxy_http)?",
+        "the first client still gets the 503; the member is then in error, the next 4 are served by the other",
+        _refused_by_503,
+        (refusals.answers(101, 503, 101, 101, 101, 101), members.shown_after(liberty="Init Ok", node="Init Err")),
         site=pinned_carrier(FAIL_ON_503, Carrier.HTTP),
-        act=_refused_by_503,
-        checks=(
-            refusals.answers(101, 503, 101, 101, 101, 101),
-            members.shown_after(liberty="Init Ok", node="Init Err"),
-        ),
         allow_log=("AH01174",),
     ),
-    Scenario(
-        name="failover-failonstatus-wstunnel",
-        question="Does failonstatus=503 work behind mod_proxy_wstunnel?",
-        limit="no: every second client gets the 503, and the member stays Ok",
+    ask(
+        "failonstatus-wstunnel",
+        "Does failonstatus=503 work behind mod_proxy_wstunnel?",
+        "no: every second client gets the 503, and the member stays Ok",
+        _refused_by_503,
+        (refusals.answers(101, 503, 101, 503, 101, 503), members.shown_after(liberty="Init Ok", node="Init Ok")),
         site=pinned_carrier(FAIL_ON_503, Carrier.WSTUNNEL),
-        act=_refused_by_503,
-        checks=(
-            refusals.answers(101, 503, 101, 503, 101, 503),
-            members.shown_after(liberty="Init Ok", node="Init Ok"),
-        ),
         explanation="mod_proxy_wstunnel passes the answer on as bytes and never learns its status.",
     ),
-    Scenario(
-        name="failover-hangup-http",
-        question="Does a backend that hangs up on the handshake cause a failover (mod_proxy_http)?",
-        limit="no: its turns get 502, and it stays Ok",
+    ask(
+        "hangup-http",
+        "Does a backend that hangs up on the handshake cause a failover (mod_proxy_http)?",
+        "no: its turns get 502, and it stays Ok",
+        _hung_up,
+        (refusals.answers(101, 502, 101, 502), members.shown_after(liberty="Init Ok", node="Init Ok")),
         site=pinned_carrier(balanced(cluster(LIBERTY, NODE)), Carrier.HTTP),
-        act=_hung_up,
-        checks=(refusals.answers(101, 502, 101, 502), members.shown_after(liberty="Init Ok", node="Init Ok")),
         allow_log=("AH01102", "AH00898"),
     ),
-    Scenario(
-        name="failover-hangup-wstunnel",
-        question="What does a client get when a backend hangs up on the handshake behind mod_proxy_wstunnel?",
-        limit="0 bytes of a status line in its turns; the member stays Ok",
+    ask(
+        "hangup-wstunnel",
+        "What does a client get when a backend hangs up on the handshake behind mod_proxy_wstunnel?",
+        "0 bytes of a status line in its turns; the member stays Ok",
+        _hung_up,
+        (refusals.answers(101, None, 101, None), members.shown_after(liberty="Init Ok", node="Init Ok")),
         site=pinned_carrier(balanced(cluster(LIBERTY, NODE)), Carrier.WSTUNNEL),
-        act=_hung_up,
-        checks=(refusals.answers(101, None, 101, None), members.shown_after(liberty="Init Ok", node="Init Ok")),
         explanation="The tunnel was already open: the error page follows as bare bytes, without status line or fields.",
     ),
 )

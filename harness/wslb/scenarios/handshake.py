@@ -6,27 +6,19 @@ import asyncio
 import secrets
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, conversation, distribution, handshake, stall
+from wslb.checks import accounting, distribution, handshake, stall
 from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.acts import sending
+from wslb.scenarios.claims import ACCEPTED
+from wslb.scenarios.scenario import Family, Scenario
 from wslb.wire.frames import Frame, Opcode
 from wslb.wire.http1 import OPENING, RawRequest
 
-__all__ = ["ACCEPTED", "SCENARIOS", "sending"]
-
-ACCEPTED: tuple[Check, ...] = (
-    handshake.answered_101,
-    handshake.accept_is_right,
-    conversation.greeted,
-    distribution.alternates,
-    accounting.witnesses_agree,
-    carrier.carried_as_asked,
-)
-"""A tunnel as good as any other, on either backend in turn."""
+__all__ = ["SCENARIOS", "refused"]
 
 TOO_LONG = 8192
 """LimitRequestLine and LimitRequestFieldSize are 8190 by default; the first line that fails has 8192 bytes."""
@@ -35,21 +27,13 @@ FRAME = Frame(opcode=Opcode.TEXT, payload=b"first")
 STALL_SECONDS = 1.0
 
 
-def sending(*requests: RawRequest, piece_bytes: int | None = None) -> Act:
-    """Send these one after another, each on a connection of its own; wait for the greeting where one is due."""
-
-    async def act(lab: Lab) -> None:
-        for request in requests:
-            conversation = await lab.raw(request, frames=1, piece_bytes=piece_bytes)
-            await conversation.close()
-
-    return act
-
-
 def refused(status: int, says: str = "", *, logged: int = 200) -> tuple[Expected, Expected]:
     """A backend's own refusal: with mod_proxy_http logged as it is, with mod_proxy_wstunnel as ``logged``."""
     expected = Expected(status=status, says=says, logged=status)
     return expected, replace(expected, logged=logged)
+
+
+ask = Family(name="handshake")
 
 
 def _case(
@@ -64,26 +48,24 @@ def _case(
 ) -> Scenario:
     """One kind of request, sent to both members in turn."""
     limit = f"2 of 2: {http.told}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
-    return Scenario(
-        name=f"handshake-{name}",
-        question=question,
-        limit=limit,
-        site=balanced(CLUSTER),
-        act=sending(request, request),
-        checks=(answered(http=http, wstunnel=wstunnel), *checks),
+    return ask(
+        name,
+        question,
+        limit,
+        sending(request, request),
+        (answered(http=http, wstunnel=wstunnel), *checks),
         explanation=explanation,
     )
 
 
 def _good(name: str, question: str, request: RawRequest, *, explanation: str = "") -> Scenario:
     """A request that must lead to a tunnel on either backend."""
-    return Scenario(
-        name=f"handshake-{name}",
-        question=question,
-        limit="101, the right Sec-WebSocket-Accept and the greeting on 2 of 2, one from each backend",
-        site=balanced(CLUSTER),
-        act=sending(request, request),
-        checks=ACCEPTED,
+    return ask(
+        name,
+        question,
+        "101, the right Sec-WebSocket-Accept and the greeting on 2 of 2, one from each backend",
+        sending(request, request),
+        ACCEPTED,
         explanation=explanation,
     )
 
@@ -234,25 +216,24 @@ SCENARIOS: tuple[Scenario, ...] = (
         checks=(carries("Allow", "GET"),),
         explanation=RAW_LOG,
     ),
-    Scenario(
-        name="handshake-body",
-        question="Is the body of a handshake request kept out of the tunnel?",
-        limit="mod_proxy_http: 1 message comes back, the one sent in the tunnel; mod_proxy_wstunnel: 2, the body's too",
+    ask(
+        "body",
+        "Is the body of a handshake request kept out of the tunnel?",
+        "mod_proxy_http: 1 message comes back, the one sent in the tunnel; mod_proxy_wstunnel: 2, the body's too",
+        _with_body,
+        (handshake.answered_101, stall.body_in_tunnel("first", "second"), accounting.witnesses_agree),
         site=balanced(cluster(LIBERTY), echo=True),
-        act=_with_body,
-        checks=(handshake.answered_101, stall.body_in_tunnel("first", "second"), accounting.witnesses_agree),
         explanation=(
             "mod_proxy_wstunnel sends the head without Content-Length and without the body, which stays in the "
             "connection and becomes the first bytes of the tunnel: a body that is a WebSocket frame is obeyed as one."
         ),
     ),
-    Scenario(
-        name="handshake-http10",
-        question="Does an HTTP/1.0 client, such as an old proxy in front, get its 101?",
-        limit="mod_proxy_http: no status line, bare frames, 101 in the log; mod_proxy_wstunnel: 101; 2 of 2",
-        site=balanced(CLUSTER),
-        act=sending(replace(OPENING, version="HTTP/1.0"), replace(OPENING, version="HTTP/1.0")),
-        checks=(
+    ask(
+        "http10",
+        "Does an HTTP/1.0 client, such as an old proxy in front, get its 101?",
+        "mod_proxy_http: no status line, bare frames, 101 in the log; mod_proxy_wstunnel: 101; 2 of 2",
+        sending(replace(OPENING, version="HTTP/1.0"), replace(OPENING, version="HTTP/1.0")),
+        (
             answered(http=Expected(status=None, by=BACKEND, logged=101), wstunnel=Expected(status=101, logged=200)),
             distribution.alternates,
         ),
@@ -261,13 +242,13 @@ SCENARIOS: tuple[Scenario, ...] = (
             "the 101 never leaves; nginx speaks HTTP/1.0 to its backends unless proxy_http_version says otherwise."
         ),
     ),
-    Scenario(
-        name="handshake-frame-behind",
-        question="Is a message delivered that the client sends right behind its handshake, without waiting for 101?",
-        limit="mod_proxy_http: echoed at once; mod_proxy_wstunnel: only once the client sends another byte; 2 of 2",
+    ask(
+        "frame-behind",
+        "Is a message delivered that the client sends right behind its handshake, without waiting for 101?",
+        "mod_proxy_http: echoed at once; mod_proxy_wstunnel: only once the client sends another byte; 2 of 2",
+        _behind,
+        (handshake.answered_101, stall.behind_the_handshake("first"), accounting.witnesses_agree),
         site=balanced(CLUSTER, echo=True),
-        act=_behind,
-        checks=(handshake.answered_101, stall.behind_the_handshake("first"), accounting.witnesses_agree),
         explanation=(
             "httpd reads the frame together with the request; mod_proxy_wstunnel then polls the socket, where nothing "
             "is left to wake it. RFC 6455 section 4.1 lets a client send only after the 101."
@@ -282,31 +263,28 @@ SCENARIOS: tuple[Scenario, ...] = (
         explanation="HttpProtocolOptions Strict, the default, insists on CRLF (RFC 9112 section 2.2 would allow LF).",
     ),
     _rejected("blank-before-colon", "Does httpd refuse a blank before a colon?", OPENING.adding(("X-Blank ", "1"))),
-    Scenario(
-        name="handshake-field-size",
-        question="Up to which length does a header line pass?",
-        limit="a line of 8,000 bytes reaches the backend and opens; one of 8,192 is refused by httpd with 400",
-        site=balanced(CLUSTER),
-        act=sending(*(OPENING.adding(("X-Long", "x" * (size - len("X-Long: ")))) for size in (8000, TOO_LONG))),
-        checks=(answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
+    ask(
+        "field-size",
+        "Up to which length does a header line pass?",
+        "a line of 8,000 bytes reaches the backend and opens; one of 8,192 is refused by httpd with 400",
+        sending(*(OPENING.adding(("X-Long", "x" * (size - len("X-Long: ")))) for size in (8000, TOO_LONG))),
+        (answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
         explanation="LimitRequestFieldSize is 8190 by default (core): cookies and tokens of a browser count.",
     ),
-    Scenario(
-        name="handshake-field-count",
-        question="Up to which number of header fields does a handshake pass?",
-        limit="100 fields reach the backend and open; 101 are refused by httpd with 400",
-        site=balanced(CLUSTER),
-        act=sending(*(OPENING.adding(*((f"X-{n}", "1") for n in range(count - 6))) for count in (100, 101))),
-        checks=(answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
+    ask(
+        "field-count",
+        "Up to which number of header fields does a handshake pass?",
+        "100 fields reach the backend and open; 101 are refused by httpd with 400",
+        sending(*(OPENING.adding(*((f"X-{n}", "1") for n in range(count - 6))) for count in (100, 101))),
+        (answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
         explanation="LimitRequestFields is 100 by default (core).",
     ),
-    Scenario(
-        name="handshake-line-size",
-        question="Up to which length does the request line pass?",
-        limit="a line of 8,000 bytes reaches the backend and opens; one of 8,192 is refused by httpd with 414",
-        site=balanced(CLUSTER),
-        act=sending(*(replace(OPENING, target="/ws?" + "q" * (size - 17)) for size in (8000, TOO_LONG))),
-        checks=(answered(http=[Expected(status=101), Expected(status=414, by=HTTPD, arrives=False)]),),
+    ask(
+        "line-size",
+        "Up to which length does the request line pass?",
+        "a line of 8,000 bytes reaches the backend and opens; one of 8,192 is refused by httpd with 414",
+        sending(*(replace(OPENING, target="/ws?" + "q" * (size - 17)) for size in (8000, TOO_LONG))),
+        (answered(http=[Expected(status=101), Expected(status=414, by=HTTPD, arrives=False)]),),
         explanation="LimitRequestLine is 8190 by default (core): tokens in a query count.",
     ),
 )

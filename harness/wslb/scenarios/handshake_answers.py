@@ -11,9 +11,9 @@ from wslb.interfaces import Fault
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenarios.acts import misbehave
-from wslb.scenarios.handshake import refused, sending
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.acts import misbehave, sending
+from wslb.scenarios.handshake import refused
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -61,15 +61,17 @@ async def _keeping_silent(lab: Lab) -> None:
     await asyncio.gather(*(conversation.close() for conversation in conversations))
 
 
+ask = Family(name="handshake")
+
+
 def _answers(status: int, question: str) -> Scenario:
     http, wstunnel = refused(status, f"{status}")
-    return Scenario(
-        name=f"handshake-backend-{status}",
-        question=question,
-        limit=f"2 of 2 with {status} and the backend's own text, one arrival each",
-        site=balanced(CLUSTER),
-        act=misbehaving("status", status=status),
-        checks=(answered(http=http, wstunnel=wstunnel),),
+    return ask(
+        f"backend-{status}",
+        question,
+        f"2 of 2 with {status} and the backend's own text, one arrival each",
+        misbehaving("status", status=status),
+        (answered(http=http, wstunnel=wstunnel),),
         explanation=NEITHER,
     )
 
@@ -77,17 +79,17 @@ def _answers(status: int, question: str) -> Scenario:
 SCENARIOS: tuple[Scenario, ...] = (
     _answers(200, "Does a backend's 200 instead of 101 reach the client as what it is?"),
     *(
-        Scenario(
-            name=f"handshake-backend-302{'' if scheme == 'http' else '-ws'}",
-            question=f"Does ProxyPassReverse rewrite a backend's redirect to its own {scheme} URL?",
-            limit="2 of 2 with 302 and the backend's own address in Location"
+        ask(
+            f"backend-302{'' if scheme == 'http' else '-ws'}",
+            f"Does ProxyPassReverse rewrite a backend's redirect to its own {scheme} URL?",
+            "2 of 2 with 302 and the backend's own address in Location"
             + ("" if scheme == "http" else "; mod_proxy_http: with the proxy's"),
-            site=REVERSED,
-            act=redirecting(scheme),
-            checks=(
+            redirecting(scheme),
+            (
                 answered(http=refused(302)[0], wstunnel=refused(302)[1]),
                 redirected(rewritten_by=None if scheme == "http" else Carrier.HTTP),
             ),
+            site=REVERSED,
             explanation=(
                 "ProxyPassReverse compares Location with the member's URL, whose scheme is ws; a backend says http and "
                 "its own address leaks. mod_proxy_wstunnel passes every answer as it is."
@@ -98,13 +100,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     _answers(403, "Does a backend's 403, such as a refused Origin, reach the client as what it is?"),
     _answers(426, "Does a backend's 426 reach the client as what it is?"),
     _answers(503, "Does a backend's 503 reach the client, instead of a second try with the other member?"),
-    Scenario(
-        name="handshake-backend-hangup",
-        question="What does the client see when a backend takes the handshake and closes without an answer?",
-        limit="mod_proxy_http: 502; mod_proxy_wstunnel: an HTML page without a status line, then the end; 2 of 2",
-        site=balanced(CLUSTER),
-        act=misbehaving("hangup"),
-        checks=(
+    ask(
+        "backend-hangup",
+        "What does the client see when a backend takes the handshake and closes without an answer?",
+        "mod_proxy_http: 502; mod_proxy_wstunnel: an HTML page without a status line, then the end; 2 of 2",
+        misbehaving("hangup"),
+        (
             answered(
                 http=Expected(status=502, by=HTTPD, logged=502),
                 wstunnel=Expected(status=None, by=HTTPD, says="502 Bad Gateway", logged=502, ends=True),
@@ -116,20 +117,20 @@ SCENARIOS: tuple[Scenario, ...] = (
             "of its error page and no head. " + NEITHER
         ),
     ),
-    Scenario(
-        name="handshake-backend-silent",
-        question="After which time does a client hear of a backend that accepts and never answers?",
-        limit=f"mod_proxy_http: 502 after timeout={SILENT_SECONDS} s; mod_proxy_wstunnel: nothing in "
+    ask(
+        "backend-silent",
+        "After which time does a client hear of a backend that accepts and never answers?",
+        f"mod_proxy_http: 502 after timeout={SILENT_SECONDS} s; mod_proxy_wstunnel: nothing in "
         f"{PATIENCE_SECONDS:g} s, its timeout= is ignored; 2 of 2",
-        site=IMPATIENT,
-        act=_keeping_silent,
-        checks=(
+        _keeping_silent,
+        (
             answered(
                 http=Expected(status=502, by=HTTPD, logged=502, says="Error reading from remote server"),
                 wstunnel=Expected(status=None, by=NOBODY),
             ),
             gives_up_after(SILENT_SECONDS, within=9.0, hangs=PATIENCE_SECONDS),
         ),
+        site=IMPATIENT,
         allow_log=("AH01102", "AH00898"),
         explanation=(
             "mod_proxy_http answers 502, not 504. mod_proxy_wstunnel polls without a limit: neither timeout=, "
@@ -137,13 +138,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
     ),
     *(
-        Scenario(
-            name=f"handshake-backend-{name}",
-            question=f"Does Apache notice a backend whose 101 {what}?",
-            limit="mod_proxy_http: 502 (AH00898); mod_proxy_wstunnel: 101 as the backend sent it; 2 of 2",
-            site=balanced(CLUSTER),
-            act=misbehaving("upgrade", value=value),
-            checks=(
+        ask(
+            f"backend-{name}",
+            f"Does Apache notice a backend whose 101 {what}?",
+            "mod_proxy_http: 502 (AH00898); mod_proxy_wstunnel: 101 as the backend sent it; 2 of 2",
+            misbehaving("upgrade", value=value),
+            (
                 answered(
                     http=Expected(status=502, by=HTTPD, logged=502, says="The proxy server received an invalid"),
                     wstunnel=Expected(status=101, logged=200),
@@ -160,13 +160,12 @@ SCENARIOS: tuple[Scenario, ...] = (
             ("no-upgrade", "has no Upgrade field", ""),
         )
     ),
-    Scenario(
-        name="handshake-backend-wrong-accept",
-        question="Does Apache notice a backend whose Sec-WebSocket-Accept is wrong?",
-        limit="2 of 2 with 101 and the wrong value as the backend sent it: judging it is the client's part",
-        site=balanced(CLUSTER),
-        act=misbehaving("accept", value="bm90IHRoZSByaWdodCBvbmU="),
-        checks=(
+    ask(
+        "backend-wrong-accept",
+        "Does Apache notice a backend whose Sec-WebSocket-Accept is wrong?",
+        "2 of 2 with 101 and the wrong value as the backend sent it: judging it is the client's part",
+        misbehaving("accept", value="bm90IHRoZSByaWdodCBvbmU="),
+        (
             answered(http=Expected(status=101, logged=101), wstunnel=Expected(status=101, logged=200)),
             carries("Sec-WebSocket-Accept", "bm90IHRoZSByaWdodCBvbmU="),
             handshake.arrived_intact,

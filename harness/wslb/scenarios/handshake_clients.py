@@ -9,8 +9,9 @@ from wslb.checks.answer import HTTPD, Expected, answered
 from wslb.model.balancer import Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenarios.handshake import ACCEPTED, sending
-from wslb.scenarios.scenario import Scenario
+from wslb.scenarios.acts import sending
+from wslb.scenarios.claims import ACCEPTED
+from wslb.scenarios.scenario import Family, Scenario
 from wslb.wire.http1 import RawRequest
 
 __all__ = ["CLIENTS", "SCENARIOS"]
@@ -137,33 +138,34 @@ def _rewriting(pattern: str) -> Site:
 
 _BOTH = sending(*(replace(CLIENTS[name], target="/app") for name in ("Chrome", "Firefox")))
 
+ask = Family(name="handshake")
+
 SCENARIOS: tuple[Scenario, ...] = (
     *(
-        Scenario(
-            name=f"handshake-as-{client.lower().replace(' ', '-').replace('.', '')}",
-            question=f"Does a handshake in the shape of {client} open a tunnel, with every field where it belongs?",
-            limit="101 and the greeting on 2 of 2, nothing changed but Host, Upgrade, Connection and X-Forwarded-*",
-            site=balanced(CLUSTER),
-            act=sending(request, request),
-            checks=(*ACCEPTED, *STATIONS),
+        ask(
+            f"as-{client.lower().replace(' ', '-').replace('.', '')}",
+            f"Does a handshake in the shape of {client} open a tunnel, with every field where it belongs?",
+            "101 and the greeting on 2 of 2, nothing changed but Host, Upgrade, Connection and X-Forwarded-*",
+            sending(request, request),
+            (*ACCEPTED, *STATIONS),
         )
         for client, request in CLIENTS.items()
     ),
-    Scenario(
-        name="handshake-rewrite-exact",
-        question="Does a RewriteCond that wants exactly Connection: Upgrade let every browser in?",
-        limit="Chrome's handshake opens, Firefox's gets 404 from httpd",
+    ask(
+        "rewrite-exact",
+        "Does a RewriteCond that wants exactly Connection: Upgrade let every browser in?",
+        "Chrome's handshake opens, Firefox's gets 404 from httpd",
+        _BOTH,
+        (answered(http=[Expected(status=101), Expected(status=404, by=HTTPD, arrives=False)]),),
         site=_rewriting("^Upgrade$"),
-        act=_BOTH,
-        checks=(answered(http=[Expected(status=101), Expected(status=404, by=HTTPD, arrives=False)]),),
         explanation="Firefox sends Connection: keep-alive, Upgrade; a pattern for the whole field misses it.",
     ),
-    Scenario(
-        name="handshake-rewrite-contained",
-        question="Does a RewriteCond that looks for upgrade anywhere in Connection let every browser in?",
-        limit="101 for Chrome's and Firefox's handshake",
+    ask(
+        "rewrite-contained",
+        "Does a RewriteCond that looks for upgrade anywhere in Connection let every browser in?",
+        "101 for Chrome's and Firefox's handshake",
+        _BOTH,
+        ACCEPTED,
         site=_rewriting("upgrade"),
-        act=_BOTH,
-        checks=ACCEPTED,
     ),
 )

@@ -6,9 +6,10 @@ from wslb.checks import accounting, carrier, handshake, strictness
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Check
-from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
-from wslb.scenarios.handshake import ACCEPTED, sending
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.model.sites import TLS_CLUSTER, balanced
+from wslb.scenarios.acts import sending
+from wslb.scenarios.claims import ACCEPTED
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -63,61 +64,59 @@ HOP_FIELDS = OPENING.having("Connection", "keep-alive, Upgrade, X-Hop").adding(
 )
 """Fields of the client's own connection: four by their nature, one because Connection names it."""
 
+ask = Family(name="headers")
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="headers-handshake",
-        question="Is the handshake of the article's Listings 6 and 7 right at every station, on both backends?",
-        limit="every field at client, backend and back as RFC 6455 section 4 wants it; 4 handshakes",
-        site=balanced(CLUSTER),
-        act=_as_browser(),
-        checks=CHECKS,
+    ask(
+        "handshake",
+        "Is the handshake of the article's Listings 6 and 7 right at every station, on both backends?",
+        "every field at client, backend and back as RFC 6455 section 4 wants it; 4 handshakes",
+        _as_browser(),
+        CHECKS,
         explanation=(
             "Upgrade and Connection are hop-by-hop: Apache takes them off and writes its own for the backend "
             "(RFC 9110 section 7.6.1). Host becomes the member's unless ProxyPreserveHost is On."
         ),
     ),
-    Scenario(
-        name="headers-subprotocol",
-        question="Does an offered subprotocol reach the backend, and the backend's choice the client?",
-        limit="wsconsole offered among two, received and chosen on 4 handshakes",
-        site=balanced(CLUSTER),
-        act=_as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
-        checks=(handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
+    ask(
+        "subprotocol",
+        "Does an offered subprotocol reach the backend, and the backend's choice the client?",
+        "wsconsole offered among two, received and chosen on 4 handshakes",
+        _as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
+        (handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
     ),
-    Scenario(
-        name="headers-hop-fields",
-        question="Do fields of the client's own connection stay behind, as those that Connection names must?",
-        limit="on 2 of 2 X-Hop, named by Connection, stays behind; so should Keep-Alive, TE, Trailer, Proxy-Connection",
-        site=balanced(CLUSTER),
-        act=sending(HOP_FIELDS, HOP_FIELDS),
-        checks=(*ACCEPTED, strictness.nominated_fields_dropped, strictness.hop_fields_dropped),
+    ask(
+        "hop-fields",
+        "Do fields of the client's own connection stay behind, as those that Connection names must?",
+        "on 2 of 2 X-Hop, named by Connection, stays behind; so should Keep-Alive, TE, Trailer, Proxy-Connection",
+        sending(HOP_FIELDS, HOP_FIELDS),
+        (*ACCEPTED, strictness.nominated_fields_dropped, strictness.hop_fields_dropped),
     ),
-    Scenario(
-        name="headers-query",
-        question="Does the query string reach the backend behind the balancer's and the member's path?",
-        limit="/ws?x=1&y=2 arrives as /WSConsole/CLRunner?x=1&y=2 and /CLRunner?x=1&y=2",
-        site=balanced(CLUSTER),
-        act=_query,
-        checks=(
+    ask(
+        "query",
+        "Does the query string reach the backend behind the balancer's and the member's path?",
+        "/ws?x=1&y=2 arrives as /WSConsole/CLRunner?x=1&y=2 and /CLRunner?x=1&y=2",
+        _query,
+        (
             handshake.answered_101,
             handshake.arrived_at(liberty="/WSConsole/CLRunner?x=1&y=2", node="/CLRunner?x=1&y=2"),
             accounting.witnesses_agree,
         ),
     ),
-    Scenario(
-        name="headers-wss",
-        question="Is the handshake right at every station over TLS?",
-        limit="every field as RFC 6455 section 4 wants it; 4 handshakes on wss",
+    ask(
+        "wss",
+        "Is the handshake right at every station over TLS?",
+        "every field as RFC 6455 section 4 wants it; 4 handshakes on wss",
+        _as_browser(),
+        CHECKS,
         site=balanced(TLS_CLUSTER),
-        act=_as_browser(),
-        checks=CHECKS,
     ),
-    Scenario(
-        name="headers-wss-subprotocol",
-        question="Does the choice of a subprotocol survive TLS on both hops?",
-        limit="wsconsole offered among two, received and chosen on 4 handshakes",
+    ask(
+        "wss-subprotocol",
+        "Does the choice of a subprotocol survive TLS on both hops?",
+        "wsconsole offered among two, received and chosen on 4 handshakes",
+        _as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
+        (handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
         site=balanced(TLS_CLUSTER),
-        act=_as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
-        checks=(handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
     ),
 )

@@ -14,7 +14,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import ProcessModel
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.waiting import until
 
 __all__ = ["SCENARIOS", "waiting_in"]
@@ -131,96 +131,77 @@ async def _talk_while_full(lab: Lab) -> None:
         await held[0].close()
 
 
+ask = Family(name="limits", site=SMALL, allow_log=FULL_LOG)
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="limits-full",
-        question="What does the next client see when idle tunnels have taken every slot?",
-        limit=f"{SLOTS} of {SLOTS} slots taken: no refusal, none answered for {PATIENCE_SECONDS:g} s, then 101",
-        site=SMALL,
-        act=queued(1),
-        checks=(handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
-        allow_log=FULL_LOG,
+    ask(
+        "full",
+        "What does the next client see when idle tunnels have taken every slot?",
+        f"{SLOTS} of {SLOTS} slots taken: no refusal, none answered for {PATIENCE_SECONDS:g} s, then 101",
+        queued(1),
+        (handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
         explanation=ONE_THREAD,
     ),
-    Scenario(
-        name="limits-queue",
-        question="Are waiting clients served in the order of their coming, and do the turns stay strict?",
-        limit="3 waiting clients, one for each freed slot, first come first served; 0 breaks over 7 connections",
-        site=SMALL,
-        act=queued(3),
-        checks=(handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
-        allow_log=FULL_LOG,
+    ask(
+        "queue",
+        "Are waiting clients served in the order of their coming, and do the turns stay strict?",
+        "3 waiting clients, one for each freed slot, first come first served; 0 breaks over 7 connections",
+        queued(3),
+        (handshake.answered_101, queue.served_slot_by_slot(PATIENCE_SECONDS), distribution.alternates, *SERVED),
         explanation=(
             "A waiting client's turn is taken when it is served, not when it connects. This holds for one process: "
             "with 2 processes of 2 threads the fourth client, for whom a slot was free, got no answer for 10 s in 4 of "
             "60 runs on a busy machine (httpd 2.4.71), as if a full process had accepted it."
         ),
     ),
-    Scenario(
-        name="limits-plain-starves",
-        question="Can idle tunnels keep httpd from serving an ordinary page?",
-        limit=f"yes: no answer for {PATIENCE_SECONDS:g} s while {SLOTS} tunnels are open, 200 once one has ended",
-        site=SMALL,
-        act=asked("/WSConsole.html"),
-        checks=(queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
-        allow_log=FULL_LOG,
+    ask(
+        "plain-starves",
+        "Can idle tunnels keep httpd from serving an ordinary page?",
+        f"yes: no answer for {PATIENCE_SECONDS:g} s while {SLOTS} tunnels are open, 200 once one has ended",
+        asked("/WSConsole.html"),
+        (queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
         explanation=ONE_THREAD,
     ),
-    Scenario(
-        name="limits-manager-starves",
-        question="Can an administrator reach balancer-manager on a server full of idle tunnels?",
-        limit=f"no: no answer for {PATIENCE_SECONDS:g} s while {SLOTS} tunnels are open, 200 once one has ended",
-        site=SMALL,
-        act=asked("/balancer-manager"),
-        checks=(queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
+    ask(
+        "manager-starves",
+        "Can an administrator reach balancer-manager on a server full of idle tunnels?",
+        f"no: no answer for {PATIENCE_SECONDS:g} s while {SLOTS} tunnels are open, 200 once one has ended",
+        asked("/balancer-manager"),
+        (queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
         allow_log=(*FULL_LOG, "AH10187"),
         explanation="balancer-manager needs a worker thread like any request; drain members before the slots run out.",
     ),
-    Scenario(
-        name="limits-last-slot",
-        question="Do ordinary requests and new WebSockets get through while one slot is left?",
-        limit=f"{SLOTS - 1} of {SLOTS} slots held: 3 pages and 3 WebSockets served through the last one, strict turns",
+    ask(
+        "last-slot",
+        "Do ordinary requests and new WebSockets get through while one slot is left?",
+        f"{SLOTS - 1} of {SLOTS} slots held: 3 pages and 3 WebSockets served through the last one, strict turns",
+        _last_slot,
+        (handshake.answered_101, distribution.alternates, turns.turns_taken(thieves=0, whose="the pages"), *SERVED),
         site=replace(SMALL, directives=("KeepAlive Off",)),
-        act=_last_slot,
-        checks=(
-            handshake.answered_101,
-            distribution.alternates,
-            turns.turns_taken(thieves=0, whose="the pages"),
-            *SERVED,
-        ),
         allow_log=("AH00484", "AH10159"),
         explanation=(
             "With KeepAlive On, an idle connection that has loaded a page may keep the last slot's next client waiting "
             "for KeepAliveTimeout, 5 s by default: 5 of 24 runs on httpd 2.4.71, none of 60 with KeepAlive Off."
         ),
     ),
-    Scenario(
-        name="limits-abandoned",
-        question="What becomes of a client that gives up while it waits for a slot?",
-        limit=f"unanswered for {PATIENCE_SECONDS:g} s; its handshake still reaches a backend and takes a turn",
-        site=SMALL,
-        act=_abandoned,
-        checks=(
+    ask(
+        "abandoned",
+        "What becomes of a client that gives up while it waits for a slot?",
+        f"unanswered for {PATIENCE_SECONDS:g} s; its handshake still reaches a backend and takes a turn",
+        _abandoned,
+        (
             turns.answers(*[101] * SLOTS, None, 101),
             queue.abandoned_still_arrive,
             turns.turns_taken(thieves=0, whose="the abandoned handshake, which counts as one"),
             *SERVED,
         ),
-        allow_log=FULL_LOG,
         explanation="What lies in the backlog is served in order, even for a client that has gone (seen on 2.4.71).",
     ),
-    Scenario(
-        name="limits-talk-while-full",
-        question="Do open tunnels keep working while others wait for a slot?",
-        limit=f"{SLOTS} tunnels run a command each while a client waits; that one is served from a freed slot",
-        site=SMALL,
-        act=_talk_while_full,
-        checks=(
-            handshake.answered_101,
-            conversation.listed(COMMAND),
-            queue.served_slot_by_slot(PATIENCE_SECONDS),
-            *SERVED,
-        ),
-        allow_log=FULL_LOG,
+    ask(
+        "talk-while-full",
+        "Do open tunnels keep working while others wait for a slot?",
+        f"{SLOTS} tunnels run a command each while a client waits; that one is served from a freed slot",
+        _talk_while_full,
+        (handshake.answered_101, conversation.listed(COMMAND), queue.served_slot_by_slot(PATIENCE_SECONDS), *SERVED),
     ),
 )

@@ -11,7 +11,7 @@ from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios import acts as do
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -50,15 +50,17 @@ def set_and_cleared(state: MemberState) -> Act:
     return act
 
 
+ask = Family(name="manager")
+
+
 def state_scenario(name: str, state: MemberState, title: str) -> Scenario:
     """One state, set and cleared under live tunnels."""
-    return Scenario(
-        name=f"manager-{name}",
-        question=f"What does {title} through balancer-manager do to open tunnels, new ones, and later turns?",
-        limit="3 of 3 tunnels live on, 3 of 3 new ones go to the other member, then turns as the model says",
-        site=balanced(CLUSTER),
-        act=set_and_cleared(state),
-        checks=(
+    return ask(
+        name,
+        f"What does {title} through balancer-manager do to open tunnels, new ones, and later turns?",
+        "3 of 3 tunnels live on, 3 of 3 new ones go to the other member, then turns as the model says",
+        set_and_cleared(state),
+        (
             tunnels.answered("after the change", count=3),
             tunnels.still_open(count=10),
             members.shown_at("set", liberty="Init Ok", node=WORDS[state]),
@@ -143,13 +145,13 @@ SWITCH = BalancerChange(lbmethod="bybusyness")
 
 def lock_scenario(name: str, title: str, act: Act, *checks: Check, allow_log: tuple[str, ...] = ()) -> Scenario:
     """Forms without the right key: disable a member, raise a loadfactor, change the method."""
-    return Scenario(
-        name=f"manager-lock-{name}",
-        question=f"Does balancer-manager ignore changes {title}?",
-        limit="3 forms answered 200, the XML shows no change, the turns go on",
+    return ask(
+        f"lock-{name}",
+        f"Does balancer-manager ignore changes {title}?",
+        "3 forms answered 200, the XML shows no change, the turns go on",
+        act,
+        (members.changed_nothing(3), distribution.alternates, *checks, *COMMON),
         site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),
-        act=act,
-        checks=(members.changed_nothing(3), distribution.alternates, *checks, *COMMON),
         allow_log=allow_log,
         explanation="The answer is 200 either way: only the XML tells (mod_proxy_balancer, AH10187 for the Referer).",
     )
@@ -161,13 +163,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     state_scenario("stop", MemberState.STOPPED, "stopping a member (S)"),
     state_scenario("standby", MemberState.STANDBY, "making a member a hot standby (H)"),
     state_scenario("spare", MemberState.SPARE, "making a member a hot spare (R)"),
-    Scenario(
-        name="manager-all-disabled",
-        question="With every member disabled, what happens to open tunnels and to new clients?",
-        limit="2 of 2 tunnels live on, 2 of 2 new ones get 503, and 101 again as soon as one is enabled",
-        site=balanced(CLUSTER),
-        act=_all_disabled,
-        checks=(
+    ask(
+        "all-disabled",
+        "With every member disabled, what happens to open tunnels and to new clients?",
+        "2 of 2 tunnels live on, 2 of 2 new ones get 503, and 101 again as soon as one is enabled",
+        _all_disabled,
+        (
             tunnels.answered("with all disabled", count=2),
             refusals.answers(101, 101, 503, 503, 101, 101),
             distribution.follows_model,
@@ -176,76 +177,71 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         allow_log=("AH01170",),
     ),
-    Scenario(
-        name="manager-standby-called",
-        question="Does a hot standby step in when the last other member is disabled by hand?",
-        limit="2 connections to the member, then 3 of 3 to the standby",
-        site=balanced(CLUSTER),
-        act=_standby_called,
-        checks=(
+    ask(
+        "standby-called",
+        "Does a hot standby step in when the last other member is disabled by hand?",
+        "2 connections to the member, then 3 of 3 to the standby",
+        _standby_called,
+        (
             distribution.served_by("liberty", "liberty", "node", "node", "node"),
             members.shown_after(liberty="Init Dis", node="Init Stby Ok"),
             *COMMON,
         ),
     ),
-    Scenario(
-        name="manager-drain-spare",
-        question="Does a spare take the place of a member that drains, and does busy reach 0 when its tunnels end?",
-        limit="4 of 4 tunnels live, the next 4 go to the spare, then the drained member has 0 tunnels",
-        site=balanced(cluster(LIBERTY, replace(NODE, state=MemberState.SPARE))),
-        act=_spare_beside_drained,
-        checks=(
+    ask(
+        "drain-spare",
+        "Does a spare take the place of a member that drains, and does busy reach 0 when its tunnels end?",
+        "4 of 4 tunnels live, the next 4 go to the spare, then the drained member has 0 tunnels",
+        _spare_beside_drained,
+        (
             tunnels.answered("while draining", count=4),
             distribution.served_by(*["liberty"] * 4, *["node"] * 4),
             members.shown_at("drained", liberty="Init Drn Ok"),
             members.busy_at("drained", liberty=0, node=0),
             *COMMON,
         ),
+        site=balanced(cluster(LIBERTY, replace(NODE, state=MemberState.SPARE))),
     ),
-    Scenario(
-        name="manager-loadfactor",
-        question="Do open tunnels live on when a loadfactor is changed, and what are the first turns at 3:1?",
-        limit="3 of 3 tunnels live; then AAABAAAB, not AABA as from a fresh start",
-        site=balanced(CLUSTER),
-        act=_loadfactor,
-        checks=(
+    ask(
+        "loadfactor",
+        "Do open tunnels live on when a loadfactor is changed, and what are the first turns at 3:1?",
+        "3 of 3 tunnels live; then AAABAAAB, not AABA as from a fresh start",
+        _loadfactor,
+        (
             tunnels.answered("after the change", count=3),
-            distribution.served_by(
-                *["liberty", "node", "liberty"],
-                *["liberty", "liberty", "liberty", "node"] * 2,
-            ),
+            distribution.served_by(*["liberty", "node", "liberty"], *["liberty", "liberty", "liberty", "node"] * 2),
             *COMMON,
         ),
         explanation="A loadfactor changed at run time gives every member its own factor as credit to start with.",
     ),
-    Scenario(
-        name="manager-lbmethod",
-        question="When bybusyness takes over at run time, does it know the tunnels that are open?",
-        limit="no: 3 tunnels live on, but busy is 0 beside them, and the next 4 take turns instead of evening out",
-        site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),
-        act=_to_bybusyness,
-        checks=(
+    ask(
+        "lbmethod",
+        "When bybusyness takes over at run time, does it know the tunnels that are open?",
+        "no: 3 tunnels live on, but busy is 0 beside them, and the next 4 take turns instead of evening out",
+        _to_bybusyness,
+        (
             tunnels.answered("after the change", "liberty", count=3),
             members.busy_at("before", liberty=3, node=0),
             members.busy_at("after", liberty=0, node=0),
             distribution.served_by(*["liberty", "node"] * 5),
             *COMMON,
         ),
+        site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),
         explanation="Changing the method resets what the new one counts, and for bybusyness that is busy itself.",
     ),
-    Scenario(
-        name="manager-lbmethod-back",
-        question="When byrequests takes over from bybusyness under open tunnels, where do the turns begin?",
-        limit="with the first-listed member, 4 in turns; busy is kept, 3 of 3 tunnels live",
-        site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYBUSYNESS)),
-        act=_to_byrequests,
-        checks=(
+    ask(
+        "lbmethod-back",
+        "When byrequests takes over from bybusyness under open tunnels, where do the turns begin?",
+        "with the first-listed member, 4 in turns; busy is kept, 3 of 3 tunnels live",
+        _to_byrequests,
+        (
             tunnels.answered("after the change", count=3),
             members.busy_at("before", liberty=2, node=1),
             members.busy_at("after", liberty=2, node=1),
             distribution.served_by("liberty", "node", "liberty", *["liberty", "node"] * 2),
             *COMMON,
         ),
+        site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYBUSYNESS)),
     ),
     lock_scenario("nonce", "with a wrong nonce", attempted(DISABLE, RAISE, SWITCH, nonce="00000000-wrong")),
     lock_scenario(

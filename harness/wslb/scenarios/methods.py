@@ -11,8 +11,9 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster
-from wslb.scenarios.lb import COMMON, MODELLED, in_turn
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.acts import in_turn
+from wslb.scenarios.claims import MODELLED, SERVED
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -126,98 +127,95 @@ PAGES_TOO = Site(
     ),
 )
 
+ask = Family(name="methods")
+
 SCENARIOS: tuple[Scenario, ...] = (
     *(
-        Scenario(
-            name=f"methods-{method.value}-chatty",
-            question=f"Does {method.value} look at what travels through open tunnels?",
-            limit=f"no: the model, which knows only request heads, predicts all {2 * HELD} connections, "
+        ask(
+            f"{method.value}-chatty",
+            f"Does {method.value} look at what travels through open tunnels?",
+            f"no: the model, which knows only request heads, predicts all {2 * HELD} connections, "
             f"{ROUNDS * len(CHATTER)} bytes each way through each of one member's tunnels",
+            _chatty,
+            (*MODELLED, accounting.bytes_counted, traffic.logged_by_logio(ROUNDS * len(CHATTER))),
             site=of(method, echo=True),
-            act=_chatty,
-            checks=(*MODELLED, accounting.bytes_counted, traffic.logged_by_logio(ROUNDS * len(CHATTER))),
             explanation=TUNNEL_BYTES,
         )
         for method in COMPARED
     ),
-    Scenario(
-        name="methods-byrequests-refill",
-        question="Does byrequests notice that one member's tunnels have all ended?",
-        limit=f"no: strict turns go on, {AFTERWARDS} more end up 2 and 2",
+    ask(
+        "byrequests-refill",
+        "Does byrequests notice that one member's tunnels have all ended?",
+        f"no: strict turns go on, {AFTERWARDS} more end up 2 and 2",
+        refilled(),
+        (distribution.served_by(*[L, N] * 5), *MODELLED),
         site=of(LbMethod.BYREQUESTS),
-        act=refilled(),
-        checks=(distribution.served_by(*[L, N] * 5), *MODELLED),
         explanation="byrequests counts elections, not open tunnels (manual, mod_lbmethod_byrequests).",
     ),
-    Scenario(
-        name="methods-bybusyness-refill",
-        question="Does bybusyness give the new tunnels to the member whose own have ended?",
-        limit="yes: 3 in a row go there, then turns again",
+    ask(
+        "bybusyness-refill",
+        "Does bybusyness give the new tunnels to the member whose own have ended?",
+        "yes: 3 in a row go there, then turns again",
+        refilled(),
+        (distribution.served_by(*[L, N] * 3, L, L, L, N), *MODELLED),
         site=of(LbMethod.BYBUSYNESS),
-        act=refilled(),
-        checks=(distribution.served_by(*[L, N] * 3, L, L, L, N), *MODELLED),
     ),
-    Scenario(
-        name="methods-bytraffic-refill",
-        question="Does bytraffic notice that one member's tunnels have all ended?",
-        limit="no: it goes on by the bytes of the request heads; the model predicts all 10 connections",
+    ask(
+        "bytraffic-refill",
+        "Does bytraffic notice that one member's tunnels have all ended?",
+        "no: it goes on by the bytes of the request heads; the model predicts all 10 connections",
+        refilled(),
+        (*MODELLED, accounting.bytes_counted),
         site=of(LbMethod.BYTRAFFIC),
-        act=refilled(),
-        checks=(*MODELLED, accounting.bytes_counted),
         explanation=TUNNEL_BYTES,
     ),
-    Scenario(
-        name="methods-bybusyness-closed",
-        question="In what does bybusyness differ from byrequests when every tunnel is closed before the next opens?",
-        limit="in nothing: strict turns over 12 connections",
+    ask(
+        "bybusyness-closed",
+        "In what does bybusyness differ from byrequests when every tunnel is closed before the next opens?",
+        "in nothing: strict turns over 12 connections",
+        in_turn(12, settle=True),
+        (distribution.alternates, *MODELLED),
         site=of(LbMethod.BYBUSYNESS),
-        act=in_turn(12, settle=True),
-        checks=(distribution.alternates, *MODELLED),
         explanation="With nothing open every member ties, and lbstatus settles ties as in byrequests.",
     ),
-    Scenario(
-        name="methods-bytraffic-page",
-        question="Does one page of plain HTTP weigh more for bytraffic than all tunnels together?",
-        limit="yes: after one page from liberty the next 12 WebSockets all go to node",
+    ask(
+        "bytraffic-page",
+        "Does one page of plain HTTP weigh more for bytraffic than all tunnels together?",
+        "yes: after one page from liberty the next 12 WebSockets all go to node",
+        _page_first,
+        (distribution.served_by(*[N] * 12), turns.turns_taken(thieves=1, whose="the page"), accounting.witnesses_agree),
         site=PAGES_TOO,
-        act=_page_first,
-        checks=(
-            distribution.served_by(*[N] * 12),
-            turns.turns_taken(thieves=1, whose="the page"),
-            accounting.witnesses_agree,
-        ),
         explanation="mod_proxy_http counts the bytes of ordinary responses as read, and none of a tunnel's.",
     ),
-    Scenario(
-        name="methods-heartbeat",
-        question="What does the heartbeat method do where no mod_heartmonitor reports on the members?",
-        limit="503 for all 3, AH01213 in the log, no member elected, no backend asked",
+    ask(
+        "heartbeat",
+        "What does the heartbeat method do where no mod_heartmonitor reports on the members?",
+        "503 for all 3, AH01213 in the log, no member elected, no backend asked",
+        _refused,
+        (turns.answers(503, 503, 503), turns.never_elected, log.announced("AH01213", "AH01170")),
         site=of(LbMethod.HEARTBEAT),
-        act=_refused,
-        checks=(turns.answers(503, 503, 503), turns.never_elected, log.announced("AH01213", "AH01170")),
         allow_log=("AH01213", "AH01170"),
         explanation="heartbeat elects only members whose load some monitor has reported (manual, mod_heartmonitor).",
     ),
-    Scenario(
-        name="methods-heartbeat-reported",
-        question="Does the heartbeat method send WebSockets to the member that a report names, and to no other?",
-        limit="8 of 8 on node, the only member in the report file",
+    ask(
+        "heartbeat-reported",
+        "Does the heartbeat method send WebSockets to the member that a report names, and to no other?",
+        "8 of 8 on node, the only member in the report file",
+        _reported,
+        (distribution.served_by(*[N] * 8), *SERVED),
         site=replace(of(LbMethod.HEARTBEAT), directives=('HeartbeatStorage "${RUN}/heartbeat.dat"',)),
-        act=_reported,
-        checks=(distribution.served_by(*[N] * 8), *COMMON),
         explanation=(
             "The report stands in a file (HeartbeatStorage), in the form that mod_heartmonitor writes; members of one "
             "address cannot be told apart, so this needs backends on addresses of their own."
         ),
     ),
-    Scenario(
-        name="methods-compared",
-        question="What do byrequests, bybusyness and bytraffic make of the same work, side by side?",
-        limit=f"{HELD} held, one side closed, {AFTERWARDS} more: each by its model; the counters hold heads and open "
+    ask(
+        "compared",
+        "What do byrequests, bybusyness and bytraffic make of the same work, side by side?",
+        f"{HELD} held, one side closed, {AFTERWARDS} more: each by its model; the counters hold heads and open "
         "tunnels, no tunnel bytes",
-        site=SIDE_BY_SIDE,
-        act=_compared,
-        checks=(
+        _compared,
+        (
             on("/byrequests", _named(LbMethod.BYREQUESTS), distribution.served_by(*[L, N] * 5)),
             on("/bybusyness", _named(LbMethod.BYBUSYNESS), distribution.served_by(*[L, N] * 3, L, L, L, N)),
             *_on_each(distribution.follows_model),
@@ -225,6 +223,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             traffic.counted_on_tunnels,
             accounting.nothing_left_open,
         ),
+        site=SIDE_BY_SIDE,
         explanation=TUNNEL_BYTES,
     ),
 )

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 
 from wslb.checks import accounting, carrier, handshake, payload
 from wslb.lab.lab import Lab
 from wslb.lab.raw_conversation import RawConversation
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
-from wslb.scenarios.acts import misbehave
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.acts import echoing, misbehave, noise
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.wire.frames import Frame, Opcode, fragments
 from wslb.wire.http1 import OPENING
 
-__all__ = ["ECHO", "SCENARIOS", "SOUND", "echoing"]
+__all__ = ["ECHO", "SCENARIOS", "SOUND"]
 
 ECHO = balanced(CLUSTER, echo=True)
 MIB = 1 << 20
@@ -30,25 +29,6 @@ SOUND: tuple[Check, ...] = (
     accounting.nothing_left_open,
     carrier.carried_as_asked,
 )
-
-
-def noise(size: int) -> bytes:
-    """Bytes without a pattern that compression or a lost piece could hide in; the same for the same size."""
-    return hashlib.shake_128(str(size).encode()).digest(size)
-
-
-def echoing(*messages: str | bytes | int, connections: int = 2) -> Act:
-    """Send each message and wait for it to come back, on that many connections in turn; a number is so much noise."""
-
-    async def act(lab: Lab) -> None:
-        for _ in range(connections):
-            async with await lab.open(greeting=False) as tunnel:
-                for message in messages:
-                    size = message if isinstance(message, int) else len(message)
-                    await tunnel.send(noise(message) if isinstance(message, int) else message)
-                    await tunnel.receive(seconds=lab.settings.timeouts.message + size / MIB)
-
-    return act
 
 
 async def _streamed(lab: Lab) -> None:
@@ -161,14 +141,16 @@ async def _counted(lab: Lab) -> None:
         await tunnel.close()
 
 
+ask = Family(name="payload", site=ECHO)
+
+
 def _echo(name: str, question: str, *messages: str | bytes | int, connections: int = 2, limit: str = "") -> Scenario:
-    return Scenario(
-        name=f"payload-{name}",
-        question=question,
-        limit=limit or f"{len(messages)} of {len(messages)} on each of {connections} connections, by SHA-256",
-        site=ECHO,
-        act=echoing(*messages, connections=connections),
-        checks=(payload.echoed(len(messages)), *SOUND),
+    return ask(
+        name,
+        question,
+        limit or f"{len(messages)} of {len(messages)} on each of {connections} connections, by SHA-256",
+        echoing(*messages, connections=connections),
+        (payload.echoed(len(messages)), *SOUND),
     )
 
 
@@ -185,87 +167,77 @@ SCENARIOS: tuple[Scenario, ...] = (
     _echo("1mib", "Does a message of 1 MiB pass unharmed?", MIB),
     _echo("16mib", "Does a message of 16 MiB pass unharmed?", 16 * MIB, connections=1),
     _echo("64mib", "Does a message of 64 MiB pass unharmed?", 64 * MIB, connections=1),
-    Scenario(
-        name="payload-stream",
-        question="Does a stream of messages keep its order when the client waits for no answer?",
-        limit="200 of 200 in order on each of 2 connections",
-        site=ECHO,
-        act=_streamed,
-        checks=(payload.echoed(200), *SOUND),
+    ask(
+        "stream",
+        "Does a stream of messages keep its order when the client waits for no answer?",
+        "200 of 200 in order on each of 2 connections",
+        _streamed,
+        (payload.echoed(200), *SOUND),
     ),
-    Scenario(
-        name="payload-side-by-side",
-        question="Do 20 tunnels at once keep their payloads apart?",
-        limit="1 MiB of its own on each of 20 connections, by SHA-256",
-        site=ECHO,
-        act=_side_by_side,
-        checks=(payload.echoed(1), *SOUND),
+    ask(
+        "side-by-side",
+        "Do 20 tunnels at once keep their payloads apart?",
+        "1 MiB of its own on each of 20 connections, by SHA-256",
+        _side_by_side,
+        (payload.echoed(1), *SOUND),
     ),
-    Scenario(
-        name="payload-fragments-in",
-        question="Do the client's frames reach the backend one by one, with a ping between two parts of a message?",
-        limit="the pong comes before the last part is sent, then the whole message; 2 of 2",
-        site=ECHO,
-        act=_fragments_in,
-        checks=(payload.frames_came("pong 7", "text 5000"), payload.echoed(1), *SOUND),
+    ask(
+        "fragments-in",
+        "Do the client's frames reach the backend one by one, with a ping between two parts of a message?",
+        "the pong comes before the last part is sent, then the whole message; 2 of 2",
+        _fragments_in,
+        (payload.frames_came("pong 7", "text 5000"), payload.echoed(1), *SOUND),
         explanation="Apache copies bytes and knows no frames: it joins no fragments and holds no control frame back.",
     ),
-    Scenario(
-        name="payload-fragments-out",
-        question="Do the frames of a backend's message reach the client cut as they were?",
-        limit="frames of 1,000, 1,000 and 500 bytes on 2 of 2; the Node.js stand-in adds its empty last frame",
-        site=ECHO,
-        act=_fragments_out,
-        checks=(payload.cut_into(1000, 1000, 500), payload.echoed(1), *SOUND),
+    ask(
+        "fragments-out",
+        "Do the frames of a backend's message reach the client cut as they were?",
+        "frames of 1,000, 1,000 and 500 bytes on 2 of 2; the Node.js stand-in adds its empty last frame",
+        _fragments_out,
+        (payload.cut_into(1000, 1000, 500), payload.echoed(1), *SOUND),
     ),
-    Scenario(
-        name="payload-pings",
-        question="Do pings and pongs travel in both directions, empty and of 125 bytes?",
-        limit="the backend's ping of 13 bytes, then pongs of 0 and 125 bytes; 2 of 2",
-        site=ECHO,
-        act=_pings,
-        checks=(payload.frames_came("ping 13", "pong 0", "pong 125"), *SOUND),
+    ask(
+        "pings",
+        "Do pings and pongs travel in both directions, empty and of 125 bytes?",
+        "the backend's ping of 13 bytes, then pongs of 0 and 125 bytes; 2 of 2",
+        _pings,
+        (payload.frames_came("ping 13", "pong 0", "pong 125"), *SOUND),
     ),
-    Scenario(
-        name="payload-subprotocol",
-        question="Is the backend's choice of a subprotocol the one that the client gets, and does data flow under it?",
-        limit="wsconsole out of two offered, and 1 message echoed, on 2 of 2",
-        site=ECHO,
-        act=offering("chat.example", "wsconsole"),
-        checks=(handshake.subprotocol_chosen("wsconsole"), payload.echoed(1), *SOUND),
+    ask(
+        "subprotocol",
+        "Is the backend's choice of a subprotocol the one that the client gets, and does data flow under it?",
+        "wsconsole out of two offered, and 1 message echoed, on 2 of 2",
+        offering("chat.example", "wsconsole"),
+        (handshake.subprotocol_chosen("wsconsole"), payload.echoed(1), *SOUND),
     ),
-    Scenario(
-        name="payload-deflate",
-        question="Is permessage-deflate agreed between client and backend, with Apache passing compressed frames?",
-        limit="1 MiB of text echoed, at most 1/100 of its bytes in the access log, on 2 of 2",
-        site=ECHO,
-        act=_deflated,
-        checks=(payload.compressed(at_least=100), payload.echoed(1), *SOUND),
+    ask(
+        "deflate",
+        "Is permessage-deflate agreed between client and backend, with Apache passing compressed frames?",
+        "1 MiB of text echoed, at most 1/100 of its bytes in the access log, on 2 of 2",
+        _deflated,
+        (payload.compressed(at_least=100), payload.echoed(1), *SOUND),
         explanation="The extension is end to end: offer, answer and compressed frames pass untouched.",
     ),
-    Scenario(
-        name="payload-push",
-        question="Can the server speak first and without a request, as the article claims of WebSockets?",
-        limit=f"{PUSHES} messages, in order, to a client that sent nothing; 2 of 2",
-        site=ECHO,
-        act=_pushed,
-        checks=(payload.pushed(PUSHES), *SOUND),
+    ask(
+        "push",
+        "Can the server speak first and without a request, as the article claims of WebSockets?",
+        f"{PUSHES} messages, in order, to a client that sent nothing; 2 of 2",
+        _pushed,
+        (payload.pushed(PUSHES), *SOUND),
     ),
-    Scenario(
-        name="payload-full-duplex",
-        question="Do both sides speak at the same time, as the article's full duplex claims?",
-        limit=f"{PUSHES} messages of the server arrive within one of the client's, which is then echoed; 2 of 2",
-        site=ECHO,
-        act=_at_once,
-        checks=(payload.spoke_both_at_once(PUSHES), payload.echoed(1), *SOUND),
+    ask(
+        "full-duplex",
+        "Do both sides speak at the same time, as the article's full duplex claims?",
+        f"{PUSHES} messages of the server arrive within one of the client's, which is then echoed; 2 of 2",
+        _at_once,
+        (payload.spoke_both_at_once(PUSHES), payload.echoed(1), *SOUND),
     ),
-    Scenario(
-        name="payload-counted",
-        question="Does the access log know how many bytes travelled through a tunnel?",
-        limit="%I and %O equal what the client sent and received, to the byte, handshake included; 2 of 2",
-        site=ECHO,
-        act=_counted,
-        checks=(payload.bytes_logged, payload.echoed(1), *SOUND),
+    ask(
+        "counted",
+        "Does the access log know how many bytes travelled through a tunnel?",
+        "%I and %O equal what the client sent and received, to the byte, handshake included; 2 of 2",
+        _counted,
+        (payload.bytes_logged, payload.echoed(1), *SOUND),
         explanation="mod_logio counts on the socket, so its numbers are right where bytraffic's counters see nothing.",
     ),
 )

@@ -10,7 +10,7 @@ from wslb.model.handshake import Close
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.acts import misbehave
 from wslb.scenarios.payload import ECHO, SOUND
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.wire.frames import Frame, Opcode, close_frame
 from wslb.wire.http1 import OPENING
 
@@ -78,16 +78,19 @@ async def _reset(lab: Lab) -> None:
         await tunnel.reset()
 
 
+ask = Family(name="payload", site=ECHO)
+
+
 def _end(
     name: str, question: str, act: Act, *ends: Close, limit: str, explanation: str = "", own_reason: bool = False
 ) -> Scenario:
-    return Scenario(
-        name=f"payload-{name}",
-        question=question,
-        limit=limit,
+    return ask(
+        name,
+        question,
+        limit,
+        act,
+        (payload.closed_as(*ends, own_reason=own_reason), *SOUND),
         site=CL if act is not _half_closed and act is not _reset else ECHO,
-        act=act,
-        checks=(payload.closed_as(*ends, own_reason=own_reason), *SOUND),
         explanation=explanation,
     )
 
@@ -97,13 +100,12 @@ def _by_client(*ends: tuple[int, str]) -> tuple[Close, ...]:
 
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="payload-close-by-client",
-        question="Do the client's close codes and reasons reach the backend?",
-        limit=f"{len(CODES)} of {len(CODES)}, from 1000 to 4999, the longest reason of 123 bytes among them",
-        site=ECHO,
-        act=closing(*CODES),
-        checks=(payload.closed_as(*_by_client(*CODES)), *SOUND),
+    ask(
+        "close-by-client",
+        "Do the client's close codes and reasons reach the backend?",
+        f"{len(CODES)} of {len(CODES)}, from 1000 to 4999, the longest reason of 123 bytes among them",
+        closing(*CODES),
+        (payload.closed_as(*_by_client(*CODES)), *SOUND),
     ),
     _end(
         "close-by-backend",

@@ -9,8 +9,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState, ProcessModel
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios import acts as do
-from wslb.scenarios.failover import CONNECT_FAILED
-from wslb.scenarios.scenario import Scenario
+from wslb.scenarios.claims import CONNECT_FAILED
+from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -113,14 +113,15 @@ async def _stop_idle(lab: Lab) -> None:
     await do.gone(lab, seconds=10)
 
 
+ask = Family(name="restart")
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="restart-graceful",
-        question="Do open tunnels survive a graceful restart (USR1), and where do the turns begin afterwards?",
-        limit="3 of 3 tunnels live, busy is 0 beside them, the next 4 take turns from the first-listed member",
-        site=ROOMY,
-        act=_graceful,
-        checks=(
+    ask(
+        "graceful",
+        "Do open tunnels survive a graceful restart (USR1), and where do the turns begin afterwards?",
+        "3 of 3 tunnels live, busy is 0 beside them, the next 4 take turns from the first-listed member",
+        _graceful,
+        (
             lifecycle.restarted,
             tunnels.answered("after the restart", count=3),
             tunnels.still_open(count=7),
@@ -130,44 +131,44 @@ SCENARIOS: tuple[Scenario, ...] = (
             handshake.answered_101,
             carrier.carried_as_asked,
         ),
+        site=ROOMY,
         explanation="The old children serve their tunnels to the end; the counters of the new generation start at 0.",
     ),
-    Scenario(
-        name="restart-graceful-busy",
-        question="When tunnels from before a graceful restart end, is the new generation's busy still right?",
-        limit="4 old tunnels end, 3 new ones stay: busy is 2 and 1",
-        site=ROOMY,
-        act=_graceful_old_ones_end,
-        checks=(
+    ask(
+        "graceful-busy",
+        "When tunnels from before a graceful restart end, is the new generation's busy still right?",
+        "4 old tunnels end, 3 new ones stay: busy is 2 and 1",
+        _graceful_old_ones_end,
+        (
             lifecycle.restarted,
             tunnels.answered("after the old ones ended", count=3),
             members.busy_at("after the old ones ended", liberty=2, node=1),
             distribution.follows_model,
             handshake.answered_101,
         ),
-    ),
-    Scenario(
-        name="restart-graceful-forgets",
-        question="Does a change made through balancer-manager outlive a graceful restart?",
-        limit="no: the disabled member is Ok again, the next 4 take turns",
         site=ROOMY,
-        act=_graceful_forgets,
-        checks=(
+    ),
+    ask(
+        "graceful-forgets",
+        "Does a change made through balancer-manager outlive a graceful restart?",
+        "no: the disabled member is Ok again, the next 4 take turns",
+        _graceful_forgets,
+        (
             lifecycle.restarted,
             members.shown_at("after the restart", liberty="Init Ok", node="Init Ok"),
             distribution.served_by("liberty", "liberty", *["liberty", "node"] * 2),
             distribution.follows_model,
             handshake.answered_101,
         ),
+        site=ROOMY,
         explanation="Only BalancerPersist On keeps changes made at run time (mod_proxy_balancer).",
     ),
-    Scenario(
-        name="restart-graceful-arriving",
-        question="Does a graceful restart lose clients that arrive in the middle of it?",
-        limit="40 of 40 answered 101 and greeted, 40 of 40 tunnels open until the client closes them",
-        site=ROOMY,
-        act=_graceful_while_arriving,
-        checks=(
+    ask(
+        "graceful-arriving",
+        "Does a graceful restart lose clients that arrive in the middle of it?",
+        "40 of 40 answered 101 and greeted, 40 of 40 tunnels open until the client closes them",
+        _graceful_while_arriving,
+        (
             handshake.answered_101,
             conversation.greeted,
             lifecycle.signalled("USR1"),
@@ -175,33 +176,33 @@ SCENARIOS: tuple[Scenario, ...] = (
             tunnels.still_open(count=40),
             carrier.carried_as_asked,
         ),
+        site=ROOMY,
         explanation="Nobody is lost, but one whom a child of the old generation accepts at its end may wait for 2 s.",
     ),
-    Scenario(
-        name="restart-graceful-no-room",
-        question="Can old tunnels keep a graceful restart from serving anybody new?",
-        limit="yes: with ServerLimit 1 one old tunnel leaves no slot; the next client waits in vain until it ends",
-        site=replace(balanced(CLUSTER), process_model=ProcessModel(children=1, threads=16)),
-        act=_graceful_without_room,
-        checks=(
+    ask(
+        "graceful-no-room",
+        "Can old tunnels keep a graceful restart from serving anybody new?",
+        "yes: with ServerLimit 1 one old tunnel leaves no slot; the next client waits in vain until it ends",
+        _graceful_without_room,
+        (
             lifecycle.restarted,
             tunnels.answered("after the restart", count=1),
             refusals.answers(101, None, 101),
             carrier.carried_as_asked,
         ),
+        site=replace(balanced(CLUSTER), process_model=ProcessModel(children=1, threads=16)),
         allow_log=("AH03490",),
         explanation=(
             "A child that still serves a tunnel keeps its slot of the scoreboard (AH03490: scoreboard is full). Once "
             "every slot has one, the new generation gets no child: ServerLimit needs room for two generations."
         ),
     ),
-    Scenario(
-        name="restart-hup-idle",
-        question="Without open tunnels, does a restart (HUP) serve on, and where do the turns begin?",
-        limit="4 of 4 served in turns from the first-listed member, although liberty had the last turn",
-        site=balanced(CLUSTER),
-        act=_restart_idle,
-        checks=(
+    ask(
+        "hup-idle",
+        "Without open tunnels, does a restart (HUP) serve on, and where do the turns begin?",
+        "4 of 4 served in turns from the first-listed member, although liberty had the last turn",
+        _restart_idle,
+        (
             lifecycle.signalled("HUP"),
             lifecycle.restarted,
             distribution.served_by("liberty", "node", "liberty", *["liberty", "node"] * 2),
@@ -210,30 +211,24 @@ SCENARIOS: tuple[Scenario, ...] = (
             carrier.carried_as_asked,
         ),
     ),
-    Scenario(
-        name="restart-hup",
-        question="What does a restart (HUP) do to open tunnels, and to the next client?",
-        limit="4 of 4 tunnels lost at once (1006); the next client is not served within 1 s",
-        site=balanced(CLUSTER),
-        act=_restart_cuts,
-        checks=(
-            tunnels.lost(count=4, before_signal=True),
-            lifecycle.signalled("HUP"),
-            lifecycle.not_served(5),
-        ),
+    ask(
+        "hup",
+        "What does a restart (HUP) do to open tunnels, and to the next client?",
+        "4 of 4 tunnels lost at once (1006); the next client is not served within 1 s",
+        _restart_cuts,
+        (tunnels.lost(count=4, before_signal=True), lifecycle.signalled("HUP"), lifecycle.not_served(5)),
         allow_log=CUT,
         explanation=(
             "The children let go of their sockets but do not end; for about 10 s the parent waits for them (AH00045, "
             "AH00046) while the kernel accepts new connections that nobody serves."
         ),
     ),
-    Scenario(
-        name="restart-winch",
-        question="Does a graceful stop (WINCH) let tunnels live, refuse new clients, and end with the last tunnel?",
-        limit="4 of 4 tunnels live, the next connect is refused, httpd ends by itself once they are closed",
-        site=balanced(CLUSTER),
-        act=_graceful_stop,
-        checks=(
+    ask(
+        "winch",
+        "Does a graceful stop (WINCH) let tunnels live, refuse new clients, and end with the last tunnel?",
+        "4 of 4 tunnels live, the next connect is refused, httpd ends by itself once they are closed",
+        _graceful_stop,
+        (
             tunnels.answered("after the signal", count=4),
             tunnels.still_open(count=4),
             refusals.answers(101, 101, 101, 101, None),
@@ -241,26 +236,20 @@ SCENARIOS: tuple[Scenario, ...] = (
             lifecycle.ran_then_ended,
         ),
     ),
-    Scenario(
-        name="restart-term",
-        question="What does a stop (TERM) do to open tunnels, and to the next client?",
-        limit="4 of 4 tunnels lost at once (1006), the next client is not served",
-        site=balanced(CLUSTER),
-        act=_stop,
-        checks=(
-            tunnels.lost(count=4, before_signal=True),
-            lifecycle.signalled("TERM"),
-            lifecycle.not_served(5),
-        ),
+    ask(
+        "term",
+        "What does a stop (TERM) do to open tunnels, and to the next client?",
+        "4 of 4 tunnels lost at once (1006), the next client is not served",
+        _stop,
+        (tunnels.lost(count=4, before_signal=True), lifecycle.signalled("TERM"), lifecycle.not_served(5)),
         allow_log=CUT,
         explanation="No close frame is sent: clients see 1006. The parent needs 10 s more to end (AH00045, AH00046).",
     ),
-    Scenario(
-        name="restart-term-idle",
-        question="Without open tunnels, does httpd end by itself after TERM?",
-        limit="4 connections served and closed, then the parent has ended within 10 s",
-        site=balanced(CLUSTER),
-        act=_stop_idle,
-        checks=(distribution.alternates, handshake.answered_101, lifecycle.signalled("TERM"), lifecycle.has_ended),
+    ask(
+        "term-idle",
+        "Without open tunnels, does httpd end by itself after TERM?",
+        "4 connections served and closed, then the parent has ended within 10 s",
+        _stop_idle,
+        (distribution.alternates, handshake.answered_101, lifecycle.signalled("TERM"), lifecycle.has_ended),
     ),
 )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Site
 from wslb.model.results import Check
+from wslb.model.sites import CLUSTER, balanced
 
-__all__ = ["Act", "Scenario", "select"]
+__all__ = ["Act", "Family", "Scenario", "select"]
 
 Act = Callable[[Lab], Awaitable[None]]
 """What a scenario does with the lab. It never judges."""
@@ -57,6 +58,44 @@ class Scenario:
     def judged(self) -> Balancer | None:
         """Balancer that the evidence is about."""
         return self.balancer or next(iter(self.site.balancers), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Makes the scenarios of one family, so that each says only what is its own.
+
+    Attributes:
+        name: what every scenario's name begins with.
+        site, allow_log: of a scenario that names none.
+    """
+
+    name: str
+    site: Site = field(default_factory=lambda: balanced(CLUSTER))
+    allow_log: tuple[str, ...] = ()
+
+    def __call__(
+        self,
+        name: str,
+        question: str,
+        limit: str,
+        act: Act,
+        checks: tuple[Check, ...],
+        *,
+        site: Site | None = None,
+        allow_log: tuple[str, ...] | None = None,
+        explanation: str = "",
+    ) -> Scenario:
+        """The scenario ``family-name``; `Scenario` says what the arguments are."""
+        return Scenario(
+            name=f"{self.name}-{name}",
+            question=question,
+            limit=limit,
+            site=self.site if site is None else site,
+            act=act,
+            checks=checks,
+            allow_log=self.allow_log if allow_log is None else allow_log,
+            explanation=explanation,
+        )
 
 
 def select(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> tuple[Scenario, ...]:

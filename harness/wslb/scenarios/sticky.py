@@ -8,10 +8,10 @@ from wslb.checks import accounting, carrier, distribution, handshake, members, r
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Member, MemberState, Mount, Site
 from wslb.model.results import Check
-from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.failover import CONNECT_FAILED, strict
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.claims import CONNECT_FAILED
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -92,28 +92,29 @@ PAGES = Balancer(
 )
 
 
+ask = Family(name="sticky", site=sticky(CLUSTER))
+
+
 def pinned_scenario(name: str, question: str, act: Act, *, explanation: str = "") -> Scenario:
     """Four connections that all go to node, the second-listed member."""
-    return Scenario(
-        name=f"sticky-{name}",
-        question=question,
-        limit="4 of 4 connections go to node",
-        site=sticky(CLUSTER),
-        act=act,
-        checks=(distribution.served_by(*["node"] * 4), *COMMON),
+    return ask(
+        name,
+        question,
+        "4 of 4 connections go to node",
+        act,
+        (distribution.served_by(*["node"] * 4), *COMMON),
         explanation=explanation,
     )
 
 
 def free_scenario(name: str, question: str, value: str, *, explanation: str) -> Scenario:
     """Four connections whose cookie pins nothing: they take turns."""
-    return Scenario(
-        name=f"sticky-{name}",
-        question=question,
-        limit="no: 4 connections take strict turns",
-        site=sticky(CLUSTER),
-        act=cookie(value, times=4),
-        checks=(distribution.alternates, *COMMON),
+    return ask(
+        name,
+        question,
+        "no: 4 connections take strict turns",
+        cookie(value, times=4),
+        (distribution.alternates, *COMMON),
         explanation=explanation,
     )
 
@@ -161,54 +162,51 @@ SCENARIOS: tuple[Scenario, ...] = (
         'ROUTEID=".node"',
         explanation="The quote stays part of the route, which no member has.",
     ),
-    Scenario(
-        name="sticky-turns",
-        question="Do sticky connections take turns away from the others?",
-        limit="after 3 pinned to node the next 4 free ones go to liberty, then turns, as the model says",
-        site=sticky(CLUSTER),
-        act=_pinned_then_free,
-        checks=(distribution.served_by(*["node"] * 3, *["liberty"] * 4, "node", "liberty"), *COMMON),
+    ask(
+        "turns",
+        "Do sticky connections take turns away from the others?",
+        "after 3 pinned to node the next 4 free ones go to liberty, then turns, as the model says",
+        _pinned_then_free,
+        (distribution.served_by(*["node"] * 3, *["liberty"] * 4, "node", "liberty"), *COMMON),
         explanation="A pinned request pays the same credit as an elected one, so the free ones even it out.",
     ),
-    Scenario(
-        name="sticky-path-parameter",
-        question="Does ;routeid=.node behind the path pin the upgrade?",
-        limit="as /ws;routeid=.node httpd itself answers 404; as /ws/;routeid=.node 2 of 2 reach node",
-        site=sticky(CLUSTER),
-        act=_path_parameter,
-        checks=(
+    ask(
+        "path-parameter",
+        "Does ;routeid=.node behind the path pin the upgrade?",
+        "as /ws;routeid=.node httpd itself answers 404; as /ws/;routeid=.node 2 of 2 reach node",
+        _path_parameter,
+        (
             refusals.answers(404, 404, 404),
             members.elected_between("node", 2, 2, reason="its own 404: the parameter is part of the path there"),
             members.elected_between("liberty", 0, 0, reason="nothing asked for it"),
         ),
         explanation="ProxyPass /ws fits /ws and /ws/…, and /ws;routeid=.node is neither.",
     ),
-    Scenario(
-        name="sticky-dead-route",
-        question="When the pinned member is dead, is its client served by another one, and does it return?",
-        limit="2 to node, after its death 2 to liberty without an error, 2 to node once it is back and retry=1 over",
+    ask(
+        "dead-route",
+        "When the pinned member is dead, is its client served by another one, and does it return?",
+        "2 to node, after its death 2 to liberty without an error, 2 to node once it is back and retry=1 over",
+        _killed,
+        (distribution.served_by("node", "node", "liberty", "liberty", "node", "node"), *COMMON),
         site=sticky(cluster(LIBERTY, replace(NODE, parameters=(("retry", "1"),)))),
-        act=_killed,
-        checks=(distribution.served_by("node", "node", "liberty", "liberty", "node", "node"), *COMMON),
         allow_log=CONNECT_FAILED,
     ),
-    Scenario(
-        name="sticky-nofailover",
-        question="With nofailover=On, is the client of a dead member served by another one?",
-        limit="no: 503 three times; clients without a route are served by the living member",
-        site=sticky(strict(cluster(LIBERTY, DEAD_NODE), nofailover="On")),
-        act=_pinned_then_free,
-        checks=(refusals.answers(*[503] * 3, *[101] * 6), members.shown_after(node="Init Err"), *MODELLED),
+    ask(
+        "nofailover",
+        "With nofailover=On, is the client of a dead member served by another one?",
+        "no: 503 three times; clients without a route are served by the living member",
+        _pinned_then_free,
+        (refusals.answers(*[503] * 3, *[101] * 6), members.shown_after(node="Init Err"), *MODELLED),
+        site=sticky(with_proxy_set(cluster(LIBERTY, DEAD_NODE), nofailover="On")),
         allow_log=(*CONNECT_FAILED, "AH01167"),
         explanation="AH01167: all members are in error for this route.",
     ),
-    Scenario(
-        name="sticky-drain",
-        question="Do pinned clients still reach a member that drains?",
-        limit="2 tunnels live, 2 pinned reconnects go to node, 2 new clients to liberty",
-        site=sticky(CLUSTER),
-        act=_drained,
-        checks=(
+    ask(
+        "drain",
+        "Do pinned clients still reach a member that drains?",
+        "2 tunnels live, 2 pinned reconnects go to node, 2 new clients to liberty",
+        _drained,
+        (
             tunnels.answered("while draining", "node", count=2),
             distribution.served_by(*["node"] * 4, *["liberty"] * 2),
             members.shown_after(node="Init Drn Ok"),
@@ -216,39 +214,39 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         explanation="Draining keeps the clients that belong there (mod_proxy, status N).",
     ),
-    Scenario(
-        name="sticky-disabled",
-        question="Do pinned clients still reach a member that is disabled?",
-        limit="no: 3 of 3 go to the other member",
+    ask(
+        "disabled",
+        "Do pinned clients still reach a member that is disabled?",
+        "no: 3 of 3 go to the other member",
+        cookie("ROUTEID=.node", times=3),
+        (distribution.served_by(*["liberty"] * 3), *COMMON),
         site=sticky(cluster(LIBERTY, replace(NODE, state=MemberState.DISABLED))),
-        act=cookie("ROUTEID=.node", times=3),
-        checks=(distribution.served_by(*["liberty"] * 3), *COMMON),
     ),
-    Scenario(
-        name="sticky-standby",
-        question="Does a cookie reach a hot standby while the other member serves?",
-        limit="3 of 3 pinned ones go to the standby; the free ones never do",
+    ask(
+        "standby",
+        "Does a cookie reach a hot standby while the other member serves?",
+        "3 of 3 pinned ones go to the standby; the free ones never do",
+        _pinned_then_free,
+        (distribution.served_by(*["node"] * 3, *["liberty"] * 6), *COMMON),
         site=sticky(cluster(LIBERTY, replace(NODE, state=MemberState.STANDBY))),
-        act=_pinned_then_free,
-        checks=(distribution.served_by(*["node"] * 3, *["liberty"] * 6), *COMMON),
     ),
-    Scenario(
-        name="sticky-set-cookie",
-        question="Does the manual's cookie recipe (Header add Set-Cookie) reach a client that only opens WebSockets?",
-        limit="never on a 101; on 2 of 2 pages of the same site, and that cookie then pins 3 of 3 upgrades",
-        site=replace(
-            sticky(CLUSTER),
-            mounts=(*sticky(CLUSTER).mounts, Mount(path="/page", target=PAGES, target_path="/WSConsole.html")),
-            modules=("headers",),
-            directives=(RECIPE,),
-        ),
-        act=_recipe,
-        checks=(
+    ask(
+        "set-cookie",
+        "Does the manual's cookie recipe (Header add Set-Cookie) reach a client that only opens WebSockets?",
+        "never on a 101; on 2 of 2 pages of the same site, and that cookie then pins 3 of 3 upgrades",
+        _recipe,
+        (
             refusals.never_carries("Set-Cookie"),
             refusals.requests_carry("Set-Cookie", "ROUTEID=."),
             strictness.cookies_once,
             distribution.served_by("liberty", "node", "node", "node", "node"),
             *COMMON,
+        ),
+        site=replace(
+            sticky(CLUSTER),
+            mounts=(*sticky(CLUSTER).mounts, Mount(path="/page", target=PAGES, target_path="/WSConsole.html")),
+            modules=("headers",),
+            directives=(RECIPE,),
         ),
         explanation=(
             "A 101 does not pass mod_headers' output filter. The cookie must come from the backend, or from an "

@@ -10,7 +10,7 @@ from wslb.model.balancer import Balancer, Carrier, Member, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -89,132 +89,134 @@ def kept(*, least_seconds: float) -> tuple[Check, ...]:
     )
 
 
+ask = Family(name="timeouts")
+
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario(
-        name="timeouts-idle-http",
-        question="How does an idle tunnel end behind mod_proxy_http, and when?",
-        limit="2 of 2 after Timeout (1 s), without a close frame: 1006 at the client",
+    ask(
+        "idle-http",
+        "How does an idle tunnel end behind mod_proxy_http, and when?",
+        "2 of 2 after Timeout (1 s), without a close frame: 1006 at the client",
+        _until_cut,
+        cut(least_seconds=1.0),
         site=site(timeout=1, carried=Carrier.HTTP),
-        act=_until_cut,
-        checks=cut(least_seconds=1.0),
         explanation="The mysterious disconnect after 60 seconds: httpd's default Timeout on a tunnel without traffic.",
     ),
-    Scenario(
-        name="timeouts-idle-wstunnel",
-        question="Does Timeout end an idle tunnel behind mod_proxy_wstunnel?",
-        limit="no: 2 of 2 answer after 1.5 s of silence, with Timeout, ProxyTimeout and timeout= all at 1 s",
+    ask(
+        "idle-wstunnel",
+        "Does Timeout end an idle tunnel behind mod_proxy_wstunnel?",
+        "no: 2 of 2 answer after 1.5 s of silence, with Timeout, ProxyTimeout and timeout= all at 1 s",
+        idle_for(1.5),
+        kept(least_seconds=1.5),
         site=site(timeout=1, carried=Carrier.WSTUNNEL, of=with_timeout("1"), directives=("ProxyTimeout 1",)),
-        act=idle_for(1.5),
-        checks=kept(least_seconds=1.5),
         explanation="mod_proxy_wstunnel polls without a limit: a client that vanished holds its thread for good.",
     ),
-    Scenario(
-        name="timeouts-member-wins-http",
-        question="Can timeout= of a member prolong idle tunnels beyond Timeout (mod_proxy_http)?",
-        limit="yes: with Timeout 1 and timeout=2 both end after 2 s or more",
+    ask(
+        "member-wins-http",
+        "Can timeout= of a member prolong idle tunnels beyond Timeout (mod_proxy_http)?",
+        "yes: with Timeout 1 and timeout=2 both end after 2 s or more",
+        _until_cut,
+        cut(least_seconds=2.0),
         site=site(timeout=1, carried=Carrier.HTTP, of=with_timeout("2")),
-        act=_until_cut,
-        checks=cut(least_seconds=2.0),
         explanation="The larger of the client's and the member's limit wins (2.4.53 and later).",
     ),
-    Scenario(
-        name="timeouts-proxytimeout-wins-http",
-        question="Can ProxyTimeout prolong idle tunnels beyond Timeout (mod_proxy_http)?",
-        limit="yes: with Timeout 1 and ProxyTimeout 2 both end after 2 s or more",
+    ask(
+        "proxytimeout-wins-http",
+        "Can ProxyTimeout prolong idle tunnels beyond Timeout (mod_proxy_http)?",
+        "yes: with Timeout 1 and ProxyTimeout 2 both end after 2 s or more",
+        _until_cut,
+        cut(least_seconds=2.0),
         site=site(timeout=1, carried=Carrier.HTTP, directives=("ProxyTimeout 2",)),
-        act=_until_cut,
-        checks=cut(least_seconds=2.0),
     ),
-    Scenario(
-        name="timeouts-member-shorter-http",
-        question="Can a smaller timeout= of a member end idle tunnels sooner than Timeout (mod_proxy_http)?",
-        limit="no: with Timeout 60 and timeout=1, 2 of 2 answer after 1.5 s of silence",
+    ask(
+        "member-shorter-http",
+        "Can a smaller timeout= of a member end idle tunnels sooner than Timeout (mod_proxy_http)?",
+        "no: with Timeout 60 and timeout=1, 2 of 2 answer after 1.5 s of silence",
+        idle_for(1.5),
+        kept(least_seconds=1.5),
         site=site(timeout=60, carried=Carrier.HTTP, of=with_timeout("1")),
-        act=idle_for(1.5),
-        checks=kept(least_seconds=1.5),
         explanation="The larger limit wins: a smaller timeout= or ProxyTimeout does nothing for tunnels.",
     ),
-    Scenario(
-        name="timeouts-proxytimeout-shorter-http",
-        question="Can ProxyTimeout 1 end idle tunnels sooner than Timeout (mod_proxy_http)?",
-        limit="no: with Timeout 60, 2 of 2 answer after 1.5 s of silence",
+    ask(
+        "proxytimeout-shorter-http",
+        "Can ProxyTimeout 1 end idle tunnels sooner than Timeout (mod_proxy_http)?",
+        "no: with Timeout 60, 2 of 2 answer after 1.5 s of silence",
+        idle_for(1.5),
+        kept(least_seconds=1.5),
         site=site(timeout=60, carried=Carrier.HTTP, directives=("ProxyTimeout 1",)),
-        act=idle_for(1.5),
-        checks=kept(least_seconds=1.5),
     ),
-    Scenario(
-        name="timeouts-milliseconds-http",
-        question="Is timeout=500ms half a second, as connectiontimeout=500ms is?",
-        limit="no: the number is read as 500 s; with Timeout 1, 2 of 2 answer after 1.5 s of silence",
+    ask(
+        "milliseconds-http",
+        "Is timeout=500ms half a second, as connectiontimeout=500ms is?",
+        "no: the number is read as 500 s; with Timeout 1, 2 of 2 answer after 1.5 s of silence",
+        idle_for(1.5),
+        kept(least_seconds=1.5),
         site=site(timeout=1, carried=Carrier.HTTP, of=with_timeout("500ms")),
-        act=idle_for(1.5),
-        checks=kept(least_seconds=1.5),
         explanation="timeout= takes whole seconds and drops the unit without a word; connectiontimeout= knows ms.",
     ),
-    Scenario(
-        name="timeouts-pings-http",
-        question="Do pings keep an idle tunnel open beyond Timeout (mod_proxy_http)?",
-        limit="with Timeout 2 and 5 pings a second the tunnel answers after 3 s, every ping answered",
-        site=site(timeout=2, carried=Carrier.HTTP),
-        act=_pinged,
-        checks=(
+    ask(
+        "pings-http",
+        "Do pings keep an idle tunnel open beyond Timeout (mod_proxy_http)?",
+        "with Timeout 2 and 5 pings a second the tunnel answers after 3 s, every ping answered",
+        _pinged,
+        (
             tunnels.pinged(5),
             tunnels.idle_until("after the pings", least_seconds=3.0),
             tunnels.answered("after the pings", count=1),
             tunnels.still_open(count=1),
             *COMMON,
         ),
+        site=site(timeout=2, carried=Carrier.HTTP),
         explanation="Any byte counts as traffic: a ping interval below Timeout is the usual cure.",
     ),
-    Scenario(
-        name="timeouts-reqtimeout",
-        question="Does RequestReadTimeout (mod_reqtimeout) touch a running tunnel?",
-        limit="no: with header=1 body=1, 2 of 2 answer after 2.2 s of silence",
+    ask(
+        "reqtimeout",
+        "Does RequestReadTimeout (mod_reqtimeout) touch a running tunnel?",
+        "no: with header=1 body=1, 2 of 2 answer after 2.2 s of silence",
+        idle_for(2.2),
+        kept(least_seconds=2.2),
         site=site(directives=("RequestReadTimeout header=1 body=1",), modules=("reqtimeout",)),
-        act=idle_for(2.2),
-        checks=kept(least_seconds=2.2),
     ),
-    Scenario(
-        name="timeouts-backend-idle",
-        question="Does a backend's own idle limit (1 s) reach the client as a proper close?",
-        limit="2 of 2 closed by the server with 1000 or 1001 after 1 s or more",
+    ask(
+        "backend-idle",
+        "Does a backend's own idle limit (1 s) reach the client as a proper close?",
+        "2 of 2 closed by the server with 1000 or 1001 after 1 s or more",
+        _until_cut,
+        (
+            tunnels.closed_with(1000, 1001, count=2),
+            tunnels.lasted(least_seconds=1.0, most_seconds=PATIENCE, count=2),
+            *COMMON,
+        ),
         site=balanced(
             cluster(
                 Member(route="liberty", url="ws://liberty-idle/WSConsole"), Member(route="node", url="ws://node-idle")
             )
         ),
-        act=_until_cut,
-        checks=(
-            tunnels.closed_with(1000, 1001, count=2),
-            tunnels.lasted(least_seconds=1.0, most_seconds=PATIENCE, count=2),
-            *COMMON,
-        ),
         explanation="A close frame is payload for both carriers: whoever must end a tunnel politely is the backend.",
     ),
-    Scenario(
-        name="timeouts-silent-handshake-http",
-        question="What does a client get when a backend accepts and never answers the handshake (mod_proxy_http)?",
-        limit="502 (not 504) after timeout=1; the member stays Ok and gets its next turn",
-        site=site(carried=Carrier.HTTP, of=with_timeout("1")),
-        act=_never_answered,
-        checks=(
+    ask(
+        "silent-handshake-http",
+        "What does a client get when a backend accepts and never answers the handshake (mod_proxy_http)?",
+        "502 (not 504) after timeout=1; the member stays Ok and gets its next turn",
+        _never_answered,
+        (
             refusals.answers(101, 502, 101),
             refusals.waited(2, least_seconds=1.0),
             members.shown_after(liberty="Init Ok", node="Init Ok"),
         ),
+        site=site(carried=Carrier.HTTP, of=with_timeout("1")),
         allow_log=("AH01102", "AH00898"),
     ),
-    Scenario(
-        name="timeouts-silent-handshake-wstunnel",
-        question="What does a client get when a backend never answers the handshake (mod_proxy_wstunnel)?",
-        limit="nothing: it gives up after 2 s, although timeout=1 and Timeout 1; the member stays Ok",
-        site=site(timeout=1, carried=Carrier.WSTUNNEL, of=with_timeout("1")),
-        act=_never_answered,
-        checks=(
+    ask(
+        "silent-handshake-wstunnel",
+        "What does a client get when a backend never answers the handshake (mod_proxy_wstunnel)?",
+        "nothing: it gives up after 2 s, although timeout=1 and Timeout 1; the member stays Ok",
+        _never_answered,
+        (
             refusals.answers(101, None, 101),
             refusals.waited(2, least_seconds=2.0),
             members.shown_after(liberty="Init Ok", node="Init Ok"),
         ),
+        site=site(timeout=1, carried=Carrier.WSTUNNEL, of=with_timeout("1")),
         explanation="mod_proxy_wstunnel waits for the answer inside the tunnel, and the tunnel has no limit.",
     ),
 )

@@ -13,8 +13,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
-from wslb.scenarios.payload import echoing
-from wslb.scenarios.scenario import Act, Scenario
+from wslb.scenarios.acts import echoing, in_turn
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -49,46 +49,42 @@ GOOD: tuple[Check, ...] = (
 )
 
 
-def opening(count: int, path: str | None = None) -> Act:
-    """Open and close that many, one after another."""
-
-    async def act(lab: Lab) -> None:
-        await lab.open_in_turn(count, path)
-
-    return act
+ask = Family(name="tls")
 
 
 def _believed(name: str, question: str, identity: Identity, explanation: str) -> Scenario:
     """A certificate that mod_ssl must accept: strict turns, nothing in the log."""
-    return Scenario(
-        name=f"tls-{name}",
-        question=question,
-        limit="0 breaks over 4 connections in strict turns",
+    return ask(
+        name,
+        question,
+        "0 breaks over 4 connections in strict turns",
+        in_turn(4),
+        (distribution.alternates, *GOOD),
         site=replace(balanced(PAIR), identities={"node-9": identity}),
-        act=opening(4),
-        checks=(distribution.alternates, *GOOD),
         explanation=explanation,
     )
 
 
 def _doubted(name: str, question: str, identity: Identity, *codes: str, explanation: str = "") -> Scenario:
     """A certificate that mod_ssl must refuse: one 500, no second try, and then the member is left out."""
-    return Scenario(
-        name=f"tls-{name}",
-        question=question,
-        limit="500 for the 1st of 4 opens, the other member for the rest, the member in error",
-        site=replace(balanced(PAIR), identities={"node-9": identity}),
-        act=opening(4),
-        checks=(
+    return ask(
+        name,
+        question,
+        "500 for the 1st of 4 opens, the other member for the rest, the member in error",
+        in_turn(4),
+        (
             answered(http=[REFUSED, SERVED, SERVED, SERVED]),
             left_as(odd="Init Err", liberty="Init Ok"),
             log.announced("AH00898", "AH01084", *codes),
         ),
+        site=replace(balanced(PAIR), identities={"node-9": identity}),
         allow_log=(*ALARMS, *codes),
-        explanation=explanation
-        or (
-            "A TLS failure counts as 500 and not as a failed connect: the client that meets it gets no second try, "
-            "the member is in error for retry= seconds, and the log says no more than AH00898 unless it says why."
+        explanation=(
+            explanation
+            or (
+                "A TLS failure counts as 500 and not as a failed connect: the client that meets it gets no second try, "
+                "the member is in error for retry= seconds, and the log says no more than AH00898 unless it says why."
+            )
         ),
     )
 
@@ -100,13 +96,13 @@ def _switched(
     checks: tuple[Check, ...] = (
         (distribution.alternates, *GOOD) if accepted else (answered(http=REFUSED), log.announced("AH00898", *codes))
     )
-    return Scenario(
-        name=f"tls-{name}",
-        question=question,
-        limit="101 on 2 of 2" if accepted else "500 on 2 of 2: the only member is tried again each time",
+    return ask(
+        name,
+        question,
+        "101 on 2 of 2" if accepted else "500 on 2 of 2: the only member is tried again each time",
+        in_turn(2),
+        checks,
         site=replace(balanced(ALONE), identities={"node-9": identity}, tls_directives=directives),
-        act=opening(2),
-        checks=checks,
         allow_log=() if accepted else (*ALARMS, *codes),
     )
 
@@ -155,13 +151,13 @@ def _thirteen(protocol: str, which: Carrier) -> Site:
 
 
 def _steady(name: str, question: str, site: Site, *, explanation: str = "") -> Scenario:
-    return Scenario(
-        name=f"tls-{name}",
-        question=question,
-        limit=f"{OPENS} of {OPENS} opened at once are accepted while the clients keep still",
+    return ask(
+        name,
+        question,
+        f"{OPENS} of {OPENS} opened at once are accepted while the clients keep still",
+        opening_at_once(),
+        (stall.never_stalled(OPENS), handshake.answered_101, accounting.nothing_left_open),
         site=site,
-        act=opening_at_once(),
-        checks=(stall.never_stalled(OPENS), handshake.answered_101, accounting.nothing_left_open),
         explanation=explanation,
     )
 
@@ -181,13 +177,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "SSLProxyVerify none",
         accepted=True,
     ),
-    Scenario(
-        name="tls-engine-alone",
-        question="Is SSLProxyEngine on alone enough to know whom one talks to?",
-        limit="101 on 2 of 2 from a member whose certificate nobody knows has signed",
+    ask(
+        "engine-alone",
+        "Is SSLProxyEngine on alone enough to know whom one talks to?",
+        "101 on 2 of 2 from a member whose certificate nobody knows has signed",
+        in_turn(2),
+        (distribution.alternates, *GOOD),
         site=_plain_front("SSLProxyEngine on", "SSLProxyProtocol TLSv1.2", identity=NOBODY_KNOWS),
-        act=opening(2),
-        checks=(distribution.alternates, *GOOD),
         explanation=(
             "SSLProxyVerify is none by default: name and dates are checked, the signature is not. Anybody between "
             "Apache and the member can show a certificate of his own making."
@@ -250,48 +246,43 @@ SCENARIOS: tuple[Scenario, ...] = (
         Identity(names=("DNS:elsewhere.example",)),
         NAMES + " RFC 6125 section 6.4.4 would have the common name ignored then.",
     ),
-    Scenario(
-        name="tls-no-engine",
-        question="What does a client see when wss members stand where SSLProxyEngine was forgotten?",
-        limit="500 by httpd on 2 of 2, no backend sees it, AH01961 and AH00961 in the log",
+    ask(
+        "no-engine",
+        "What does a client see when wss members stand where SSLProxyEngine was forgotten?",
+        "500 by httpd on 2 of 2, no backend sees it, AH01961 and AH00961 in the log",
+        in_turn(2),
+        (answered(http=REFUSED), log.announced("AH01961", "AH00961"), left_as(odd="Init Err")),
         site=_plain_front(),
-        act=opening(2),
-        checks=(
-            answered(http=REFUSED),
-            log.announced("AH01961", "AH00961"),
-            left_as(odd="Init Err"),
-        ),
         allow_log=("AH01961", "AH00961"),
         explanation="SSLProxyEngine is off by default and counts for its own server or virtual host only (mod_ssl).",
     ),
-    Scenario(
-        name="tls-members-only",
-        question="Can plain ws in front lead to verified wss members behind?",
-        limit="101 on 2 of 2, certificate verified against the run's authority",
+    ask(
+        "members-only",
+        "Can plain ws in front lead to verified wss members behind?",
+        "101 on 2 of 2, certificate verified against the run's authority",
+        in_turn(2),
+        (distribution.alternates, *GOOD),
         site=_plain_front(
             "SSLProxyEngine on",
             "SSLProxyVerify require",
             'SSLProxyCACertificateFile "${RUN}/tls/ca.pem"',
             "SSLProxyProtocol TLSv1.2",
         ),
-        act=opening(2),
-        checks=(distribution.alternates, *GOOD),
     ),
-    Scenario(
-        name="tls-client-only",
-        question="Can wss in front lead to plain ws members behind, and do the turns stay strict?",
-        limit="0 breaks over 12 connections",
+    ask(
+        "client-only",
+        "Can wss in front lead to plain ws members behind, and do the turns stay strict?",
+        "0 breaks over 12 connections",
+        in_turn(12),
+        (distribution.alternates, *GOOD),
         site=Site(mounts=(Mount(path="/wss", target=CLUSTER, target_path="/CLRunner", listener=Listener.TLS),)),
-        act=opening(12),
-        checks=(distribution.alternates, *GOOD),
     ),
-    Scenario(
-        name="tls-crossed-ports",
-        question="What does a client get that speaks plain ws to the TLS port, or TLS to the plain port?",
-        limit="400 by httpd; no TLS; and 101 for the same handshakes on the right ports",
-        site=wide(),
-        act=_crossed,
-        checks=(
+    ask(
+        "crossed-ports",
+        "What does a client get that speaks plain ws to the TLS port, or TLS to the plain port?",
+        "400 by httpd; no TLS; and 101 for the same handshakes on the right ports",
+        _crossed,
+        (
             answered(
                 http=[
                     Expected(status=400, by=HTTPD, arrives=False, says="speaking plain HTTP to an SSL-enabled"),
@@ -301,22 +292,23 @@ SCENARIOS: tuple[Scenario, ...] = (
                 ]
             ),
         ),
+        site=wide(),
     ),
-    Scenario(
-        name="tls-payload",
-        question="Does a message of 4 MiB pass unharmed through TLS on both hops?",
-        limit="1 of 1 on each of 2 connections, by SHA-256",
+    ask(
+        "payload",
+        "Does a message of 4 MiB pass unharmed through TLS on both hops?",
+        "1 of 1 on each of 2 connections, by SHA-256",
+        echoing(1 << 22),
+        (payload.echoed(1), *(check for check in GOOD if check is not conversation.greeted)),
         site=balanced(TLS_CLUSTER, echo=True),
-        act=echoing(1 << 22),
-        checks=(payload.echoed(1), *(check for check in GOOD if check is not conversation.greeted)),
     ),
-    Scenario(
-        name="tls-stall",
-        question="Does mod_proxy_wstunnel keep handshakes to itself when a member speaks TLS 1.3?",
-        limit=f"at least 1 of {OPENS} opened at once gets no answer in 1 s, until the client sends a ping",
+    ask(
+        "stall",
+        "Does mod_proxy_wstunnel keep handshakes to itself when a member speaks TLS 1.3?",
+        f"at least 1 of {OPENS} opened at once gets no answer in 1 s, until the client sends a ping",
+        opening_at_once(patience_seconds=1.0, rounds=4),
+        (stall.stalled(at_least=1, rate=STALL_RATE), handshake.answered_101, accounting.nothing_left_open),
         site=_thirteen("TLSv1.3", Carrier.WSTUNNEL),
-        act=opening_at_once(patience_seconds=1.0, rounds=4),
-        checks=(stall.stalled(at_least=1, rate=STALL_RATE), handshake.answered_101, accounting.nothing_left_open),
         explanation=(
             "The member's session tickets and its 101 arrive together. mod_proxy_wstunnel's poll wakes once, one read "
             "takes the ticket, the 101 waits inside mod_ssl, and the socket has nothing more to wake the poll."

@@ -1,0 +1,34 @@
+"""What several families claim: rows of checks, and what Apache says of a connect that failed."""
+
+from __future__ import annotations
+
+from wslb.checks import accounting, carrier, conversation, distribution, handshake
+from wslb.model.results import Check
+
+__all__ = ["ACCEPTED", "CONNECT_FAILED", "MODELLED", "SERVED"]
+
+SERVED: tuple[Check, ...] = (
+    handshake.answered_101,
+    handshake.accept_is_right,
+    accounting.members_as_claimed,
+    accounting.witnesses_agree,
+    accounting.elected_counted,
+    accounting.nothing_left_open,
+    carrier.carried_as_asked,
+)
+"""Every client was served, and everybody who counts has counted the same."""
+
+MODELLED: tuple[Check, ...] = (distribution.follows_model, *SERVED)
+
+ACCEPTED: tuple[Check, ...] = (
+    handshake.answered_101,
+    handshake.accept_is_right,
+    conversation.greeted,
+    distribution.alternates,
+    accounting.witnesses_agree,
+    carrier.carried_as_asked,
+)
+"""A tunnel as good as any other, on either backend in turn."""
+
+CONNECT_FAILED = ("AH00957", "AH00959", "AH02452", "AH01114")
+"""Attempt failed, member disabled for retry seconds, and each carrier's own word for it (wstunnel, http)."""
