@@ -2,7 +2,7 @@
 
 from wslb.interfaces.backend import Backend, BackendInfo, Fault
 from wslb.interfaces.changes import BalancerChange, MemberChange
-from wslb.interfaces.connector import Connector, RawConnection, RawConnector, Tunnel
+from wslb.interfaces.connector import Connector, ConnectorName, RawConnection, RawConnector, Tunnel
 from wslb.interfaces.installation import Installation
 from wslb.interfaces.runtime import PRIVATE, Completed, Forwarder, Front, Process, Progress, Runtime
 
@@ -13,6 +13,7 @@ __all__ = [
     "BalancerChange",
     "Completed",
     "Connector",
+    "ConnectorName",
     "Fault",
     "Forwarder",
     "Front",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from wslb.model.handshake import Handshake, Headers
 
-__all__ = ["Connector", "RawConnection", "RawConnector", "Tunnel"]
+__all__ = ["Connector", "ConnectorName", "RawConnection", "RawConnector", "Tunnel"]
+
+
+ConnectorName = Literal["websockets", "http2"]
+"""Names of the connectors that a lab has (`wslb.connectors.CONNECTORS`)."""
 
 
 class Tunnel(Protocol):

@@ -6,13 +6,12 @@ A scenario's act talks to this class and to nothing else.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wslb.config import Settings
-from wslb.interfaces import BalancerChange, Connector, Fault, MemberChange, RawConnector
+from wslb.interfaces import BalancerChange, Connector, ConnectorName, Fault, MemberChange, RawConnector
 from wslb.lab.conversation import Conversation
 from wslb.lab.ledger import Ledger
 from wslb.lab.opener import Opener
@@ -156,7 +155,7 @@ class Lab:
         subprotocols: Sequence[str] = (),
         greeting: bool = True,
         compress: bool = False,
-        via: str = "websockets",
+        via: ConnectorName = "websockets",
         timeout_seconds: float | None = None,
     ) -> Conversation:
         """Open one WebSocket through the proxy.
@@ -215,12 +214,6 @@ class Lab:
         if await conversation.answer(seconds=seconds) and frames:
             await conversation.receive(frames, seconds=seconds)
         return conversation
-
-    async def open_url(
-        self, url: str, *, headers: Headers = (), subprotocols: Sequence[str] = (), greeting: bool = True
-    ) -> Conversation:
-        """Open one WebSocket at a URL, such as a backend's own."""
-        return await self._opener.open(url, headers, subprotocols, greeting=greeting)
 
     async def open_in_turn(
         self, count: int, path: str | None = None, *, hold: bool = False, settle: bool = False, headers: Headers = ()
@@ -327,15 +320,6 @@ class Lab:
     def note(self, kind: str, text: str, **data: object) -> None:
         """Put an event on the scenario's time axis."""
         self._ledger.note(kind, text, **data)
-
-    @contextlib.asynccontextmanager
-    async def held(self, count: int, path: str | None = None) -> AsyncIterator[list[Conversation]]:
-        """`open_in_turn` with hold, closed at the end of the block."""
-        conversations = await self.open_in_turn(count, path, hold=True)
-        try:
-            yield conversations
-        finally:
-            await self.close(conversations)
 
     def _target(self, path: str | None, listener: Listener | None) -> tuple[str, Listener]:
         if self.site is None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from wslb.config import Timeouts
-from wslb.interfaces import Backend, Connector, RawConnector
+from wslb.interfaces import Backend, Connector, ConnectorName, RawConnector
 from wslb.lab.conversation import Conversation, whose
 from wslb.lab.ledger import Ledger
 from wslb.lab.raw_conversation import RawConversation
@@ -49,7 +49,7 @@ class Opener:
         *,
         greeting: bool,
         compress: bool = False,
-        via: str = "websockets",
+        via: ConnectorName = "websockets",
         timeout_seconds: float | None = None,
     ) -> Conversation:
         """Open one WebSocket at a URL; `Lab.open` says what the arguments are."""

@@ -197,7 +197,6 @@ class ProcessModel:
 
     children: int = 4
     threads: int = 64
-    start_children: int | None = None
     slots: int | None = None
 
     @property

@@ -1,4 +1,35 @@
-"""A balancer's course, played again by the model: whom every election of a timeline must have chosen, and how often."""
+"""A balancer's course, played again by the model: whom every election of a timeline must have chosen, and how often.
+
+Theory
+------
+An election is a pure function of counters: of each member its credit, its open tunnels, its bytes, its state. Whoever
+knows the counters before the first election, and every event that changes them, in order, can say whom each election
+chose. The question is only which counters to believe. There are two kinds, and they are fed from different sides:
+
+*Decisions*, the credit (lbstatus), follow the model alone. If Apache departs from the rule once, its credit and ours
+differ from then on, and every later election is measured against the rule, not against Apache's mistake. To follow
+Apache here would make the model agree with whatever it did.
+
+*Facts*, open tunnels and bytes, follow what really happened: a tunnel is open on the member that serves it, whomever
+the model would have chosen. For bybusyness and bytraffic these facts are the input of the rule, and a wrong input would
+blame all later elections for one.
+
+    OPEN     for each election until a connect succeeds:  decision (credit moves)  --> whom we expect
+             then the member that really served it:       fact (busy + 1, bytes)   --> whom we observed
+    CLOSE    fact (busy - 1)
+    CHANGE   both: a new loadfactor, state or method moves credit by rules of its own (`lbmethods`)
+    DOWN/UP  neither yet: nobody knows it before an election runs into it
+    RESTART  everything is forgotten
+
+One open may need several elections. A member whose backend is down is elected as if nothing were wrong, its connect
+fails, it goes into error for ``retry`` seconds, and the next election goes on without it. httpd raises ``busy`` at each
+of these elections and lowers it with the request, which for a WebSocket is the whole tunnel: until the tunnel ends, the
+dead member counts one that it does not have. `_Course.phantoms` remembers on whom.
+
+*Time* enters at one place only, the end of ``retry``. httpd decides it by its own clock, a moment that we know between
+two bounds: when the client began to open, and when the answer was there. If ``retry`` ended outside these bounds the
+model is sure; if within, it refuses to guess (ValueError), for a guess would be a verdict on our luck.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, extended_connect, handshake, turns
+from wslb.interfaces import ConnectorName
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.model.results import Check
@@ -67,7 +68,7 @@ def rewritten(*conditions: str) -> Site:
     )
 
 
-def talk(count: int = COUNT, *, via: str = "websockets", paths: Iterable[str | None] = (None,)) -> Act:
+def talk(count: int = COUNT, *, via: ConnectorName = "websockets", paths: Iterable[str | None] = (None,)) -> Act:
     """Open so many on each path, one after another; on each tunnel run one command."""
 
     async def act(lab: Lab) -> None:
