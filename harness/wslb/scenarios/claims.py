@@ -5,7 +5,7 @@ from __future__ import annotations
 from wslb.checks import accounting, carrier, conversation, distribution, handshake
 from wslb.model.results import Check
 
-__all__ = ["ACCEPTED", "CONNECT_FAILED", "MODELLED", "SERVED"]
+__all__ = ["ACCEPTED", "BOOKS", "CONNECT_FAILED", "FORESEEN", "MODELLED", "SERVED"]
 
 SERVED: tuple[Check, ...] = (
     handshake.answered_101,
@@ -29,6 +29,17 @@ ACCEPTED: tuple[Check, ...] = (
     carrier.carried_as_asked,
 )
 """A tunnel as good as any other, on either backend in turn."""
+
+BOOKS: tuple[Check, ...] = (
+    accounting.members_as_claimed,
+    accounting.witnesses_agree,
+    accounting.nothing_left_open,
+    carrier.carried_as_asked,
+)
+"""What holds whether or not everybody was served."""
+
+FORESEEN: tuple[Check, ...] = (distribution.follows_model, distribution.elected_as_modelled, *BOOKS)
+"""Members failed or were changed on the way: the model has foreseen who serves whom, and how often it is elected."""
 
 CONNECT_FAILED = ("AH00957", "AH00959", "AH02452", "AH01114")
 """Attempt failed, member disabled for retry seconds, and each carrier's own word for it (wstunnel, http)."""

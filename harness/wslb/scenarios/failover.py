@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, members, refusals, tunnels
+from wslb.checks import conversation, distribution, handshake, log, members, refusals, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Member, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.claims import CONNECT_FAILED
+from wslb.scenarios.claims import BOOKS, CONNECT_FAILED, FORESEEN
 from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -18,14 +18,7 @@ __all__ = ["SCENARIOS"]
 DEAD = Member(route="dead", url="ws://refused")
 UNREACHABLE = Member(route="dead", url="ws://blackhole")
 
-BOOKS: tuple[Check, ...] = (
-    accounting.members_as_claimed,
-    accounting.witnesses_agree,
-    accounting.nothing_left_open,
-    carrier.carried_as_asked,
-)
-MODELLED: tuple[Check, ...] = (distribution.follows_model, distribution.elected_as_modelled, *BOOKS)
-TRANSPARENT: tuple[Check, ...] = (handshake.answered_101, conversation.greeted, *MODELLED)
+TRANSPARENT: tuple[Check, ...] = (handshake.answered_101, conversation.greeted, *FORESEEN)
 
 
 async def _both_down_and_back(lab: Lab) -> None:

@@ -9,7 +9,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
-from wslb.scenarios.failover import BOOKS
+from wslb.scenarios.claims import BOOKS
 from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]

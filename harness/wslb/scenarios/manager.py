@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, distribution, handshake, log, members, refusals, tunnels
+from wslb.checks import accounting, distribution, handshake, log, members, refusals, tunnels
 from wslb.interfaces import BalancerChange, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios import acts as do
+from wslb.scenarios.claims import FORESEEN
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
-COMMON: tuple[Check, ...] = (
-    handshake.answered_101,
-    distribution.follows_model,
-    distribution.elected_as_modelled,
-    accounting.members_as_claimed,
-    accounting.witnesses_agree,
-    accounting.nothing_left_open,
-    carrier.carried_as_asked,
-)
+COMMON: tuple[Check, ...] = (handshake.answered_101, *FORESEEN)
 
 WORDS = {
     MemberState.DISABLED: "Init Dis",

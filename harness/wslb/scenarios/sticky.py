@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, distribution, handshake, members, refusals, strictness, tunnels
+from wslb.checks import distribution, handshake, members, refusals, strictness, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Member, MemberState, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.claims import CONNECT_FAILED
+from wslb.scenarios.claims import CONNECT_FAILED, FORESEEN
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -21,15 +21,7 @@ NAMES = "ROUTEID|routeid"
 PINNED = (("Cookie", "ROUTEID=.node"),)
 DEAD_NODE = Member(route="node", url="ws://refused")
 
-MODELLED: tuple[Check, ...] = (
-    distribution.follows_model,
-    distribution.elected_as_modelled,
-    accounting.members_as_claimed,
-    accounting.witnesses_agree,
-    accounting.nothing_left_open,
-    carrier.carried_as_asked,
-)
-COMMON: tuple[Check, ...] = (handshake.answered_101, *MODELLED)
+COMMON: tuple[Check, ...] = (handshake.answered_101, *FORESEEN)
 
 
 def sticky(balancer: Balancer) -> Site:
@@ -196,7 +188,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "With nofailover=On, is the client of a dead member served by another one?",
         "no: 503 three times; clients without a route are served by the living member",
         _pinned_then_free,
-        (refusals.answers(*[503] * 3, *[101] * 6), members.shown_after(node="Init Err"), *MODELLED),
+        (refusals.answers(*[503] * 3, *[101] * 6), members.shown_after(node="Init Err"), *FORESEEN),
         site=sticky(with_proxy_set(cluster(LIBERTY, DEAD_NODE), nofailover="On")),
         allow_log=(*CONNECT_FAILED, "AH01167"),
         explanation="AH01167: all members are in error for this route.",

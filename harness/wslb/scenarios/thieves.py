@@ -12,6 +12,7 @@ from wslb.model.balancer import LbMethod, Mount, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+from wslb.scenarios.claims import CONNECT_FAILED
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -182,7 +183,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             distribution.served_by(*[L] * PAIRS),
             accounting.nothing_left_open,
         ),
-        allow_log=("AH00957", "AH00959", "AH01114", "AH02452"),
+        allow_log=CONNECT_FAILED,
         explanation="A refused connect makes mod_proxy elect again (AH00957); the member is left alone for retry= s.",
     ),
     ask(
