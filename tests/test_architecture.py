@@ -1,14 +1,21 @@
-"""The layers of CONTRIBUTING.md, held by reading every import."""
+"""Who may import whom, how the folders are kept, and one name for one thing: the table of CONTRIBUTING.md, held.
+
+Every import counts, wherever it stands: inside a function and under ``if TYPE_CHECKING`` too.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+WSLB = ROOT / "harness" / "wslb"
 
 FLOORS = (
     "errors waiting",
@@ -22,11 +29,20 @@ FLOORS = (
     "scenarios load",
     "commands",
     "cli plugin",
-    "__main__",
+    "__init__ __main__",
 )
 """Lowest first: what stands on a floor imports itself and what is below. Rooms of one floor do not know each other."""
 
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names.split()}
+
+NEVER = {
+    "wslb.reports": ("wslb.connectors", "wslb.lab", "wslb.scenarios"),
+    "wslb.checks": tuple(f"wslb.{room}" for room in FLOOR if room not in {"checks", "model"}),
+}
+"""What a room may not import although it lies below; of two products, two stand-ins and two places see further down."""
+
+BESIDE = {"wslb.proxies": (), "backends": ("contract", "cl", "console")}
+"""Folders that do not know each other, and those beside them that each may import."""
 
 ONLY = {
     "docker": {"runtimes"},
@@ -38,6 +54,29 @@ ONLY = {
 }
 """Libraries that one part alone may import."""
 
+OF_ONE_KIND = {"checks", "scenarios", "causes", "rules", "mutations", "cli"}
+"""Folders of things of one kind, each module named after its subject, whose own module may have that name too."""
+
+MOST_IN_THE_ROOT = 10
+MOST_IN_A_FOLDER = 15
+LARGE = {"checks", "scenarios", "reports"}
+"""Folders that may hold more modules than that: all of one kind."""
+
+TO_GO: dict[str, set[str]] = {
+    "circles": {"wslb.load", "backends"},
+    "large folders": {"load", "contract"},
+    "stand-ins": {"backends.contract.backend"},
+    "classes": {
+        *("Backend", "Change", "Close", "Closed", "Conversation", "Engine", "Fault", "Frame", "Head", "Listener"),
+        *("Message", "Opened", "Outcome", "Parameter", "Place", "Plan", "RawConnector", "Request", "Row", "Run"),
+        *("Timeline", "Verdict", "Wire"),
+    },
+    "modules": {
+        *("backend", "channel", "conversation", "frames", "handshake", "opening", "page", "place", "proxy", "raw"),
+    },
+}
+"""What does not hold yet."""
+
 
 @cache
 def tree(path: Path) -> ast.Module:
@@ -45,37 +84,126 @@ def tree(path: Path) -> ast.Module:
 
 
 @cache
-def imports(path: Path) -> set[str]:
+def imports(path: Path) -> frozenset[str]:
+    """Dotted names of everything that a module imports, ``from a import b`` as ``a`` and ``a.b``."""
     found: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: a relative import hides where it leads"
+            assert node.module
             found.add(node.module)
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def part(path: Path) -> str:
-    return path.relative_to(ROOT / "harness" / "wslb").parts[0].removesuffix(".py")
+    return path.relative_to(WSLB).parts[0].removesuffix(".py")
 
 
-HARNESS = sorted(
-    path for path in (ROOT / "harness" / "wslb").rglob("*.py") if path.name != "__init__.py" or part(path) != "__init__"
-)
+def dotted(path: Path) -> str:
+    """Name of a module as it is imported."""
+    base = ROOT / "harness" if path.is_relative_to(WSLB) else ROOT
+    parts = path.relative_to(base).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+HARNESS = sorted(WSLB.rglob("*.py"))
 BACKENDS = sorted((ROOT / "backends").rglob("*.py"))
+MODULES = {dotted(path): path for path in (*HARNESS, *BACKENDS)}
 
 
-@pytest.mark.parametrize("path", HARNESS, ids=lambda path: str(path.relative_to(ROOT)))
+@cache
+def arrows(path: Path) -> frozenset[str]:
+    """Modules of ours that a module imports: of ``from a import b``, ``a.b`` where that is a module, else ``a``."""
+    names = imports(path) & MODULES.keys()
+    packages = {name for name in names if MODULES[name].name == "__init__.py"}
+    whole = {name for name in packages if not _only_submodules(path, name)}
+    return (names - packages | whole) - {dotted(path)}
+
+
+def _only_submodules(path: Path, package: str) -> bool:
+    """Whether every name that is imported from a package is a module in it, so that its own text is not asked."""
+    taken = {
+        f"{package}.{alias.name}"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module == package
+        for alias in node.names
+    }
+    return bool(taken) and taken <= MODULES.keys()
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_every_part_stands_on_a_floor() -> None:
+    assert {part(path) for path in HARNESS} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", HARNESS, ids=dotted)
 def test_a_module_imports_from_its_own_room_and_the_floors_below(path: Path) -> None:
     own = part(path)
-    used = {name.split(".")[1] for name in imports(path) if name.startswith("wslb.")} - {own}
-    if own in FLOOR:
-        wrong = {name for name in used if name in FLOOR and FLOOR[name] >= FLOOR[own]}
-        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}: see FLOORS"
+    used = {[*name.split("."), "__init__"][1] for name in imports(path) if within(name, "wslb")} - {own}
+    wrong = {name for name in used if FLOOR.get(name, len(FLOORS)) >= FLOOR[own]}
+    assert not wrong, f"{dotted(path)} imports {sorted(wrong)}: see FLOORS"
 
 
-@pytest.mark.parametrize("path", HARNESS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(("room", "foreign"), NEVER.items(), ids=NEVER)
+def test_a_room_does_not_know(room: str, foreign: Iterable[str]) -> None:
+    wrong = {
+        (module, name)
+        for module, path in MODULES.items()
+        if within(module, room)
+        for name in imports(path)
+        if any(within(name, other) for other in foreign)
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize(("house", "shared"), BESIDE.items(), ids=BESIDE)
+def test_replaceable_parts_do_not_know_each_other(house: str, shared: Iterable[str]) -> None:
+    wrong = {
+        (module, name)
+        for module, path in MODULES.items()
+        if module not in TO_GO["stand-ins"] and within(module, house) and (own := _folder(module, house))
+        for name in arrows(path)
+        if within(name, house) and _folder(name, house) not in {own, *shared, ""}
+    }
+    assert not wrong
+
+
+def _folder(module: str, house: str) -> str:
+    """The folder of a house that a module lies in; empty for a module of the house itself."""
+    name = f"{house}.{module.removeprefix(house).strip('.').partition('.')[0]}"
+    return name.rpartition(".")[2] if any(other.startswith(f"{name}.") for other in MODULES) else ""
+
+
+def test_no_circle() -> None:
+    graph = {
+        module: arrows(path)
+        for module, path in MODULES.items()
+        if not any(within(module, place) for place in TO_GO["circles"])
+    }
+    assert not circle(graph)
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """One circle of imports, in order; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as exc:
+        return list(exc.args[1])
+    return []
+
+
+def test_a_circle_is_seen() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": set()})
+    assert not circle({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+@pytest.mark.parametrize("path", HARNESS, ids=dotted)
 def test_a_library_has_one_importer(path: Path) -> None:
     roots = {name.split(".")[0] for name in imports(path)}
     for library, parts in ONLY.items():
@@ -94,6 +222,51 @@ def test_rules_do_no_input_or_output(path: Path) -> None:
     assert not [node for node in ast.walk(tree(path)) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
     roots = {name.split(".")[0] for name in imports(path)}
     assert not roots & {"asyncio", "socket", "subprocess", "aiohttp", "time", "os", "pathlib"}
+
+
+def test_the_root_is_small() -> None:
+    modules = [path.name for path in WSLB.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= MOST_IN_THE_ROOT, sorted(modules)
+
+
+def test_a_large_folder_holds_one_kind() -> None:
+    count: dict[str, int] = defaultdict(int)
+    for path in MODULES.values():
+        count[path.parent.name] += path.name != "__init__.py"
+    assert {name for name, number in count.items() if number > MOST_IN_A_FOLDER} <= LARGE | TO_GO["large folders"]
+
+
+def test_backends_is_a_house_of_folders() -> None:
+    files = {path.name for path in (ROOT / "backends").iterdir() if path.is_file()}
+    assert files == {"__init__.py", "README.md"}
+
+
+def classes() -> Iterator[tuple[str, str]]:
+    for module, path in MODULES.items():
+        for node in tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                yield node.name, module
+
+
+def test_no_two_classes_have_one_name() -> None:
+    assert doubles(classes()).keys() <= TO_GO["classes"]
+
+
+def test_no_two_modules_have_one_name() -> None:
+    named = (
+        (path.stem, module)
+        for module, path in MODULES.items()
+        if not path.stem.startswith("__") and path.parent.name not in OF_ONE_KIND
+    )
+    assert doubles(named).keys() <= TO_GO["modules"]
+
+
+def doubles(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Names that stand for several things, each with where it stands."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for name, where in named:
+        places[name].append(where)
+    return {name: found for name, found in places.items() if len(found) > 1}
 
 
 def test_the_environment_is_read_in_two_places() -> None:

@@ -12,9 +12,9 @@ from wslb.certificates import Authority
 from wslb.config import RuntimeChoice, Settings
 from wslb.interfaces import Installation
 from wslb.lab.launch import discover
-from wslb.proxies.apache.advice.adviser import advise_file, configuration
+from wslb.proxies.apache.advice.adviser import advise_file, configuration_of
 from wslb.proxies.apache.advice.rule import Severity
-from wslb.proxies.apache.conf.directives import parse
+from wslb.proxies.apache.conf.directives import tree_of
 from wslb.proxies.apache.conf.dump import consult
 from wslb.proxies.apache.conf.effect import resolve
 
@@ -43,8 +43,9 @@ async def test_httpd_takes_or_refuses_it_as_the_rule_says(
     case: Broken, installation: Installation, tmp_path: Path
 ) -> None:
     path = written(marked(case.text)[0], tmp_path, installation)
-    effect = resolve(parse(path.read_text(), str(path)), str(path), NoFiles())
-    reading = await consult(installation, str(path), whole=configuration(effect).whole, loaded=frozenset(effect.loaded))
+    effect = resolve(tree_of(path.read_text(), str(path)), str(path), NoFiles())
+    whole = configuration_of(effect).whole
+    reading = await consult(installation, str(path), whole=whole, loaded=frozenset(effect.loaded))
     if case.httpd == "accepts":
         assert reading.complaint is None, reading.sentence
         assert reading.tree is not None, reading.sentence

@@ -9,7 +9,7 @@ import pytest
 from wslb.connectors.http2 import Http2Connector
 from wslb.lab.lab import Lab
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
-from wslb.runtimes.local_runtime import free_port
+from wslb.runtimes.local.local_runtime import free_port
 from wslb.scenarios.carrier import over_http2
 
 pytestmark = pytest.mark.live

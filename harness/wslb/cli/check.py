@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from wslb.commands.check import Answer, Identity, Mark, Probe, Target
+from wslb.commands.check import Answer, Identification, Mark, Probe, Target
 from wslb.connectors import CONNECTORS
 from wslb.errors import ConfigError
 
@@ -40,7 +40,7 @@ def check(
         Target(url=url),
         CONNECTORS["websockets"](),
         count=count,
-        identity=Identity(rule=identify),
+        identity=Identification(rule=identify),
         tls=_trust(ca, insecure=insecure) if url.startswith("wss") else None,
         backends=backends,
     )

@@ -21,7 +21,7 @@ from wslb.model.cookies import cookie_set
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
 
-__all__ = ["Answer", "Identity", "Mark", "Probe", "Target"]
+__all__ = ["Answer", "Identification", "Mark", "Probe", "Target"]
 
 PATIENCE = 5.0
 """Seconds that each single question may take."""
@@ -61,7 +61,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identification:
     """How a backend is told from another: ``greeting``, ``header:NAME`` or ``cookie:NAME``; auto tries all.
 
     Raises:
@@ -127,14 +127,14 @@ class Probe:
         connector: Connector,
         *,
         count: int = 20,
-        identity: Identity | None = None,
+        identity: Identification | None = None,
         tls: ssl.SSLContext | None = None,
         backends: int | None = None,
     ) -> None:
         self.target = target
         self._connector = connector
         self._count = count
-        self._identity = identity or Identity()
+        self._identity = identity or Identification()
         self._tls = tls
         self._backends = backends
 

@@ -18,7 +18,7 @@ from wslb.lab.launch import discover, open_lab
 from wslb.lab.placement import silent
 from wslb.model.sites import wide
 from wslb.proxies.apache import provision
-from wslb.proxies.apache.advice import Answer, advise_file
+from wslb.proxies.apache.advice import FileAdvice, advise_file
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios import SCENARIOS
 
@@ -57,7 +57,7 @@ async def examine(settings: Settings, *, progress: Progress = silent) -> list[Fi
     try:
         place = await discover(settings, progress=progress)
     except LabError as exc:
-        way = provision.plan()
+        way = provision.install_commands()
         findings.append(
             Finding(
                 name="httpd",
@@ -141,7 +141,7 @@ def _limits() -> Finding:
     )
 
 
-async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> Answer:
+async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> FileAdvice:
     """Look at an httpd configuration, with the httpd of this machine where there is one.
 
     Raises:

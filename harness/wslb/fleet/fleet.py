@@ -23,7 +23,7 @@ from wslb.identity import Identity
 from wslb.interfaces import Runtime
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival
-from wslb.runtimes.local_runtime import LocalRuntime
+from wslb.runtimes.local.local_runtime import LocalRuntime
 
 __all__ = ["VARIANTS", "Fleet"]
 

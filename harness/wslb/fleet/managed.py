@@ -19,7 +19,7 @@ from wslb.errors import ContractError, StartError
 from wslb.interfaces import BackendInfo, Fault
 from wslb.model.handshake import Arrival, Close, fields
 from wslb.resources import programs
-from wslb.runtimes.local_runtime import LocalProcess, LocalRuntime
+from wslb.runtimes.local.local_runtime import LocalProcess, LocalRuntime
 from wslb.waiting import until
 
 __all__ = ["BACKENDS", "ManagedBackend", "Program", "lean", "unprivileged"]

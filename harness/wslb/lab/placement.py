@@ -13,7 +13,7 @@ from wslb.interfaces import Installation, Progress, Runtime
 from wslb.model.sites import wide
 from wslb.proxies.apache import provision
 from wslb.proxies.apache.dialect import ApacheDialect
-from wslb.proxies.apache.discovery import discover
+from wslb.proxies.apache.discovery import find_httpd
 from wslb.runtimes import RUNTIMES
 
 __all__ = ["Placement", "enter", "silent"]
@@ -68,7 +68,7 @@ async def enter(
     try:
         return await _enter(stack, settings, folder, "local", why, progress)
     except RuntimeUnavailable as exc:
-        way = provision.plan()
+        way = provision.install_commands()
         if say is None or way is None or not way.unattended:
             raise RuntimeUnavailable(
                 runtime="auto",
@@ -88,7 +88,7 @@ async def _enter(
 ) -> Placement:
     async with contextlib.AsyncExitStack() as own:
         runtime = await own.enter_async_context(RUNTIMES[name](settings, folder, progress))
-        installation = await discover(runtime, ApacheDialect(), binary=settings.httpd)
+        installation = await find_httpd(runtime, ApacheDialect(), binary=settings.httpd)
         _refuse_without_core(runtime, installation)
         stack.push_async_exit(own.pop_all())
         return Placement(runtime=runtime, installation=installation, why=why)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wslb.config import Settings
 from wslb.interfaces import Progress, Runtime
-from wslb.runtimes.local_runtime import LocalRuntime
+from wslb.runtimes.local.local_runtime import LocalRuntime
 
 __all__ = ["RUNTIMES", "Opener"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.evidence import KEY
-from wslb.commands.check import Answer, Identity, Mark, Probe, Target
+from wslb.commands.check import Answer, Identification, Mark, Probe, Target
 from wslb.errors import ConfigError
 from wslb.model.handshake import Handshake, Headers, accept_for
 from wslb.waiting import disconnect
@@ -87,7 +87,7 @@ async def ask(
             server,
             count=count,
             backends=backends,
-            identity=Identity(rule=identify),
+            identity=Identification(rule=identify),
         )
         return {answer.name: answer async for answer in probe.answers()}
 
@@ -157,7 +157,7 @@ async def test_who_answered_is_read_where_it_is_asked_for(rule: str, told: str) 
 @pytest.mark.parametrize("rule", ["", "header:", "cookie", "address"])
 def test_an_unknown_way_to_identify_is_a_usage_error(rule: str) -> None:
     with pytest.raises(ConfigError, match="header:NAME"):
-        Identity(rule=rule)
+        Identification(rule=rule)
 
 
 @pytest.mark.parametrize("url", ["http://x/", "ws:///x", "x"])

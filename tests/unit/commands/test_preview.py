@@ -36,7 +36,7 @@ def test_the_services_of_the_configuration_are_those_of_compose() -> None:
 
 
 def test_the_backends_image_names_packages_that_are_pinned() -> None:
-    names = (ROOT / "backends" / "requirements.txt").read_text(encoding="utf-8").split()
+    names = (ROOT / "backends" / "image" / "requirements.txt").read_text(encoding="utf-8").split()
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert names == sorted(names)
     for name in names:

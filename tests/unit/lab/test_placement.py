@@ -12,7 +12,7 @@ from wslb.errors import LabError, RuntimeUnavailable, StartError
 from wslb.interfaces import Installation
 from wslb.lab import placement as module
 from wslb.lab.placement import Placement, enter
-from wslb.proxies.apache.provision import Plan
+from wslb.proxies.apache.provision import InstallCommands
 
 HTTPD = Installation(
     binary="httpd", modules_folder="/m", version="2.4.65", built_in=frozenset(), loadable=frozenset({"none"})
@@ -44,15 +44,19 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
             return opened
 
-        async def discover(runtime: Any, dialect: Any, *, binary: str | None) -> Installation:
+        async def find_httpd(runtime: Any, dialect: Any, *, binary: str | None) -> Installation:
             return HTTPD
 
         monkeypatch.setattr(module, "RUNTIMES", {name: opener(name) for name in errors})
-        monkeypatch.setattr(module, "discover", discover)
+        monkeypatch.setattr(module, "find_httpd", find_httpd)
         monkeypatch.setattr(module.ApacheDialect, "missing", lambda *_: ())
         return log
 
     return build
+
+
+def _commands(*command: str, unattended: bool) -> InstallCommands:
+    return InstallCommands(commands=(command,), unattended=unattended)
 
 
 NO_ENGINE = RuntimeUnavailable(runtime="docker", reason="no Docker engine runs here", hint="start it")
@@ -106,7 +110,11 @@ async def test_neither_names_both_reasons_and_the_way_out(
     world: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world(docker=NO_ENGINE, local=NO_HTTPD)
-    monkeypatch.setattr(module.provision, "plan", lambda: Plan(commands=(("sudo", "get", "httpd"),), unattended=False))
+    monkeypatch.setattr(
+        module.provision,
+        "install_commands",
+        lambda: _commands("sudo", "get", "httpd", unattended=False),
+    )
     with pytest.raises(RuntimeUnavailable) as caught:
         await entered(Settings(), say=lambda _: None)
     assert "no Docker engine runs here, and neither httpd nor apache2 was found" in str(caught.value)
@@ -117,7 +125,7 @@ async def test_httpd_is_installed_where_that_asks_for_nothing_and_somebody_is_to
     world: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = world(docker=NO_ENGINE, local=NO_HTTPD)
-    monkeypatch.setattr(module.provision, "plan", lambda: Plan(commands=(("get", "httpd"),), unattended=True))
+    monkeypatch.setattr(module.provision, "install_commands", lambda: _commands("get", "httpd", unattended=True))
     monkeypatch.setattr(module.provision, "install", lambda *, say: (say("$ get httpd"), world(docker=NO_ENGINE)))
     told: list[str] = []
     found = await entered(Settings(), say=told.append)

@@ -45,7 +45,7 @@ class Paths:
 
 
 class ApacheDialect:
-    """Apache httpd 2.4."""
+    """Apache httpd 2.4: text in, text out, without I/O."""
 
     name = "apache"
     binaries = (

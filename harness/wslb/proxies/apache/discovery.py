@@ -8,10 +8,10 @@ from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.interfaces import Installation, Runtime
 from wslb.proxies.apache.dialect import ApacheDialect
 
-__all__ = ["discover"]
+__all__ = ["find_httpd"]
 
 
-async def discover(runtime: Runtime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
+async def find_httpd(runtime: Runtime, dialect: ApacheDialect, *, binary: str | None) -> Installation:
     """Find httpd and what it can do.
 
     Raises:

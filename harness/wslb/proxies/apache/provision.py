@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from wslb.errors import RuntimeUnavailable
 
-__all__ = ["MANAGERS", "Manager", "Plan", "install", "plan"]
+__all__ = ["PACKAGE_MANAGERS", "InstallCommands", "PackageManager", "install", "install_commands"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manager:
+class PackageManager:
     """A package manager.
 
     Attributes:
@@ -33,23 +33,23 @@ class Manager:
     as_root: bool = True
 
 
-MANAGERS: tuple[Manager, ...] = (
-    Manager(
+PACKAGE_MANAGERS: tuple[PackageManager, ...] = (
+    PackageManager(
         program="apt-get",
         refresh=("update",),
         install=("install", "-y", "--no-install-recommends", "apache2-bin"),
     ),
-    Manager(program="dnf", install=("install", "-y", "httpd", "mod_ssl")),
-    Manager(program="yum", install=("install", "-y", "httpd", "mod_ssl")),
-    Manager(program="zypper", install=("--non-interactive", "install", "apache2")),
-    Manager(program="pacman", install=("-S", "--noconfirm", "apache")),
-    Manager(program="apk", install=("add", "apache2", "apache2-proxy", "apache2-ssl")),
-    Manager(program="brew", install=("install", "httpd"), as_root=False),
+    PackageManager(program="dnf", install=("install", "-y", "httpd", "mod_ssl")),
+    PackageManager(program="yum", install=("install", "-y", "httpd", "mod_ssl")),
+    PackageManager(program="zypper", install=("--non-interactive", "install", "apache2")),
+    PackageManager(program="pacman", install=("-S", "--noconfirm", "apache")),
+    PackageManager(program="apk", install=("add", "apache2", "apache2-proxy", "apache2-ssl")),
+    PackageManager(program="brew", install=("install", "httpd"), as_root=False),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class InstallCommands:
     """What installs httpd here.
 
     Attributes:
@@ -66,25 +66,25 @@ class Plan:
         return " && ".join(" ".join(command) for command in self.commands)
 
 
-def plan(
+def install_commands(
     *,
     which: Callable[[str], str | None] = shutil.which,
     root: bool | None = None,
     sudo_without_password: Callable[[], bool] | None = None,
-) -> Plan | None:
+) -> InstallCommands | None:
     """The way to install httpd on this machine, None when no known package manager is here."""
     is_root = os.geteuid() == 0 if root is None else root
-    manager = next((manager for manager in MANAGERS if which(manager.program)), None)
+    manager = next((manager for manager in PACKAGE_MANAGERS if which(manager.program)), None)
     if manager is None:
         return None
     commands = [(manager.program, *words) for words in (manager.refresh, manager.install) if words]
     if not manager.as_root:
-        return Plan(commands=tuple(commands), unattended=not is_root)
+        return InstallCommands(commands=tuple(commands), unattended=not is_root)
     if is_root:
-        return Plan(commands=tuple(commands), unattended=True)
+        return InstallCommands(commands=tuple(commands), unattended=True)
     free = bool(which("sudo")) and (sudo_without_password or _sudo_is_free)()
     prefix = ("sudo", "-n") if free else ("sudo",)
-    return Plan(commands=tuple((*prefix, *command) for command in commands), unattended=free)
+    return InstallCommands(commands=tuple((*prefix, *command) for command in commands), unattended=free)
 
 
 def _sudo_is_free() -> bool:
@@ -100,7 +100,7 @@ def install(*, say: Callable[[str], None], run: Callable[[Sequence[str]], int] |
     Raises:
         RuntimeUnavailable: there is no way to do it unattended, or it failed; the hint is the command to type.
     """
-    chosen = plan()
+    chosen = install_commands()
     if chosen is None:
         raise RuntimeUnavailable(
             runtime="local",

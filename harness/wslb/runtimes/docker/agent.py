@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["PROGRAM", "Agent", "AgentLost", "hang_up"]
+__all__ = ["PROGRAM", "Agent", "AgentLost", "close_attached"]
 
 PROGRAM = ("/bin/sh", "-c", 'while IFS= read -r line; do eval "$line"; done')
 """The container's main program."""
@@ -30,7 +30,7 @@ _HEADER = struct.Struct(">BxxxL")  # stream, length: the engine's framing of att
 _STDOUT = 1
 
 
-def hang_up(attached: Any) -> None:
+def close_attached(attached: Any) -> None:
     """Close an attached stream: the response it came from, the file that the SDK returns, and the socket under it."""
     for part in (getattr(attached, "_response", None), attached, getattr(attached, "_sock", None)):
         if part is not None:
@@ -127,7 +127,7 @@ class Agent:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._reader.join(timeout=2)
-        hang_up(self._attached)
+        close_attached(self._attached)
         self._end()
 
     # -- listening ---------------------------------------------------------------------------------------------------

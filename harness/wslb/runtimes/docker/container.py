@@ -14,7 +14,7 @@ import docker.errors
 import docker.types
 
 from wslb.errors import StartError
-from wslb.runtimes.docker.agent import PROGRAM, Agent, AgentLost, hang_up
+from wslb.runtimes.docker.agent import PROGRAM, Agent, AgentLost, close_attached
 from wslb.runtimes.docker.engine import ERRORS, Engine
 from wslb.runtimes.docker.image import Image
 from wslb.waiting import until
@@ -194,7 +194,7 @@ class Container:
         if self._agent:
             self._agent.close()
         elif self._attached:
-            hang_up(self._attached)
+            close_attached(self._attached)
         self._attached = None
         if not self.id:
             return

@@ -24,7 +24,7 @@ from wslb.runtimes.docker.engine import ERRORS, Engine, EngineFacts, explained
 from wslb.runtimes.docker.image import DEFAULT_IMAGE, Image, obtain
 from wslb.runtimes.docker.leftovers import ContainerLeftover, labels, sweep_containers
 from wslb.runtimes.docker.network import Network, connects, expected, is_ours, published
-from wslb.runtimes.local_runtime import free_port
+from wslb.runtimes.local.local_runtime import free_port
 from wslb.waiting import until
 
 __all__ = ["DockerProcess", "DockerRuntime", "open_docker"]

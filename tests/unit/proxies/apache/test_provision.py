@@ -4,7 +4,7 @@ import pytest
 
 from wslb.errors import RuntimeUnavailable
 from wslb.proxies.apache import provision
-from wslb.proxies.apache.provision import MANAGERS, Plan, plan
+from wslb.proxies.apache.provision import PACKAGE_MANAGERS, InstallCommands, install_commands
 
 
 def only(*programs: str):  # type: ignore[no-untyped-def]
@@ -37,25 +37,25 @@ def only(*programs: str):  # type: ignore[no-untyped-def]
 def test_the_plan_is_what_a_person_would_type(
     programs: tuple[str, ...], root: bool, free: bool, text: str, unattended: bool
 ) -> None:
-    found = plan(which=only(*programs), root=root, sudo_without_password=lambda: free)
+    found = install_commands(which=only(*programs), root=root, sudo_without_password=lambda: free)
     assert found is not None
     assert (found.text, found.unattended) == (text, unattended)
 
 
 def test_every_manager_is_found_by_its_program() -> None:
-    for manager in MANAGERS:
-        assert plan(which=only(manager.program), root=True) is not None
-    assert plan(which=only(), root=True) is None
+    for manager in PACKAGE_MANAGERS:
+        assert install_commands(which=only(manager.program), root=True) is not None
+    assert install_commands(which=only(), root=True) is None
 
 
-def install(monkeypatch: pytest.MonkeyPatch, chosen: Plan | None, code: int = 0) -> list[str]:
-    monkeypatch.setattr(provision, "plan", lambda: chosen)
+def install(monkeypatch: pytest.MonkeyPatch, chosen: InstallCommands | None, code: int = 0) -> list[str]:
+    monkeypatch.setattr(provision, "install_commands", lambda: chosen)
     said: list[str] = []
     provision.install(say=said.append, run=lambda _: code)
     return said
 
 
-FREE = Plan(commands=(("pkg", "install", "httpd"),), unattended=True)
+FREE = InstallCommands(commands=(("pkg", "install", "httpd"),), unattended=True)
 
 
 def test_it_says_what_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,12 +66,12 @@ def test_it_says_what_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     ("chosen", "code", "reason", "hint"),
     [
         (None, 0, "no known package manager", "--httpd"),
-        (Plan(commands=(("sudo", "pkg"),), unattended=False), 0, "needs a password", "Type: sudo pkg"),
+        (InstallCommands(commands=(("sudo", "pkg"),), unattended=False), 0, "needs a password", "Type: sudo pkg"),
         (FREE, 100, "pkg install httpd failed", "pkg install httpd"),
     ],
 )
 def test_what_cannot_be_done_says_what_to_type(
-    monkeypatch: pytest.MonkeyPatch, chosen: Plan | None, code: int, reason: str, hint: str
+    monkeypatch: pytest.MonkeyPatch, chosen: InstallCommands | None, code: int, reason: str, hint: str
 ) -> None:
     with pytest.raises(RuntimeUnavailable, match=reason) as caught:
         install(monkeypatch, chosen, code)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wslb.proxies.apache.advice.adviser import Answer, advise, advise_file
+from wslb.proxies.apache.advice.adviser import FileAdvice, advice_for, advise_file
 from wslb.proxies.apache.advice.rule import Advice, Rule, Severity
 from wslb.proxies.apache.advice.rules import RULES
 
-__all__ = ["RULES", "Advice", "Answer", "Rule", "Severity", "advise", "advise_file"]
+__all__ = ["RULES", "Advice", "FileAdvice", "Rule", "Severity", "advice_for", "advise_file"]

@@ -14,18 +14,18 @@ from wslb.interfaces import Installation
 from wslb.proxies.apache.advice.rule import Advice, Rule, Severity
 from wslb.proxies.apache.advice.rules import RULES
 from wslb.proxies.apache.conf.configuration import Configuration, Modules
-from wslb.proxies.apache.conf.directives import Directive, Tree, parse, walk
+from wslb.proxies.apache.conf.directives import Directive, Tree, tree_of, walk
 from wslb.proxies.apache.conf.dump import Reading, consult, with_first_lines
 from wslb.proxies.apache.conf.effect import Effect, resolve
 
-__all__ = ["Answer", "LocalFiles", "advise", "advise_file", "configuration"]
+__all__ = ["FileAdvice", "LocalFiles", "advice_for", "advise_file", "configuration_of"]
 
 MAX_BYTES = 16 * 1024 * 1024
 _HINT = "Name the httpd.conf, or a file that it includes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class FileAdvice:
     """What was found in one configuration.
 
     Attributes:
@@ -119,7 +119,7 @@ def _bytes(path: Path) -> bytes | None:
         return file.read(MAX_BYTES + 1)
 
 
-def load(path: Path) -> str:
+def text_of(path: Path) -> str:
     """Text of the given file.
 
     Raises:
@@ -148,7 +148,7 @@ def understood(text: str, path: Path) -> Tree:
     Raises:
         EvidenceError: there is none.
     """
-    tree = parse(text, str(path))
+    tree = tree_of(text, str(path))
     if not tree.directives:
         raise EvidenceError(path=path, detail="it holds no directive", hint=_HINT)
     if not any(directive.name.isidentifier() for directive in walk(tree.directives)):
@@ -173,7 +173,7 @@ def modules_of(effect: Effect, reading: Reading | None) -> Modules:
     return Modules(known=known, names=names, ibm_i=ibm_i)
 
 
-def configuration(effect: Effect, *, tunnels: int | None = None, reading: Reading | None = None) -> Configuration:
+def configuration_of(effect: Effect, *, tunnels: int | None = None, reading: Reading | None = None) -> Configuration:
     """Configuration that the rules look at."""
     directives: Sequence[Directive] = effect.directives
     if reading and reading.tree:
@@ -203,7 +203,7 @@ _READ_AT_ONCE = frozenset({"serverroot", "loadmodule", "define"})
 """Directives that httpd carries out while it reads: its dump does not have them."""
 
 
-def advise(conf: Configuration, *, rules: Sequence[Rule] = RULES) -> list[Advice]:
+def advice_for(conf: Configuration, *, rules: Sequence[Rule] = RULES) -> list[Advice]:
     """Every finding, in the order of the files and lines."""
     order = {directive.file: 0 for directive in conf.directives}
     places = {file: number for number, file in enumerate(order)}
@@ -213,7 +213,9 @@ def advise(conf: Configuration, *, rules: Sequence[Rule] = RULES) -> list[Advice
     )
 
 
-async def advise_file(path: Path, *, tunnels: int | None = None, installation: Installation | None = None) -> Answer:
+async def advise_file(
+    path: Path, *, tunnels: int | None = None, installation: Installation | None = None
+) -> FileAdvice:
     """Read a file and say what is to be said.
 
     Args:
@@ -224,7 +226,7 @@ async def advise_file(path: Path, *, tunnels: int | None = None, installation: I
     Raises:
         EvidenceError: there is nothing that could be read.
     """
-    tree = understood(load(path), path)
+    tree = understood(text_of(path), path)
     effect = resolve(tree, str(path), LocalFiles())
     reading: Reading | None = None
     if installation is not None and not modules_of(effect, None).ibm_i:
@@ -232,10 +234,10 @@ async def advise_file(path: Path, *, tunnels: int | None = None, installation: I
             installation, str(path.absolute()), whole=is_whole(effect), loaded=frozenset(effect.loaded)
         )
         reading = _in_our_words(reading, path)
-    conf = configuration(effect, tunnels=tunnels, reading=reading)
-    found = advise(conf)
+    conf = configuration_of(effect, tunnels=tunnels, reading=reading)
+    found = advice_for(conf)
     refused = _refused(reading, effect, found)
-    return Answer(
+    return FileAdvice(
         file=str(path),
         advice=tuple(sorted((*found, *refused), key=lambda a: (a.file != str(path), a.file, a.line, a.rule))),
         source=reading.sentence if reading else "no httpd was asked, its text was read",

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine, balancers_in
 from wslb.proxies.apache.conf.directives import Directive, Flaw
-from wslb.proxies.apache.conf.group import Group, MemberLine, groups_in
 from wslb.proxies.apache.conf.mounting import Mounting, mountings_in
 from wslb.proxies.apache.conf.scope import Scope, scopes_of
 from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, scheme_of
@@ -72,21 +72,21 @@ class Configuration:
         return self.scopes[0]
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def balancers(self) -> tuple[BalancerLines, ...]:
         """Every balancer that has a ``<Proxy>`` section, a member or a parameter."""
-        return tuple(group for scope in self.scopes for group in groups_in(scope))
+        return tuple(balancer for scope in self.scopes for balancer in balancers_in(scope))
 
     @cached_property
-    def _by_name(self) -> dict[tuple[int, str], Group]:
-        return {(id(group.scope), group.name): group for group in self.groups}
+    def _by_name(self) -> dict[tuple[int, str], BalancerLines]:
+        return {(id(balancer.scope), balancer.name): balancer for balancer in self.balancers}
 
     @cached_property
     def _leading_to(self) -> dict[int, list[Mounting]]:
         leading: dict[int, list[Mounting]] = {}
         for mounting in self.mountings:
-            group = self.group_of(mounting)
-            if group is not None:
-                leading.setdefault(id(group), []).append(mounting)
+            balancer = self.balancer_of(mounting)
+            if balancer is not None:
+                leading.setdefault(id(balancer), []).append(mounting)
         return leading
 
     @cached_property
@@ -94,7 +94,7 @@ class Configuration:
         """Every path that is led somewhere."""
         return tuple(mounting for scope in self.scopes for mounting in mountings_in(scope))
 
-    def group_of(self, mounting: Mounting) -> Group | None:
+    def balancer_of(self, mounting: Mounting) -> BalancerLines | None:
         """Balancer that a path leads to: the server's own, else the main server's, which every server inherits."""
         if mounting.balancer is None:
             return None
@@ -112,16 +112,16 @@ class Configuration:
         """Paths of one server, in order of their kind and of the text."""
         return self._inside.get(id(scope), [])
 
-    def mountings_of(self, group: Group) -> list[Mounting]:
+    def mountings_of(self, balancer: BalancerLines) -> list[Mounting]:
         """Paths that lead to a balancer."""
-        return self._leading_to.get(id(group), [])
+        return self._leading_to.get(id(balancer), [])
 
     def tunnels_to(self, mounting: Mounting) -> bool:
         """Whether WebSockets are meant to go through this path."""
         if scheme_of(mounting.url) in WEBSOCKET_SCHEMES or "upgrade" in mounting.parameters:
             return True
-        group = self.group_of(mounting)
-        return group is not None and group.websocket
+        balancer = self.balancer_of(mounting)
+        return balancer is not None and balancer.websocket
 
     def direct_members(self) -> tuple[tuple[Scope, MemberLine], ...]:
         """Every backend URL, in a balancer or named by a path itself."""
@@ -132,9 +132,9 @@ class Configuration:
         return tuple(self._all_members())
 
     def _all_members(self) -> Iterator[tuple[Scope, MemberLine]]:
-        for group in self.groups:
-            for member in group.members:
-                yield group.scope, member
+        for balancer in self.balancers:
+            for member in balancer.members:
+                yield balancer.scope, member
         for mounting in self.mountings:
             if mounting.balancer is None and "://" in mounting.url:
                 yield (

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Directive", "Flaw", "Line", "Tree", "build", "logical_lines", "parse", "split_words", "walk"]
+__all__ = ["Directive", "Flaw", "LogicalLine", "Tree", "build", "logical_lines", "split_words", "tree_of", "walk"]
 
 MAX_DEPTH = 60
 """Sections inside sections; a real configuration has five. Deeper ones are kept, but flat."""
@@ -34,7 +34,7 @@ class Flaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogicalLine:
     """A logical line: continuation lines joined, blanks at both ends removed.
 
     Attributes:
@@ -92,14 +92,14 @@ class _Open:
 
     name: str
     words: tuple[str, ...]
-    at: Line
+    at: LogicalLine
     body: list[Directive] = field(default_factory=list)
 
     def closed(self) -> Directive:
         return Directive(self.name, self.words, self.at.file, self.at.line, self.at.last_line, tuple(self.body))
 
 
-def logical_lines(text: str, file: str) -> Iterator[Line]:
+def logical_lines(text: str, file: str) -> Iterator[LogicalLine]:
     """Lines as httpd joins them (ap_cfg_getline): a backslash at the end continues, even in a comment."""
     pending: list[str] = []
     start = 1
@@ -113,9 +113,9 @@ def logical_lines(text: str, file: str) -> Iterator[Line]:
             continue
         joined = "".join((*pending, physical)) if pending else physical
         pending.clear()
-        yield Line(joined.strip(), file, start, number)
+        yield LogicalLine(joined.strip(), file, start, number)
     if pending:
-        yield Line("".join(pending).strip(), file, start, number)
+        yield LogicalLine("".join(pending).strip(), file, start, number)
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def split_words(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def parse(text: str, file: str) -> Tree:
+def tree_of(text: str, file: str) -> Tree:
     """Tree of one file's text."""
     swallowed = []
     lines = []
@@ -140,7 +140,7 @@ def parse(text: str, file: str) -> Tree:
     return Tree(tree.directives, (*swallowed, *tree.flaws))
 
 
-def build(lines: Iterable[Line]) -> Tree:
+def build(lines: Iterable[LogicalLine]) -> Tree:
     """Tree of logical lines; a section that is never closed ends with its enclosing one."""
     root: list[Directive] = []
     stack: list[_Open] = []
@@ -165,7 +165,7 @@ def build(lines: Iterable[Line]) -> Tree:
     return Tree(tuple(root), tuple(flaws))
 
 
-def _close(name: str, line: Line, stack: list[_Open], root: list[Directive], flaws: list[Flaw]) -> None:
+def _close(name: str, line: LogicalLine, stack: list[_Open], root: list[Directive], flaws: list[Flaw]) -> None:
     """End the innermost section of this name; those left open inside it are flaws, and so is an end without start."""
     depth = next((i for i in range(len(stack) - 1, -1, -1) if stack[i].name.lower() == name.lower()), None)
     if depth is None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from wslb.errors import HarnessError
 from wslb.interfaces import Installation
-from wslb.proxies.apache.conf.directives import Directive, Line, Tree, build
+from wslb.proxies.apache.conf.directives import Directive, LogicalLine, Tree, build
 from wslb.proxies.apache.conf.effect import module_name
 from wslb.proxies.apache.conf.vocabulary import USUAL_MODULES
-from wslb.runtimes.local_runtime import LocalRuntime
+from wslb.runtimes.local.local_runtime import LocalRuntime
 
 __all__ = ["Complaint", "Reading", "consult", "parse_dump", "parse_modules"]
 
@@ -104,7 +104,7 @@ _OURS = "-c/-C directives"
 """The file, in httpd's words, that our own additions stand in."""
 
 
-def _lines(text: str) -> Iterator[Line]:
+def _lines(text: str) -> Iterator[LogicalLine]:
     file, number, offset = "", 0, 0
     for written in text.splitlines():
         raw = written.strip()
@@ -118,7 +118,7 @@ def _lines(text: str) -> Iterator[Line]:
         elif raw == "Loaded Modules:":
             number = 0
         elif number and raw != "Syntax OK" and not raw.startswith("#"):
-            yield Line(raw, file, number, number)
+            yield LogicalLine(raw, file, number, number)
 
 
 def with_first_lines(tree: Tree, first: Mapping[tuple[str, int], int]) -> Tree:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from wslb.proxies.apache.conf.directives import Directive, Flaw, Tree, parse
+from wslb.proxies.apache.conf.directives import Directive, Flaw, Tree, tree_of
 
 __all__ = ["BUILT_IN", "Effect", "Files", "module_name", "resolve"]
 
@@ -180,7 +180,7 @@ class _Resolver:
                 self.effect.incomplete = True
                 continue
             self.effect.files.append(path)
-            tree = parse(text, path)
+            tree = tree_of(text, path)
             self.effect.flaws.extend(tree.flaws)
             yield from self._all(tree.directives, depth + 20)
 

@@ -19,7 +19,7 @@ from wslb.config import Settings
 from wslb.errors import EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Installation
 from wslb.model.balancer import Carrier
-from wslb.proxies.apache.advice.adviser import Answer, LocalFiles, advise_file
+from wslb.proxies.apache.advice.adviser import FileAdvice, LocalFiles, advise_file
 from wslb.proxies.apache.advice.rule import Severity
 from wslb.proxies.apache.advice.rules.timing import capacity
 from wslb.proxies.apache.conf.configuration import Configuration
@@ -65,7 +65,7 @@ async def no_httpd(settings: Settings) -> Installation:
     raise RuntimeUnavailable(runtime="local", reason="this test asks none", hint="")
 
 
-async def answer_on(text: str | bytes, folder: Path) -> Answer:
+async def answer_on(text: str | bytes, folder: Path) -> FileAdvice:
     path = folder / "httpd.conf"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return await advise_file(path)
@@ -247,9 +247,9 @@ Syntax OK
     ],
 )
 def test_capacity_as_httpd_computes_it(text: str, modules: tuple[str, ...], limit: int) -> None:
-    from wslb.proxies.apache.advice.adviser import configuration  # noqa: PLC0415 - beside the name of preview's
-    from wslb.proxies.apache.conf.directives import parse  # noqa: PLC0415
+    from wslb.proxies.apache.advice.adviser import configuration_of  # noqa: PLC0415 - beside the name of preview's
+    from wslb.proxies.apache.conf.directives import tree_of  # noqa: PLC0415
     from wslb.proxies.apache.conf.effect import resolve  # noqa: PLC0415
 
-    conf: Configuration = configuration(resolve(parse(text, "f"), "f", LocalFiles()))
+    conf: Configuration = configuration_of(resolve(tree_of(text, "f"), "f", LocalFiles()))
     assert capacity(conf.main, frozenset(modules))[0] == limit

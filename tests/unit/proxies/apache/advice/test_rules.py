@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, Broken, marked
-from wslb.proxies.apache.advice.adviser import advise, configuration
+from wslb.proxies.apache.advice.adviser import advice_for, configuration_of
 from wslb.proxies.apache.advice.rule import Advice, Severity
 from wslb.proxies.apache.advice.rules import RULES
-from wslb.proxies.apache.conf.directives import parse
+from wslb.proxies.apache.conf.directives import tree_of
 from wslb.proxies.apache.conf.effect import resolve
 
 
@@ -21,7 +21,7 @@ class NoFiles:
 
 
 def advice_on(text: str, *, tunnels: int | None = None) -> list[Advice]:
-    return advise(configuration(resolve(parse(text, "httpd.conf"), "httpd.conf", NoFiles()), tunnels=tunnels))
+    return advice_for(configuration_of(resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles()), tunnels=tunnels))
 
 
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())

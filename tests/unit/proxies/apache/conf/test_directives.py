@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from wslb.proxies.apache.conf.directives import Directive, logical_lines, parse, split_words, walk
+from wslb.proxies.apache.conf.directives import Directive, logical_lines, split_words, tree_of, walk
 
 
 def flat(text: str) -> list[tuple[str, tuple[str, ...], int]]:
-    return [(d.name, d.words, d.line) for d in walk(parse(text, "f").directives)]
+    return [(d.name, d.words, d.line) for d in walk(tree_of(text, "f").directives)]
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_windows_line_ends_and_a_byte_order_mark_are_no_part_of_it() -> None:
 
 
 def test_comments_are_left_out_and_one_with_a_backslash_takes_the_next_line() -> None:
-    tree = parse("# a\n#b \\\nListen 80\n  # c\nListen 81", "f")
+    tree = tree_of("# a\n#b \\\nListen 80\n  # c\nListen 81", "f")
     assert [(d.first, d.line) for d in tree.directives] == [("81", 5)]
     assert [(flaw.kind, flaw.line) for flaw in tree.flaws] == [("swallowed", 2)]
 
 
 def test_sections_nest_and_compare_without_case() -> None:
-    outer = parse("<VirtualHost *:80 _default_:81>\n<location /a>\nA\n</LOCATION>\n</virtualhost>", "f").directives[0]
+    outer = tree_of("<VirtualHost *:80 _default_:81>\n<location /a>\nA\n</LOCATION>\n</virtualhost>", "f").directives[0]
     assert (outer.key, outer.words, outer.line) == ("virtualhost", ("*:80", "_default_:81"), 1)
     inner = outer.body[0] if outer.body else Directive("", (), "", 0, 0)
     assert (inner.key, inner.first) == ("location", "/a")
@@ -70,7 +70,7 @@ def test_sections_nest_and_compare_without_case() -> None:
     ],
 )
 def test_sections_that_do_not_fit_are_flaws(text: str, flaws: list[tuple[str, int]]) -> None:
-    assert [(flaw.kind, flaw.line) for flaw in parse(text, "f").flaws] == flaws
+    assert [(flaw.kind, flaw.line) for flaw in tree_of(text, "f").flaws] == flaws
 
 
 def test_what_follows_a_flaw_is_still_read() -> None:

@@ -6,7 +6,7 @@ import fnmatch
 
 import pytest
 
-from wslb.proxies.apache.conf.directives import parse, walk
+from wslb.proxies.apache.conf.directives import tree_of, walk
 from wslb.proxies.apache.conf.effect import Effect, module_name, resolve
 
 
@@ -25,7 +25,7 @@ class Tree:
 
 def effect(text: str, **files: str) -> Effect:
     paths = {f"/etc/{name.replace('__', '/')}.conf": content for name, content in files.items()}
-    return resolve(parse(text, "/etc/httpd.conf"), "/etc/httpd.conf", Tree(paths))
+    return resolve(tree_of(text, "/etc/httpd.conf"), "/etc/httpd.conf", Tree(paths))
 
 
 def kept(text: str, **files: str) -> list[str]:

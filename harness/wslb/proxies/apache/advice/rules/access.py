@@ -63,9 +63,9 @@ def _wide_manager(conf: Configuration) -> Iterator[Spot]:
 
 def _no_nonce(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with nonce=None every POST is answered 200 and changes nothing; with nonce=abc, abc works."""
-    for group in conf.groups:
-        if (group.setting("nonce") or "").lower() == "none":
-            yield Spot(group.set_at("nonce"), f"nonce=None on balancer://{group.name}")
+    for balancer in conf.balancers:
+        if (balancer.setting("nonce") or "").lower() == "none":
+            yield Spot(balancer.set_at("nonce"), f"nonce=None on balancer://{balancer.name}")
 
 
 def _hidden_manager(conf: Configuration) -> Iterator[Spot]:

@@ -11,15 +11,16 @@ from wslb.proxies.apache.conf.vocabulary import HC_METHODS
 
 __all__ = ["RULES"]
 
+_OFF = re.compile(r"(?:^|\+|[^-\w])[DSI]|^[DS]", re.IGNORECASE)
+"""A ``status=`` that disables or stops its member."""
+
 
 def _none_usable(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with ``status=+D`` on both members every request is answered 503 with AH01170."""
-    for group in conf.groups:
-        off = [
-            m for m in group.members if re.search(r"(?:^|\+|[^-\w])[DSI]|^[DS]", m.parameters.get("status", ""), re.I)
-        ]
-        if off and len(off) == len(group.members):
-            yield Spot(off[0].directive, f"every member of balancer://{group.name} is disabled or stopped")
+    for balancer in conf.balancers:
+        off = [m for m in balancer.members if _OFF.search(m.parameters.get("status", ""))]
+        if off and len(off) == len(balancer.members):
+            yield Spot(off[0].directive, f"every member of balancer://{balancer.name} is disabled or stopped")
 
 
 def _retry_zero(conf: Configuration) -> Iterator[Spot]:
@@ -31,19 +32,20 @@ def _retry_zero(conf: Configuration) -> Iterator[Spot]:
 
 def _no_recovery(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with every member in error and forcerecovery=Off, 503 until the retry time of one is over."""
-    for group in conf.groups:
-        if (group.setting("forcerecovery") or "").lower() == "off" and group.websocket:
-            yield Spot(group.set_at("forcerecovery"), f"forcerecovery=Off on balancer://{group.name}")
+    for balancer in conf.balancers:
+        if (balancer.setting("forcerecovery") or "").lower() == "off" and balancer.websocket:
+            yield Spot(balancer.set_at("forcerecovery"), f"forcerecovery=Off on balancer://{balancer.name}")
 
 
 def _not_over_wstunnel(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: mod_proxy_wstunnel ignores both; over mod_proxy_http both work."""
-    for group in conf.groups:
-        if group.websocket and conf.carrier(group.scope) == "proxy_wstunnel":
+    for balancer in conf.balancers:
+        if balancer.websocket and conf.carrier(balancer.scope) == "proxy_wstunnel":
             for key in ("failonstatus", "failontimeout"):
-                if group.setting(key) is not None:
+                if balancer.setting(key) is not None:
                     yield Spot(
-                        group.set_at(key), f"{key}={group.setting(key)}, but mod_proxy_wstunnel carries the tunnels"
+                        balancer.set_at(key),
+                        f"{key}={balancer.setting(key)}, but mod_proxy_wstunnel carries the tunnels",
                     )
 
 
@@ -52,8 +54,8 @@ def _hcheck_by_http(conf: Configuration) -> Iterator[Spot]:
 
     Also seen there: CPING stops ``httpd -t`` (not yet implemented), but not where mod_proxy_ajp is loaded.
     """
-    for group in conf.groups:
-        for member in group.members:
+    for balancer in conf.balancers:
+        for member in balancer.members:
             method = member.parameters.get("hcmethod", "").lower()
             over_http = method in HC_METHODS - {"tcp", "none"} and member.scheme in {"ws", "wss"}
             if over_http and not {"hcexpr", "hctemplate"} & member.parameters.keys():

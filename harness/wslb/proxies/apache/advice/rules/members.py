@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
-from wslb.proxies.apache.conf.group import Group, MemberLine
 from wslb.proxies.apache.conf.mounting import Mounting, Way
 from wslb.proxies.apache.conf.urls import scheme_of
 from wslb.proxies.apache.conf.vocabulary import meant
@@ -19,14 +19,14 @@ __all__ = ["RULES"]
 
 def _nobody(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``httpd -t`` says Syntax OK, every request is answered 503 with AH01171."""
-    names = frozenset(group.name for group in conf.groups if group.members)
+    names = frozenset(balancer.name for balancer in conf.balancers if balancer.members)
     for mounting in conf.mountings:
         name = mounting.balancer
         if not name or "$" in name or "%" in name or (mounting.way is Way.REWRITE and "P" not in mounting.flags):
             continue
-        group = conf.group_of(mounting)
-        if group is None or not group.members:
-            told = f"balancer://{name} has no member" if group else f"balancer://{name} is not defined"
+        balancer = conf.balancer_of(mounting)
+        if balancer is None or not balancer.members:
+            told = f"balancer://{name} has no member" if balancer else f"balancer://{name} is not defined"
             where = "" if conf.whole else "; in this file, at least"
             severity = Severity.ERROR if conf.whole else Severity.WARNING
             near = meant(name, names)
@@ -37,16 +37,16 @@ def _nobody(conf: Configuration) -> Iterator[Spot]:
 
 def _alone(conf: Configuration) -> Iterator[Spot]:
     """Nothing to elect: by definition."""
-    for group in conf.groups:
-        if len(group.members) == 1 and group.websocket:
-            yield Spot(group.members[0].directive, f"balancer://{group.name} has one member")
+    for balancer in conf.balancers:
+        if len(balancer.members) == 1 and balancer.websocket:
+            yield Spot(balancer.members[0].directive, f"balancer://{balancer.name} has one member")
 
 
 def _twice(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: A, B, B is served ABAB: the second line of one URL adds no member."""
-    for group in conf.groups:
+    for balancer in conf.balancers:
         seen: dict[str, Directive] = {}
-        for member in group.members:
+        for member in balancer.members:
             first = seen.setdefault(member.url.lower(), member.directive)
             if first is not member.directive:
                 yield Spot(member.directive, f"{member.url} is a member since line {first.line}")
@@ -67,9 +67,9 @@ def _plain(member: MemberLine) -> bool:
 
 
 def _beside_websockets(conf: Configuration) -> Iterator[tuple[MemberLine, str]]:
-    for group in conf.groups:
-        if group.websocket:
-            for member in filter(_plain, group.members):
+    for balancer in conf.balancers:
+        if balancer.websocket:
+            for member in filter(_plain, balancer.members):
                 yield member, "but another member of its balancer carries WebSockets"
 
 
@@ -82,9 +82,9 @@ def _on_websocket_paths(conf: Configuration) -> Iterator[tuple[MemberLine, str]]
         path = mounting.path
         if mounting.way is Way.REWRITE or not _WEBSOCKET_PATH.search(path) or "socket.io" in path:
             continue
-        group = conf.group_of(mounting)
-        members: Iterable[MemberLine] = group.members if group else [_own(mounting)]
-        if group and group.websocket:
+        balancer = conf.balancer_of(mounting)
+        members: Iterable[MemberLine] = balancer.members if balancer else [_own(mounting)]
+        if balancer and balancer.websocket:
             continue
         for member in filter(_plain, members):
             yield member, f"but leads on from {path}"
@@ -103,25 +103,25 @@ def _any_upgrade(conf: Configuration) -> Iterator[Spot]:
 
 def _two_books(conf: Configuration) -> Iterator[Spot]:
     """From the source: counters belong to the balancer's members, so two balancers over one host never add up."""
-    by_host: dict[str, list[tuple[Group, MemberLine]]] = defaultdict(list)
-    for group in conf.groups:
-        for member in group.members:
-            by_host[member.host].append((group, member))
+    by_host: dict[str, list[tuple[BalancerLines, MemberLine]]] = defaultdict(list)
+    for balancer in conf.balancers:
+        for member in balancer.members:
+            by_host[member.host].append((balancer, member))
     told: set[tuple[int, int]] = set()
     for uses in by_host.values():
         first = uses[0]
-        for group, member in uses[1:]:
-            pair = (id(first[0]), id(group))
-            if group is not first[0] and (group.websocket or first[0].websocket) and pair not in told:
+        for balancer, member in uses[1:]:
+            pair = (id(first[0]), id(balancer))
+            if balancer is not first[0] and (balancer.websocket or first[0].websocket) and pair not in told:
                 told.add(pair)
                 yield Spot(member.directive, f"{member.host} is also a member of balancer://{first[0].name}")
 
 
 def _bytraffic(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: 200 KB through a tunnel change neither counter; transferred rises by the request head only."""
-    for group in conf.groups:
-        if (group.setting("lbmethod") or "").lower() == "bytraffic" and group.websocket:
-            yield Spot(group.set_at("lbmethod"), f"balancer://{group.name} balances tunnels by traffic")
+    for balancer in conf.balancers:
+        if (balancer.setting("lbmethod") or "").lower() == "bytraffic" and balancer.websocket:
+            yield Spot(balancer.set_at("lbmethod"), f"balancer://{balancer.name} balances tunnels by traffic")
 
 
 def _outside(conf: Configuration) -> Iterator[Spot]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
-from wslb.proxies.apache.conf.group import MemberLine
 from wslb.proxies.apache.conf.urls import scheme_of
 from wslb.proxies.apache.conf.vocabulary import LBMETHODS, SCHEMES
 
@@ -16,7 +16,7 @@ __all__ = ["RULES"]
 
 def _first_balancer(conf: Configuration) -> Directive | None:
     """First place that needs a balancer."""
-    places = [group.at for group in conf.groups]
+    places = [balancer.at for balancer in conf.balancers]
     places += [mounting.directive for mounting in conf.mountings if mounting.balancer]
     return places[0] if places else None
 
@@ -34,8 +34,8 @@ def _byrequests(conf: Configuration) -> Iterator[Spot]:
     """
     if not conf.modules.lacks("lbmethod_byrequests"):
         return
-    defined = {group.name for group in conf.groups}
-    needed = [group.at for group in conf.groups if group.setting("lbmethod") in {None, "byrequests"}]
+    defined = {balancer.name for balancer in conf.balancers}
+    needed = [balancer.at for balancer in conf.balancers if balancer.setting("lbmethod") in {None, "byrequests"}]
     needed += [
         mounting.directive for mounting in conf.mountings if mounting.balancer and mounting.balancer not in defined
     ]
@@ -85,11 +85,11 @@ def _http(conf: Configuration) -> Iterator[Spot]:
 
 def _lbmethod(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``httpd -t`` stops with ``unknown lbmethod``."""
-    for group in conf.groups:
-        method = (group.setting("lbmethod") or "").lower()
+    for balancer in conf.balancers:
+        method = (balancer.setting("lbmethod") or "").lower()
         if method in LBMETHODS and method != "byrequests" and conf.modules.lacks(f"lbmethod_{method}"):
             yield Spot(
-                group.set_at("lbmethod"),
+                balancer.set_at("lbmethod"),
                 f"lbmethod={method}, but mod_lbmethod_{method} is not loaded",
                 cure=f"LoadModule lbmethod_{method}_module modules/mod_lbmethod_{method}.so",
             )
@@ -97,10 +97,10 @@ def _lbmethod(conf: Configuration) -> Iterator[Spot]:
 
 def _no_such_method(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``ProxySet: unknown lbmethod lbmethod=bytrafic``; by request to balancer-manager, ignored."""
-    for group in conf.groups:
-        method = group.setting("lbmethod")
+    for balancer in conf.balancers:
+        method = balancer.setting("lbmethod")
         if method and "$" not in method and method not in LBMETHODS and not conf.modules.has(f"lbmethod_{method}"):
-            yield Spot(group.set_at("lbmethod"), f"lbmethod={method} is none of {', '.join(LBMETHODS)}")
+            yield Spot(balancer.set_at("lbmethod"), f"lbmethod={method} is none of {', '.join(LBMETHODS)}")
 
 
 def _ssl(conf: Configuration) -> Iterator[Spot]:
@@ -121,9 +121,9 @@ def _hcheck(conf: Configuration) -> Iterator[Spot]:
 def _heartbeat(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: every request is answered 503 with AH01213 and AH01170 while no monitor delivers data."""
     fed = any(scope.all("heartbeatlisten", "heartbeatstorage") for scope in conf.scopes)
-    for group in conf.groups:
-        if (group.setting("lbmethod") or "").lower() == "heartbeat" and not fed:
-            yield Spot(group.set_at("lbmethod"), "lbmethod=heartbeat without HeartbeatListen or HeartbeatStorage")
+    for balancer in conf.balancers:
+        if (balancer.setting("lbmethod") or "").lower() == "heartbeat" and not fed:
+            yield Spot(balancer.set_at("lbmethod"), "lbmethod=heartbeat without HeartbeatListen or HeartbeatStorage")
 
 
 def _schemes(conf: Configuration) -> Iterator[Spot]:

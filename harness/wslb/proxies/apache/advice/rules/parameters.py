@@ -30,13 +30,13 @@ _FLAGS = re.compile(r"(?:[+-]?[DSINHERC]+)+", re.IGNORECASE)
 
 def _on_members_only(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``ProxyPass unknown Balancer parameter`` for upgrade=, retry= and loadfactor=."""
-    for group in conf.groups:
-        for key, value, at in group.settings:
+    for balancer in conf.balancers:
+        for key, value, at in balancer.settings:
             if key in MEMBER_PARAMETERS:
                 yield Spot(
                     at,
-                    f"{key}={value} stands on balancer://{group.name}",
-                    cure=f"Write {key}={value} on every BalancerMember line of balancer://{group.name}.",
+                    f"{key}={value} stands on balancer://{balancer.name}",
+                    cure=f"Write {key}={value} on every BalancerMember line of balancer://{balancer.name}.",
                 )
 
 
@@ -54,7 +54,7 @@ def _on_balancers_only(conf: Configuration) -> Iterator[Spot]:
 
 def _unknown(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for ``timout=5``."""
-    found: list[tuple[str, Directive]] = [(key, at) for group in conf.groups for key, _, at in group.settings]
+    found: list[tuple[str, Directive]] = [(key, at) for balancer in conf.balancers for key, _, at in balancer.settings]
     found += [(key, member.directive) for _, member in conf.direct_members() for key in member.parameters]
     for key, at in found:
         if key in _KNOWN | LINE_PARAMETERS or "$" in key or (at.key == "rewriterule"):

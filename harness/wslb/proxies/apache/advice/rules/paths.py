@@ -77,29 +77,29 @@ def _slashes(conf: Configuration) -> Iterator[Spot]:
 def _no_path(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: /ws to balancer://c arrives as /WSConsole/ at the member …/WSConsole, and gets 404 there."""
     for mounting in conf.mountings:
-        group = conf.group_of(mounting)
-        if mounting.way is not Way.PROXYPASS or group is None or mounting.url_path not in {"", "/"}:
+        balancer = conf.balancer_of(mounting)
+        if mounting.way is not Way.PROXYPASS or balancer is None or mounting.url_path not in {"", "/"}:
             continue
-        member = next((m for m in group.members if m.path.strip("/") and m.scheme in {"ws", "wss"}), None)
+        member = next((m for m in balancer.members if m.path.strip("/") and m.scheme in {"ws", "wss"}), None)
         if member and mounting.path != "/":
             yield Spot(
                 mounting.directive,
                 f"{mounting.url} has no path, but its member {member.url} has",
-                cure=f"ProxyPass {mounting.path} balancer://{group.name}/endpoint, with the path all members share",
+                cure=f"ProxyPass {mounting.path} balancer://{balancer.name}/endpoint, with the path all members share",
             )
 
 
 def _double_slash(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: the member ws://host:1/ behind balancer://c/CLRunner is asked for //CLRunner: 404."""
     for mounting in conf.mountings:
-        group = conf.group_of(mounting)
-        if group is None or mounting.way is not Way.PROXYPASS or not mounting.url_path.strip("/"):
+        balancer = conf.balancer_of(mounting)
+        if balancer is None or mounting.way is not Way.PROXYPASS or not mounting.url_path.strip("/"):
             continue
-        for member in group.members:
+        for member in balancer.members:
             if member.path.endswith("/") and member.websocket:
                 yield Spot(
                     member.directive,
-                    f"{member.url} ends with a slash, and balancer://{group.name} adds {mounting.url_path}",
+                    f"{member.url} ends with a slash, and balancer://{balancer.name} adds {mounting.url_path}",
                     cure=f"BalancerMember {member.url.rstrip('/')}",
                 )
 
@@ -151,8 +151,8 @@ def _path_lost(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``RewriteRule ^/ws ws://host:port [P]`` asks the backend for /: 404."""
     for mounting in _rewrites(conf):
         if mounting.flags & {"P", "PROXY"} and not mounting.url_path.strip("/") and "$" not in mounting.url:
-            group = conf.group_of(mounting)
-            if "%" in mounting.url or (group and any(member.path.strip("/") for member in group.members)):
+            balancer = conf.balancer_of(mounting)
+            if "%" in mounting.url or (balancer and any(member.path.strip("/") for member in balancer.members)):
                 continue
             yield Spot(
                 mounting.directive,

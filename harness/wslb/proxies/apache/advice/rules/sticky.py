@@ -13,12 +13,12 @@ __all__ = ["RULES"]
 
 def _no_routes(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with stickysession= and no route=, every cookie is balanced like no cookie, ABAB."""
-    for group in conf.groups:
-        if group.setting("stickysession") is None or not group.members:
+    for balancer in conf.balancers:
+        if balancer.setting("stickysession") is None or not balancer.members:
             continue
-        lacking = [member for member in group.members if not member.parameters.get("route")]
-        if len(lacking) == len(group.members):
-            yield Spot(group.set_at("stickysession"), f"no member of balancer://{group.name} has a route=")
+        lacking = [member for member in balancer.members if not member.parameters.get("route")]
+        if len(lacking) == len(balancer.members):
+            yield Spot(balancer.set_at("stickysession"), f"no member of balancer://{balancer.name} has a route=")
         else:
             for member in lacking:
                 yield Spot(member.directive, f"{member.url} has no route=, unlike other members")
@@ -26,17 +26,17 @@ def _no_routes(conf: Configuration) -> Iterator[Spot]:
 
 def _no_stickiness(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: without stickysession=, the cookies S=.a and S=.b are balanced ABAB."""
-    for group in conf.groups:
-        routed = [member for member in group.members if member.parameters.get("route")]
-        if routed and group.setting("stickysession") is None:
+    for balancer in conf.balancers:
+        routed = [member for member in balancer.members if member.parameters.get("route")]
+        if routed and balancer.setting("stickysession") is None:
             yield Spot(routed[0].directive, f"route={routed[0].parameters['route']}, but no stickysession=")
 
 
 def _same_route(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with route=a on both members the cookie S=.a always leads to the first listed."""
-    for group in conf.groups:
+    for balancer in conf.balancers:
         seen: dict[str, Directive] = {}
-        for member in group.members:
+        for member in balancer.members:
             route = member.parameters.get("route", "")
             if route and seen.setdefault(route, member.directive) is not member.directive:
                 yield Spot(member.directive, f"route={route} is that of line {seen[route].line} too")
@@ -44,10 +44,10 @@ def _same_route(conf: Configuration) -> Iterator[Spot]:
 
 def _dotted(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: route=a.2 is found by S=.a.2 and by S=x.a.2, but not by S=sess.x.a.2: the first dot divides."""
-    for group in conf.groups:
-        for member in group.members:
+    for balancer in conf.balancers:
+        for member in balancer.members:
             route = member.parameters.get("route", "")
-            if "." in route and group.setting("stickysession") is not None and "$" not in route:
+            if "." in route and balancer.setting("stickysession") is not None and "$" not in route:
                 yield Spot(member.directive, f"route={route} has a dot")
 
 
@@ -62,7 +62,7 @@ def _cookie_on_101(conf: Configuration) -> Iterator[Spot]:
 
 
 def _sticky_tunnels(conf: Configuration) -> bool:
-    return any(group.websocket for group in conf.groups)
+    return any(balancer.websocket for balancer in conf.balancers)
 
 
 RULES = (

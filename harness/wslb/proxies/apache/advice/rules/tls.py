@@ -6,9 +6,9 @@ import ipaddress
 from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
-from wslb.proxies.apache.conf.group import MemberLine
 from wslb.proxies.apache.conf.scope import Scope
 from wslb.proxies.apache.conf.urls import scheme_of
 
@@ -19,10 +19,10 @@ def _secure(conf: Configuration) -> Iterator[tuple[Scope, MemberLine]]:
     """``wss://`` members, each with a server that uses it."""
     if conf.modules.ibm_i:
         return
-    for group in conf.groups:
-        users = [mounting.scope for mounting in conf.mountings_of(group)] or [group.scope]
-        yield from ((users[0], member) for member in group.members if member.scheme == "wss")
-    grouped = {id(member.directive) for group in conf.groups for member in group.members}
+    for balancer in conf.balancers:
+        users = [mounting.scope for mounting in conf.mountings_of(balancer)] or [balancer.scope]
+        yield from ((users[0], member) for member in balancer.members if member.scheme == "wss")
+    grouped = {id(member.directive) for balancer in conf.balancers for member in balancer.members}
     for scope, member in conf.direct_members():
         if member.scheme == "wss" and id(member.directive) not in grouped:
             yield scope, member
@@ -138,10 +138,10 @@ def _hosts(scope: Scope) -> Iterator[Directive]:
 
 def _mixed(conf: Configuration) -> Iterator[Spot]:
     """From the configuration: the client's wss ends here, and the next hop is in the clear."""
-    for group in conf.groups:
-        schemes = {scheme_of(member.url) for member in group.members if member.websocket}
+    for balancer in conf.balancers:
+        schemes = {scheme_of(member.url) for member in balancer.members if member.websocket}
         if {"ws", "wss"} <= schemes:
-            plain = next(member for member in group.members if member.scheme == "ws")
+            plain = next(member for member in balancer.members if member.scheme == "ws")
             yield Spot(plain.directive, f"{plain.url} is in the clear, other members of its balancer are not")
 
 

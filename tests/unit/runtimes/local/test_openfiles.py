@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from wslb.runtimes import openfiles
+from wslb.runtimes.local import openfiles
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from wslb.proxies.apache.conf.directives import Directive
 from wslb.proxies.apache.conf.scope import Placed, Scope
 from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, host_of, parameters_of, path_of, scheme_of
 
-__all__ = ["Group", "MemberLine", "groups_in"]
+__all__ = ["BalancerLines", "MemberLine", "balancers_in"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class MemberLine:
 
 
 @dataclass(slots=True, kw_only=True)
-class Group:
+class BalancerLines:
     """A balancer of one server.
 
     Attributes:
@@ -73,21 +73,21 @@ class Group:
         return next((at for key, _, at in reversed(self.settings) if key == name), self.at)
 
 
-def groups_in(scope: Scope) -> tuple[Group, ...]:
+def balancers_in(scope: Scope) -> tuple[BalancerLines, ...]:
     """Balancers of one server, in the order in which they are first named."""
-    return tuple(_Groups(scope).found.values())
+    return tuple(_Balancers(scope).found.values())
 
 
-class _Groups:
+class _Balancers:
     """Balancers of one server, filled line by line."""
 
     def __init__(self, scope: Scope) -> None:
-        self.found: dict[str, Group] = {}
+        self.found: dict[str, BalancerLines] = {}
         self._scope = scope
         for placed in scope.placed:
             directive = placed.directive
             if directive.key == "proxy" and directive.body is not None and scheme_of(directive.first) == "balancer":
-                self._group(host_of(directive.first), directive)
+                self._balancer(host_of(directive.first), directive)
             elif directive.key == "balancermember":
                 self._member(placed)
             elif directive.key == "proxyset":
@@ -95,15 +95,15 @@ class _Groups:
             elif directive.key == "proxypass":
                 self._mounted(directive)
 
-    def _group(self, name: str, at: Directive) -> Group:
-        return self.found.setdefault(name, Group(name=name, scope=self._scope, at=at))
+    def _balancer(self, name: str, at: Directive) -> BalancerLines:
+        return self.found.setdefault(name, BalancerLines(name=name, scope=self._scope, at=at))
 
     def _member(self, placed: Placed) -> None:
         directive, words = placed.directive, list(placed.directive.words)
         name = host_of(words.pop(0)) if words and scheme_of(words[0]) == "balancer" else _balancer_around(placed)
         if name and words:
             member = MemberLine(url=words[0], parameters=parameters_of(words[1:]), directive=directive)
-            self._group(name, directive).members.append(member)
+            self._balancer(name, directive).members.append(member)
 
     def _set(self, placed: Placed) -> None:
         directive, words = placed.directive, list(placed.directive.words)
@@ -117,7 +117,7 @@ class _Groups:
             self._add(name, directive, words)
 
     def _add(self, name: str, at: Directive, words: Iterable[str]) -> None:
-        self._group(name, at).settings += [(key, value, at) for key, value in parameters_of(words).items()]
+        self._balancer(name, at).settings += [(key, value, at) for key, value in parameters_of(words).items()]
 
     def _mounted(self, directive: Directive) -> None:
         words = directive.words

@@ -21,7 +21,7 @@ from wslb.runtimes.docker import forwarder, leftovers, network
 from wslb.runtimes.docker.agent import Agent
 from wslb.runtimes.docker.docker_runtime import _no_way_back
 from wslb.runtimes.docker.engine import EngineFacts, _facts, explained
-from wslb.runtimes.local_runtime import free_port
+from wslb.runtimes.local.local_runtime import free_port
 from wslb.runtimes.runfolder import RunFolder
 
 
