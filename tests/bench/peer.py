@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from wslb.load import worker
-from wslb.load.plan import Plan
+from wslb.load.plan import LoadPlan
 from wslb.load.tally import Histogram, Tally
 
 Measured = dict[str, Any]
@@ -31,7 +31,7 @@ def cpu_seconds() -> float:
 
 def ours(mode: str, url: str, greeting: str, count: int, at_once: int) -> Measured:
     hold = 1.0 if mode == "hold" else None
-    plan = Plan(
+    plan = LoadPlan(
         url=url,
         connections=count,
         concurrency=at_once,

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from tests.live.command import Ended, Place, place, wait_for
-from wslb.load import engine as engines
-from wslb.load.document import Evidence, document, load
-from wslb.load.plan import Identify, Plan
-from wslb.load.thresholds import parse
+from wslb.load import engines
+from wslb.load.document import Evidence, document_of, read_document
+from wslb.load.plan import Identification, LoadPlan
+from wslb.load.thresholds import parse_limit
 
 pytestmark = pytest.mark.live
 
@@ -35,7 +35,7 @@ def result(here: Place, ended: Ended) -> dict[str, Any]:
     file = here.folder / "reports" / "load" / "load.json"
     assert file.is_file(), ended
     assert (file.parent / "load.html").read_text().startswith("<!doctype html>")
-    return load(file)
+    return read_document(file)
 
 
 def roomy(*words: str) -> tuple[str, ...]:
@@ -271,19 +271,19 @@ def counted(made: dict[str, Any]) -> dict[str, Any]:
     return {key: made[key] for key in keys}
 
 
-def conduct(plan: Plan, engine: engines.Engine) -> dict[str, Any]:
-    found = asyncio.run(engines.run(plan, engine))
-    return document(plan, found, [parse("errors=0")], Evidence(target={"kind": "url", "url": plan.url}))
+def conduct(plan: LoadPlan, engine: engines.LoadEngine) -> dict[str, Any]:
+    found = asyncio.run(engines.run_shards(plan, engine))
+    return document_of(plan, found, [parse_limit("errors=0")], Evidence(target={"kind": "url", "url": plan.url}))
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_two_workers_give_the_totals_of_one_process(here: Place, cluster: Cluster) -> None:
     with a_server(here.folder) as server:
-        plan = Plan(
+        plan = LoadPlan(
             url=f"ws://{server['address']}:{server['ws']}{server['echo_path']}",
-            connections=301, concurrency=16, messages=2, greeting=False, identify=Identify.parse("header:X-Backend"),
-            lag_seconds=60.0,
+            connections=301, concurrency=16, messages=2, greeting=False, lag_seconds=60.0,
+            identify=Identification.parse("header:X-Backend"),
         )  # fmt: skip
         with engines.processes(1) as engine:
             alone = conduct(plan, engine)

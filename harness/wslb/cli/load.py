@@ -24,14 +24,13 @@ from wslb.interfaces import Forwarder
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.load import disturbance as fault_rules
-from wslb.load import engine as engines
-from wslb.load import page
+from wslb.load import engines, page
 from wslb.load import thresholds as limit_rules
 from wslb.load.conduct import Conductor
 from wslb.load.document import PERCENTILES
-from wslb.load.engine import Engine
-from wslb.load.plan import DEFAULT_CONCURRENCY, Identify, Plan
-from wslb.load.room import fitting, room
+from wslb.load.engines import LoadEngine
+from wslb.load.plan import DEFAULT_CONCURRENCY, Identification, LoadPlan
+from wslb.load.room import fitting, threads_left
 from wslb.load.site import ECHO_PATH, load_site
 from wslb.load.speech import progress_line, summary
 from wslb.model.balancer import Carrier, LbMethod, Listener
@@ -104,8 +103,8 @@ def load(url: str | None, **options: Any) -> None:
       wslb load --connections 400 --hold 10 --faults kill:node@5
       wslb load wss://example.test/ws --identify cookie:ROUTEID --connections 100
     """
-    chosen = tuple(limit_rules.parse(text) for text in options["limits"]) or _default_limits(options["faults"])
-    faults = tuple(fault_rules.parse(text, members=("liberty", "node")) for text in options["faults"])
+    chosen = tuple(limit_rules.parse_limit(text) for text in options["limits"]) or _default_limits(options["faults"])
+    faults = tuple(fault_rules.parse_fault(text, members=("liberty", "node")) for text in options["faults"])
     if url is not None and faults:
         raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
     plan = _plan(url, options)
@@ -124,10 +123,10 @@ def load(url: str | None, **options: Any) -> None:
 
 def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
     """Nothing may fail, unless faults are asked for: then losses are the point, and the user says how many."""
-    return () if faults else (limit_rules.parse("errors=0"),)
+    return () if faults else (limit_rules.parse_limit("errors=0"),)
 
 
-def _plan(url: str | None, options: Mapping[str, Any]) -> Plan:
+def _plan(url: str | None, options: Mapping[str, Any]) -> LoadPlan:
     foreign = url is not None
     tls = options["tls"]
     connections, rate = options["connections"], options["rate"]
@@ -135,8 +134,8 @@ def _plan(url: str | None, options: Mapping[str, Any]) -> Plan:
         connections, rate = FOREIGN_CONNECTIONS, FOREIGN_RATE
     if connections is None and options["duration"] is None:
         connections = FOREIGN_CONNECTIONS if foreign else LAB_CONNECTIONS
-    identify = Identify.parse(options["identify"] or ("greeting" if foreign else "header:X-Backend"))
-    return Plan(
+    identify = Identification.parse(options["identify"] or ("greeting" if foreign else "header:X-Backend"))
+    return LoadPlan(
         url=url or f"{'wss' if tls else 'ws'}://127.0.0.1/",
         connections=0 if connections is None else connections,
         rate=rate,
@@ -150,7 +149,7 @@ def _plan(url: str | None, options: Mapping[str, Any]) -> Plan:
         greeting=identify.by == "greeting" if foreign else options["messages"] == 0,
         headers=tuple(_header(text) for text in options["headers"]),
         sources=options["sources"],
-        lag_seconds=limit_rules.parse(f"lag.p99<{options['lag_limit']}").value,
+        lag_seconds=limit_rules.parse_limit(f"lag.p99<{options['lag_limit']}").value,
     )
 
 
@@ -161,7 +160,7 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _ask(plan: Plan, *, yes: bool) -> None:
+def _ask(plan: LoadPlan, *, yes: bool) -> None:
     """A plain question before a run that could hurt."""
     rate = plan.top_rate if plan.open_model else 0.0
     large = plan.total > ASK_CONNECTIONS or rate > ASK_RATE or (plan.total == 0 and not plan.open_model)
@@ -178,7 +177,7 @@ def _ask(plan: Plan, *, yes: bool) -> None:
         raise click.Abort
 
 
-def _engine(options: Mapping[str, Any]) -> AbstractContextManager[Engine]:
+def _engine(options: Mapping[str, Any]) -> AbstractContextManager[LoadEngine]:
     if options["dask"]:
         return engines.dask_cluster(options["dask"])
     if not 1 <= options["processes"] <= 256:
@@ -218,14 +217,14 @@ class _Show:
 
 
 def _run(
-    plan: Plan,
+    plan: LoadPlan,
     settings: Settings,
-    engine: Engine,
+    engine: LoadEngine,
     options: Mapping[str, Any],
     show: _Show,
     *,
     limits: tuple[limit_rules.Limit, ...],
-    faults: tuple[fault_rules.Planned, ...],
+    faults: tuple[fault_rules.PlannedFault, ...],
 ) -> dict[str, Any]:
     command = shlex.join(["wslb", *sys.argv[1:]])
     percents = settings.percentiles or PERCENTILES
@@ -234,22 +233,24 @@ def _run(
         if options["url"] is not None:
             conductor = Conductor(plan, engine, news=show.news)
             with _signals(lambda: conductor):
-                return await conductor.run(limits, command=command, environment={}, percentiles=percents)
+                return await conductor.conduct(limits, command=command, environment={}, percentiles=percents)
         holder: list[Conductor] = []
         with _signals(lambda: holder[0] if holder else None):
             async with open_lab(settings) as lab:
                 served = await _serve(lab, plan, options)
                 conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
                 holder.append(conductor)
-                return await conductor.run(limits, command=command, environment=lab.environment, percentiles=percents)
+                return await conductor.conduct(
+                    limits, command=command, environment=lab.environment, percentiles=percents
+                )
 
     return asyncio.run(whole())
 
 
-async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
+async def _serve(lab: Lab, plan: LoadPlan, options: Mapping[str, Any]) -> LoadPlan:
     """Let httpd serve what the plan needs, and fill in where that is."""
     listener = Listener.TLS if options["tls"] else Listener.PLAIN
-    tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=room())
+    tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=threads_left())
     site = load_site(
         tunnels,
         listener=listener,
@@ -264,7 +265,7 @@ async def _serve(lab: Lab, plan: Plan, options: Mapping[str, Any]) -> Plan:
         plan,
         url=lab.proxy.front.url(listener, path),
         greetings=tuple((backend.info.greeting, name) for name, backend in lab.fleet.items()),
-        identify=Identify(by="greeting") if plan.greeting else plan.identify,
+        identify=Identification(by="greeting") if plan.greeting else plan.identify,
         trust=(await lab.proxy.runtime.read("tls/ca.pem")).decode() if options["tls"] else "",
     )
 

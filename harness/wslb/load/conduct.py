@@ -15,11 +15,11 @@ import psutil
 
 from wslb.errors import HarnessError
 from wslb.lab.lab import Lab
-from wslb.load import engine as engines
-from wslb.load.disturbance import Planned, do
-from wslb.load.document import PERCENTILES, Evidence, document
-from wslb.load.engine import Engine
-from wslb.load.plan import Plan
+from wslb.load import engines
+from wslb.load.disturbance import PlannedFault, do
+from wslb.load.document import PERCENTILES, Evidence, document_of
+from wslb.load.engines import LoadEngine
+from wslb.load.plan import LoadPlan
 from wslb.load.tally import NOBODY
 from wslb.load.thresholds import Limit
 from wslb.load.usage import Usage
@@ -37,11 +37,11 @@ class Conductor:
 
     def __init__(
         self,
-        plan: Plan,
-        engine: Engine,
+        plan: LoadPlan,
+        engine: LoadEngine,
         *,
         lab: Lab | None = None,
-        faults: Sequence[Planned] = (),
+        faults: Sequence[PlannedFault] = (),
         news: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
         """Prepare a run.
@@ -67,7 +67,7 @@ class Conductor:
         self._looks: list[dict[str, Any]] = []
         self._skip = 1
 
-    async def run(
+    async def conduct(
         self,
         limits: Sequence[Limit],
         *,
@@ -84,7 +84,7 @@ class Conductor:
         watching = [asyncio.create_task(self._watch(usage))]
         watching += [asyncio.create_task(self._fault(planned)) for planned in self._faults if self._lab is not None]
         try:
-            result = await engines.run(
+            result = await engines.run_shards(
                 self._plan, self._engine, started=self._started, news=self._heard, stopping=self.stopping
             )
         finally:
@@ -107,7 +107,7 @@ class Conductor:
             interrupted=self.interrupted,
             percentiles=percentiles,
         )
-        return document(self._plan, result, limits, evidence)
+        return document_of(self._plan, result, limits, evidence)
 
     def interrupt(self, signal_name: str) -> None:
         """End early, in order."""
@@ -184,7 +184,7 @@ class Conductor:
             await self._lab.proxy.settled(None, busy=0, seconds=SETTLE_SECONDS)
         return await self._members()
 
-    async def _fault(self, planned: Planned) -> None:
+    async def _fault(self, planned: PlannedFault) -> None:
         lab = self._lab
         if lab is None:
             return

@@ -10,15 +10,15 @@ import ssl
 from typing import TYPE_CHECKING
 
 from wslb.load.link import Link
-from wslb.load.plan import Plan
+from wslb.load.plan import LoadPlan
 from wslb.model.handshake import accept_for
 from wslb.wire.machine import Machine
 from wslb.wire.upgrade import Known, address_of, key_of, request_bytes
 
 if TYPE_CHECKING:
-    from wslb.load.shard import Run
+    from wslb.load.shard import RunningShard
 
-__all__ = ["Dialer", "room"]
+__all__ = ["Dialer", "free_descriptors"]
 
 SPARE_DESCRIPTORS = 200
 
@@ -42,7 +42,7 @@ class Random:
 class Dialer:
     """Connects links of one plan."""
 
-    def __init__(self, plan: Plan, *, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, plan: LoadPlan, *, loop: asyncio.AbstractEventLoop) -> None:
         self._plan = plan
         self._loop = loop
         self._random = Random()
@@ -52,7 +52,7 @@ class Dialer:
         self._tls = ssl.create_default_context(cadata=plan.trust or None) if self._address.secure else None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def link(self, run: Run, *, number: int, due: float) -> Link:
+    def link(self, run: RunningShard, *, number: int, due: float) -> Link:
         """A connection that was not begun yet."""
         key = key_of(self._random(16))
         return Link(
@@ -89,7 +89,7 @@ class Dialer:
             link.fail(os.strerror(exc.errno).lower() if exc.errno else "no connection")
 
 
-def room() -> int:
+def free_descriptors() -> int:
     """How many connections this process may hold: lifts the soft limit of open files to the hard one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):

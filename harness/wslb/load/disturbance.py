@@ -10,7 +10,7 @@ from wslb.interfaces import MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 
-__all__ = ["Planned", "do", "parse"]
+__all__ = ["PlannedFault", "do", "parse_fault"]
 
 KINDS = {
     "kill": "the backend ends at once: its tunnels get no close frame",
@@ -26,7 +26,7 @@ _FAULT = re.compile(r"([a-z]+):([a-z0-9-]+)@(\d+(?:\.\d+)?)s?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedFault:
     """One thing to do, at a time in seconds from the start."""
 
     kind: str
@@ -34,7 +34,7 @@ class Planned:
     at: float
 
 
-def parse(text: str, *, members: tuple[str, ...]) -> Planned:
+def parse_fault(text: str, *, members: tuple[str, ...]) -> PlannedFault:
     """Understand ``KIND:MEMBER@SECONDS``.
 
     Raises:
@@ -47,10 +47,10 @@ def parse(text: str, *, members: tuple[str, ...]) -> Planned:
             value=text,
             allowed=f"KIND:MEMBER@SECONDS with a kind of {', '.join(KINDS)} and a member of {', '.join(members)}",
         )
-    return Planned(kind=match[1], member=match[2], at=float(match[3]))
+    return PlannedFault(kind=match[1], member=match[2], at=float(match[3]))
 
 
-async def do(planned: Planned, lab: Lab) -> str:
+async def do(planned: PlannedFault, lab: Lab) -> str:
     """Do it, and tell what was done."""
     member = planned.member
     backend = {"kill": lab.fleet.kill, "stop": lab.fleet.stop_one, "revive": lab.fleet.revive,

@@ -11,14 +11,23 @@ from typing import Any
 import jsonschema
 
 from wslb.errors import EvidenceError
-from wslb.load.engine import Lost, Result
-from wslb.load.plan import Plan
-from wslb.load.tally import NOBODY, Histogram, Tally, Timeline
+from wslb.load.engines import Lost, Result
+from wslb.load.plan import LoadPlan
+from wslb.load.tally import NOBODY, Course, Histogram, Tally
 from wslb.load.thresholds import Limit, Limited, judge, needed
 from wslb.model import percentiles
 from wslb.resources import resource
 
-__all__ = ["PERCENTILES", "Evidence", "Outcome", "document", "facts_of", "load", "outcome_of", "validate"]
+__all__ = [
+    "PERCENTILES",
+    "Evidence",
+    "LoadOutcome",
+    "document_of",
+    "facts_of",
+    "outcome_of",
+    "read_document",
+    "validate",
+]
 
 SCHEMA = "wslb.load/1"
 PERCENTILES: tuple[float, ...] = (50, 75, 90, 95, 99, 99.9, 99.99)
@@ -49,7 +58,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class LoadOutcome:
     """How a load run ended: a word, the exit code, and why."""
 
     word: str
@@ -57,7 +66,7 @@ class Outcome:
     reasons: tuple[str, ...] = ()
 
 
-def facts_of(plan: Plan, result: Result, percents: Sequence[float] = PERCENTILES) -> dict[str, Any]:
+def facts_of(plan: LoadPlan, result: Result, percents: Sequence[float] = PERCENTILES) -> dict[str, Any]:
     """The numbers that limits are about, with the histograms themselves."""
     tally = result.tally
     errors = dict(tally.errors)
@@ -101,7 +110,7 @@ def imbalance(tally: Tally) -> float | None:
     return max(abs(count - fair) for count in counts) / fair
 
 
-def sent_rate(plan: Plan, tally: Tally) -> float | None:
+def sent_rate(plan: LoadPlan, tally: Tally) -> float | None:
     """Opens per second that were begun, on average over the schedule; None in the closed model."""
     if not plan.open_model or tally.started < 2:
         return None
@@ -125,7 +134,7 @@ def latency(histogram: Histogram, percents: Sequence[float] = PERCENTILES) -> di
     }
 
 
-def invalid(plan: Plan, facts: Mapping[str, Any], tally: Tally) -> list[str]:
+def invalid(plan: LoadPlan, facts: Mapping[str, Any], tally: Tally) -> list[str]:
     """Why the client did not do what was asked, so that its latencies are about the client and nobody else."""
     reasons: list[str] = []
     if plan.open_model and not facts["interrupted"] and tally.started:
@@ -148,27 +157,27 @@ def invalid(plan: Plan, facts: Mapping[str, Any], tally: Tally) -> list[str]:
 
 
 def outcome_of(
-    plan: Plan, result: Result, facts: Mapping[str, Any], judged: Sequence[Limited], *, interrupted: str
-) -> Outcome:
+    plan: LoadPlan, result: Result, facts: Mapping[str, Any], judged: Sequence[Limited], *, interrupted: str
+) -> LoadOutcome:
     """Interrupted before invalid before failed before passed."""
     if interrupted:
-        return Outcome(
+        return LoadOutcome(
             word="interrupted", exit_code=130 if interrupted == "SIGINT" else 143, reasons=(f"by {interrupted}",)
         )
     gone = [f"{lost.place} was lost with {lost.connections} connections: {lost.reason}" for lost in result.lost]
     broken = [f"limit {one.limit.text}: {one.observed}" for one in judged if not one.holds]
     failures = (*gone, *broken)
     if gone and not result.places:
-        return Outcome(word="failed", exit_code=1, reasons=failures)
+        return LoadOutcome(word="failed", exit_code=1, reasons=failures)
     invalids = invalid(plan, facts, result.tally)
     if invalids:
-        return Outcome(word="invalid", exit_code=4, reasons=(*invalids, *gone))
+        return LoadOutcome(word="invalid", exit_code=4, reasons=(*invalids, *gone))
     if failures:
-        return Outcome(word="failed", exit_code=1, reasons=failures)
-    return Outcome(word="passed", exit_code=0)
+        return LoadOutcome(word="failed", exit_code=1, reasons=failures)
+    return LoadOutcome(word="passed", exit_code=0)
 
 
-def document(plan: Plan, result: Result, limits: Sequence[Limit], evidence: Evidence) -> dict[str, Any]:
+def document_of(plan: LoadPlan, result: Result, limits: Sequence[Limit], evidence: Evidence) -> dict[str, Any]:
     """The whole result; `validate` holds it against the schema."""
     percents = tuple(evidence.percentiles)
     facts = facts_of(plan, result, percents)
@@ -223,7 +232,7 @@ def _lost(lost: Lost) -> dict[str, Any]:
     return {"place": lost.place, "shard": lost.shard, "connections": lost.connections, "reason": lost.reason}
 
 
-def timeline(line: Timeline) -> dict[str, Any]:
+def timeline(line: Course) -> dict[str, Any]:
     """Steps in order without gaps, with the tunnels that live at the end of each, by backend."""
     steps: list[dict[str, Any]] = []
     live: dict[str, int] = {}
@@ -262,7 +271,7 @@ def validate(made: Mapping[str, Any]) -> None:
         raise EvidenceError(path="the load document", detail=f"{where}: {exc.message}") from exc
 
 
-def load(path: Path) -> dict[str, Any]:
+def read_document(path: Path) -> dict[str, Any]:
     """Read a saved document.
 
     Raises:

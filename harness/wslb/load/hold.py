@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from wslb.load.link import Link, Phase
 
 if TYPE_CHECKING:
-    from wslb.load.shard import Run
+    from wslb.load.shard import RunningShard
 
 __all__ = ["Hold"]
 
@@ -20,7 +20,7 @@ AT_ONCE = 256
 class Hold:
     """The tunnels of one run that stay open, in the order in which they opened."""
 
-    def __init__(self, run: Run, *, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, run: RunningShard, *, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
         self._run = run
         self._seconds = seconds
         self._messages = run.plan.messages

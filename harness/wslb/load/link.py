@@ -13,7 +13,7 @@ from wslb.wire.http1 import AnswerHead
 from wslb.wire.machine import Accepted, Failed, Machine, Received, WireEvent
 
 if TYPE_CHECKING:
-    from wslb.load.shard import Run
+    from wslb.load.shard import RunningShard
 
 __all__ = ["Link", "Phase"]
 
@@ -37,7 +37,7 @@ class Link(asyncio.Protocol):
     __slots__ = ("backend", "deadline", "due", "echoed", "machine", "number", "phase", "place", "request", "run",
                  "sent", "transport")  # fmt: skip
 
-    def __init__(self, run: Run, *, number: int, due: float, machine: Machine, request: bytes) -> None:
+    def __init__(self, run: RunningShard, *, number: int, due: float, machine: Machine, request: bytes) -> None:
         self.run = run
         self.number = number
         self.due = due

@@ -10,7 +10,7 @@ from typing import Any
 from wslb.errors import ConfigError
 from wslb.wire.upgrade import address_of
 
-__all__ = ["Identify", "Plan", "Shard"]
+__all__ = ["Identification", "LoadPlan", "Shard"]
 
 DEFAULT_CONCURRENCY = 64
 DEFAULT_ROOM = 400
@@ -18,14 +18,14 @@ MOST_CONNECTIONS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identify:
+class Identification:
     """What tells who answered: the ``greeting``, a ``header`` of the answer, or a ``cookie`` that it sets."""
 
     by: str = "greeting"
     name: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Identify:
+    def parse(cls, text: str) -> Identification:
         """Understand ``greeting``, ``header:NAME`` or ``cookie:NAME``.
 
         Raises:
@@ -41,7 +41,7 @@ class Identify:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LoadPlan:
     """A load run, for any number of processes.
 
     Attributes:
@@ -72,7 +72,7 @@ class Plan:
     hold_seconds: float | None = None
     messages: int = 0
     size: int = 64
-    identify: Identify = Identify()
+    identify: Identification = Identification()
     greetings: tuple[tuple[str, str], ...] = ()
     greeting: bool = True
     headers: tuple[tuple[str, str], ...] = ()
@@ -186,21 +186,21 @@ class Plan:
         return {**asdict(self), "identify": str(self.identify)}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Plan:
+    def from_json(cls, document: Mapping[str, Any]) -> LoadPlan:
         """The plan that `as_json` gave."""
         known = {item.name for item in fields(cls)}
         values = {key: value for key, value in document.items() if key in known}
         for key in ("greetings", "headers"):
             values[key] = tuple((name, value) for name, value in values[key])
         values["sources"] = tuple(values["sources"])
-        return cls(**{**values, "identify": Identify.parse(values["identify"])})
+        return cls(**{**values, "identify": Identification.parse(values["identify"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
     """What one process does of a plan."""
 
-    plan: Plan
+    plan: LoadPlan
     index: int
     count: int
 
@@ -231,7 +231,7 @@ class Shard:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Shard:
         """The shard that `as_json` gave."""
-        return cls(plan=Plan.from_json(document["plan"]), index=document["index"], count=document["count"])
+        return cls(plan=LoadPlan.from_json(document["plan"]), index=document["index"], count=document["count"])
 
 
 def _seconds(value: float | None) -> bool:

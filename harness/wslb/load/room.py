@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wslb.errors import StartError
 
-__all__ = ["MOST_FOR_A_RATE", "Room", "fitting", "room"]
+__all__ = ["MOST_FOR_A_RATE", "Room", "fitting", "threads_left"]
 
 MOST_FOR_A_RATE = 20_000
 """Tunnels at a time that an open model is given room for: no rate that needs more is reached on one machine."""
@@ -29,7 +29,7 @@ class Room:
     why: str = ""
 
 
-def room(root: Path = Path("/")) -> Room:
+def threads_left(root: Path = Path("/")) -> Room:
     """What Linux's own limits leave: ``kernel.pid_max`` and ``kernel.threads-max`` (proc(5)), and the cgroup's.
 
     On other systems nothing is known.

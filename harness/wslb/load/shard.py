@@ -12,13 +12,13 @@ from typing import Any
 
 import psutil
 
-from wslb.load.dialer import Dialer, room
+from wslb.load.dialer import Dialer, free_descriptors
 from wslb.load.hold import Hold
 from wslb.load.link import Link, Phase
 from wslb.load.plan import Shard
 from wslb.load.tally import NOBODY, Tally
 
-__all__ = ["Beat", "Run"]
+__all__ = ["Beat", "RunningShard"]
 
 BEAT_SECONDS = 0.5
 SWEEP_SECONDS = 0.25
@@ -32,7 +32,7 @@ Beat = Callable[[Mapping[str, Any]], bool]
 """Takes progress and answers whether to go on; called from another thread."""
 
 
-class Run:
+class RunningShard:
     """One shard while it runs."""
 
     signature = "X-Backend"
@@ -54,7 +54,7 @@ class Run:
         self._begin = 0.0
         self.stopping = False
         self._opening = True
-        self._room = room()
+        self._room = free_descriptors()
         self._process = psutil.Process()
         self._memory: dict[str, int] = {}
         self.weigh("start")
@@ -62,7 +62,7 @@ class Run:
 
     # -- the course of a run -----------------------------------------------------------------------------------------
 
-    async def run(self, start_at: float) -> Tally:
+    async def until_over(self, start_at: float) -> Tally:
         """Run to the end.
 
         Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-__all__ = ["Histogram", "Served", "Tally", "Timeline"]
+__all__ = ["Course", "Histogram", "Served", "Tally"]
 
 MOST_NAMES = 64
 """Different backends told apart; further ones are counted together, so that a server cannot fill our memory."""
@@ -102,7 +102,7 @@ class Histogram:
         return text.decode() if isinstance(text, bytes) else str(text)
 
 
-class Timeline:
+class Course:
     """Counts by time, in at most `MOST` steps: when there are more, two become one and the width doubles."""
 
     MOST = 600
@@ -130,9 +130,9 @@ class Timeline:
             wide.setdefault(step // 2, Counter()).update(counts)
         self.steps = wide
 
-    def add(self, other: Timeline) -> None:
+    def add(self, other: Course) -> None:
         """Add another's counts; widths are powers of two of one base, so steps never straddle."""
-        mine = Timeline(other.width)
+        mine = Course(other.width)
         mine.steps = {step: Counter(counts) for step, counts in other.steps.items()}
         while self.width < mine.width:
             self.widen()
@@ -146,7 +146,7 @@ class Timeline:
         return {"width": self.width, "steps": {str(step): dict(counts) for step, counts in sorted(self.steps.items())}}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Timeline:
+    def from_json(cls, document: Mapping[str, Any]) -> Course:
         """The timeline that `as_json` gave."""
         made = cls(float(document["width"]))
         made.steps = {int(step): Counter(counts) for step, counts in document["steps"].items()}
@@ -215,7 +215,7 @@ class Tally:
         self.interrupted = 0
         self.backends: dict[str, Served] = {}
         self.lag = Histogram()
-        self.timeline = Timeline()
+        self.timeline = Course()
         self.start_span = (float("inf"), 0.0)
         self.opened_span = (float("inf"), 0.0)
         self.clients: list[dict[str, Any]] = []
@@ -294,7 +294,7 @@ class Tally:
         made.ended, made.interrupted = document["ended"], document["interrupted"]
         made.backends = {name: Served.from_json(served) for name, served in document["backends"].items()}
         made.lag = Histogram(document["lag"])
-        made.timeline = Timeline.from_json(document["timeline"])
+        made.timeline = Course.from_json(document["timeline"])
         for key in ("start_span", "opened_span"):
             if document[key]:
                 setattr(made, key, tuple(document[key]))

@@ -12,7 +12,7 @@ from typing import Any
 
 from wslb.errors import ConfigError
 
-__all__ = ["BEYOND", "Limit", "Limited", "judge", "needed", "parse"]
+__all__ = ["BEYOND", "Limit", "Limited", "judge", "needed", "parse_limit"]
 
 BEYOND = 5
 """A percentile is told only when so many samples at least lie beyond it: else it would be the luck of one of them."""
@@ -68,7 +68,7 @@ def needed(percent: float) -> int:
     return math.ceil(round(BEYOND / (1 - percent / 100), 6))
 
 
-def parse(text: str) -> Limit:
+def parse_limit(text: str) -> Limit:
     """Understand a limit.
 
     Raises:

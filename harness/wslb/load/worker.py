@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from wslb.load.plan import Shard
-from wslb.load.shard import Beat, Run
+from wslb.load.shard import Beat, RunningShard
 from wslb.load.tally import Tally
 
 __all__ = ["LATE_SECONDS", "execute", "prepare"]
@@ -39,7 +39,7 @@ def execute(document: Mapping[str, Any], start_at: float, beat: Beat) -> dict[st
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
 
         async def whole() -> Tally:
-            return await Run(shard, loop=asyncio.get_running_loop(), beat=beat).run(start_at)
+            return await RunningShard(shard, loop=asyncio.get_running_loop(), beat=beat).until_over(start_at)
 
         return runner.run(whole()).as_json()
 

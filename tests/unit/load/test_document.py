@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from wslb.errors import EvidenceError
-from wslb.load.document import Evidence, document, load, timeline
-from wslb.load.engine import Lost, Result
+from wslb.load.document import Evidence, document_of, read_document, timeline
+from wslb.load.engines import Lost, Result
 from wslb.load.page import render, write
-from wslb.load.plan import Plan
+from wslb.load.plan import LoadPlan
 from wslb.load.speech import progress_line, summary
 from wslb.load.tally import NOBODY, Tally
-from wslb.load.thresholds import parse
+from wslb.load.thresholds import parse_limit
 
 EVIDENCE = Evidence(
     target={"kind": "url", "url": "ws://127.0.0.1/ws"},
@@ -40,11 +40,11 @@ def tally(opened: int = 600, *, lag: float = 0.001, span: tuple[float, float] = 
 
 
 def made(
-    *limits: str, result: Result | None = None, plan: Plan | None = None, evidence: Evidence = EVIDENCE
+    *limits: str, result: Result | None = None, plan: LoadPlan | None = None, evidence: Evidence = EVIDENCE
 ) -> dict[str, Any]:
-    plan = plan or Plan(url="ws://127.0.0.1/ws", connections=600, rate=100.0)
+    plan = plan or LoadPlan(url="ws://127.0.0.1/ws", connections=600, rate=100.0)
     result = result or Result(tally=tally(), places=[{"name": "process 1", "shard": 0, "host": "h", "pid": 1}])
-    return document(plan, result, [parse(text) for text in limits], evidence)
+    return document_of(plan, result, [parse_limit(text) for text in limits], evidence)
 
 
 def test_limits_that_hold_pass() -> None:
@@ -111,7 +111,7 @@ def test_a_client_that_could_not_keep_the_rate_is_invalid(broken: dict[str, Any]
 
 
 def test_the_closed_model_has_no_rate_to_miss() -> None:
-    plan = Plan(url="ws://127.0.0.1/ws", connections=600)
+    plan = LoadPlan(url="ws://127.0.0.1/ws", connections=600)
     found = made(plan=plan, result=Result(tally=tally(span=(0.0, 60.0)), places=[{}]))
     assert (found["model"], found["sent_rate"], found["outcome"]["exit_code"]) == ("closed", None, 0)
 
@@ -137,11 +137,11 @@ def test_the_timeline_tells_live_tunnels() -> None:
 def test_the_document_is_saved_and_read_again(tmp_path: Path) -> None:
     found = made("errors=0")
     drawn, data = write(found, tmp_path / "new")
-    assert load(data) == json.loads(json.dumps(found))
-    assert drawn.read_text() == render(load(data))
+    assert read_document(data) == json.loads(json.dumps(found))
+    assert drawn.read_text() == render(read_document(data))
     data.write_text('{"schema": "other"}')
     with pytest.raises(EvidenceError):
-        load(data)
+        read_document(data)
 
 
 def test_the_page_escapes_what_came_from_the_network() -> None:

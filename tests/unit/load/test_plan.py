@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from wslb.errors import ConfigError
-from wslb.load.plan import Identify, Plan, Shard
+from wslb.load.plan import Identification, LoadPlan, Shard
 
 URL = "ws://127.0.0.1/ws"
 
 
-def plan(**values: object) -> Plan:
-    return Plan(url=URL, **{"connections": 10, **values})  # type: ignore[arg-type]
+def plan(**values: object) -> LoadPlan:
+    return LoadPlan(url=URL, **{"connections": 10, **values})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 10, 16])
@@ -81,22 +81,24 @@ def test_what_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match="URL"):
-        Plan(url="http://h/", connections=1)
+        LoadPlan(url="http://h/", connections=1)
 
 
 @pytest.mark.parametrize("text", ["greeting", "header:X-Served-By", "cookie:ROUTEID"])
 def test_identify_is_understood(text: str) -> None:
-    assert str(Identify.parse(text)) == text
+    assert str(Identification.parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "header", "cookie:", "greeting:x", "ip"])
 def test_another_identify_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="identify"):
-        Identify.parse(text)
+        Identification.parse(text)
 
 
 def test_a_shard_survives_the_wire() -> None:
-    shard = plan(greetings=(("hello", "a"),), headers=(("X", "y"),), identify=Identify.parse("cookie:C")).shards(3)[1]
+    shard = plan(greetings=(("hello", "a"),), headers=(("X", "y"),), identify=Identification.parse("cookie:C")).shards(
+        3
+    )[1]
     assert Shard.from_json(shard.as_json()) == shard
 
 

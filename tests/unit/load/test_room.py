@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wslb.errors import StartError
-from wslb.load.room import KEPT_FREE, MOST_FOR_A_RATE, Room, fitting, room
+from wslb.load.room import KEPT_FREE, MOST_FOR_A_RATE, Room, fitting, threads_left
 
 
 def files(root: Path, **texts: str) -> Path:
@@ -26,7 +26,7 @@ KERNEL = {
 
 
 def test_the_tightest_of_the_kernels_limits_counts(tmp_path: Path) -> None:
-    there = room(files(tmp_path, **KERNEL))
+    there = threads_left(files(tmp_path, **KERNEL))
     assert there == Room(left=32_000, why="kernel.pid_max is 32768, and 768 are taken")
 
 
@@ -43,17 +43,17 @@ def test_a_cgroup_may_be_tighter(tmp_path: Path, group: str, folder: str) -> Non
             f"{folder}__pids.current": "40",
         },
     )
-    assert room(root) == Room(left=460, why="pids.max of this cgroup is 500, and 40 are taken")
+    assert threads_left(root) == Room(left=460, why="pids.max of this cgroup is 500, and 40 are taken")
 
 
 def test_no_limit_of_the_cgroup_and_no_files_at_all(tmp_path: Path) -> None:
-    assert room(tmp_path).left is None
+    assert threads_left(tmp_path).left is None
     root = files(tmp_path, **KERNEL, proc__self__cgroup="0::/", **{"sys__fs__cgroup__pids.max": "max"})
-    assert room(root).left == 32_000
+    assert threads_left(root).left == 32_000
 
 
 def test_this_machine_has_room_or_does_not_say() -> None:
-    left = room().left
+    left = threads_left().left
     assert left is None or left > 0
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from wslb.errors import ConfigError
-from wslb.load.disturbance import Planned, parse
+from wslb.load.disturbance import PlannedFault, parse_fault
 from wslb.load.site import load_site
 from wslb.model.balancer import LbMethod, Listener
 
@@ -22,11 +22,11 @@ def test_silent_tunnels_are_kept_as_long_as_the_plan_holds_them() -> None:
 
 
 def test_a_fault_is_understood() -> None:
-    assert parse("kill:node@2.5", members=("node",)) == Planned(kind="kill", member="node", at=2.5)
-    assert parse("drain:node@10s", members=("node",)).at == 10
+    assert parse_fault("kill:node@2.5", members=("node",)) == PlannedFault(kind="kill", member="node", at=2.5)
+    assert parse_fault("drain:node@10s", members=("node",)).at == 10
 
 
 @pytest.mark.parametrize("text", ["kill:node", "hit:node@1", "kill:other@1", "kill@1", "kill:node@-1", ""])
 def test_another_fault_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="faults"):
-        parse(text, members=("node",))
+        parse_fault(text, members=("node",))

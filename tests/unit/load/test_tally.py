@@ -6,7 +6,7 @@ import random
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from wslb.load.tally import MOST_NAMES, OTHERS, Histogram, Tally, Timeline
+from wslb.load.tally import MOST_NAMES, OTHERS, Course, Histogram, Tally
 
 
 def values(seed: int, count: int) -> list[float]:
@@ -88,22 +88,22 @@ def _expected(parts: list[Tally]) -> tuple[int, dict[str, int]]:
 
 
 def test_a_long_run_keeps_a_bounded_timeline() -> None:
-    line = Timeline()
+    line = Course()
     for second in range(10_000):
         line.count(float(second), "opened")
-    assert len(line.steps) <= Timeline.MOST
+    assert len(line.steps) <= Course.MOST
     assert line.width == 32
     assert sum(counts["opened"] for counts in line.steps.values()) == 10_000
 
 
 def test_timelines_of_different_width_add_up() -> None:
-    long, short = Timeline(), Timeline()
+    long, short = Course(), Course()
     for second in range(2000):
         long.count(float(second), "opened")
     short.count(0.5, "opened")
     short.count(1999.5, "opened")
     for one, other in ((long, short), (short, long)):
-        total = Timeline()
+        total = Course()
         total.add(one)
         total.add(other)
         assert total.width == 4

@@ -7,7 +7,7 @@ import pytest
 from wslb.errors import ConfigError
 from wslb.load.document import latency
 from wslb.load.tally import Histogram
-from wslb.load.thresholds import judge, needed, parse
+from wslb.load.thresholds import judge, needed, parse_limit
 
 
 def facts(**values: Any) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def milliseconds(*pairs: tuple[float, int]) -> Histogram:
     ],
 )  # fmt: skip
 def test_counts_and_shares(text: str, holds: bool) -> None:
-    [judged] = judge([parse(text)], facts())
+    [judged] = judge([parse_limit(text)], facts())
     assert judged.holds is holds
     assert judged.observed
 
@@ -49,16 +49,16 @@ def test_counts_and_shares(text: str, holds: bool) -> None:
     ],
 )  # fmt: skip
 def test_times(text: str, holds: bool) -> None:
-    [judged] = judge([parse(text)], facts(open=milliseconds((1.5, 950), (5, 41), (20, 9))))
+    [judged] = judge([parse_limit(text)], facts(open=milliseconds((1.5, 950), (5, 41), (20, 9))))
     assert judged.holds is holds
     assert ("n = 1000" in judged.observed) is text.startswith("p")
 
 
 def test_a_percentile_with_too_few_samples_is_withheld_and_does_not_hold() -> None:
-    [judged] = judge([parse("p99<10s")], facts(open=milliseconds((1, 499))))
+    [judged] = judge([parse_limit("p99<10s")], facts(open=milliseconds((1, 499))))
     assert not judged.holds
     assert "p99 needs 500" in judged.observed
-    assert judge([parse("p99<10s")], facts(open=milliseconds((1, 500))))[0].holds
+    assert judge([parse_limit("p99<10s")], facts(open=milliseconds((1, 500))))[0].holds
 
 
 @pytest.mark.parametrize(("percent", "samples"), [(50, 10), (90, 50), (99, 500), (99.9, 5000)])
@@ -68,12 +68,12 @@ def test_samples_that_a_percentile_needs(percent: float, samples: int) -> None:
 
 @pytest.mark.parametrize("text", ["p99<1s", "echo.p99<1s", "lag.p99<1s", "mean<1s", "max<1s", "echo.max<1s"])
 def test_no_evidence_does_not_hold(text: str) -> None:
-    assert not judge([parse(text)], facts())[0].holds
+    assert not judge([parse_limit(text)], facts())[0].holds
 
 
 def test_nothing_planned_does_not_hold() -> None:
-    assert not judge([parse("errors<1%")], facts(planned=0))[0].holds
-    assert not judge([parse("imbalance<1%")], facts(imbalance=None))[0].holds
+    assert not judge([parse_limit("errors<1%")], facts(planned=0))[0].holds
+    assert not judge([parse_limit("imbalance<1%")], facts(imbalance=None))[0].holds
 
 
 @pytest.mark.parametrize(
@@ -82,11 +82,11 @@ def test_nothing_planned_does_not_hold() -> None:
 )
 def test_what_is_no_limit_is_refused(text: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        parse(text)
+        parse_limit(text)
     assert refused.value.option == "--limit"
 
 
 def test_a_mistyped_name_gets_a_hint() -> None:
     with pytest.raises(ConfigError) as refused:
-        parse("imbalence<1%")
+        parse_limit("imbalence<1%")
     assert "imbalance" in refused.value.hint

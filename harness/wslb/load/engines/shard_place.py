@@ -7,11 +7,11 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-__all__ = ["Engine", "Place"]
+__all__ = ["LoadEngine", "ShardPlace"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ShardPlace:
     """One process that can run a shard.
 
     Attributes:
@@ -27,11 +27,11 @@ class Place:
     arguments: tuple[Any, ...] = ()
 
 
-class Engine(Protocol):
+class LoadEngine(Protocol):
     """Processes that run shards."""
 
     name: str
-    places: list[Place]
+    places: list[ShardPlace]
 
     def execute(self) -> Callable[..., dict[str, Any]]:
         """Function that a place runs: shard, start time, and the place's arguments."""

@@ -9,11 +9,11 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
-from wslb.load.engine.place import Engine, Place
-from wslb.load.plan import Plan, Shard
+from wslb.load.engines.shard_place import LoadEngine, ShardPlace
+from wslb.load.plan import LoadPlan, Shard
 from wslb.load.tally import Tally
 
-__all__ = ["Lost", "Result", "run"]
+__all__ = ["Lost", "Result", "run_shards"]
 
 
 LEAD_SECONDS = 0.25
@@ -42,9 +42,9 @@ class Result:
     places: list[dict[str, Any]] = field(default_factory=list)
 
 
-async def run(
-    plan: Plan,
-    engine: Engine,
+async def run_shards(
+    plan: LoadPlan,
+    engine: LoadEngine,
     *,
     started: Callable[[float], None] = lambda _: None,
     news: Callable[[Mapping[str, Any]], None] = lambda _: None,
@@ -71,7 +71,7 @@ async def run(
     ready = await asyncio.gather(*(_prepare(engine, place) for place in places), return_exceptions=True)
     start_at = time.time() + LEAD_SECONDS
     started(start_at)
-    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, Place]] = {}
+    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, ShardPlace]] = {}
     for part, place, clock in zip(parts, places, ready, strict=True):
         if isinstance(clock, BaseException):
             result.lost.append(_lost(part, place, clock, 0))
@@ -92,7 +92,7 @@ async def run(
     return result
 
 
-async def _prepare(engine: Engine, place: Place) -> dict[str, Any]:
+async def _prepare(engine: LoadEngine, place: ShardPlace) -> dict[str, Any]:
     """Warm a place up, and tell by how much its clock is ahead of ours."""
     await _answer(engine, place)  # imports; its time says nothing
     before = time.time()
@@ -102,7 +102,7 @@ async def _prepare(engine: Engine, place: Place) -> dict[str, Any]:
     return {**answer, "offset": offset if abs(offset) > 1 else 0.0}  # below that, the round trip says nothing either
 
 
-async def _answer(engine: Engine, place: Place) -> dict[str, Any]:
+async def _answer(engine: LoadEngine, place: ShardPlace) -> dict[str, Any]:
     """What a place answers; ConnectionError when its process is lost meanwhile."""
     future = asyncio.wrap_future(place.executor.submit(engine.prepare()))
     while not future.done():
@@ -114,11 +114,11 @@ async def _answer(engine: Engine, place: Place) -> dict[str, Any]:
 
 
 async def _as_they_end(
-    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, Place]],
-    engine: Engine,
+    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, ShardPlace]],
+    engine: LoadEngine,
     news: Callable[[Mapping[str, Any]], None],
     stopping: asyncio.Event | None,
-) -> AsyncIterator[tuple[asyncio.Future[dict[str, Any]] | None, Shard, Place]]:
+) -> AsyncIterator[tuple[asyncio.Future[dict[str, Any]] | None, Shard, ShardPlace]]:
     loop = asyncio.get_running_loop()
     asked = False
     while waiting:
@@ -137,7 +137,7 @@ async def _as_they_end(
                 yield None, part, place
 
 
-def _lost(part: Shard, place: Place, error: BaseException | None, begun: int) -> Lost:
+def _lost(part: Shard, place: ShardPlace, error: BaseException | None, begun: int) -> Lost:
     """All that the shard was to open; where only time limits it, what it had begun when it was last heard of."""
     if error is None or isinstance(error, BrokenProcessPool):
         reason = "its process ended"

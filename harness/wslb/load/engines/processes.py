@@ -12,7 +12,7 @@ from multiprocessing.synchronize import Event
 from typing import Any
 
 from wslb.load import worker
-from wslb.load.engine.place import Engine, Place
+from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 
 __all__ = ["processes"]
 
@@ -52,7 +52,7 @@ class _Processes:
         self._news: Queue[Mapping[str, Any]] = context.Queue(10_000)
         self._stopping = context.Event()
         self.places = [
-            Place(
+            ShardPlace(
                 name=f"process {index + 1}",
                 executor=ProcessPoolExecutor(
                     1, mp_context=context, initializer=_begin, initargs=(self._news, self._stopping)
@@ -87,7 +87,7 @@ class _Processes:
 
 
 @contextlib.contextmanager
-def processes(count: int) -> Iterator[Engine]:
+def processes(count: int) -> Iterator[LoadEngine]:
     """Child processes of this one."""
     engine = _Processes(count)
     try:

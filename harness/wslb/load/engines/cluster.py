@@ -10,7 +10,7 @@ from typing import Any
 
 from wslb.errors import RuntimeUnavailable
 from wslb.load import worker
-from wslb.load.engine.place import Engine, Place
+from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 
 __all__ = ["dask_cluster"]
 
@@ -46,7 +46,7 @@ class _Dask:
         self._stopping.set(False)
         workers = client.scheduler_info(n_workers=-1)["workers"]
         self.places = [
-            Place(
+            ShardPlace(
                 name=f"dask worker {info['name']} ({address})",
                 executor=client.get_executor(workers=[address], allow_other_workers=False, pure=False, retries=0),
                 alive=functools.partial(self._has, address, info["id"]),
@@ -76,7 +76,7 @@ class _Dask:
 
 
 @contextlib.contextmanager
-def dask_cluster(address: str, *, most: int | None = None) -> Iterator[Engine]:
+def dask_cluster(address: str, *, most: int | None = None) -> Iterator[LoadEngine]:
     """The workers of a running dask cluster.
 
     Raises:
