@@ -49,6 +49,7 @@ test: check ready ## everything: check, then all tests on a real Apache
 # A selection in ARGS may leave one of the sessions empty (pytest's exit code 5).
 .PHONY: test-scenarios test-tools
 test-scenarios:
+	@$(BIN)/python -m tests.browser.provide
 	@$(BIN)/python -m pytest tests/live/test_scenarios.py tests/plugin tests/browser -q --no-header \
 	  --lb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -22,12 +21,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, async_playwright, expect
 
+from tests.browser import provide
 from tests.browser.console import Console
 from wslb.lab.lab import Lab
 
 KEPT = Path("reports") / "browser"
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
-MACOS = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 ARGUMENTS = (
     "--no-sandbox",  # tests may run as root, where Chromium refuses its sandbox
     "--disable-gpu",
@@ -64,30 +62,22 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
-def program(playwright: Playwright) -> str | None:
-    """The browser to use: named, installed, or Playwright's own."""
-    if named := os.environ.get("WSLB_BROWSER"):
-        return named
-    found = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    return found or next((path for path in (MACOS, playwright.chromium.executable_path) if Path(path).exists()), None)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def playwright() -> AsyncIterator[Playwright]:
-    """Playwright's driver, one for the session."""
+    """Playwright's driver, one for the session; without what it needs the tests are skipped, or fail where required."""
+    if why := provide.missing():
+        if os.environ.get("WSLB_REQUIRE_BROWSER") == "1":
+            pytest.fail(why, pytrace=False)
+        pytest.skip(why)
     async with async_playwright() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def browser_program(playwright: Playwright) -> str:
-    """Path of the browser; none is loud where one is required."""
-    path = program(playwright)
-    if path is None:
-        reason = f"no browser: none of {', '.join(PROGRAMS)} is installed; name one in WSLB_BROWSER"
-        if os.environ.get("WSLB_REQUIRE_BROWSER") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+def browser_program() -> str:
+    """Path of the browser."""
+    path = provide.program()
+    assert path is not None, "provide.missing() found one"
     return path
 
 
