@@ -347,7 +347,7 @@ METHODS = (LbMethod.BYREQUESTS, LbMethod.BYBUSYNESS, LbMethod.BYTRAFFIC)
 def compared(*, repeats: int = 5) -> dict[str, Any]:
     """The saved document of a comparison whose numbers differ from method to method and from run to run."""
     settings = Settings(connections=200)
-    planned = compare.plan(settings, lbmethods=METHODS, names=(), repeats=repeats)
+    planned = compare.comparison_of(settings, lbmethods=METHODS, names=(), repeats=repeats)
     document_ = saved(*(with_method(method.value, method, "LN") for method in METHODS), planned=tuple(planned.names))
     samples = {scenario["name"]: scenario for scenario in document_["scenarios"]}
     document_["scenarios"] = [

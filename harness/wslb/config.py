@@ -12,7 +12,7 @@ from wslb.errors import ConfigError
 from wslb.model import percentiles
 from wslb.model.balancer import Carrier, LbMethod
 
-__all__ = ["DockerNetwork", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "load"]
+__all__ = ["DockerNetwork", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "read_settings"]
 
 
 class RuntimeChoice(StrEnum):
@@ -122,7 +122,7 @@ _PARSERS: dict[str, Any] = {
 }
 
 
-def load(options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+def read_settings(options: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     """Settings from options (None means not given) over ``WSLB_<NAME>`` variables over defaults.
 
     Raises:

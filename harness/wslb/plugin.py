@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from wslb.config import Settings, load
+from wslb.config import Settings, read_settings
 from wslb.errors import HarnessError
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     names = ("report", "runtime", "httpd", "image", "pull", "docker_network", "carrier", "connections", "percentiles")
     options = {name: config.getoption(f"--lb-{name.replace('_', '-')}") for name in names}
     try:
-        config.stash[_SETTINGS] = load(options, os.environ)
+        config.stash[_SETTINGS] = read_settings(options, os.environ)
     except HarnessError as exc:
         raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
     command = shlex.join(["python -m pytest", *config.invocation_params.args]).replace("'python -m pytest'", "pytest")

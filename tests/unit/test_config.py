@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from wslb.config import RuntimeChoice, Settings, load
+from wslb.config import RuntimeChoice, Settings, read_settings
 from wslb.errors import ConfigError
 from wslb.model.balancer import Carrier, LbMethod
 
 
 def test_options_win_over_the_environment_and_the_environment_over_defaults() -> None:
     environ = {"WSLB_CARRIER": "http", "WSLB_CONNECTIONS": "30", "WSLB_REPORT": "out", "HOME": "/x"}
-    settings = load({"connections": 40, "carrier": None}, environ)
+    settings = read_settings({"connections": 40, "carrier": None}, environ)
     assert (settings.carrier, settings.connections, settings.report) == (Carrier.HTTP, 40, Path("out"))
     assert settings.runtime is RuntimeChoice.AUTO
-    assert load({}, {}) == Settings()
-    assert load({"lbmethod": "bytraffic"}, {}).lbmethod is LbMethod.BYTRAFFIC
+    assert read_settings({}, {}) == Settings()
+    assert read_settings({"lbmethod": "bytraffic"}, {}).lbmethod is LbMethod.BYTRAFFIC
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_a_wrong_setting_names_itself_and_what_is_allowed(
     options: dict[str, object], environ: dict[str, str], told: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(options, environ)
+        read_settings(options, environ)
     assert str(caught.value) == told

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from wslb.commands.check import Answer, Identification, Mark, Probe, Target
+from wslb.commands.check import Mark, NameRule, Probe, ProbeAnswer, ServerUrl
 from wslb.connectors import CONNECTORS
 from wslb.errors import ConfigError
 
@@ -37,10 +37,10 @@ def check(
       wslb check wss://example.com/socket --identify header:X-Served-By --backends 2
     """
     probe = Probe(
-        Target(url=url),
+        ServerUrl(url=url),
         CONNECTORS["websockets"](),
         count=count,
-        identity=Identification(rule=identify),
+        rule=NameRule(rule=identify),
         tls=_trust(ca, insecure=insecure) if url.startswith("wss") else None,
         backends=backends,
     )
@@ -56,8 +56,8 @@ def check(
     sys.exit(code)
 
 
-async def _ask(probe: Probe, *, quiet: bool) -> list[Answer]:
-    answers: list[Answer] = []
+async def _ask(probe: Probe, *, quiet: bool) -> list[ProbeAnswer]:
+    answers: list[ProbeAnswer] = []
     async for answer in probe.answers():
         answers.append(answer)
         if not quiet:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from wslb.cli.lab import EXIT_CODES, Interrupted, close_run, lab_options, until_signal
 from wslb.commands import compare as comparing
-from wslb.config import load
+from wslb.config import read_settings
 from wslb.errors import HarnessError
 from wslb.lab.launch import open_lab
 from wslb.model.results import ScenarioResult
@@ -81,8 +81,8 @@ def compare(
       traffic  tunnels of one member carry more than the others'
       fault    one member killed, and back
     """
-    settings = load({**options, "report": options["report"] or REPORT}, os.environ)
-    planned = comparing.plan(settings, lbmethods=comparing.methods(lbmethods), names=names, repeats=repeats)
+    settings = read_settings({**options, "report": options["report"] or REPORT}, os.environ)
+    planned = comparing.comparison_of(settings, lbmethods=comparing.methods(lbmethods), names=names, repeats=repeats)
     run = Run(planned=planned.names, command=shlex.join(["wslb", *sys.argv[1:]]), percentiles=settings.percentiles)
     run.comparison = planned.document()
     bar = WaitingBar(Console(stderr=True))
@@ -105,7 +105,7 @@ def compare(
                 run.add(result)
                 screen.result(result)
 
-            await comparing.run(possible, lab, done=done, running=screen.running)
+            await comparing.take_turns(possible, lab, done=done, running=screen.running)
 
     problem: HarnessError | None = None
     try:

@@ -17,8 +17,7 @@ from typing import Any
 
 import click
 
-from wslb.config import Settings
-from wslb.config import load as load_settings
+from wslb.config import Settings, read_settings
 from wslb.errors import ConfigError, RuntimeUnavailable
 from wslb.interfaces import Forwarder
 from wslb.lab.lab import Lab
@@ -108,7 +107,7 @@ def load(url: str | None, **options: Any) -> None:
     if url is not None and faults:
         raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
     plan = _plan(url, options)
-    settings = load_settings({**options, "connections": None}, os.environ)
+    settings = read_settings({**options, "connections": None}, os.environ)
     settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
     if url is not None:
         _ask(plan, yes=options["yes"])

@@ -23,7 +23,7 @@ from wslb.commands import doctor as doctor_module
 from wslb.commands import preview
 from wslb.commands import selftest as selftest_module
 from wslb.commands.up import stand
-from wslb.config import PullPolicy, RuntimeChoice, load
+from wslb.config import PullPolicy, RuntimeChoice, read_settings
 from wslb.errors import ConfigError, EvidenceError, HarnessError
 from wslb.lab.launch import clean, open_lab
 from wslb.model.balancer import LbMethod
@@ -101,7 +101,7 @@ def test(
       wslb test --json > run.json               for another program
       wslb test --baseline main/report.json     say what is new since then
     """
-    settings = load(options, os.environ)
+    settings = read_settings(options, os.environ)
     earlier = json_file.load(baseline) if baseline else None
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
     run = Run(
@@ -176,7 +176,7 @@ def up(**options: Any) -> None:
     """
     options["port"] = 8080 if options["port"] is None else options["port"]
     options["tls_port"] = 8443 if options["tls_port"] is None else options["tls_port"]
-    settings = load({**options, "fixed_ports": True}, os.environ)
+    settings = read_settings({**options, "fixed_ports": True}, os.environ)
     try:
         with WaitingBar(Console(stderr=True)) as bar:
             until_signal(stand(settings, say=click.echo, progress=bar))
@@ -201,7 +201,7 @@ def config(name: str | None, compose: bool, **options: Any) -> None:
       wslb config article-listing8 --carrier http
       wslb config --compose --lbmethod bytraffic > apache/httpd.bytraffic.conf
     """
-    settings = load(options, os.environ)
+    settings = read_settings(options, os.environ)
     if compose:
         click.echo(preview.compose_configuration(settings.lbmethod), nl=False)
         return
@@ -224,7 +224,7 @@ def report(file: Path, report: Path | None, baseline: Path | None, percentiles: 
       wslb report reports/lb/report.json
       wslb report reports/lb/report.json --percentiles 50,75,95
     """
-    settings = load({"percentiles": percentiles}, {"WSLB_PERCENTILES": os.environ.get("WSLB_PERCENTILES", "")})
+    settings = read_settings({"percentiles": percentiles}, {"WSLB_PERCENTILES": os.environ.get("WSLB_PERCENTILES", "")})
     document = json_file.load(file)
     if settings.percentiles:
         document["percentiles"] = plain(settings.percentiles)
@@ -259,7 +259,7 @@ def doctor(
       wslb doctor --time
       wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
     """
-    settings = load(options, os.environ)
+    settings = read_settings(options, os.environ)
     if conf is not None:
         answer = asyncio.run(doctor_module.advise(settings, conf, tunnels=tunnels))
         if as_json:
@@ -326,7 +326,7 @@ def selftest(names: tuple[str, ...], listing: bool, **options: Any) -> None:
         for mutation in mutations:
             click.echo(f"{mutation.name:<26} {mutation.what}; {mutation.scenario}: {', '.join(mutation.checks)}")
         return
-    settings = load(options, os.environ)
+    settings = read_settings(options, os.environ)
 
     async def all_of_them() -> list[selftest_module.Proof]:
         async with open_lab(settings) as lab:

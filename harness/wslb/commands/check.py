@@ -21,7 +21,7 @@ from wslb.model.cookies import cookie_set
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
 
-__all__ = ["Answer", "Identification", "Mark", "Probe", "Target"]
+__all__ = ["Mark", "NameRule", "Probe", "ProbeAnswer", "ServerUrl"]
 
 PATIENCE = 5.0
 """Seconds that each single question may take."""
@@ -40,7 +40,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProbeAnswer:
     """One line of the result.
 
     Attributes:
@@ -61,7 +61,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identification:
+class NameRule:
     """How a backend is told from another: ``greeting``, ``header:NAME`` or ``cookie:NAME``; auto tries all.
 
     Raises:
@@ -92,7 +92,7 @@ class Identification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ServerUrl:
     """The server to ask.
 
     Raises:
@@ -119,26 +119,26 @@ class Target:
 
 
 class Probe:
-    """Asks one target, question by question; an unanswered one ends the asking where nothing can follow."""
+    """Asks one server, question by question; an unanswered one ends the asking where nothing can follow."""
 
     def __init__(
         self,
-        target: Target,
+        server: ServerUrl,
         connector: Connector,
         *,
         count: int = 20,
-        identity: Identification | None = None,
+        rule: NameRule | None = None,
         tls: ssl.SSLContext | None = None,
         backends: int | None = None,
     ) -> None:
-        self.target = target
+        self.server = server
         self._connector = connector
         self._count = count
-        self._identity = identity or Identification()
+        self._rule = rule or NameRule()
         self._tls = tls
         self._backends = backends
 
-    async def answers(self) -> AsyncIterator[Answer]:
+    async def answers(self) -> AsyncIterator[ProbeAnswer]:
         """Each answer as it comes."""
         reachable = False
         async for answer in self._network():
@@ -159,55 +159,55 @@ class Probe:
         yield await _close(tunnel)
         server = one_header(handshake.response, "Server")
         if server:
-            yield Answer(mark=Mark.NOTE, name="Server", text=server)
+            yield ProbeAnswer(mark=Mark.NOTE, name="Server", text=server)
         yield await self._turns(expect_greeting=greeting is not None)
 
-    async def _network(self) -> AsyncIterator[Answer]:
+    async def _network(self) -> AsyncIterator[ProbeAnswer]:
         loop = asyncio.get_running_loop()
         begin = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
-                found = await loop.getaddrinfo(self.target.host, self.target.port, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(self.server.host, self.server.port, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError) as exc:
-            yield Answer(mark=Mark.BROKEN, name="DNS", text=f"{self.target.host} has no address ({exc})")
+            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self.server.host} has no address ({exc})")
             return
         addresses = ", ".join(dict.fromkeys(str(info[4][0]) for info in found))
-        yield Answer(mark=Mark.HOLDS, name="DNS", text=addresses, seconds=time.monotonic() - begin)
+        yield ProbeAnswer(mark=Mark.HOLDS, name="DNS", text=addresses, seconds=time.monotonic() - begin)
         begin = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
-                _, writer = await asyncio.open_connection(self.target.host, self.target.port)
+                _, writer = await asyncio.open_connection(self.server.host, self.server.port)
         except (OSError, TimeoutError) as exc:
             why = str(exc) or f"no answer in {PATIENCE:g} s"
-            yield Answer(mark=Mark.BROKEN, name="TCP", text=f"port {self.target.port}: {why}")
+            yield ProbeAnswer(mark=Mark.BROKEN, name="TCP", text=f"port {self.server.port}: {why}")
             return
         connected = time.monotonic() - begin
         await disconnect(writer)
-        yield Answer(mark=Mark.HOLDS, name="TCP", text="connected", seconds=connected)
+        yield ProbeAnswer(mark=Mark.HOLDS, name="TCP", text="connected", seconds=connected)
         if self._tls is not None:
             yield await self._secure(self._tls)
 
-    async def _secure(self, context: ssl.SSLContext) -> Answer:
+    async def _secure(self, context: ssl.SSLContext) -> ProbeAnswer:
         begin = time.monotonic()
-        host, port = self.target.host, self.target.port
+        host, port = self.server.host, self.server.port
         try:
             async with asyncio.timeout(PATIENCE):
                 _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
         except ssl.SSLCertVerificationError as exc:
-            return Answer(mark=Mark.BROKEN, name="TLS", text=f"certificate refused: {exc.verify_message}")
+            return ProbeAnswer(mark=Mark.BROKEN, name="TLS", text=f"certificate refused: {exc.verify_message}")
         except (OSError, TimeoutError) as exc:
-            return Answer(mark=Mark.BROKEN, name="TLS", text=str(exc) or f"no answer in {PATIENCE:g} s")
+            return ProbeAnswer(mark=Mark.BROKEN, name="TLS", text=str(exc) or f"no answer in {PATIENCE:g} s")
         tls = writer.get_extra_info("ssl_object")
         took = time.monotonic() - begin
         told = tls.version()
         await disconnect(writer)
         trust = "certificate verified" if context.verify_mode is ssl.CERT_REQUIRED else "certificate not verified"
-        return Answer(mark=Mark.HOLDS, name="TLS", text=f"{told}, {trust}", seconds=took)
+        return ProbeAnswer(mark=Mark.HOLDS, name="TLS", text=f"{told}, {trust}", seconds=took)
 
     async def _open(self) -> tuple[Handshake, Tunnel | None]:
-        return await self._connector.open(self.target.url, tls=self._tls, timeout_seconds=PATIENCE)
+        return await self._connector.open(self.server.url, tls=self._tls, timeout_seconds=PATIENCE)
 
-    async def _turns(self, *, expect_greeting: bool) -> Answer:
+    async def _turns(self, *, expect_greeting: bool) -> ProbeAnswer:
         """Open one after another and say who answered."""
         seen: list[str] = []
         source = ""
@@ -215,12 +215,12 @@ class Probe:
             handshake, tunnel = await self._open()
             if tunnel is None:
                 text = f"open {number} of {self._count} failed: {handshake.error or handshake.status}"
-                return Answer(mark=Mark.BROKEN, name="Backends", text=text)
+                return ProbeAnswer(mark=Mark.BROKEN, name="Backends", text=text)
             greeting = await _greeting(tunnel) if expect_greeting else None
             await tunnel.close()
-            told = self._identity.of(handshake, greeting)
+            told = self._rule.of(handshake, greeting)
             if told is None:
-                return Answer(
+                return ProbeAnswer(
                     mark=Mark.NOTE,
                     name="Backends",
                     text="nothing tells which backend answered; name what does: --identify header:NAME",
@@ -229,7 +229,7 @@ class Probe:
             seen.append(name)
         return self._judged(seen, source)
 
-    def _judged(self, seen: list[str], source: str) -> Answer:
+    def _judged(self, seen: list[str], source: str) -> ProbeAnswer:
         letters = {name: chr(65 + i) if i < 26 else f"[{i}]" for i, name in enumerate(dict.fromkeys(seen))}
         breaks = sum(a == b for a, b in pairwise(seen))
         shares = "/".join(str(count) for count in Counter(seen).values())
@@ -238,17 +238,19 @@ class Probe:
         text = f"{line}  {shares}, {breaks} break{'' if breaks == 1 else 's'} ({who}, from {source})"
         if self._backends is not None:
             holds = len(letters) == self._backends
-            return Answer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Backends", text=text)
+            return ProbeAnswer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Backends", text=text)
         if len(letters) < 2:
-            return Answer(
+            return ProbeAnswer(
                 mark=Mark.NOTE, name="Backends", text=f"one backend answered every time: {who}, from {source}"
             )
-        return Answer(mark=Mark.HOLDS if breaks == 0 else Mark.NOTE, name="Backends", text=text)
+        return ProbeAnswer(mark=Mark.HOLDS if breaks == 0 else Mark.NOTE, name="Backends", text=text)
 
 
-def _upgrade(handshake: Handshake) -> Answer:
+def _upgrade(handshake: Handshake) -> ProbeAnswer:
     if handshake.status is None:
-        return Answer(mark=Mark.BROKEN, name="Upgrade", text=handshake.error or "no answer", rule="RFC 6455 §4.2.2")
+        return ProbeAnswer(
+            mark=Mark.BROKEN, name="Upgrade", text=handshake.error or "no answer", rule="RFC 6455 §4.2.2"
+        )
     text = f"HTTP/1.1 {handshake.status} {handshake.reason}"
     fields = "websocket" in tokens(handshake.response, "Upgrade") and "upgrade" in tokens(
         handshake.response, "Connection"
@@ -256,7 +258,7 @@ def _upgrade(handshake: Handshake) -> Answer:
     if handshake.status == 101 and not fields:
         text += ", but Upgrade or Connection is wrong"
     holds = handshake.status == 101 and fields
-    return Answer(
+    return ProbeAnswer(
         mark=Mark.HOLDS if holds else Mark.BROKEN,
         name="Upgrade",
         text=text,
@@ -265,12 +267,12 @@ def _upgrade(handshake: Handshake) -> Answer:
     )
 
 
-def _accept(handshake: Handshake) -> Answer:
+def _accept(handshake: Handshake) -> ProbeAnswer:
     want = accept_for(one_header(handshake.request, "Sec-WebSocket-Key") or "")
     got = header_values(handshake.response, "Sec-WebSocket-Accept")
     holds = got == (want,)
     text = f"{want} matches the key" if holds else f"the key wants {want}, but {', '.join(got) or 'nothing'} came"
-    return Answer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Accept", text=text, rule="RFC 6455 §4.2.2")
+    return ProbeAnswer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Accept", text=text, rule="RFC 6455 §4.2.2")
 
 
 async def _greeting(tunnel: Tunnel) -> str | None:
@@ -282,7 +284,7 @@ async def _greeting(tunnel: Tunnel) -> str | None:
     return message if isinstance(message, str) else None
 
 
-async def _echo(tunnel: Tunnel) -> Answer:
+async def _echo(tunnel: Tunnel) -> ProbeAnswer:
     begin = time.monotonic()
     for sent, what in (("wslb?", "text 5 B"), (b"wslb?", "binary 5 B"), (b"\x00" * MEBIBYTE, "binary 1 MiB")):
         try:
@@ -290,38 +292,42 @@ async def _echo(tunnel: Tunnel) -> Answer:
             got = await tunnel.receive(timeout_seconds=ECHO_SECONDS)
         except (TimeoutError, ConnectionError) as exc:
             if isinstance(sent, str):
-                return Answer(mark=Mark.NOTE, name="Echo", text="no answer to a text: not an echo endpoint")
-            return Answer(mark=Mark.NOTE, name="Echo", text=f"{what} did not come back ({str(exc) or 'no answer'})")
+                return ProbeAnswer(mark=Mark.NOTE, name="Echo", text="no answer to a text: not an echo endpoint")
+            return ProbeAnswer(
+                mark=Mark.NOTE, name="Echo", text=f"{what} did not come back ({str(exc) or 'no answer'})"
+            )
         if got != sent:
             if isinstance(sent, str):
-                return Answer(
+                return ProbeAnswer(
                     mark=Mark.NOTE, name="Echo", text="it answers, but not with the same: not an echo endpoint"
                 )
-            return Answer(mark=Mark.BROKEN, name="Echo", text=f"{what} came back changed", rule="RFC 6455 §5")
+            return ProbeAnswer(mark=Mark.BROKEN, name="Echo", text=f"{what} came back changed", rule="RFC 6455 §5")
     seconds = time.monotonic() - begin
-    return Answer(mark=Mark.HOLDS, name="Echo", text="text 5 B, binary 5 B, binary 1 MiB", seconds=seconds)
+    return ProbeAnswer(mark=Mark.HOLDS, name="Echo", text="text 5 B, binary 5 B, binary 1 MiB", seconds=seconds)
 
 
-async def _ping(tunnel: Tunnel) -> Answer:
+async def _ping(tunnel: Tunnel) -> ProbeAnswer:
     begin = time.monotonic()
     try:
         await tunnel.ping(timeout_seconds=PONG_SECONDS)
     except TimeoutError:
         text = f"no pong in {PONG_SECONDS:g} s"
-        return Answer(mark=Mark.BROKEN, name="Ping", text=text, rule="RFC 6455 §5.5.2 MUST")
+        return ProbeAnswer(mark=Mark.BROKEN, name="Ping", text=text, rule="RFC 6455 §5.5.2 MUST")
     except ConnectionError:
-        return Answer(mark=Mark.NOTE, name="Ping", text="the connection had ended")
-    return Answer(mark=Mark.HOLDS, name="Ping", text="pong", seconds=time.monotonic() - begin)
+        return ProbeAnswer(mark=Mark.NOTE, name="Ping", text="the connection had ended")
+    return ProbeAnswer(mark=Mark.HOLDS, name="Ping", text="pong", seconds=time.monotonic() - begin)
 
 
-async def _close(tunnel: Tunnel) -> Answer:
+async def _close(tunnel: Tunnel) -> ProbeAnswer:
     begin = time.monotonic()
     before = tunnel.ended
     await tunnel.close()
     code, _, by = tunnel.ended or (1006, "", "lost")
     if by == "lost":
-        return Answer(mark=Mark.BROKEN, name="Close", text="no close frame came back (1006)", rule="RFC 6455 §5.5.1")
+        return ProbeAnswer(
+            mark=Mark.BROKEN, name="Close", text="no close frame came back (1006)", rule="RFC 6455 §5.5.1"
+        )
     if before or by == "server":
-        return Answer(mark=Mark.NOTE, name="Close", text=f"the server closed first, with {code}")
+        return ProbeAnswer(mark=Mark.NOTE, name="Close", text=f"the server closed first, with {code}")
     text = f"1000 sent, {code} received, clean"
-    return Answer(mark=Mark.HOLDS, name="Close", text=text, seconds=time.monotonic() - begin)
+    return ProbeAnswer(mark=Mark.HOLDS, name="Close", text=text, seconds=time.monotonic() - begin)

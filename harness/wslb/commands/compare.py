@@ -17,7 +17,7 @@ from wslb.reports.recommended import ENOUGH_RUNS
 from wslb.scenarios import runner
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["COMPARED", "LEAST_REPEATS", "Plan", "Turn", "methods", "plan", "run", "workloads"]
+__all__ = ["COMPARED", "LEAST_REPEATS", "Comparison", "Turn", "comparison_of", "methods", "take_turns", "workloads"]
 
 LEAST_REPEATS = ENOUGH_RUNS
 MOST_REPEATS = 100
@@ -34,7 +34,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Comparison:
     """What is compared.
 
     Attributes:
@@ -126,7 +126,9 @@ def workloads(names: Sequence[str]) -> tuple[Workload, ...]:
     return tuple(workload for workload in WORKLOADS if not names or workload.name in names)
 
 
-def plan(settings: Settings, *, lbmethods: Sequence[LbMethod], names: Sequence[str], repeats: int) -> Plan:
+def comparison_of(
+    settings: Settings, *, lbmethods: Sequence[LbMethod], names: Sequence[str], repeats: int
+) -> Comparison:
     """What was asked for.
 
     Raises:
@@ -135,7 +137,7 @@ def plan(settings: Settings, *, lbmethods: Sequence[LbMethod], names: Sequence[s
     if not LEAST_REPEATS <= repeats <= MOST_REPEATS:
         allowed = f"a number from {LEAST_REPEATS} to {MOST_REPEATS}"
         raise ConfigError(option="--repeats", value=repeats, allowed=allowed)
-    return Plan(
+    return Comparison(
         lbmethods=tuple(lbmethods),
         workloads=workloads(names),
         repeats=repeats,
@@ -143,7 +145,7 @@ def plan(settings: Settings, *, lbmethods: Sequence[LbMethod], names: Sequence[s
     )
 
 
-def possible(asked: Plan, lab: Lab) -> Plan:
+def possible(asked: Comparison, lab: Lab) -> Comparison:
     """The plan without the methods that this proxy lacks.
 
     Raises:
@@ -161,8 +163,8 @@ def possible(asked: Plan, lab: Lab) -> Plan:
     return replace(asked, lbmethods=left, skipped=skipped)
 
 
-async def run(
-    planned: Plan,
+async def take_turns(
+    comparison: Comparison,
     lab: Lab,
     *,
     done: Callable[[ScenarioResult], None],
@@ -170,17 +172,17 @@ async def run(
 ) -> None:
     """Take every turn in order, and hand over each result as it comes."""
 
-    turns = {turn.scenario.name: turn for turn in planned.turns}
+    turns = {turn.scenario.name: turn for turn in comparison.turns}
 
     def named(result: ScenarioResult) -> None:
         workload = turns[result.name].workload.name
-        done(replace(result, reproduce=_reproduce(result.reproduce, planned, workload)))
+        done(replace(result, reproduce=_reproduce(result.reproduce, comparison, workload)))
 
     await runner.run_all([turn.scenario for turn in turns.values()], lab, done=named, running=running)
 
 
-def _reproduce(command: str, planned: Plan, workload: str) -> str:
+def _reproduce(command: str, comparison: Comparison, workload: str) -> str:
     """The command of a scenario, in the words of this one."""
     settings = command.partition("wslb test ")[2].partition(" ")[2]
-    lbmethods = ",".join(method.value for method in planned.lbmethods)
-    return f"wslb compare {workload} --lbmethods {lbmethods} --repeats {planned.repeats} {settings}".rstrip()
+    lbmethods = ",".join(method.value for method in comparison.lbmethods)
+    return f"wslb compare {workload} --lbmethods {lbmethods} --repeats {comparison.repeats} {settings}".rstrip()

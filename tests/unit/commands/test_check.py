@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.evidence import KEY
-from wslb.commands.check import Answer, Identification, Mark, Probe, Target
+from wslb.commands.check import Mark, NameRule, Probe, ProbeAnswer, ServerUrl
 from wslb.errors import ConfigError
 from wslb.model.handshake import Handshake, Headers, accept_for
 from wslb.waiting import disconnect
@@ -79,20 +79,20 @@ class FakeServer:
 
 async def ask(
     server: FakeServer, *, count: int = 4, backends: int | None = None, identify: str = "auto"
-) -> dict[str, Answer]:
+) -> dict[str, ProbeAnswer]:
     async with await asyncio.start_server(lambda _, writer: disconnect(writer), "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         probe = Probe(
-            Target(url=f"ws://127.0.0.1:{port}/"),
+            ServerUrl(url=f"ws://127.0.0.1:{port}/"),
             server,
             count=count,
             backends=backends,
-            identity=Identification(rule=identify),
+            rule=NameRule(rule=identify),
         )
         return {answer.name: answer async for answer in probe.answers()}
 
 
-def marks(answers: dict[str, Answer]) -> str:
+def marks(answers: dict[str, ProbeAnswer]) -> str:
     return "".join(answer.mark for answer in answers.values())
 
 
@@ -133,7 +133,7 @@ async def test_a_refused_upgrade_ends_the_asking() -> None:
 
 
 async def test_a_port_where_nobody_listens_ends_the_asking() -> None:
-    probe = Probe(Target(url="ws://127.0.0.1:1/"), FakeServer("a"))
+    probe = Probe(ServerUrl(url="ws://127.0.0.1:1/"), FakeServer("a"))
     answers = [answer async for answer in probe.answers()]
     assert [answer.name for answer in answers] == ["DNS", "TCP"]
     assert answers[-1].mark == Mark.BROKEN
@@ -157,15 +157,15 @@ async def test_who_answered_is_read_where_it_is_asked_for(rule: str, told: str) 
 @pytest.mark.parametrize("rule", ["", "header:", "cookie", "address"])
 def test_an_unknown_way_to_identify_is_a_usage_error(rule: str) -> None:
     with pytest.raises(ConfigError, match="header:NAME"):
-        Identification(rule=rule)
+        NameRule(rule=rule)
 
 
 @pytest.mark.parametrize("url", ["http://x/", "ws:///x", "x"])
 def test_a_url_of_another_kind_is_a_usage_error(url: str) -> None:
     with pytest.raises(ConfigError, match="ws://"):
-        Target(url=url)
+        ServerUrl(url=url)
 
 
 def test_ports_follow_the_scheme() -> None:
-    ports: Sequence[int] = [Target(url=url).port for url in ("ws://h/", "wss://h/", "ws://h:81/")]
+    ports: Sequence[int] = [ServerUrl(url=url).port for url in ("ws://h/", "wss://h/", "ws://h:81/")]
     assert ports == [80, 443, 81]

@@ -21,13 +21,13 @@ BYREQUESTS, BYBUSYNESS, BYTRAFFIC = compare.COMPARED
 LAB = cast("Lab", None)
 
 
-def planned(**more: Any) -> compare.Plan:
+def comparison(**more: Any) -> compare.Comparison:
     chosen = {"lbmethods": compare.COMPARED, "names": ("short", "fault"), "repeats": 5} | more
-    return compare.plan(Settings(connections=40), **chosen)
+    return compare.comparison_of(Settings(connections=40), **chosen)
 
 
 def test_methods_take_turns_and_rounds_go_through_everything() -> None:
-    names = planned().names
+    names = comparison().names
     assert names[:7] == [
         "compare-short-byrequests-1",
         "compare-short-bybusyness-1",
@@ -76,7 +76,7 @@ def lacks(monkeypatch: pytest.MonkeyPatch, *methods: LbMethod) -> None:
 
 def test_a_method_without_its_module_is_skipped_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     lacks(monkeypatch, BYTRAFFIC)
-    found = compare.possible(planned(), LAB)
+    found = compare.possible(comparison(), LAB)
     assert found.lbmethods == (BYREQUESTS, BYBUSYNESS)
     assert found.document()["skipped"] == [
         {"lbmethod": "bytraffic", "reason": "this httpd (2.4) has no mod_lbmethod_bytraffic"}
@@ -87,7 +87,7 @@ def test_a_method_without_its_module_is_skipped_with_the_reason(monkeypatch: pyt
 def test_one_method_alone_is_an_environment_that_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     lacks(monkeypatch, BYTRAFFIC, BYBUSYNESS)
     with pytest.raises(StartError, match="has no mod_lbmethod_bybusyness, and byrequests alone is nothing to compare"):
-        compare.possible(planned(), LAB)
+        compare.possible(comparison(), LAB)
 
 
 async def test_every_run_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +103,7 @@ async def test_every_run_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(runner, "run", ran)
     found: list[ScenarioResult] = []
-    await compare.run(planned(names=("uneven",)), LAB, done=found.append)
+    await compare.take_turns(comparison(names=("uneven",)), LAB, done=found.append)
     assert len(found) == 15
     assert {result.reproduce for result in found} == {
         "wslb compare uneven --lbmethods byrequests,bybusyness,bytraffic --repeats 5 --carrier http"
