@@ -26,7 +26,7 @@ from wslb.lab.lab import Lab, launch
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
-from wslb.run import exit_code_of
+from wslb.reports.ongoing import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
