@@ -20,12 +20,12 @@ from wslb.model.results import Outcome, ScenarioResult
 from wslb.model.sites import wide
 from wslb.reports import github, json_file
 from wslb.reports.files import write
-from wslb.reports.run import Run
+from wslb.reports.ongoing import Ongoing
 from wslb.reports.screen import failure_text
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
 
-_RUN = pytest.StashKey[Run]()
+_RUN = pytest.StashKey[Ongoing]()
 _SETTINGS = pytest.StashKey[Settings]()
 
 Ask = Callable[[Scenario | str], Awaitable[ScenarioResult]]
@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except HarnessError as exc:
         raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
     command = shlex.join(["python -m pytest", *config.invocation_params.args]).replace("'python -m pytest'", "pytest")
-    config.stash[_RUN] = Run(planned=(), command=command, percentiles=config.stash[_SETTINGS].percentiles)
+    config.stash[_RUN] = Ongoing(planned=(), command=command, percentiles=config.stash[_SETTINGS].percentiles)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -101,7 +101,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 _WRITTEN = pytest.StashKey[tuple[Path, ...]]()
-_current: Run | None = None
+_current: Ongoing | None = None
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Outcome, Report
 from wslb.reports import json_file
-from wslb.reports.recommended import verdicts
+from wslb.reports.recommended import contests
 from wslb.reports.timeline import fault_numbers
 from wslb.scenarios import runner
 
@@ -46,7 +46,7 @@ def test_methods_are_told_apart_and_recommended(tmp_path: Path) -> None:
         for workload in ("uneven", "traffic")
         for method in COMPARED
     ]
-    uneven, traffic = verdicts(document["comparison"])
+    uneven, traffic = contests(document["comparison"])
     assert uneven.best == ("bybusyness",)
     assert traffic.best == ()
     by_method = {method["lbmethod"]: method for method in uneven.workload["methods"]}

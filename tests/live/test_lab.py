@@ -22,7 +22,7 @@ from wslb.lab.launch import open_lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Outcome
 from wslb.model.sites import wide
-from wslb.reports.run import exit_code_of
+from wslb.reports.ongoing import exit_code_of
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.scenarios import SCENARIOS, runner
 from wslb.waiting import disconnect, until

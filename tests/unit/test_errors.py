@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from wslb import errors
-from wslb.reports.run import exit_code_of
+from wslb.reports.ongoing import exit_code_of
 
 CASES = [
     (errors.ConfigError(option="--port", value=7, allowed="a free port"), "--port is 7, but must be a free port.", 2),

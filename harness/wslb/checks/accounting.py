@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from wslb.checks.judging import called, judged, no_evidence
+from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.balancer import Balancer, Member, MemberState, resolve_url
 from wslb.model.handshake import Handshake
-from wslb.model.results import MemberStatus, Record, Verdict
+from wslb.model.results import Claim, MemberStatus, Record, Verdict
 
 __all__ = ["bytes_counted", "elected_counted", "members_as_claimed", "nothing_left_open", "witnesses_agree"]
 
@@ -21,7 +21,7 @@ def witnesses_agree(record: Record) -> Verdict:
     proxy's own word is not needed. A greeting that backends on one address share names nobody, and is no witness; but
     it must be one that the backend of the other witnesses sends.
     """
-    name = "witnesses_agree"
+    name = About(check="witnesses_agree", phrase="the witnesses disagree", claims=Claim.WITNESSES)
     expected = "greeting, X-Backend, journal and access log name the same backend for every connection"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
@@ -62,7 +62,7 @@ def _shared(handshake: Handshake, accepted: list[str]) -> bool:
 
 def elected_counted(record: Record) -> Verdict:
     """balancer-manager's ``elected`` rose by the number of connections that each member served, and by no other."""
-    name = "elected_counted"
+    name = About(check="elected_counted", phrase="the elected counter is off", claims=Claim.ELECTED)
     expected = "elected rises by each member's connections"
     if record.balancer is None or not record.before or not record.after or not record.handshakes:
         return no_evidence(name, expected=expected, lacking="balancer-manager was not read around any connection")
@@ -82,7 +82,7 @@ def elected_counted(record: Record) -> Verdict:
 
 def members_as_claimed(record: Record) -> Verdict:
     """The proxy runs the members, URLs, loadfactors, states and lbmethod that the scenario claims."""
-    name = "members_as_claimed"
+    name = About(check="members_as_claimed", phrase="the members differ from the claim")
     if record.balancer is None:
         return no_evidence(name, expected="the claimed members", lacking="the scenario has no balancer")
     claimed = [_claimed(member, record.balancer, record.addresses) for member in record.balancer.members]
@@ -131,7 +131,7 @@ def _shown(status: MemberStatus, *, with_url: bool) -> str:
 
 def nothing_left_open(record: Record) -> Verdict:
     """After the last tunnel has ended, the proxy counts none as open."""
-    name = "nothing_left_open"
+    name = About(check="nothing_left_open", phrase="tunnels stayed open", claims=Claim.OPEN)
     expected = "busy is 0 for every member after the last tunnel has ended"
     if not record.after or not record.handshakes:
         return no_evidence(name, expected=expected, lacking="balancer-manager was not read after any connection")
@@ -142,7 +142,7 @@ def nothing_left_open(record: Record) -> Verdict:
 
 def bytes_counted(record: Record) -> Verdict:
     """``transferred`` rose by exactly the request heads that the backends received: tunnelled bytes are not in it."""
-    name = "bytes_counted"
+    name = About(check="bytes_counted", phrase="the byte counters are off")
     expected = "transferred rises by the bytes of the request heads and by nothing else"
     if record.balancer is None or not record.before or not record.after or not record.accepted:
         return no_evidence(name, expected=expected, lacking="no accepted connection, or balancer-manager was not read")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wslb.checks.judging import called, each, judged, no_evidence
+from wslb.checks.judging import About, called, each, judged, no_evidence
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Handshake, header_values, one_header
-from wslb.model.results import Check, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = ["BACKEND", "HTTPD", "NOBODY", "Expected", "answered", "carries", "gives_up_after", "redirected"]
 
@@ -83,7 +83,7 @@ def answered(
     """
 
     def answers(record: Record) -> Verdict:
-        name = "answered"
+        name = About(check="answered", claims=Claim.MESSAGES)
         chosen = wstunnel if record.carrier is Carrier.WSTUNNEL and wstunnel is not None else http
         wanted = [chosen] * count if isinstance(chosen, Expected) else list(chosen)
         expected = f"with {record.carrier.module}: " + "; ".join(dict.fromkeys(want.told for want in wanted))

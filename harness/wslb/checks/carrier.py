@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from wslb.checks.judging import first_wrong, judged, no_evidence
+from wslb.checks.judging import About, first_wrong, judged, no_evidence
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Handshake, one_header
 from wslb.model.results import Check, Record, Verdict
@@ -21,7 +21,7 @@ def carried_as_asked(record: Record) -> Verdict:
       client's own ``websocket``, or mod_http2's where the client asked by an extended CONNECT.
     * Access log: the final status of a tunnel is 200 with mod_proxy_wstunnel, 101 with mod_proxy_http.
     """
-    name = "carried_as_asked"
+    name = About(check="carried_as_asked", phrase="another module carried the tunnels")
     expected = f"both proofs (Upgrade at the backend, status in the access log) say {record.carrier.module}"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")

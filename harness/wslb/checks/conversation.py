@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from wslb.checks.judging import called, judged, no_evidence
+from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.handshake import Handshake
-from wslb.model.results import Check, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = ["greeted", "listed", "told_apart"]
 
@@ -21,7 +21,7 @@ _COLUMNS = {
 
 def greeted(record: Record) -> Verdict:
     """Every accepted connection on a CL endpoint is greeted in its backend's own form."""
-    name = "greeted"
+    name = About(check="greeted", phrase="the greeting did not come", claims=Claim.GREETING)
     expected = "[From Server] Connected to … as the first message of every connection"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
@@ -40,7 +40,7 @@ def listed(command: str) -> Check:
     """Every run of this command was answered, with the listing of the article's figures, end line included."""
 
     def listing(record: Record) -> Verdict:
-        name = "listed"
+        name = About(check="listed", phrase="a listing is not as printed", claims=Claim.MESSAGES)
         expected = f"{command}: heading {_TITLES[command]!r}, the figure's columns, date, page and end line"
         answers = [(h, answer) for h in record.accepted for answer in _answers(h, command)]
         if not answers:
@@ -84,7 +84,7 @@ def told_apart(command: str) -> Check:
     """Two backends answer the same command with values of their own, Node.js with its address in front."""
 
     def apart(record: Record) -> Verdict:
-        name = "told_apart"
+        name = About(check="told_apart", phrase="the backends answered alike", claims=Claim.IDENTITY)
         expected = f"{command} answered differently by each backend"
         answers: dict[str, str] = {}
         for handshake in record.accepted:

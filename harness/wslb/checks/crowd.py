@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
-from wslb.checks.judging import called, judged, no_evidence
+from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.odds import bound_for, coin_passes, race_alarm
-from wslb.model.results import Check, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = ["RACE_RATE", "balanced", "busy_drift", "elected_drift"]
 
@@ -26,7 +27,7 @@ def balanced(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
     """
 
     def shares(record: Record) -> Verdict:
-        name = "balanced"
+        name = About(check="balanced", phrase="the shares are out of tolerance", claims=Claim.SHARE)
         balancer = record.balancer
         total = len(record.handshakes)
         if balancer is None or len(balancer.members) != 2 or total < 1:
@@ -37,12 +38,16 @@ def balanced(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
         passes = coin_passes(total, bound + odd / 2)
         expected = f"each share within {bound + odd / 2:g} of {total / 2:g} ({told}; a coin would pass in {passes:.1%})"
         counts = Counter(record.elections)
-        lost = [called(handshake) for handshake in record.handshakes if record.route_of(handshake) is None]
+        lost = [handshake for handshake in record.handshakes if record.route_of(handshake) is None]
         off = max(abs(counts[member.route] - total / 2) for member in balancer.members)
         split = ", ".join(f"{member.route} {counts[member.route]}" for member in balancer.members)
-        unserved = f"; {len(lost)} served by nobody, first {lost[0]}" if lost else ""
+        unserved = f"; {len(lost)} served by nobody, first {called(lost[0])}" if lost else ""
         return judged(
-            name, holds=off <= bound + odd / 2 and not lost, expected=expected, observed=split + unserved, evidence=lost
+            replace(name, tolerance=bound + odd / 2),
+            holds=off <= bound + odd / 2 and not lost,
+            expected=expected,
+            observed=split + unserved,
+            evidence=[h.conn_id for h in lost],
         )
 
     return shares

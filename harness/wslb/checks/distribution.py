@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from wslb.checks.judging import called, judged, no_evidence, sequence
+from wslb.checks.judging import About, called, judged, no_evidence, sequence
 from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.handshake import Handshake
 from wslb.model.lbmethods import FACTOR_SCALE
 from wslb.model.replay import Prediction, Step, StepKind, replay
-from wslb.model.results import Check, Event, Record, Verdict
+from wslb.model.results import Check, Claim, Event, Record, Verdict
 from wslb.model.stickiness import route_asked
 
 __all__ = [
@@ -86,7 +86,7 @@ def predicted(record: Record) -> dict[str, str]:
 
 def follows_model(record: Record) -> Verdict:
     """Every serial connection was served by the member that the model of the lbmethod elects."""
-    name = "follows_model"
+    name = About(check="follows_model", phrase="an election differs from the model", claims=Claim.ORDER, tolerance=0)
     balancer = record.balancer
     if balancer is None or not record.handshakes:
         return no_evidence(name, expected="the model's elections", lacking="no connection was opened")
@@ -142,7 +142,7 @@ def elected_as_modelled(record: Record) -> Verdict:
 
 def alternates(record: Record) -> Verdict:
     """Strict turns over members of equal weight: first listed first, no break, shares differ by one at most."""
-    name = "alternates"
+    name = About(check="alternates", phrase="the turns broke", claims=Claim.TURNS, tolerance=0)
     balancer = record.balancer
     if balancer is None or len(record.handshakes) < 2:
         return no_evidence(name, expected="strict turns", lacking="fewer than two connections were opened")
@@ -177,7 +177,9 @@ def split_within(tolerance: int, *, reason: str) -> Check:
     """
 
     def split(record: Record) -> Verdict:
-        name = "split_within"
+        name = About(
+            check="split_within", phrase="the shares are out of tolerance", claims=Claim.SHARE, tolerance=tolerance
+        )
         expected = f"each share within {tolerance} of its part ({reason})"
         balancer = record.balancer
         if balancer is None or not record.handshakes:
@@ -186,15 +188,15 @@ def split_within(tolerance: int, *, reason: str) -> Check:
         total = sum(member.loadfactor for member in balancer.members)
         parts = {m.route: len(record.handshakes) * m.loadfactor / total for m in balancer.members}
         worst = max(parts, key=lambda route: abs(counts[route] - parts[route]))
-        lost = [called(handshake) for handshake in record.handshakes if record.route_of(handshake) is None]
+        lost = [handshake for handshake in record.handshakes if record.route_of(handshake) is None]
         shares = ", ".join(f"{route} {counts[route]} of {parts[route]:g}" for route in parts)
-        unserved = f"; {len(lost)} served by nobody, first {lost[0]}" if lost else ""
+        unserved = f"; {len(lost)} served by nobody, first {called(lost[0])}" if lost else ""
         return judged(
             name,
             holds=abs(counts[worst] - parts[worst]) <= tolerance and not lost,
             expected=expected,
             observed=shares + unserved,
-            evidence=lost,
+            evidence=[h.conn_id for h in lost],
         )
 
     return split
@@ -204,19 +206,20 @@ def served_by(*routes: str) -> Check:
     """Exactly this sequence of members, connection by connection."""
 
     def served(record: Record) -> Verdict:
+        name = About(check="served_by", phrase="another member served", claims=Claim.ORDER, tolerance=0)
         expected = sequence(routes)
         seen = record.elections
         if not seen:
-            return no_evidence("served_by", expected=expected, lacking="no connection was opened")
+            return no_evidence(name, expected=expected, lacking="no connection was opened")
         for handshake, want, got in zip(record.handshakes, routes, seen, strict=False):
             if want != got:
                 return judged(
-                    "served_by",
+                    name,
                     holds=False,
                     expected=expected,
                     observed=f"{called(handshake)} expected {want}, got {got or 'nobody'}; seen {sequence(seen)}",
                     evidence=[handshake.conn_id],
                 )
-        return judged("served_by", holds=len(seen) == len(routes), expected=expected, observed=sequence(seen))
+        return judged(name, holds=len(seen) == len(routes), expected=expected, observed=sequence(seen))
 
     return served

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wslb.checks.judging import called, first_wrong, judged, no_evidence
+from wslb.checks.judging import About, called, first_wrong, judged, no_evidence
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens, valid_key
-from wslb.model.results import Record, Verdict
+from wslb.model.results import Claim, Record, Verdict
 
 __all__ = ["bridged_to_http1", "greeting_not_lost", "not_offered", "opened_by_connect"]
 
@@ -14,7 +14,7 @@ _NOT_IN_HTTP2 = ("connection", "upgrade", "sec-websocket-accept")
 
 def opened_by_connect(record: Record) -> Verdict:
     """Every extended CONNECT is answered with 200 and none of the fields of the HTTP/1.1 handshake."""
-    name = "opened_by_connect"
+    name = About(check="opened_by_connect", phrase="a handshake was not answered 2xx", claims=Claim.OPENING)
     expected = "status 200, and no Connection, Upgrade or Sec-WebSocket-Accept, for every extended CONNECT"
     asked = [handshake for handshake in record.handshakes if handshake.extended_connect]
     if not asked:

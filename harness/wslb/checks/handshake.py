@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from wslb.checks.judging import About
 from wslb.checks.judging import each as _each
 from wslb.model.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
 from wslb.model.hops import FieldChange, changes
-from wslb.model.results import Check, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = [
     "accept_is_right",
@@ -34,7 +35,7 @@ def answered_101(record: Record) -> Verdict:
         return ""
 
     return _each(
-        "answered_101",
+        About(check="answered_101", phrase="a handshake was not answered 101", claims=Claim.OPENING),
         record,
         expected="101 with Upgrade: websocket and Connection: Upgrade",
         wrong=wrong,
@@ -52,7 +53,7 @@ def accept_is_right(record: Record) -> Verdict:
         return "" if values == (want,) else f"the key {key} wants {want}, but {', '.join(values) or 'nothing'} came"
 
     return _each(
-        "accept_is_right",
+        About(check="accept_is_right", phrase="Sec-WebSocket-Accept is wrong", claims=Claim.FIELDS),
         record,
         expected="Sec-WebSocket-Accept recomputed from the key equals the one received",
         wrong=wrong,
@@ -75,7 +76,7 @@ def arrived_intact(record: Record) -> Verdict:
         return _same_fields(handshake.request, arrival.headers)
 
     return _each(
-        "arrived_intact",
+        About(check="arrived_intact", phrase="the handshake arrived damaged", claims=Claim.FIELDS),
         record,
         expected="GET, HTTP/1.1, Upgrade and Connection; key, version, Origin and User-Agent as the client sent them",
         wrong=wrong,
@@ -115,7 +116,7 @@ def forwarded_headers(record: Record) -> Verdict:
         return ""
 
     return _each(
-        "forwarded_headers",
+        About(check="forwarded_headers", phrase="the forwarded headers are wrong", claims=Claim.FORWARDED),
         record,
         expected="Host is the member's address; X-Forwarded-For, -Host and -Server name the client's side",
         wrong=wrong,
@@ -147,7 +148,12 @@ def only_known_changes(record: Record) -> Verdict:
         odd = [change for change in changes(handshake.request, handshake.arrival.headers) if not _known(change)]
         return "; ".join(f"{change.name} was {change.what}" for change in odd)
 
-    return _each("only_known_changes", record, expected=expected, wrong=wrong)
+    return _each(
+        About(check="only_known_changes", phrase="the proxy changed an unexpected header", claims=Claim.FIELDS),
+        record,
+        expected=expected,
+        wrong=wrong,
+    )
 
 
 def _known(change: FieldChange) -> bool:
@@ -169,7 +175,10 @@ def answer_reaches_client(record: Record) -> Verdict:
         return "; ".join(f"{change.name} was {change.what} on the way back" for change in odd)
 
     return _each(
-        "answer_reaches_client", record, expected="the backend's fields arrive, none added or lost", wrong=wrong
+        About(check="answer_reaches_client", phrase="the answer changed on its way", claims=Claim.FIELDS),
+        record,
+        expected="the backend's fields arrive, none added or lost",
+        wrong=wrong,
     )
 
 
@@ -188,7 +197,12 @@ def subprotocol_chosen(name: str) -> Check:
                 return f"{answered or 'nothing'} was chosen"
             return ""
 
-        return _each("subprotocol_chosen", record, expected=f"{name} offered, received and chosen", wrong=wrong)
+        return _each(
+            About(check="subprotocol_chosen", phrase="the subprotocol got lost", claims=Claim.FIELDS),
+            record,
+            expected=f"{name} offered, received and chosen",
+            wrong=wrong,
+        )
 
     return chosen
 
@@ -206,6 +220,8 @@ def arrived_at(**paths: str) -> Check:
             want = paths.get(arrival.backend)
             return "" if arrival.target == want else f"{arrival.backend} saw {arrival.target}, not {want}"
 
-        return _each("arrived_at", record, expected=told, wrong=wrong)
+        return _each(
+            About(check="arrived_at", phrase="the request arrived on another path"), record, expected=told, wrong=wrong
+        )
 
     return arrived

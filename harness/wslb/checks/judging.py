@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from wslb.model.handshake import Handshake
-from wslb.model.results import Grade, Outcome, Record, Verdict
+from wslb.model.results import Claim, Grade, Outcome, Record, Verdict
 
-__all__ = ["called", "each", "first_wrong", "judged", "no_evidence", "numbered", "sequence"]
+__all__ = ["About", "called", "each", "first_wrong", "judged", "no_evidence", "numbered", "sequence"]
 
 _SHOWN = 40
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What all verdicts of one check have in common; see `wslb.model.results.Verdict`."""
+
+    check: str
+    phrase: str = ""
+    claims: Claim = Claim.NONE
+    tolerance: float | None = None
+
+
 def judged(
-    check: str,
+    check: str | About,
     *,
     holds: bool,
     expected: str,
@@ -22,8 +33,12 @@ def judged(
     grade: Grade = Grade.MUST,
 ) -> Verdict:
     """A verdict that passed or failed."""
+    about = check if isinstance(check, About) else About(check=check)
     return Verdict(
-        check=check,
+        check=about.check,
+        phrase=about.phrase or f"{about.check.replace('_', ' ')} does not hold",
+        claims=about.claims,
+        tolerance=about.tolerance,
         outcome=Outcome.PASSED if holds else Outcome.FAILED,
         expected=expected,
         observed=observed,
@@ -32,7 +47,7 @@ def judged(
     )
 
 
-def no_evidence(check: str, *, expected: str, lacking: str) -> Verdict:
+def no_evidence(check: str | About, *, expected: str, lacking: str) -> Verdict:
     """The failed verdict of a check that has nothing to look at."""
     return judged(check, holds=False, expected=expected, observed=f"no evidence: {lacking}")
 
@@ -50,7 +65,7 @@ def sequence(routes: Sequence[str | None]) -> str:
 
 
 def numbered(
-    check: str, record: Record, seq: int, *, expected: str, judge: Callable[[Handshake], tuple[bool, str]]
+    check: str | About, record: Record, seq: int, *, expected: str, judge: Callable[[Handshake], tuple[bool, str]]
 ) -> Verdict:
     """Apply a rule to the connection of this number; the rule says whether it holds, and what was observed."""
     handshake = next((h for h in record.handshakes if h.seq == seq), None)
@@ -61,7 +76,7 @@ def numbered(
 
 
 def first_wrong(
-    check: str, handshakes: Iterable[Handshake], *, expected: str, wrong: Callable[[Handshake], str]
+    check: str | About, handshakes: Iterable[Handshake], *, expected: str, wrong: Callable[[Handshake], str]
 ) -> Verdict | None:
     """The failed verdict that names the first handshake which breaks a rule, and how; None when none does."""
     for handshake in handshakes:
@@ -73,7 +88,7 @@ def first_wrong(
 
 
 def each(
-    name: str,
+    name: str | About,
     record: Record,
     *,
     expected: str,

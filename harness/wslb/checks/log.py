@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wslb.checks.judging import judged
-from wslb.model.results import Check, Record, Verdict
+from wslb.checks.judging import About, judged
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = ["announced", "only_announced"]
 
@@ -21,11 +21,11 @@ def only_announced(*codes: str) -> Check:
         allowed = f" but {', '.join(codes)}" if codes else ""
         first = unexpected[0] if unexpected else None
         return judged(
-            "log_is_clean",
+            About(check="log_is_clean", phrase="unexpected lines in Apache's log", claims=Claim.LOG),
             holds=not unexpected,
             expected=f"no warning or error in httpd's log{allowed}",
             observed=f"{len(unexpected)} lines, first: {first.level} {first.text}" if first else "none",
-            evidence=[f"[{line.module}:{line.level}] {line.text}" for line in unexpected],
+            evidence=[line.told for line in unexpected],
         )
 
     return log_is_clean
@@ -38,7 +38,7 @@ def announced(*codes: str) -> Check:
         seen = {line.code for line in record.log}
         lacking = [code for code in codes if code not in seen]
         return judged(
-            "log_tells",
+            About(check="log_tells", phrase="an announced log line is missing"),
             holds=bool(codes) and not lacking,
             expected=f"httpd's log has {', '.join(codes)}",
             observed=f"{', '.join(lacking)} did not come" if lacking else "all came",

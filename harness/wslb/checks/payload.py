@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks.judging import called, each, judged, no_evidence
+from wslb.checks.judging import About, called, each, judged, no_evidence
 from wslb.model.handshake import Close, Exchange, Handshake, header_values
-from wslb.model.results import Check, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = [
     "bytes_logged",
@@ -41,7 +41,7 @@ def echoed(count: int) -> Check:
         return "" if len(back) == count else f"{len(back)} of {count} came back"
 
     return lambda record: each(
-        "echoed",
+        About(check="echoed", claims=Claim.MESSAGES),
         record,
         expected=f"{count} messages come back with the same kind, size and SHA-256, in order",
         wrong=rule,
@@ -82,7 +82,7 @@ def closed_as(*closes: Close, own_reason: bool = False) -> Check:
     """
 
     def check(record: Record) -> Verdict:
-        name = "closed_as"
+        name = About(check="closed_as", claims=Claim.END)
         wanted = closes * len(record.accepted) if len(closes) == 1 else closes
         expected = "; ".join(dict.fromkeys(_close(close) for close in closes)) + ", at the client and in the journal"
         if not record.accepted or len(wanted) != len(record.accepted):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from wslb.checks.judging import called, judged, no_evidence
+from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.handshake import Handshake
-from wslb.model.results import Check, Event, Record, Verdict
+from wslb.model.results import Check, Claim, Event, Record, Verdict
 
 __all__ = ["answered", "closed_with", "idle_until", "lasted", "lost", "pinged", "still_open", "unanswered"]
-
-Of = Callable[[Record, Handshake], bool]
 
 
 def _chosen(record: Record, routes: Sequence[str]) -> list[Handshake]:
@@ -36,7 +34,7 @@ def _received_after(handshake: Handshake, at: float) -> bool:
 
 
 def _each(
-    name: str, expected: str, handshakes: Sequence[Handshake], count: int, wrong: Callable[[Handshake], str]
+    name: str | About, expected: str, handshakes: Sequence[Handshake], count: int, wrong: Callable[[Handshake], str]
 ) -> Verdict:
     """The rule on each of exactly `count` tunnels; the first that breaks it is named."""
     broken = [(handshake, sentence) for handshake in handshakes if (sentence := wrong(handshake))]
@@ -54,14 +52,13 @@ def answered(label: str, *routes: str, count: int) -> Check:
     """So many tunnels of these members answered a command sent at this moment: they are alive."""
 
     def alive(record: Record) -> Verdict:
+        name = About(check="answered", claims=Claim.MESSAGES)
         expected = f"{count} tunnels {_of(routes)}answer: {label}"
         spoken = _spoken_to(record, label, routes)
         if spoken is None:
-            return no_evidence("answered", expected=expected, lacking="nothing was asked on any tunnel")
+            return no_evidence(name, expected=expected, lacking="nothing was asked on any tunnel")
         at, handshakes = spoken
-        return _each(
-            "answered", expected, handshakes, count, lambda h: "" if _received_after(h, at) else "it did not answer"
-        )
+        return _each(name, expected, handshakes, count, lambda h: "" if _received_after(h, at) else "it did not answer")
 
     return alive
 

@@ -18,8 +18,8 @@ from wslb.errors import HarnessError
 from wslb.lab.launch import open_lab
 from wslb.model.results import ScenarioResult
 from wslb.reports.files import write
+from wslb.reports.ongoing import Ongoing
 from wslb.reports.recommended import lines
-from wslb.reports.run import Run
 from wslb.reports.screen import Colour, Screen, Verbosity
 from wslb.reports.waiting_bar import WaitingBar
 
@@ -83,7 +83,7 @@ def compare(
     """
     settings = read_settings({**options, "report": options["report"] or REPORT}, os.environ)
     planned = comparing.comparison_of(settings, lbmethods=comparing.methods(lbmethods), names=names, repeats=repeats)
-    run = Run(planned=planned.names, command=shlex.join(["wslb", *sys.argv[1:]]), percentiles=settings.percentiles)
+    run = Ongoing(planned=planned.names, command=shlex.join(["wslb", *sys.argv[1:]]), percentiles=settings.percentiles)
     run.comparison = planned.document()
     bar = WaitingBar(Console(stderr=True))
     screen = Screen.open(

@@ -32,7 +32,7 @@ from wslb.model.results import ScenarioResult
 from wslb.proxies.apache import provision
 from wslb.reports import json_file
 from wslb.reports.files import redraw, write
-from wslb.reports.run import Run, exit_code_of
+from wslb.reports.ongoing import Ongoing, exit_code_of
 from wslb.reports.screen import Colour, Screen, Verbosity
 from wslb.reports.waiting_bar import WaitingBar
 from wslb.scenarios import SCENARIOS, runner
@@ -104,7 +104,7 @@ def test(
     settings = read_settings(options, os.environ)
     earlier = json_file.load(baseline) if baseline else None
     chosen = tuple(s for s in select(SCENARIOS, names) if _of_method(s, settings.lbmethod))
-    run = Run(
+    run = Ongoing(
         planned=[scenario.name for scenario in chosen],
         command=shlex.join(["wslb", *sys.argv[1:]]),
         percentiles=settings.percentiles,

@@ -212,8 +212,10 @@ class Handshake:
 
     @property
     def accepted(self) -> bool:
-        """Whether the client received 101; over HTTP/2, where nothing is upgraded, 200 (RFC 8441 section 5)."""
-        return self.status == (200 if self.extended_connect else 101)
+        """Whether a tunnel opened: 101 (RFC 6455), or any 2xx over HTTP/2, where nothing upgrades (RFC 8441)."""
+        if self.extended_connect:
+            return self.status is not None and 200 <= self.status < 300
+        return self.status == 101
 
     @property
     def extended_connect(self) -> bool:

@@ -5,7 +5,7 @@ The shape of the saved document is described by ``reports/report.schema.json`` (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,7 @@ __all__ = [
     "SCHEMA",
     "AccessLine",
     "Check",
+    "Claim",
     "Event",
     "Grade",
     "LogLine",
@@ -47,6 +48,40 @@ class Grade(StrEnum):
     SHOULD = "should"
 
 
+class Claim(StrEnum):
+    """What a check makes a claim about: the pictures and the likely causes that belong to its verdict.
+
+    ``turns`` claims that no member serves twice in a row, ``order`` whom the model elects each time, ``share`` how
+    many each member gets.
+    """
+
+    TURNS = "turns"
+    ORDER = "order"
+    SHARE = "share"
+    OPENING = "opening"
+    FIELDS = "fields"
+    FORWARDED = "forwarded"
+    GREETING = "greeting"
+    MESSAGES = "messages"
+    IDENTITY = "identity"
+    END = "end"
+    WITNESSES = "witnesses"
+    ELECTED = "elected"
+    OPEN = "open"
+    LOG = "log"
+    NONE = "none"
+
+    @property
+    def orders(self) -> bool:
+        """Whether it says who serves each connection."""
+        return self in {Claim.TURNS, Claim.ORDER}
+
+    @property
+    def shares(self) -> bool:
+        """Whether it says, or implies, how many connections each member gets."""
+        return self.orders or self is Claim.SHARE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one check says about one record.
@@ -57,6 +92,9 @@ class Verdict:
         observed: what was seen.
         evidence: connection ids, log lines or counters that show it; first deviation first.
         grade: what a failure means for the claim.
+        phrase: what its failure means, in at most eight words.
+        claims: what it is about.
+        tolerance: largest allowed distance of a member's share, in connections; None where none is claimed.
     """
 
     check: str
@@ -65,6 +103,9 @@ class Verdict:
     observed: str
     evidence: tuple[str, ...] = ()
     grade: Grade = Grade.MUST
+    phrase: str = ""
+    claims: Claim = Claim.NONE
+    tolerance: float | None = None
 
     @property
     def holds(self) -> bool:
@@ -120,6 +161,11 @@ class LogLine:
     level: str
     code: str
     text: str
+
+    @property
+    def told(self) -> str:
+        """The line with where it comes from."""
+        return f"[{self.module}:{self.level}] {self.text}"
 
     @property
     def alarming(self) -> bool:
@@ -313,7 +359,3 @@ class Report:
         if self.count(Outcome.FAILED):
             return Outcome.FAILED
         return Outcome.PASSED if self.exit_code == 0 else Outcome.ERRORED
-
-    def with_results(self, results: Sequence[ScenarioResult]) -> Report:
-        """Copy with other results."""
-        return replace(self, results=tuple(results))

@@ -13,8 +13,8 @@ from wslb.reports.causes import likely as causes
 from wslb.reports.errorlog import ALARMING
 from wslb.reports.grades import lenient, mark, row_mark
 from wslb.reports.headline import Failure, failure_of
-from wslb.reports.inspector import Group
-from wslb.reports.sequences import Turns, chi_square, turns_of
+from wslb.reports.inspector import Alike
+from wslb.reports.sequences import Turns, turns_of
 from wslb.reports.strip import FULL, rows_of, small_strip, strip
 from wslb.reports.texts import DASH, count, milliseconds, shortened
 from wslb.reports.timeline import Timeline, in_fault, timeline
@@ -75,7 +75,6 @@ class Card:
     strip: Markup
     small_strip: Markup
     shares: Markup
-    chi: tuple[str, str] | None
     verdicts: tuple[tuple[tuple[str, str, str], Mapping[str, Any]], ...]
     lenient: tuple[Mapping[str, Any], ...]
     rows: tuple[ConnectionRow, ...]
@@ -85,7 +84,7 @@ class Card:
     cause: causes.Cause | None
     ruled_out: tuple[str, ...]
     look_at: str
-    handshakes: tuple[Group, ...]
+    handshakes: tuple[Alike, ...]
     timeline: Timeline | None
     alarming: int
 
@@ -115,7 +114,7 @@ class Card:
         return " · ".join(words)
 
 
-def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group], *, table_rows: int) -> Card:
+def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Alike], *, table_rows: int) -> Card:
     """The card of a scenario of the saved document.
 
     Args:
@@ -130,7 +129,7 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group], *, t
     loose, (style, word, shape) = lenient(scenario), mark(scenario)
     telling = (failure.verdict if failure else None) or next(iter((*loose, *scenario["verdicts"])), None)
     positions, note = _positions(turns, table_rows)
-    chi, marks = chi_square(turns.shares), frozenset(turns.marks)
+    marks = frozenset(turns.marks)
     return Card(
         scenario=scenario,
         number=number,
@@ -143,7 +142,6 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Group], *, t
         strip=strip(turns, rows_of(turns, positions), shaded=in_fault(scenario)),
         small_strip=small_strip(turns),
         shares=bars.shares(turns.shares),
-        chi=(f"{chi[0]:.2f}", f"{chi[1]:.2f}") if chi else None,
         verdicts=tuple(
             (row_mark(verdict), verdict)
             for verdict in sorted(scenario["verdicts"], key=lambda verdict: verdict["outcome"] != "failed")

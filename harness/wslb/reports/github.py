@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from wslb.reports.causes import likely as causes
-from wslb.reports.comparison import comparison
 from wslb.reports.grades import lenient, mark
 from wslb.reports.headline import failure_of, headline, not_run, phrase
 from wslb.reports.sequences import Turns, turns_of
@@ -47,24 +46,23 @@ def summary(document: Mapping[str, Any], *, artifact_url: str = "") -> str:
         head += [_plain(proxy), ""]
     if artifact_url:
         head += [f"[Open the report]({artifact_url})", ""]
-    tail = _comparison(document)
     body = [*_failures(document), *_table(document)]
-    text = _fitted(head, body, tail)
+    text = _fitted(head, body)
     return text + "\n"
 
 
-def _fitted(head: list[str], body: list[str], tail: list[str]) -> str:
+def _fitted(head: list[str], body: list[str]) -> str:
     """Lines joined; the body is cut where the whole would be too long."""
     note = "\n…cut here: the report has the rest."
-    room = LIMIT_BYTES - len("\n".join([*head, *tail]).encode()) - len(note.encode()) - 16
+    room = LIMIT_BYTES - len("\n".join(head).encode()) - len(note.encode()) - 16
     kept, fence = list[str](), False
     for line in body:
         room -= len(line.encode()) + 1
         if room < 0:
-            return "\n".join([*head, *kept, *(["```"] if fence else []), note, *tail])
+            return "\n".join([*head, *kept, *(["```"] if fence else []), note])
         fence ^= line.startswith("```")
         kept.append(line)
-    return "\n".join([*head, *kept, *tail])
+    return "\n".join([*head, *kept])
 
 
 def _table(document: Mapping[str, Any]) -> list[str]:
@@ -118,23 +116,6 @@ def _strip(turns: Turns, position: int) -> list[str]:
     if any(turns.seen[i] is None for i in window):
         lines.append(f"{'nobody':{width}}  " + "".join("x" if turns.seen[i] is None else "." for i in window))
     return [*lines, ""]
-
-
-def _comparison(document: Mapping[str, Any]) -> list[str]:
-    found = comparison(document["scenarios"])
-    if found is None:
-        return []
-    lines = [
-        "### lbmethods",
-        "",
-        "| Method | Claims | Connections | Repeats | Largest deviation |",
-        "|---|--:|--:|--:|--:|",
-    ]
-    lines += [
-        f"| {row.method} | {row.held} of {row.judged} | {row.connections} | {row.repeats} | {row.deviation:g} |"
-        for row in found.rows
-    ]
-    return [*lines, "", *(f"- **{workload}**: {sentence}" for workload, sentence in found.advice), ""]
 
 
 def annotate(document: Mapping[str, Any]) -> tuple[str, ...]:

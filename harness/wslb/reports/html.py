@@ -20,14 +20,13 @@ from wslb.proxies.apache import ah_numbers
 from wslb.reports import texts
 from wslb.reports.bars import counts_bar
 from wslb.reports.cards import Card, card
-from wslb.reports.comparison import comparison
 from wslb.reports.embedded import embed
 from wslb.reports.errorlog import log_groups
 from wslb.reports.headline import Headline, failure_of, first_failure, headline, not_run
-from wslb.reports.inspector import Group, groups
+from wslb.reports.inspector import Alike, groups
 from wslb.reports.latency import CLOCK, curve, latencies
 from wslb.reports.not_tested import not_tested
-from wslb.reports.recommended import verdicts
+from wslb.reports.recommended import contests
 from wslb.reports.strip import excerpt
 from wslb.reports.topology import topology
 from wslb.reports.trend import Trend, trend
@@ -103,7 +102,7 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group], budget: Budget) -> str:
+def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Alike], budget: Budget) -> str:
     scenarios, missing, line = document["scenarios"], not_run(document), headline(document)
     inspected = found[: budget.groups]
     shown = _shown(document)
@@ -116,8 +115,7 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
     first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
     percents = tuple(document.get("percentiles") or percentiles.REPORT)
     timed = latencies(scenarios, percents)
-    contest = verdicts(document["comparison"]) if document.get("comparison") else ()
-    compared = None if contest else comparison(scenarios)
+    contest = contests(document["comparison"]) if document.get("comparison") else ()
     data = embed(
         document,
         shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
@@ -133,7 +131,6 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
         "latency": bool(timed),
         "faults": any(c.timeline for c in cards),
         "log": True,
-        "compare": bool(contest) or compared is not None,  # a comparison that was asked for keeps its first place
         "trend": past is not None,
         "environment": True,
         "scope": True,
@@ -165,7 +162,6 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Group
             log_lines=sum(len(scenario["log"]) for scenario in scenarios),
             ah_version=ah_numbers.confirmed_by(),
             contest=contest,
-            compared=compared,
             past=past,
             topology=topology(document),
             environment=facts(document["environment"]),

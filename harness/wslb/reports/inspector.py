@@ -14,13 +14,13 @@ from wslb.model.handshake import Headers, fields, header_values
 from wslb.model.hops import FieldChange, changes
 from wslb.reports.rules import Judged, judge
 
-__all__ = ["Capture", "Group", "Row", "groups"]
+__all__ = ["Alike", "Capture", "FieldRow", "groups"]
 
 MOST_GROUPS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class FieldRow:
     """One header field (or the first line) at two stations.
 
     Attributes:
@@ -58,7 +58,7 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Alike:
     """Handshakes that were treated alike, shown by one of them.
 
     Attributes:
@@ -77,13 +77,13 @@ class Group:
     count: int
     scenarios: tuple[str, ...]
     wrong: bool
-    request: tuple[Row, ...]
-    response: tuple[Row, ...]
+    request: tuple[FieldRow, ...]
+    response: tuple[FieldRow, ...]
     footnotes: tuple[str, ...]
     captures: tuple[Capture, ...]
 
 
-def groups(scenarios: Sequence[Mapping[str, Any]], *, asked_for: Sequence[tuple[str, int]] = ()) -> tuple[Group, ...]:
+def groups(scenarios: Sequence[Mapping[str, Any]], *, asked_for: Sequence[tuple[str, int]] = ()) -> tuple[Alike, ...]:
     """Handshakes of a run, grouped by how they were treated; the ones asked for, and broken ones, first.
 
     Args:
@@ -150,7 +150,7 @@ def _group(
     connection: Mapping[str, Any],
     members: Sequence[tuple[str, Mapping[str, Any]]],
     carrier: str,
-) -> Group:
+) -> Alike:
     arrival = arrival_of(connection)
     judged = judge(connection, arrival)
     sent, got = fields(connection["request"]), fields(connection["response"])
@@ -163,7 +163,7 @@ def _group(
     request += _rows(changes(sent, received) if arrival else _alone(sent), judged, "request ", notes, carrier)
     response = [_status_line(connection, arrival, judged["status line"])]
     response += _rows(changes(answered, got) if arrival else _alone(got), judged, "response ", notes, carrier)
-    return Group(
+    return Alike(
         id=f"handshake-{index}",
         scenario=scenario,
         number=connection["seq"],
@@ -193,7 +193,7 @@ def _rows(
     side: str,
     notes: list[str],
     carrier: str,
-) -> list[Row]:
+) -> list[FieldRow]:
     rows = []
     for change in found:
         rule = judged.get(side + change.name.lower(), Judged())
@@ -202,7 +202,7 @@ def _rows(
             notes.append(cause)
         what = "re-created for this hop" if change.what == "re-created" else change.what
         rows.append(
-            Row(
+            FieldRow(
                 name=change.name,
                 before=change.before,
                 after=change.after,
@@ -234,12 +234,12 @@ def _cause(change: FieldChange, carrier: str) -> str:
     return ""
 
 
-def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> Row:
+def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> FieldRow:
     target = _target(connection["url"])
     before = f"GET {target} HTTP/1.1"
     after = f"{arrival['method']} {arrival['target']} HTTP/{arrival['http_version']}" if arrival else ""
     what = "not seen at a backend" if not arrival else "unchanged" if before == after else "path mapped"
-    return Row(
+    return FieldRow(
         name="request line",
         before=(before,),
         after=(after,) if after else (),
@@ -250,12 +250,12 @@ def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None
     )
 
 
-def _status_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> Row:
+def _status_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> FieldRow:
     sent = str(arrival["status"]) if arrival and arrival["status"] else ""
     got = " ".join(str(part) for part in (connection["status"], connection["reason"]) if part)
     same = bool(sent) and sent == str(connection["status"] or "")
     what = "passed on" if same else "not seen at a backend" if not arrival else "answered otherwise"
-    return Row(
+    return FieldRow(
         name="status line",
         before=(sent,) if sent else (),
         after=(got,) if got else (),

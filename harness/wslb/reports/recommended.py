@@ -8,7 +8,7 @@ from typing import Any
 
 from wslb.reports.texts import DASH, milliseconds, number
 
-__all__ = ["ENOUGH_RUNS", "NOISE", "Cell", "Row", "Verdict", "lines", "verdicts"]
+__all__ = ["ENOUGH_RUNS", "NOISE", "Cell", "Contest", "MethodRow", "contests", "lines"]
 
 NOISE = "≈ within noise"
 ENOUGH_RUNS = 5
@@ -46,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class MethodRow:
     """One method."""
 
     lbmethod: str
@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Contest:
     """One workload.
 
     Attributes:
@@ -66,24 +66,24 @@ class Verdict:
 
     workload: Mapping[str, Any]
     heads: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MethodRow, ...]
     advice: str
     best: tuple[str, ...]
 
 
-def verdicts(comparison: Mapping[str, Any]) -> tuple[Verdict, ...]:
+def contests(comparison: Mapping[str, Any]) -> tuple[Contest, ...]:
     """Every workload of a saved comparison that has a run."""
     ran = [workload for workload in comparison["workloads"] if any(method["runs"] for method in workload["methods"])]
-    return tuple(_verdict(workload) for workload in ran)
+    return tuple(_contest(workload) for workload in ran)
 
 
-def _verdict(workload: Mapping[str, Any]) -> Verdict:
+def _contest(workload: Mapping[str, Any]) -> Contest:
     methods = workload["methods"]
     faulty = any(method["errors"] for method in methods)
     columns = [column for column in HEADS if faulty or column not in _ONLY_IN_FAULTS]
     marks = {column: _marks(column, workload) for column in columns}
     rows = tuple(
-        Row(
+        MethodRow(
             lbmethod=method["lbmethod"],
             runs=method["runs"],
             cells=tuple(
@@ -97,7 +97,7 @@ def _verdict(workload: Mapping[str, Any]) -> Verdict:
         for column in columns
     )
     best, advice = _advice(workload)
-    return Verdict(workload=workload, heads=heads, rows=rows, advice=advice, best=best)
+    return Contest(workload=workload, heads=heads, rows=rows, advice=advice, best=best)
 
 
 def _marks(column: str, workload: Mapping[str, Any]) -> dict[str, str]:
@@ -190,15 +190,15 @@ def _value(column: str, value: float, workload: Mapping[str, Any], *, unit: bool
 def lines(comparison: Mapping[str, Any]) -> list[str]:
     """The comparison as text, for a terminal and a log."""
     out: list[str] = []
-    for verdict in verdicts(comparison):
-        table = [("lbmethod", "runs", *verdict.heads)]
-        table += [(row.lbmethod, str(row.runs), *map(str, row.cells)) for row in verdict.rows]
+    for contest in contests(comparison):
+        table = [("lbmethod", "runs", *contest.heads)]
+        table += [(row.lbmethod, str(row.runs), *map(str, row.cells)) for row in contest.rows]
         widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-        out += ["", verdict.workload["title"]]
+        out += ["", contest.workload["title"]]
         out += [
             "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in table
         ]
-        out.append(f"  → {verdict.advice}")
+        out.append(f"  → {contest.advice}")
     out += [f"skipped: {one['lbmethod']}: {one['reason']}" for one in comparison["skipped"]]
     return out

@@ -5,7 +5,6 @@ Every number that a report prints about the sequence of elections is computed he
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-__all__ = ["ORDER_CHECKS", "Share", "Turns", "chi_square", "overlapping", "turns_of"]
+__all__ = ["ORDER_CHECKS", "Share", "Turns", "overlapping", "turns_of"]
 
 ORDER_CHECKS = frozenset({"alternates", "follows_model", "served_by"})
 """Checks that claim an order; without one of them a repeated member is no break."""
@@ -185,28 +184,3 @@ def _tolerance(verdicts: Sequence[Mapping[str, Any]]) -> float | None:
 def overlapping(connections: Sequence[Mapping[str, Any]]) -> int:
     """Handshakes that began before the one before them had ended; a millisecond is left for rounded times."""
     return sum(b["opened_at"] + 0.001 < a["opened_at"] + a["elapsed_seconds"] for a, b in pairwise(connections))
-
-
-def chi_square(shares: Sequence[Share]) -> tuple[float, float] | None:
-    """Chi-square of the shares and the probability of one at least as large, were the elections random draws.
-
-    For information only: elections by turns are the opposite of independent draws, so it is never a gate.
-    None when there is nothing to compare.
-    """
-    cells = [(share.seen, share.expected) for share in shares if share.expected]
-    if len(cells) < 2:
-        return None
-    statistic = sum((seen - expected) ** 2 / expected for seen, expected in cells if expected)
-    return statistic, _survival(statistic, len(cells) - 1)
-
-
-def _survival(statistic: float, freedom: int) -> float:
-    """Upper tail of the chi-square distribution, by the recurrence of the regularised gamma function."""
-    half = statistic / 2
-    if half == 0:
-        return 1.0
-    order, tail = (0.5, math.erfc(math.sqrt(half))) if freedom % 2 else (1.0, math.exp(-half))
-    while order < freedom / 2:
-        tail += half**order * math.exp(-half) / math.gamma(order + 1)
-        order += 1
-    return min(1.0, tail)

@@ -12,13 +12,13 @@ from wslb.reports import svg
 from wslb.reports.history import KEPT, line_of, tidy
 from wslb.reports.texts import count, milliseconds, signed, spoken_time
 
-__all__ = ["Change", "Trend", "trend"]
+__all__ = ["News", "Trend", "trend"]
 
 _MARKS = {"passed": "✔", "failed": "✖", "errored": "!", "skipped": "o"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class News:
     """One scenario whose outcome is worth a word.
 
     Attributes:
@@ -42,7 +42,7 @@ class Trend:
     """
 
     since: str
-    changes: tuple[Change, ...]
+    changes: tuple[News, ...]
     numbers: tuple[tuple[str, str, str, str], ...]
     picture: Markup | None
     runs: tuple[Mapping[str, Any], ...]
@@ -86,23 +86,23 @@ def _changes(
     earlier: Mapping[str, Any],
     baseline: Mapping[str, Any] | None,
     history: Sequence[Mapping[str, Any]],
-) -> tuple[Change, ...]:
+) -> tuple[News, ...]:
     failed_before = set(earlier["failed"])
     known = {s["name"] for s in baseline["scenarios"]} if baseline is not None else None
-    found: list[Change] = []
+    found: list[News] = []
     for scenario in document["scenarios"]:
         name, failed = scenario["name"], scenario["outcome"] == "failed"
         if failed and name in failed_before:
-            found.append(Change(scenario=name, label=f"still failing ({_runs_failing(name, history)} runs)"))
+            found.append(News(scenario=name, label=f"still failing ({_runs_failing(name, history)} runs)"))
         elif failed:
-            found.append(Change(scenario=name, label="new failure"))
+            found.append(News(scenario=name, label="new failure"))
         elif name in failed_before and scenario["outcome"] == "passed":
-            found.append(Change(scenario=name, label="fixed"))
+            found.append(News(scenario=name, label="fixed"))
         elif known is not None and name not in known:
-            found.append(Change(scenario=name, label="new"))
+            found.append(News(scenario=name, label="new"))
     names = {scenario["name"] for scenario in document["scenarios"]}
     if baseline is not None:
-        found += [Change(scenario=s["name"], label="gone") for s in baseline["scenarios"] if s["name"] not in names]
+        found += [News(scenario=s["name"], label="gone") for s in baseline["scenarios"] if s["name"] not in names]
     return tuple(found)
 
 

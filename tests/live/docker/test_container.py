@@ -28,7 +28,7 @@ from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome
 from wslb.model.sites import LIBERTY, NODE, cluster, wide
-from wslb.reports.run import exit_code_of
+from wslb.reports.ongoing import exit_code_of
 from wslb.runtimes.docker import DockerRuntime
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario

@@ -8,7 +8,7 @@ from tests.evidence import CLUSTER, method, record, spoiled, turns
 from wslb.checks.distribution import alternates, follows_model, predicted, served_by, split_within, timeline
 from wslb.model.balancer import Carrier, LbMethod, Member
 from wslb.model.replay import StepKind
-from wslb.model.results import Event, Record
+from wslb.model.results import Claim, Event, Record
 
 
 @pytest.mark.parametrize("check", [alternates, follows_model], ids=lambda check: check.__name__)
@@ -92,6 +92,8 @@ def test_shares_with_a_connection_that_nobody_served_fail() -> None:
     verdict = split_within(2, reason="x")(lost)
     assert not verdict.holds
     assert "1 served by nobody, first connection 7" in verdict.observed
+    assert verdict.evidence == ("test-7",)
+    assert (verdict.claims, verdict.tolerance, verdict.phrase) == (Claim.SHARE, 2, "the shares are out of tolerance")
     assert not split_within(2, reason="x")(record([])).holds
 
 

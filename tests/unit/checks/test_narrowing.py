@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.evidence import CLUSTER, record, spoiled
 from wslb.checks.distribution import follows_model, served_by
 from wslb.checks.narrowing import on
-from wslb.model.results import Record
+from wslb.model.results import Claim, Record
 
 L, N = "liberty", "node"
 
@@ -14,7 +14,7 @@ def test_only_the_connections_of_the_path_are_judged() -> None:
     assert not served_by(L, N)(found).holds
     verdict = on("/other", CLUSTER, served_by(N))(found)
     assert not verdict.holds
-    assert verdict.check == "served_by on /other"
+    assert (verdict.check, verdict.claims) == ("served_by on /other", Claim.NONE)
 
 
 def test_a_path_without_connections_is_no_evidence() -> None:

@@ -77,8 +77,11 @@ def test_a_lost_connection_is_not_clean() -> None:
     assert not Close(code=1006, by="lost").clean
 
 
-def test_over_http2_an_accepted_handshake_has_status_200() -> None:
+def test_over_http2_any_2xx_opens_a_tunnel() -> None:
     asked = replace(handshake(1, "node"), request=((":method", "CONNECT"), (":protocol", "websocket")))
     assert not asked.accepted
     assert replace(asked, status=200).accepted
+    assert replace(asked, status=204).accepted
+    assert not replace(asked, status=None).accepted
+    assert not replace(asked, status=404).accepted
     assert not replace(handshake(1, "node"), status=200).accepted

@@ -16,7 +16,7 @@ from tests.unit.reports.test_numbers import Drawn, cells, plain
 from wslb.reports import html, json_file
 from wslb.reports.embedded import restored
 from wslb.reports.measured import measured
-from wslb.reports.recommended import NOISE, Verdict, lines, verdicts
+from wslb.reports.recommended import NOISE, Contest, contests, lines
 
 COMPARED = runs.compared()
 PAGE = html.render(COMPARED)
@@ -121,7 +121,7 @@ def stat(median: float, low: float | None = None, high: float | None = None) -> 
     return {"median": median, "low": median if low is None else low, "high": median if high is None else high}
 
 
-def verdict(**numbers: Any) -> Verdict:
+def verdict(**numbers: Any) -> Contest:
     """The verdict on the first workload when its deviations are these; None for a run that could not tell."""
     methods = [
         {
@@ -131,7 +131,7 @@ def verdict(**numbers: Any) -> Verdict:
         for method, deviation in numbers.items()
     ]  # fmt: skip
     workload = {**COMPARED["comparison"]["workloads"][0], "criteria": ["deviation"], "methods": methods}
-    (one,) = verdicts({**COMPARED["comparison"], "workloads": [workload]})
+    (one,) = contests({**COMPARED["comparison"], "workloads": [workload]})
     return one
 
 
@@ -159,7 +159,7 @@ def test_a_method_is_best_only_outside_the_noise(
 
 def test_too_few_runs_recommend_nothing() -> None:
     found = measured(COMPARED["comparison"], COMPARED["scenarios"][:-1])
-    *_, fault = verdicts(found)
+    *_, fault = contests(found)
     assert [row.runs for row in fault.rows] == [5, 5, 4]
     assert not [cell.mark for row in fault.rows for cell in row.cells if cell.mark]
     assert fault.best == ()
@@ -170,13 +170,13 @@ def test_too_few_runs_recommend_nothing() -> None:
 
 def test_a_run_whose_claim_failed_counts_for_nothing() -> None:
     spoilt = [{**one, "outcome": "failed"} if number == 3 else one for number, one in enumerate(COMPARED["scenarios"])]
-    (_, uneven, *_) = verdicts(measured(COMPARED["comparison"], spoilt))
+    (_, uneven, *_) = contests(measured(COMPARED["comparison"], spoilt))
     assert [row.runs for row in uneven.rows] == [4, 5, 5]
     assert uneven.best == ()
 
 
 def test_one_recommendation_for_every_workload_with_the_number_that_says_so() -> None:
-    found = {one.workload["name"]: one for one in verdicts(COMPARED["comparison"])}
+    found = {one.workload["name"]: one for one in contests(COMPARED["comparison"])}
     assert list(found) == ["short", "uneven", "traffic", "fault"]
     assert found["short"].best == ("byrequests", "bybusyness")
     assert found["short"].advice.endswith("breaks: byrequests 0, bybusyness 0, against bytraffic 6 (2 to 10).")
@@ -221,13 +221,13 @@ def test_runs_that_are_missing_are_not_counted() -> None:
         [1, 1, 1],
     ]
     nothing = measured(partial, [])
-    assert verdicts(nothing) == ()
+    assert contests(nothing) == ()
     assert "Compare" not in html.render({**COMPARED, "comparison": nothing, "scenarios": []})
 
 
 def test_terminal_shows_the_same_cells_and_sentences() -> None:
     text = "\n".join(lines(COMPARED["comparison"]))
-    for one in verdicts(COMPARED["comparison"]):
+    for one in contests(COMPARED["comparison"]):
         assert f"→ {one.advice}" in text
         for row in one.rows:
             for cell in row.cells:

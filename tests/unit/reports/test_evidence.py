@@ -8,13 +8,10 @@ from dataclasses import replace
 import pytest
 
 from tests import runs
-from wslb.model.balancer import LbMethod
 from wslb.model.results import Event, LogLine
 from wslb.reports import html, latency
-from wslb.reports.comparison import comparison
 from wslb.reports.errorlog import log_groups
 from wslb.reports.inspector import groups
-from wslb.reports.sequences import chi_square, turns_of
 from wslb.reports.timeline import fault_numbers, timeline
 from wslb.reports.topology import topology
 
@@ -86,27 +83,6 @@ def test_scenario_without_events_has_no_time_axis() -> None:
     assert 'id="faults"' not in html.render(runs.saved(runs.passed()))
 
 
-def test_comparison_recommends_by_workload_and_only_what_held() -> None:
-    kinds = (
-        runs.passed(),
-        runs.with_method("lb-bybusyness", LbMethod.BYBUSYNESS, "LNLN"),
-        runs.with_method("lb-bytraffic", LbMethod.BYTRAFFIC, "LNLN"),
-    )
-    found = comparison(runs.saved(*kinds)["scenarios"])
-    assert found is not None
-    advice = dict(found.advice)
-    assert advice["Connections that are alike, short or long"].startswith("byrequests: 0 repeats")
-    assert advice["Long tunnels that end unevenly"].startswith("no recommendation")
-    assert "none of these: bytraffic" in advice["Tunnels that move very different amounts of data"]
-    spoilt = comparison(runs.saved(runs.broken(), *kinds[1:])["scenarios"])
-    assert spoilt is not None
-    assert {row.method: (row.held, row.judged) for row in spoilt.rows}["byrequests"] == (0, 1)
-
-
-def test_one_method_is_not_compared() -> None:
-    assert comparison(runs.saved(runs.passed(), runs.broken())["scenarios"]) is None
-
-
 def test_topology_names_who_talks_to_whom() -> None:
     picture = str(topology(runs.saved(runs.passed())))
     assert "client to httpd 2.4.71 (byrequests) to liberty with loadfactor 1, node with loadfactor 1" in picture
@@ -153,12 +129,6 @@ def test_every_code_of_a_run_is_explained_quoted_or_called_unknown() -> None:
     for block in section.split('<div class="log">')[1:]:
         if "no AH number" not in block:
             assert re.search(r"Apache could not open TCP|ServerName|Not in our table|In the source:", block)
-
-
-def test_chi_square_is_the_textbook_one() -> None:
-    document = runs.saved(runs.judged(runs.record("L" * 90 + "N" * 110)))
-    found = chi_square(turns_of(document["scenarios"][0]).shares)
-    assert found == (pytest.approx(2.0), pytest.approx(0.1573, abs=1e-4))
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,6 @@ def test_summary_shows_the_strip_around_the_break() -> None:
     assert "node     .#.#.##." in text
 
 
-def test_summary_compares_lbmethods() -> None:
-    text = github.summary(runs.document(runs.everything()))
-    assert "### lbmethods" in text
-    assert "| bytraffic | 1 of 1 | 8 |" in text
-
-
 def test_summary_stays_under_its_limit_and_closes_its_code_block() -> None:
     document = runs.saved(runs.broken())
     document["scenarios"] = [{**document["scenarios"][0], "limit": "long " * 100} for _ in range(400)]

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from wslb.errors import ConfigError, HarnessError, LabError
 from wslb.model.results import Report, ScenarioResult
 
-__all__ = ["Run", "exit_code_of"]
+__all__ = ["Ongoing", "exit_code_of"]
 
 
-class Run:
+class Ongoing:
     """Collects what a report needs; pytest and the command line each keep one."""
 
     def __init__(self, *, planned: Sequence[str], command: str, percentiles: Sequence[float] | None = None) -> None:
