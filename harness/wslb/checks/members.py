@@ -71,14 +71,20 @@ def elected_between(route: str, least: int, most: int, *, reason: str) -> Check:
 
 
 def changed_nothing(count: int) -> Check:
-    """So many forms were sent to balancer-manager, each was answered 200, and none changed a member or the balancer."""
+    """So many forms were answered 200 by balancer-manager, and none changed a member or the balancer.
+
+    That they were ignored for what was wrong with them is known only when one of the same kind was obeyed: the control.
+    """
 
     def ignored(record: Record) -> Verdict:
         name = "changed_nothing"
-        expected = f"{count} forms answered 200, and the XML shows no change"
-        attempts = [event for event in record.events if event.kind == "attempt"]
+        expected = f"{count} forms answered 200, and the XML shows no change; the control is obeyed"
+        sent = [event for event in record.events if event.kind == "attempt"]
+        attempts = [event for event in sent if not event.data.get("control")]
         if not attempts:
             return no_evidence(name, expected=expected, lacking="no form was sent")
+        if not any(event.data["changed"] for event in sent if event.data.get("control")):
+            return no_evidence(name, expected=expected, lacking="no form was obeyed, not even the right one")
         wrong = [event for event in attempts if event.data["changed"] or event.data["status"] != 200]
         return judged(
             name,

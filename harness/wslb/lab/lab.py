@@ -299,17 +299,23 @@ class Lab:
         return self._balancer
 
     async def attempt(
-        self, change: MemberChange | BalancerChange, *, nonce: str | None = None, referer: str | None = "own"
+        self,
+        change: MemberChange | BalancerChange,
+        *,
+        nonce: str | None = None,
+        referer: str | None = "own",
+        control: bool = False,
     ) -> None:
         """Send balancer-manager a form that it should ignore, and note its answer and whether anything changed.
 
         Args:
             nonce: None sends the balancer's own.
             referer: ``own`` sends the one of a browser on the page, None sends none.
+            control: the form is the one that it must obey, without which the others are no evidence.
         """
         before = await self.status()
         status, after = await self.proxy.attempt(self.judged, change, nonce=nonce, referer=referer)
-        self.note("attempt", f"{change}: {status}", status=status, changed=after != before)
+        self.note("attempt", f"{change}: {status}", status=status, changed=after != before, control=control)
 
     async def status(self) -> tuple[MemberStatus, ...]:
         """Members of the judged balancer as balancer-manager shows them now; none while httpd does not run."""

@@ -120,13 +120,14 @@ async def _to_byrequests(lab: Lab) -> None:
 
 
 def attempted(*changes: MemberChange | BalancerChange, nonce: str | None = None, referer: str | None = "own") -> Act:
-    """Forms that must change nothing, between two tunnels and two more connections."""
+    """Forms that must change nothing, between two tunnels and two more connections; last, one that must."""
 
     async def act(lab: Lab) -> None:
         await lab.open_in_turn(2, hold=True)
         for change in changes:
             await lab.attempt(change, nonce=nonce, referer=referer)
         await lab.open_in_turn(2)
+        await lab.attempt(DISABLE, control=True)
 
     return act
 
@@ -141,7 +142,7 @@ def lock_scenario(name: str, title: str, act: Act, *checks: Check, allow_log: tu
     return ask(
         f"lock-{name}",
         f"Does balancer-manager ignore changes {title}?",
-        "3 forms answered 200, the XML shows no change, the turns go on",
+        "3 forms answered 200, the XML shows no change, the turns go on; a form with key and Referer is obeyed",
         act,
         (members.changed_nothing(3), distribution.alternates, *checks, *COMMON),
         site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),

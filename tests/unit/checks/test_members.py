@@ -21,13 +21,14 @@ SEEN = Event(
     data={"label": "now", "members": {"a": {"status": "Init Ok", "busy": 2}, "b": {"status": "Init Dis", "busy": 0}}},
 )
 FORM = Event(at=1, kind="attempt", text="form", data={"status": 200, "changed": False})
+CONTROL = Event(at=2, kind="attempt", text="right form", data={"status": 200, "changed": True, "control": True})
 PROBES = Event(at=1, kind="probes", text="", data={"counts": {"alpha": 2, "beta": 3}})
 
 GOOD = Record(
     balancer=BALANCER,
     before=(status("a"), status("b")),
     after=(status("a", elected=4), status("b", words="Init Err", elected=1)),
-    events=(SEEN, FORM, PROBES),
+    events=(SEEN, FORM, CONTROL, PROBES),
 )
 BAD = replace(
     GOOD,
@@ -73,5 +74,10 @@ def test_a_claim_about_nothing_does_not_hold(check: Check) -> None:
 
 
 def test_a_form_that_is_refused_openly_is_told() -> None:
-    refused = replace(GOOD, events=(replace(FORM, data={"status": 403, "changed": False}),))
+    refused = replace(GOOD, events=(replace(FORM, data={"status": 403, "changed": False}), CONTROL))
     assert not members.changed_nothing(1)(refused).holds
+
+
+@pytest.mark.parametrize("control", [(), (replace(CONTROL, data={**CONTROL.data, "changed": False}),)])
+def test_forms_that_were_ignored_prove_nothing_where_the_right_one_is_ignored_too(control: tuple[Event, ...]) -> None:
+    assert not members.changed_nothing(1)(replace(GOOD, events=(FORM, *control))).holds

@@ -6,7 +6,7 @@ import pytest
 
 from wslb.interfaces import BalancerChange, MemberChange
 from wslb.model.balancer import MemberState
-from wslb.proxies.apache.balancer_manager import form_of, nonce_of
+from wslb.proxies.apache.balancer_manager import form_of, nonce_of, nonces_of
 
 URL = "ws://127.0.0.1:1"
 
@@ -31,3 +31,14 @@ def test_nonce_of_the_named_balancer() -> None:
     )
     assert nonce_of(page, "mine") == "yes"
     assert not nonce_of(page, "absent")
+
+
+def test_the_links_of_the_page_hold_every_nonce() -> None:
+    """As httpd 2.4.46 and 2.4.54 write them; their XML has no nonce."""
+    page = (
+        '<a href="/balancer-manager?b=mine&amp;nonce=0a-1">balancer://mine</a>'
+        '<a href="/balancer-manager?b=mine&amp;w=ws://127.0.0.101:10000/WSConsole&amp;nonce=0a-1">ws://…</a>'
+        '<a href="/balancer-manager?b=other&amp;w=ws://127.0.0.102:8888&amp;nonce=0b-2">ws://…</a>'
+    )
+    assert nonces_of(page) == {"mine": "0a-1", "other": "0b-2"}
+    assert nonces_of("<html></html>") == {}
