@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 REPORT ?= reports/lb
 SHELL  := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help check test test-lb test-behaviour test-docker up bench report doctor wheel clean distclean lock
+VERSIONS ?= 2.4.46 2.4.54 debian:bullseye 2.4.68
+.PHONY: help check test test-lb test-behaviour test-docker test-versions up bench report doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ test-tools:
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
 	@.ci/docker
+
+test-versions: $(VENV)/.ready ## the main job on other httpd: VERSIONS="2.4.46 ..." (tests/versions/build --list)
+	@WSLB_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/live/test_versions.py -q --no-header $(ARGS)
 
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up

@@ -14,7 +14,7 @@ from wslb.interfaces import BalancerChange, Front, Installation, MemberChange, R
 from wslb.model.balancer import Balancer, Carrier, Listener, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import AccessLine, LogLine, MemberStatus
-from wslb.proxies.apache.balancer_manager import BalancerManager, form_of, nonce_of
+from wslb.proxies.apache.balancer_manager import BalancerManager, form_of
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.apache.httpd import Httpd
 from wslb.resources import console_page
@@ -105,7 +105,9 @@ class ManagedProxy:
                 user=self._user,
             )
             try:
-                await self._httpd.start(self.config, front=self.front, generation=self.generation)
+                await self._httpd.start(
+                    self.config, front=self.front, generation=self.generation, threads=self._threads_to_await(site)
+                )
             except StartError as exc:
                 taken = any(_PORT_TAKEN in line for line in exc.log_tail)
                 if taken and not any(self._ports) and attempt < _TRIES:
@@ -119,6 +121,12 @@ class ManagedProxy:
                     ) from None
                 raise
             return
+
+    def _threads_to_await(self, site: Site) -> int:
+        """Threads that must have started before anything is asked; 0 where a later child changes nothing."""
+        installation = self.installation
+        watched = self.dialect.children_reset_turns(installation) and installation.has("status")
+        return site.process_model.workers if watched else 0
 
     async def stop(self) -> None:
         """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""
@@ -227,7 +235,7 @@ class ManagedProxy:
         manager = self.manager(balancer)
         served = next(b for b in self.site.balancers if b.name == balancer.name)
         url = served.member(change.route).url if isinstance(change, MemberChange) else ""
-        own = nonce_of(await manager.page(), balancer.name)
+        own = await manager.nonce(balancer.name)
         form = {"b": balancer.name, "nonce": own if nonce is None else nonce, **form_of(change, member_url=url)}
         status = await manager.post(form, referer=manager.own_referer if referer == OWN else referer)
         return status, await self.status(balancer)

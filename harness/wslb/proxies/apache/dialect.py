@@ -68,6 +68,7 @@ class ApacheDialect:
     )
     ready_path = "/wslb-ready"
     manager_path = "/balancer-manager"
+    children_path = "/wslb-children"
     error_log = "error.log"
     access_log = "access.log"
 
@@ -110,6 +111,7 @@ class ApacheDialect:
         carrier = site.carrier or carrier
         wstunnel = carrier is Carrier.WSTUNNEL
         listen_tls = f"{front.listen}:{front.tls}" if front.tls else ""
+        watched = self.children_reset_turns(installation) and installation.has("status")
         return _template().render(
             title=f"Apache httpd 2.4 for wslb, {generation}",
             server_name="localhost",
@@ -118,7 +120,7 @@ class ApacheDialect:
             vhost_tls=f"*:{front.tls}",
             user=user[0] if user else "",
             group=user[1] if user else "",
-            modules=self.modules(site),
+            modules=(*self.modules(site), *(("status",) if watched else ())),
             process_model=site.process_model,
             timeout_seconds=None if site.timeout_seconds is None else f"{site.timeout_seconds:g}",
             error_log=paths.error_log,
@@ -129,9 +131,10 @@ class ApacheDialect:
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
             manager_path=self.manager_path,
+            children_path=self.children_path if watched else "",
             manager_trusts=" ".join(_value(network) for network in front.trusted),
             carrier_directive="ProxyWebsocketFallbackToProxyHttp Off"
-            if wstunnel and installation.at_least(2, 4, 47) and "proxy_wstunnel" not in site.without
+            if wstunnel and installation.at_least(2, 4, 48) and "proxy_wstunnel" not in site.without
             else "",
             inherit=site.inherit,
             directives=[_line(directive) for directive in site.directives],
@@ -140,6 +143,17 @@ class ApacheDialect:
             tls_mounts=_mounts(site, Listener.TLS),
             proxy_protocol="TLSv1.2" if wstunnel else "",
         )
+
+    def children_reset_turns(self, installation: Installation) -> bool:
+        """Whether each new child begins the lbmethods' counters anew, which lie in memory that all share.
+
+        Until 2.4.61 a child's start resets them (removed in 2.4.62 by commit 6932fc79f9, which CHANGES does not name).
+        """
+        return not installation.at_least(2, 4, 62)
+
+    def parse_threads(self, text: str) -> int:
+        """Threads of all children that have started, from mod_status (``?auto``); 0 when it does not say."""
+        return sum(int(count) for count in re.findall(r"^(?:Busy|Idle)Workers: (\d+)$", text, re.MULTILINE))
 
     def ready_text(self, generation: str) -> str:
         """Body that the ready path answers with once this generation serves."""

@@ -42,14 +42,17 @@ class Httpd:
         self._process: Process | None = None
         self._ready_url = ""
         self._ready_text = ""
+        self._children_url = ""
+        self._threads = 0
 
-    async def start(self, config: str, *, front: Front, generation: str) -> None:
+    async def start(self, config: str, *, front: Front, generation: str, threads: int = 0) -> None:
         """Check a configuration and serve it.
 
         Args:
             config: text of httpd.conf.
             front: where it listens.
             generation: what its readiness path must answer, so that no other httpd is taken for this one.
+            threads: of all children, which must have started too; 0 asks for none.
 
         Raises:
             ProxyConfigRejected: ``httpd -t`` said no.
@@ -57,6 +60,8 @@ class Httpd:
         """
         self._ready_url = f"http://{front.host}:{front.plain}{self._dialect.ready_path}"
         self._ready_text = self._dialect.ready_text(generation)
+        self._children_url = f"http://{front.host}:{front.plain}{self._dialect.children_path}?auto"
+        self._threads = threads
         for name in (self._dialect.error_log, self._dialect.access_log, _OUTPUT, "httpd.pid"):
             await self._runtime.remove(name)
         config_path = await self._runtime.write("httpd.conf", config.encode())
@@ -93,10 +98,15 @@ class Httpd:
                 log_tail=await self.log_tail(),
                 hint="The last lines of its log say why.",
             )
+        if await self._answer(self._ready_url) != self._ready_text:
+            return False
+        return not self._threads or self._dialect.parse_threads(await self._answer(self._children_url)) >= self._threads
+
+    async def _answer(self, url: str) -> str:
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-            async with self._session.get(self._ready_url, timeout=aiohttp.ClientTimeout(total=2)) as response:
-                return await response.text() == self._ready_text
-        return False
+            async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=2)) as response:
+                return await response.text()
+        return ""
 
     async def stop(self) -> None:
         """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""

@@ -196,3 +196,23 @@ def test_a_site_can_do_without_a_module() -> None:
     assert "proxy_wstunnel_module" not in text
     assert "ProxyWebsocketFallbackToProxyHttp" not in text
     assert "mod_proxy_http.so" in text
+
+
+@pytest.mark.parametrize(("version", "watched"), [("2.4.46", True), ("2.4.61", True), ("2.4.62", False)])
+def test_children_are_watched_where_a_late_one_resets_the_turns(version: str, watched: bool) -> None:
+    old = replace(DEBIAN, version=version, loadable=DEBIAN.loadable | {"status"})
+    text = render(wide(), installation=old)
+    assert ('<Location "/wslb-children">' in text) is watched
+    assert ("LoadModule status_module" in text) is watched
+    assert "/wslb-children" not in render(wide(), installation=replace(DEBIAN, version=version)), "without mod_status"
+
+
+def test_threads_of_all_children_are_read_from_mod_status() -> None:
+    assert DIALECT.parse_threads("Total Accesses: 3\nBusyWorkers: 1\nIdleWorkers: 255\nScoreboard: W___") == 256
+    assert DIALECT.parse_threads("<html>404</html>") == 0
+
+
+@pytest.mark.parametrize(("version", "written"), [("2.4.47", False), ("2.4.48", True)])
+def test_the_directive_that_gives_the_carrier_is_written_where_httpd_knows_it(version: str, written: bool) -> None:
+    text = render(wide(), installation=replace(DEBIAN, version=version))
+    assert ("ProxyWebsocketFallbackToProxyHttp" in text) is written
