@@ -67,8 +67,8 @@ test-versions: $(VENV)/.ready ## the main job on other httpd: VERSIONS="2.4.46 .
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up
 
-bench: ready ## compare clients, measure scale: reports/bench/ and the table in README.md (up to ten minutes)
-	@$(BIN)/python -m tests.bench --readme $(ARGS)
+bench: ready ## compare clients, measure scale: reports/bench/ and docs/bench.md (up to ten minutes)
+	@$(BIN)/python -m tests.bench --docs $(ARGS)
 
 report: $(VENV)/.ready ## redraw the report from reports/lb/report.json
 	@$(BIN)/wslb report $(REPORT)/report.json

@@ -63,16 +63,16 @@ LARGE = {"checks", "scenarios", "reports"}
 """Folders that may hold more modules than that: all of one kind."""
 
 TO_GO: dict[str, set[str]] = {
-    "circles": {"wslb.load", "backends"},
-    "large folders": {"load", "contract"},
+    "circles": {"backends"},
+    "large folders": {"contract"},
     "stand-ins": {"backends.contract.backend"},
     "classes": {
-        *("Backend", "Change", "Close", "Closed", "Conversation", "Engine", "Fault", "Frame", "Head", "Listener"),
-        *("Message", "Opened", "Outcome", "Parameter", "Place", "Plan", "RawConnector", "Request", "Row", "Run"),
-        *("Timeline", "Verdict", "Wire"),
+        *("Backend", "Change", "Close", "Closed", "Conversation", "Fault", "Frame", "Head", "Listener"),
+        *("Message", "Opened", "Parameter", "RawConnector", "Request", "Row"),
+        *("Verdict", "Wire"),
     },
     "modules": {
-        *("backend", "channel", "conversation", "frames", "handshake", "opening", "page", "place", "proxy", "raw"),
+        *("backend", "channel", "conversation", "frames", "handshake", "opening", "proxy", "raw"),
     },
 }
 """What does not hold yet."""
@@ -279,15 +279,36 @@ def test_the_environment_is_read_in_two_places() -> None:
     assert readers <= {"cli", "plugin", "runtimes", "proxies"}, "settings come from cli and plugin alone"
 
 
+TIME_IS_THE_THING = {
+    "commands/up.py": "the pace of a display",
+    "load/conduct.py": "the pace at which programs and members are looked at, and the hour of a fault",
+    "load/shards/shard.py": "the pace of progress",
+    "scenarios/acts.py": "silence that a tunnel must endure",
+}
+"""Modules that let time pass, and why; all others wait for something, with `waiting.until`."""
+
+
 def test_nothing_waits_by_sleeping() -> None:
     found = {
-        (path.name, ast.unparse(node.func))
+        (path.relative_to(ROOT / "harness" / "wslb").as_posix(), ast.unparse(node.func))
         for path in HARNESS
         for node in ast.walk(tree(path))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep"}
     }
-    pace_of_a_display, time_under_test = ("up.py", "asyncio.sleep"), ("acts.py", "asyncio.sleep")
-    assert found <= {pace_of_a_display, time_under_test}
+    assert found == {(module, "asyncio.sleep") for module in TIME_IS_THE_THING}
+
+
+def test_nothing_sleeps_by_hand() -> None:
+    """A future that a timer sets is a sleep under another name."""
+    timers = [
+        path
+        for path in HARNESS
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith("call_later")
+        and any(ast.unparse(argument).endswith("set_result") for argument in node.args)
+    ]
+    assert not timers
 
 
 SHARED_BY_FAMILIES = ("acts", "claims", "scenario")

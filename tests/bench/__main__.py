@@ -1,7 +1,7 @@
 """``make bench``: our driver beside other clients, the article's claim, and what more tunnels cost; all in one run.
 
 Every number is a median over rounds in which the clients take turns, so that a busy machine slows all alike; ratios are
-made within a round. Writes ``reports/bench/`` and, with ``--readme``, the table of the README.
+made within a round. Writes ``reports/bench/`` and, with ``--docs``, the tables of ``docs/bench.md``.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import Any
 import psutil
 
 from tests.bench import article
-from tests.bench.table import acceptance, chart, markdown
+from tests.bench.table import chart, goals, markdown, promises
 from tests.bench.tools import Target, ToolFailed, installed, measure
 from wslb.config import Settings
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
+from wslb.load.saved import LoadDocument, read
 from wslb.model.balancer import Balancer, Member, Mount, ProcessModel, Site
 from wslb.model.sites import LIBERTY, NODE, cluster
 
@@ -148,16 +149,15 @@ async def compare(lab: Lab, options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def load(*words: str, folder: Path) -> dict[str, Any]:
-    """One ``wslb load`` as a user runs it; its document, and the time that it took in all."""
+def load(*words: str, folder: Path) -> tuple[LoadDocument, float]:
+    """One ``wslb load`` as a user runs it; its document, and the seconds that it took in all."""
     folder.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
     argv = [sys.executable, "-m", "wslb", "load", *words, "--report", str(folder)]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     if ended.returncode not in (0, 1, 4):
         raise RuntimeError(f"wslb load ended with {ended.returncode}: {ended.stderr[-500:]}")
-    made: dict[str, Any] = json.loads((folder / "load.json").read_text())
-    return {**made, "wall_seconds": time.monotonic() - begin}
+    return read(folder / "load.json"), time.monotonic() - begin
 
 
 def scale(sizes: list[int], folder: Path) -> list[dict[str, Any]]:
@@ -167,29 +167,27 @@ def scale(sizes: list[int], folder: Path) -> list[dict[str, Any]]:
         say(f"{size} tunnels, held, one message on each")
         words = ("--connections", str(size), "--hold", "2", "--messages", "1", "--lag-limit", "60s",
                  "--limit", "errors=0", "--limit", "imbalance<=1%")  # fmt: skip
-        made = load(*words, folder=folder / f"load-{size}")
-        client = made["clients"][0]
-        usage = made["usage"]
-        backends = [group for name, group in usage.items() if name.startswith("backend ")]
+        made, seconds = load(*words, folder=folder / f"load-{size}")
+        client, httpd = made.clients[0], made.usage["httpd"]
+        backends = [group for name, group in made.usage.items() if name.startswith("backend ")]
         rows.append(
             {
                 "tunnels": size,
-                "opened": made["opened"],
-                "lost": made["lost"],
-                "errors": made["errors"],
-                "echoed": made["echoed"],
-                "imbalance": made["imbalance"],
-                "wall_seconds": made["wall_seconds"],
-                "run_seconds": made["seconds"],
-                "open_seconds": made["opened"] / made["rate"],
-                "rate": made["rate"],
-                "client_cpu_ms": 1e3 * client["cpu_seconds"] / made["opened"],
-                "client_bytes": (client["memory"]["held"] - client["memory"]["start"]) / made["opened"],
-                "httpd_cpu_ms": 1e3 * usage["httpd"]["cpu_seconds"] / made["opened"],
-                "httpd_bytes": (usage["httpd"]["memory_highest"] - usage["httpd"]["memory_first"]) / made["opened"],
-                "backend_cpu_ms": 1e3 * sum(group["cpu_seconds"] for group in backends) / made["opened"],
-                "backend_bytes": sum(group["memory_highest"] - group["memory_first"] for group in backends)
-                / made["opened"],
+                "opened": made.opened,
+                "lost": made.lost,
+                "errors": made.errors,
+                "echoed": made.echoed,
+                "imbalance": made.imbalance,
+                "wall_seconds": seconds,
+                "run_seconds": made.seconds,
+                "open_seconds": made.opened / made.rate,
+                "rate": made.rate,
+                "client_cpu_ms": 1e3 * client.cpu_seconds / made.opened,
+                "client_bytes": (client.memory["held"] - client.memory["start"]) / made.opened,
+                "httpd_cpu_ms": 1e3 * httpd.cpu_seconds / made.opened,
+                "httpd_bytes": (httpd.memory_highest - httpd.memory_first) / made.opened,
+                "backend_cpu_ms": 1e3 * sum(group.cpu_seconds for group in backends) / made.opened,
+                "backend_bytes": sum(group.memory_highest - group.memory_first for group in backends) / made.opened,
             }
         )
     return rows
@@ -198,15 +196,15 @@ def scale(sizes: list[int], folder: Path) -> list[dict[str, Any]]:
 def steady(seconds: float, folder: Path) -> dict[str, Any]:
     """An open model at 200 per second."""
     say(f"200 opens per second for {seconds:g} s")
-    made = load("--rate", "200", "--duration", f"{seconds:g}", "--limit", "errors=0", folder=folder / "load-rate")
+    made, _ = load("--rate", "200", "--duration", f"{seconds:g}", "--limit", "errors=0", folder=folder / "load-rate")
     return {
-        "sent_rate": made["sent_rate"],
-        "outcome": made["outcome"],
-        "opened": made["opened"],
-        "planned": made["planned"],
-        "p50": made["latency"]["open"]["percentiles"]["50"],
-        "p99": made["latency"]["open"]["percentiles"]["99"],
-        "lag_p99": made["latency"]["lag"]["percentiles"]["99"],
+        "sent_rate": made.sent_rate,
+        "outcome": made.outcome.word,
+        "opened": made.opened,
+        "planned": made.planned,
+        "p50": made.latency["open"].percentiles["50"],
+        "p99": made.latency["open"].percentiles["99"],
+        "lag_p99": made.latency["lag"].percentiles["99"],
     }
 
 
@@ -233,7 +231,7 @@ def main() -> None:
     parser.add_argument("--commands", type=int, default=200)
     parser.add_argument("--sizes", type=int, nargs="*", default=[100, 1000, 5000, 10_000])
     parser.add_argument("--steady-seconds", type=float, default=60)
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md, too")
+    parser.add_argument("--docs", action="store_true", help="write the tables into docs/bench.md, too")
     parser.add_argument("--report", type=Path, default=Path("reports") / "bench")
     options = parser.parse_args()
     folder: Path = options.report.resolve()
@@ -264,24 +262,25 @@ def main() -> None:
         "at_once": AT_ONCE,
         "seconds": time.monotonic() - begin,
     }
-    found["acceptance"] = acceptance(found)
+    found["promises"], found["goals"] = promises(found), goals(found)
     (folder / "bench.json").write_text(json.dumps(found, indent=1) + "\n")
     text = markdown(found)
     (folder / "bench.md").write_text(text)
-    (folder / "bench.svg").write_text(chart(found))
-    if options.readme:
-        into_readme(text)
+    for where in ("direct", "apache"):
+        (folder / f"bench-{where}.svg").write_text(chart(clients[where]))
+    if options.docs:
+        into_page(text)
     sys.stdout.write(text)
     say(f"{folder / 'bench.md'} after {found['seconds']:.0f} s")
 
 
-def into_readme(text: str) -> None:
-    """Put the table between its markers."""
-    file = ROOT / "README.md"
+def into_page(text: str) -> None:
+    """Put the tables between their markers."""
+    file = ROOT / "docs" / "bench.md"
     before, begin, rest = file.read_text().partition("<!-- bench: generated by make bench -->\n")
     _, end, after = rest.partition("<!-- /bench -->")
     if not (begin and end):
-        raise RuntimeError("README.md has no markers for the table of make bench")
+        raise RuntimeError("docs/bench.md has no markers for the tables of make bench")
     file.write_text(f"{before}{begin}{text}{end}{after}")
 
 

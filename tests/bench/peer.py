@@ -15,10 +15,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import psutil
 
-from wslb.load import worker
 from wslb.load.plan import LoadPlan
+from wslb.load.shards import worker
 from wslb.load.tally import Histogram, Tally
 
 Measured = dict[str, Any]
@@ -29,35 +30,35 @@ def cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def ours(mode: str, url: str, greeting: str, count: int, at_once: int) -> Measured:
+def ours(mode: str, url: str, greetings: list[str], count: int, at_once: int) -> Measured:
     hold = 1.0 if mode == "hold" else None
     plan = LoadPlan(
         url=url,
         connections=count,
         concurrency=at_once,
-        greetings=((greeting, "it"), *OTHER),
+        greetings=tuple((text, f"backend {number}") for number, text in enumerate(greetings)),
         hold_seconds=hold,
         lag_seconds=60,
     )
-    document = worker.execute(plan.shards(1)[0].as_json(), time.time() + 0.05, lambda _: True)
-    tally = Tally.from_json(document)
+    shard = msgspec.msgpack.encode(plan.shards(1)[0])
+    tally = Tally.decoded(worker.execute(shard, time.time() + 0.05, lambda _: True))
     latency = Histogram()
     for served in tally.backends.values():
         latency.add(served.open)
     client = tally.clients[0]
-    memory = client["memory"]
     return {
         "opened": tally.opened,
         "failed": sum(tally.errors.values()),
         "seconds": tally.opened_span[1] - tally.start_span[0],
-        "cpu_seconds": client["cpu_seconds"],
-        "p50": latency.percentile(50),
-        "p99": latency.percentile(99),
-        "bytes_held": (memory["held"] - memory["start"]) / tally.opened if hold else None,
+        "cpu_seconds": client.cpu_seconds,
+        **told(latency),
+        "bytes_held": (client.memory["held"] - client.memory["start"]) / tally.opened if hold else None,
     }
 
 
-OTHER: tuple[tuple[str, str], ...] = ()
+def told(latency: Histogram) -> dict[str, float | None]:
+    """Percentiles, None where there are too few samples."""
+    return {f"p{percent:g}": value for percent, value in latency.told((50, 99)).items()}
 
 
 def with_library(open_one: Callable[[], Awaitable[Any]], close: Callable[[Any], Awaitable[None]]) -> Any:
@@ -94,8 +95,7 @@ def with_library(open_one: Callable[[], Awaitable[Any]], close: Callable[[Any], 
             "failed": failed,
             "seconds": last - begin,
             "cpu_seconds": cpu,
-            "p50": latency.percentile(50),
-            "p99": latency.percentile(99),
+            **told(latency),
             "bytes_held": grown / max(latency.count, 1) if mode == "hold" else None,
         }
 
@@ -144,9 +144,7 @@ def main() -> None:
     name, mode, url, greetings, count, at_once = sys.argv[1:]
     texts: list[str] = json.loads(greetings)
     if name == "wslb":
-        global OTHER  # noqa: PLW0603 - a program of one run
-        OTHER = tuple((text, f"other {number}") for number, text in enumerate(texts[1:]))
-        found = ours(mode, url, texts[0], int(count), int(at_once))
+        found = ours(mode, url, texts, int(count), int(at_once))
     else:
         peer = {"websockets": with_websockets, "aiohttp": with_aiohttp}[name]
         found = peer(mode, url, set(texts), int(count), int(at_once))

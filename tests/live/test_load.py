@@ -16,9 +16,13 @@ from typing import Any
 import pytest
 
 from tests.live.command import Ended, Place, place, wait_for
-from wslb.load import engines
-from wslb.load.document import Evidence, document_of, read_document
-from wslb.load.plan import Identification, LoadPlan
+from wslb.load.engines.cluster import dask_cluster
+from wslb.load.engines.processes import processes
+from wslb.load.engines.running import run_shards
+from wslb.load.engines.shard_place import LoadEngine
+from wslb.load.outcome import Surroundings, document_of
+from wslb.load.plan import LoadPlan
+from wslb.load.saved import LoadDocument, LoadTarget, read
 from wslb.load.thresholds import parse_limit
 
 pytestmark = pytest.mark.live
@@ -31,11 +35,11 @@ def here() -> Iterator[Place]:
         assert made.leftovers() == []
 
 
-def result(here: Place, ended: Ended) -> dict[str, Any]:
+def result(here: Place, ended: Ended) -> LoadDocument:
     file = here.folder / "reports" / "load" / "load.json"
     assert file.is_file(), ended
     assert (file.parent / "load.html").read_text().startswith("<!doctype html>")
-    return read_document(file)
+    return read(file)
 
 
 def roomy(*words: str) -> tuple[str, ...]:
@@ -49,30 +53,30 @@ def test_held_tunnels_are_open_at_once_fair_and_echo(here: Place, carrier: str) 
                             "errors=0", "--limit", "echoed=100%", "--limit", "imbalance<=1%"))  # fmt: skip
     assert ended.code == 0, ended
     made = result(here, ended)
-    assert (made["planned"], made["opened"], made["closed"], made["echoed"], made["lost"]) == (500, 500, 500, 500, 0)
-    assert {backend["name"] for backend in made["backends"]} == {"liberty", "node"}
-    assert {backend["program"] for backend in made["target"]["backends"].values()} == {"lean"}
-    assert made["clients"][0]["highest_live"] == 500
-    assert [member["busy"] for member in made["members"]["after"]] == [0, 0]
-    elected = sum(member["elected"] for member in made["members"]["after"])
+    assert (made.planned, made.opened, made.closed, made.echoed, made.lost) == (500, 500, 500, 500, 0)
+    assert {backend.name for backend in made.backends} == {"liberty", "node"}
+    assert {backend.program for backend in made.target.backends.values()} == {"lean"}
+    assert made.clients[0].highest_live == 500
+    assert [member.busy for member in made.members.after] == [0, 0]
+    elected = sum(member.elected for member in made.members.after)
     assert abs(elected - 500) <= 5  # the counter itself may lose one under concurrency (APACHE.md section 2)
-    assert set(made["usage"]) == {"client", "httpd", "backend liberty", "backend node"}
-    assert all(group["memory_highest"] > 0 for group in made["usage"].values())
+    assert set(made.usage) == {"client", "httpd", "backend liberty", "backend node"}
+    assert all(group.memory_highest > 0 for group in made.usage.values())
 
 
 def test_tls_and_several_processes_add_up(here: Place) -> None:
     ended = here.run(*roomy("--connections", "101", "--tls", "--processes", "2", "--concurrency", "8"))
     assert ended.code == 0, ended
     made = result(here, ended)
-    assert (made["opened"], made["closed"]) == (101, 101)
-    assert len({client["pid"] for client in made["clients"]}) == 2
-    assert made["target"]["url"].startswith("wss://")
+    assert (made.opened, made.closed) == (101, 101)
+    assert len({client.pid for client in made.clients}) == 2
+    assert made.target.url.startswith("wss://")
 
 
 def test_the_stand_ins_can_be_loaded_too(here: Place) -> None:
     ended = here.run(*roomy("--connections", "60", "--backends", "stand-ins"))
     assert ended.code == 0, ended
-    assert {b["program"] for b in result(here, ended)["target"]["backends"].values()} == {"liberty", "node"}
+    assert {b.program for b in result(here, ended).target.backends.values()} == {"liberty", "node"}
 
 
 def test_a_limit_that_does_not_hold_exits_1_with_limit_and_value(here: Place) -> None:
@@ -101,7 +105,7 @@ def test_a_rate_that_nobody_can_reach_is_invalid(here: Place) -> None:
     assert ended.code == 4, ended
     assert "INVALID" in ended.out
     assert "time to open" not in ended.out
-    assert result(here, ended)["outcome"]["word"] == "invalid"
+    assert result(here, ended).outcome.word == "invalid"
 
 
 def test_the_open_model_begins_every_open_at_its_time(here: Place) -> None:
@@ -120,21 +124,21 @@ def test_a_killed_backend_is_counted_by_its_tunnels(here: Place) -> None:
     ended = here.run(*roomy("--connections", "100", "--hold", "8", "--faults", "kill:node@5", "--limit", "lost=0"))
     assert ended.code == 1, ended
     made = result(here, ended)
-    by_name = {backend["name"]: backend for backend in made["backends"]}
-    assert (by_name["liberty"]["opened"], by_name["liberty"]["errors"]) == (50, {})
-    assert sum(by_name["node"]["errors"].values()) == 50
-    assert made["lost"] == 50
-    assert any("kill node" in event["text"] for event in made["events"])
+    by_name = {backend.name: backend for backend in made.backends}
+    assert (by_name["liberty"].opened, by_name["liberty"].errors) == (50, {})
+    assert sum(by_name["node"].errors.values()) == 50
+    assert made.lost == 50
+    assert any("kill node" in event.text for event in made.events)
 
 
 def test_a_drained_member_takes_no_new_tunnel(here: Place) -> None:
     words = ("--connections", "90", "--ramp", "9", "--faults", "drain:node@1", "--faults", "enable:node@7")
     ended = here.run(*roomy(*words, "--limit", "errors=0"))
     made = result(here, ended)
-    assert made["errors"] == 0, ended
-    share = {backend["name"]: backend["opened"] for backend in made["backends"]}
+    assert made.errors == 0, ended
+    share = {backend.name: backend.opened for backend in made.backends}
     assert share["liberty"] > share["node"] > 0
-    assert any(event["text"].startswith("enable node") for event in made["events"])
+    assert any(event.text.startswith("enable node") for event in made.events)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -145,7 +149,7 @@ def test_an_interrupted_run_writes_what_it_has(here: Place, number: signal.Signa
     ended = running.end()
     assert ended.code == code, ended
     made = result(here, ended)
-    assert (made["outcome"]["word"], made["opened"], made["interrupted"]) == ("interrupted", 50, 50)
+    assert (made.outcome.word, made.opened, made.interrupted) == ("interrupted", 50, 50)
 
 
 def test_a_killed_process_is_reported_as_its_connections(here: Place) -> None:
@@ -164,9 +168,9 @@ def test_a_killed_process_is_reported_as_its_connections(here: Place) -> None:
     ended = running.end()
     assert ended.code == 1, ended
     made = result(here, ended)
-    assert made["lost"] == connections
-    assert made["opened"] == 61 - connections
-    assert made["lost_places"][0]["place"].startswith("process ")
+    assert made.lost == connections
+    assert made.opened == 61 - connections
+    assert made.lost_places[0].place.startswith("process ")
 
 
 # -- a URL ------------------------------------------------------------
@@ -206,8 +210,8 @@ def test_a_url_is_told_by_what_identifies_it(here: Place, identify: str) -> None
         ended = here.run(*roomy(url, *greets, *words))
     made = result(here, ended)
     expected = {"greeting": server["greeting"], "header:X-Backend": "node", "cookie:NONE": "no such cookie"}[identify]
-    assert [backend["name"] for backend in made["backends"] if backend["opened"]] == [expected]
-    assert made["opened"] == 10
+    assert [backend.name for backend in made.backends if backend.opened] == [expected]
+    assert made.opened == 10
     if identify == "greeting":
         assert ended.code == 0, ended
 
@@ -215,7 +219,7 @@ def test_a_url_is_told_by_what_identifies_it(here: Place, identify: str) -> None
 def test_nobody_at_a_url_is_a_failure_by_kind(here: Place) -> None:
     ended = here.run(*roomy("ws://127.0.0.1:9/", "--connections", "5"))
     assert ended.code == 1
-    assert result(here, ended)["errors_by_kind"] == {"refused": 5}
+    assert result(here, ended).errors_by_kind == {"refused": 5}
 
 
 # -- a dask cluster ------------------------------------------------------------
@@ -266,14 +270,14 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         made.end()
 
 
-def counted(made: dict[str, Any]) -> dict[str, Any]:
-    keys = ("planned", "started", "opened", "closed", "echoed", "errors", "lost")
-    return {key: made[key] for key in keys}
+def counted(made: LoadDocument) -> tuple[int, ...]:
+    return made.planned, made.started, made.opened, made.closed, made.echoed, made.errors, made.lost
 
 
-def conduct(plan: LoadPlan, engine: engines.LoadEngine) -> dict[str, Any]:
-    found = asyncio.run(engines.run_shards(plan, engine))
-    return document_of(plan, found, [parse_limit("errors=0")], Evidence(target={"kind": "url", "url": plan.url}))
+def conduct(plan: LoadPlan, engine: LoadEngine) -> LoadDocument:
+    found = asyncio.run(run_shards(plan, engine))
+    around = Surroundings(target=LoadTarget(kind="url", url=plan.url))
+    return document_of(plan, found, [parse_limit("errors=0")], around)
 
 
 @pytest.mark.slow
@@ -283,21 +287,21 @@ def test_two_workers_give_the_totals_of_one_process(here: Place, cluster: Cluste
         plan = LoadPlan(
             url=f"ws://{server['address']}:{server['ws']}{server['echo_path']}",
             connections=301, concurrency=16, messages=2, greeting=False, lag_seconds=60.0,
-            identify=Identification.parse("header:X-Backend"),
+            identify="header:X-Backend",
         )  # fmt: skip
-        with engines.processes(1) as engine:
+        with processes(1) as engine:
             alone = conduct(plan, engine)
 
         def two_workers() -> bool:
-            with engines.dask_cluster(cluster.address) as engine:
+            with dask_cluster(cluster.address) as engine:
                 return len(engine.places) == 2
 
         wait_for(lambda: _quietly(two_workers), what="both workers at the scheduler")
-        with engines.dask_cluster(cluster.address) as engine:
+        with dask_cluster(cluster.address) as engine:
             together = conduct(plan, engine)
     assert counted(alone) == counted(together)
-    assert counted(alone)["opened"] == 301
-    assert sorted(place["name"].split()[2] for place in together["places"]) == ["w1", "w2"]
+    assert alone.opened == 301
+    assert sorted(place.name.split()[2] for place in together.places) == ["w1", "w2"]
 
 
 @pytest.mark.slow
@@ -307,7 +311,7 @@ def test_a_killed_worker_is_reported_as_its_connections(here: Place, cluster: Cl
         url = f"ws://{server['address']}:{server['ws']}{server['cl_path']}"
 
         def two_workers() -> bool:
-            with engines.dask_cluster(cluster.address) as engine:
+            with dask_cluster(cluster.address) as engine:
                 return len(engine.places) == 2
 
         wait_for(lambda: _quietly(two_workers), what="both workers at the scheduler")
@@ -318,10 +322,10 @@ def test_a_killed_worker_is_reported_as_its_connections(here: Place, cluster: Cl
         ended = running.end()
     assert ended.code == 1, ended
     made = result(here, ended)
-    [lost] = made["lost_places"]
-    assert "dask worker w2" in lost["place"]
-    assert lost["connections"] in {30, 31}
-    assert (made["lost"], made["opened"]) == (lost["connections"], 61 - lost["connections"])
+    [lost] = made.lost_places
+    assert "dask worker w2" in lost.place
+    assert lost.connections in {30, 31}
+    assert (made.lost, made.opened) == (lost.connections, 61 - lost.connections)
 
 
 def _quietly(look: Any) -> bool:

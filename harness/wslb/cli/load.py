@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from wslb.config import Settings, read_settings
 from wslb.errors import ConfigError, RuntimeUnavailable
@@ -23,13 +24,17 @@ from wslb.interfaces import Forwarder
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.load import disturbance as fault_rules
-from wslb.load import engines, page
 from wslb.load import thresholds as limit_rules
 from wslb.load.conduct import Conductor
-from wslb.load.document import PERCENTILES
-from wslb.load.engines import LoadEngine
-from wslb.load.plan import DEFAULT_CONCURRENCY, Identification, LoadPlan
+from wslb.load.drawing import save
+from wslb.load.engines.cluster import dask_cluster
+from wslb.load.engines.processes import processes
+from wslb.load.engines.shard_place import LoadEngine
+from wslb.load.outcome import PERCENTILES
+from wslb.load.plan import DEFAULT_CONCURRENCY, LoadPlan
+from wslb.load.progress import RunProgress
 from wslb.load.room import fitting, threads_left
+from wslb.load.saved import LoadDocument
 from wslb.load.site import ECHO_PATH, load_site
 from wslb.load.speech import progress_line, summary
 from wslb.model.balancer import Carrier, LbMethod, Listener
@@ -115,9 +120,9 @@ def load(url: str | None, **options: Any) -> None:
     show = _Show(json_lines=options["json_lines"])
     with _engine(options) as engine:
         made = _run(plan, settings, engine, {**options, "url": url}, show, limits=chosen, faults=faults)
-    paths = page.write(made, report)
+    paths = save(made, report)
     show.end(made, paths)
-    sys.exit(made["outcome"]["exit_code"])
+    sys.exit(made.outcome.exit_code)
 
 
 def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
@@ -133,7 +138,7 @@ def _plan(url: str | None, options: Mapping[str, Any]) -> LoadPlan:
         connections, rate = FOREIGN_CONNECTIONS, FOREIGN_RATE
     if connections is None and options["duration"] is None:
         connections = FOREIGN_CONNECTIONS if foreign else LAB_CONNECTIONS
-    identify = Identification.parse(options["identify"] or ("greeting" if foreign else "header:X-Backend"))
+    identify = options["identify"] or ("greeting" if foreign else "header:X-Backend")
     return LoadPlan(
         url=url or f"{'wss' if tls else 'ws'}://127.0.0.1/",
         connections=0 if connections is None else connections,
@@ -145,7 +150,7 @@ def _plan(url: str | None, options: Mapping[str, Any]) -> LoadPlan:
         messages=options["messages"],
         size=options["size"],
         identify=identify,
-        greeting=identify.by == "greeting" if foreign else options["messages"] == 0,
+        greeting=identify == "greeting" if foreign else options["messages"] == 0,
         headers=tuple(_header(text) for text in options["headers"]),
         sources=options["sources"],
         lag_seconds=limit_rules.parse_limit(f"lag.p99<{options['lag_limit']}").value,
@@ -178,10 +183,10 @@ def _ask(plan: LoadPlan, *, yes: bool) -> None:
 
 def _engine(options: Mapping[str, Any]) -> AbstractContextManager[LoadEngine]:
     if options["dask"]:
-        return engines.dask_cluster(options["dask"])
+        return dask_cluster(options["dask"])
     if not 1 <= options["processes"] <= 256:
         raise ConfigError(option="--processes", value=options["processes"], allowed="a number from 1 to 256")
-    return engines.processes(options["processes"])
+    return processes(options["processes"])
 
 
 class _Show:
@@ -192,20 +197,20 @@ class _Show:
         self._live = sys.stderr.isatty()
         self._last = -PLAIN_SECONDS
 
-    def news(self, news: Mapping[str, Any]) -> None:
+    def news(self, news: RunProgress) -> None:
         """Tell progress."""
         if self._json_lines:
-            click.echo(json.dumps({"kind": "progress", **news}))
+            click.echo(json.dumps({"kind": "progress", **msgspec.structs.asdict(news)}))
         elif self._live:
             click.echo(f"\r\x1b[2K{progress_line(news)}", err=True, nl=False)
-        elif news["at"] - self._last >= PLAIN_SECONDS:
-            self._last = news["at"]
+        elif news.at - self._last >= PLAIN_SECONDS:
+            self._last = news.at
             click.echo(progress_line(news), err=True)
 
-    def end(self, made: Mapping[str, Any], paths: tuple[Path, ...]) -> None:
+    def end(self, made: LoadDocument, paths: tuple[Path, ...]) -> None:
         """Tell the result."""
         if self._json_lines:
-            click.echo(json.dumps({"kind": "result", **made}))
+            click.echo(json.dumps({"kind": "result", **msgspec.to_builtins(made)}))
             return
         if self._live:
             click.echo(err=True)
@@ -224,11 +229,11 @@ def _run(
     *,
     limits: tuple[limit_rules.Limit, ...],
     faults: tuple[fault_rules.PlannedFault, ...],
-) -> dict[str, Any]:
+) -> LoadDocument:
     command = shlex.join(["wslb", *sys.argv[1:]])
     percents = settings.percentiles or PERCENTILES
 
-    async def whole() -> dict[str, Any]:
+    async def whole() -> LoadDocument:
         if options["url"] is not None:
             conductor = Conductor(plan, engine, news=show.news)
             with _signals(lambda: conductor):
@@ -260,11 +265,11 @@ async def _serve(lab: Lab, plan: LoadPlan, options: Mapping[str, Any]) -> LoadPl
     if plan.hold_seconds is not None:  # a rate does with fewer
         _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
     path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
-    return replace(
+    return msgspec.structs.replace(
         plan,
         url=lab.proxy.front.url(listener, path),
         greetings=tuple((backend.info.greeting, name) for name, backend in lab.fleet.items()),
-        identify=Identification(by="greeting") if plan.greeting else plan.identify,
+        identify="greeting" if plan.greeting else plan.identify,
         trust=(await lab.proxy.runtime.read("tls/ca.pem")).decode() if options["tls"] else "",
     )
 

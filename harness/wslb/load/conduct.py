@@ -9,21 +9,28 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import psutil
 
 from wslb.errors import HarnessError
 from wslb.lab.lab import Lab
-from wslb.load import engines
 from wslb.load.disturbance import PlannedFault, do
-from wslb.load.document import PERCENTILES, Evidence, document_of
-from wslb.load.engines import LoadEngine
+from wslb.load.engines.running import run_shards
+from wslb.load.engines.shard_place import LoadEngine
+from wslb.load.outcome import PERCENTILES, Surroundings, document_of
 from wslb.load.plan import LoadPlan
-from wslb.load.tally import NOBODY
+from wslb.load.progress import RunProgress, ShardProgress, together
+from wslb.load.saved import (
+    LoadDocument,
+    LoadEvent,
+    LoadMember,
+    LoadMembers,
+    LoadProgram,
+    LoadTarget,
+    MemberLook,
+)
 from wslb.load.thresholds import Limit
 from wslb.load.usage import Usage
-from wslb.model.results import MemberStatus
 
 __all__ = ["Conductor"]
 
@@ -42,7 +49,7 @@ class Conductor:
         *,
         lab: Lab | None = None,
         faults: Sequence[PlannedFault] = (),
-        news: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        news: Callable[[RunProgress], None] = lambda _: None,
     ) -> None:
         """Prepare a run.
 
@@ -51,7 +58,7 @@ class Conductor:
             engine: where shards run.
             lab: whose programs and members are watched; it already serves the site.
             faults: what to do to members, and when.
-            news: told the progress of the whole, as plain values.
+            news: told the progress of the whole.
         """
         self.stopping = asyncio.Event()
         self.interrupted = ""
@@ -60,11 +67,11 @@ class Conductor:
         self._lab = lab
         self._faults = faults
         self._news = news
+        self._begun = asyncio.Event()
         self._start_at = 0.0
-        self._by_shard: dict[int, Mapping[str, Any]] = {}
-        self._clients: list[int] = []
-        self._events: list[dict[str, Any]] = []
-        self._looks: list[dict[str, Any]] = []
+        self._by_shard: dict[int, ShardProgress] = {}
+        self._events: list[LoadEvent] = []
+        self._looks: list[MemberLook] = []
         self._skip = 1
 
     async def conduct(
@@ -72,9 +79,9 @@ class Conductor:
         limits: Sequence[Limit],
         *,
         command: str,
-        environment: Mapping[str, Any],
+        environment: Mapping[str, object],
         percentiles: Sequence[float] = PERCENTILES,
-    ) -> dict[str, Any]:
+    ) -> LoadDocument:
         """Run to the end and return the document, with these percentiles of every latency."""
         began = time.monotonic()
         started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -82,9 +89,10 @@ class Conductor:
         before = await self._members()
         usage.sample(0.0)
         watching = [asyncio.create_task(self._watch(usage))]
-        watching += [asyncio.create_task(self._fault(planned)) for planned in self._faults if self._lab is not None]
+        if self._lab is not None:
+            watching += [asyncio.create_task(self._fault(planned, self._lab)) for planned in self._faults]
         try:
-            result = await engines.run_shards(
+            result = await run_shards(
                 self._plan, self._engine, started=self._started, news=self._heard, stopping=self.stopping
             )
         finally:
@@ -95,19 +103,19 @@ class Conductor:
         after = await self._settled()
         for lost in result.lost:
             self._note(f"{lost.place} was lost: {lost.reason}")
-        evidence = Evidence(
+        around = Surroundings(
             target=self._target(),
             environment={**environment, **machine()},
-            usage=usage.as_json(),
-            members={"before": before, "during": self._looks, "after": after},
-            events=self._events,
+            usage=usage.total(),
+            members=LoadMembers(before=before, during=tuple(self._looks), after=after),
+            events=tuple(self._events),
             command=command,
             started=started,
             seconds=time.monotonic() - began,
             interrupted=self.interrupted,
             percentiles=percentiles,
         )
-        return document_of(self._plan, result, limits, evidence)
+        return document_of(self._plan, result, limits, around)
 
     def interrupt(self, signal_name: str) -> None:
         """End early, in order."""
@@ -117,26 +125,17 @@ class Conductor:
 
     def _started(self, start_at: float) -> None:
         self._start_at = start_at
+        self._begun.set()
 
     def _clock(self) -> float:
         return max(0.0, time.time() - self._start_at) if self._start_at else 0.0
 
     def _note(self, text: str) -> None:
-        self._events.append({"at": round(self._clock(), 3), "text": text})
+        self._events.append(LoadEvent(at=round(self._clock(), 3), text=text))
 
-    def _heard(self, progress: Mapping[str, Any]) -> None:
-        self._by_shard[progress["shard"]] = progress
-        opened: dict[str, int] = {}
-        errors: dict[str, int] = {}
-        for one in self._by_shard.values():
-            for key, total in (("opened", opened), ("errors", errors)):
-                for name, count in one[key].items():
-                    total[name] = total.get(name, 0) + count
-        whole = {key: sum(one[key] for one in self._by_shard.values()) for key in ("started", "live", "echoed")}
-        opened.pop(NOBODY, None)
-        self._news(
-            {"at": round(self._clock(), 1), "planned": self._plan.total, **whole, "opened": opened, "errors": errors}
-        )
+    def _heard(self, progress: ShardProgress) -> None:
+        self._by_shard[progress.shard] = progress
+        self._news(together(self._by_shard.values(), at=round(self._clock(), 1), planned=self._plan.total))
 
     def _groups(self) -> dict[str, Callable[[], Sequence[int]]]:
         groups: dict[str, Callable[[], Sequence[int]]] = {"client": lambda: _children(self._lab)}
@@ -151,79 +150,67 @@ class Conductor:
 
     async def _watch(self, usage: Usage) -> None:
         """Measure programs and look at the members at a steady pace."""
-        loop = asyncio.get_running_loop()
         turn = 0
         while True:
-            pause = loop.create_future()
-            timer = loop.call_later(WATCH_SECONDS, pause.set_result, None)
-            try:
-                await pause
-            finally:
-                timer.cancel()
+            await asyncio.sleep(WATCH_SECONDS)
             turn += 1
             usage.sample(self._clock())
             if turn % self._skip == 0:
-                self._looks.append({"at": round(self._clock(), 2), "members": await self._members()})
+                self._looks.append(MemberLook(at=round(self._clock(), 2), members=await self._members()))
             if len(self._looks) >= MOST_LOOKS:
                 self._looks, self._skip = self._looks[::2], self._skip * 2
 
-    async def _members(self) -> list[dict[str, Any]]:
+    async def _members(self) -> tuple[LoadMember, ...]:
         if self._lab is None:
-            return []
+            return ()
         try:
-            return [_member(status) for status in await self._lab.status()]
+            return tuple(
+                LoadMember(
+                    route=member.route,
+                    status=member.status,
+                    elected=member.elected,
+                    busy=member.busy,
+                    loadfactor=member.loadfactor,
+                )
+                for member in await self._lab.status()
+            )
         except HarnessError as exc:  # a manager that does not answer under load is a finding, not the end of the run
             self._note(f"balancer-manager: {exc}")
-            return []
+            return ()
 
-    async def _settled(self) -> list[dict[str, Any]]:
+    async def _settled(self) -> tuple[LoadMember, ...]:
         """Members once the proxy has counted every tunnel out, or what it counts after a while."""
         if self._lab is None:
-            return []
+            return ()
         with contextlib.suppress(TimeoutError, HarnessError):
             await self._lab.proxy.settled(None, busy=0, seconds=SETTLE_SECONDS)
         return await self._members()
 
-    async def _fault(self, planned: PlannedFault) -> None:
-        lab = self._lab
-        if lab is None:
-            return
-        loop = asyncio.get_running_loop()
-        while not self._start_at:
-            await _turn(loop, 0.02)
-        await _turn(loop, max(0.0, self._start_at + planned.at - time.time()))
+    async def _fault(self, planned: PlannedFault, lab: Lab) -> None:
+        await self._begun.wait()
+        await asyncio.sleep(self._start_at + planned.at - time.time())
         try:
             self._note(await do(planned, lab))
         except HarnessError as exc:
             self._note(f"{planned.kind} {planned.member} failed: {exc}")
 
-    def _target(self) -> dict[str, Any]:
+    def _target(self) -> LoadTarget:
         lab = self._lab
         if lab is None:
-            return {"kind": "url", "url": self._plan.url}
+            return LoadTarget(kind="url", url=self._plan.url)
         site = lab.site
-        return {
-            "kind": "lab",
-            "url": self._plan.url,
-            "proxy": lab.environment["proxy"],
-            "carrier": lab.environment["carrier"],
-            "backends": {
-                name: {"program": backend.info.program, "title": backend.program.title}
+        return LoadTarget(
+            kind="lab",
+            url=self._plan.url,
+            proxy=str(lab.environment["proxy"]),
+            carrier=str(lab.environment["carrier"]),
+            backends={
+                name: LoadProgram(program=backend.info.program, title=backend.program.title)
                 for name, backend in lab.fleet.items()
             },
-            "children": site.process_model.children if site else 0,
-            "threads": site.process_model.threads if site else 0,
-        }
-
-
-async def _turn(loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-    """Come back after some seconds: a schedule, not a wait for something to happen."""
-    pause = loop.create_future()
-    timer = loop.call_later(seconds, pause.set_result, None)
-    try:
-        await pause
-    finally:
-        timer.cancel()
+            children=site.process_model.children if site else 0,
+            threads=site.process_model.threads if site else 0,
+        )
 
 
 def _children(lab: Lab | None) -> list[int]:
@@ -234,17 +221,7 @@ def _children(lab: Lab | None) -> list[int]:
     return [child.pid for child in psutil.Process().children() if child.pid not in others]
 
 
-def _member(status: MemberStatus) -> dict[str, Any]:
-    return {
-        "route": status.route,
-        "status": status.status,
-        "elected": status.elected,
-        "busy": status.busy,
-        "loadfactor": status.loadfactor,
-    }
-
-
-def machine() -> dict[str, Any]:
+def machine() -> dict[str, object]:
     """The machine in a few words."""
     return {
         "python": platform.python_version(),

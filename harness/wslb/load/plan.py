@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+import msgspec
 
 from wslb.errors import ConfigError
 from wslb.wire.upgrade import address_of
@@ -36,12 +36,8 @@ class Identification:
             return cls(by=by, name=name)
         raise ConfigError(option="--identify", value=text, allowed="greeting, header:NAME or cookie:NAME")
 
-    def __str__(self) -> str:
-        return f"{self.by}:{self.name}" if self.name else self.by
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadPlan:
+class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A load run, for any number of processes.
 
     Attributes:
@@ -53,7 +49,7 @@ class LoadPlan:
         duration_seconds: how long to open.
         hold_seconds: keep every tunnel open until so long after the last open; None closes each when it is done.
         messages, size: echoed messages on each tunnel, and their length in bytes.
-        identify: what tells who answered.
+        identify: what tells who answered, as `Identification` understands it.
         greetings: text of a greeting and the name it stands for; others stand for themselves.
         greeting: whether the server speaks first, so that a tunnel counts as open once it did.
         headers: further header fields of each handshake.
@@ -72,7 +68,7 @@ class LoadPlan:
     hold_seconds: float | None = None
     messages: int = 0
     size: int = 64
-    identify: Identification = Identification()
+    identify: str = "greeting"
     greetings: tuple[tuple[str, str], ...] = ()
     greeting: bool = True
     headers: tuple[tuple[str, str], ...] = ()
@@ -88,6 +84,7 @@ class LoadPlan:
             address_of(self.url)
         except ValueError as exc:
             raise ConfigError(option="URL", value=self.url, allowed="a ws:// or wss:// URL", hint=str(exc)) from None
+        Identification.parse(self.identify)
         checks = (
             ("--connections", self.connections, 0 <= self.connections <= MOST_CONNECTIONS, "a number from 1"),
             ("--rate", self.rate, self.rate is None or 0 < self.rate <= 1e6, "a number above 0, at most a million"),
@@ -181,23 +178,8 @@ class LoadPlan:
             count = min(count, self.concurrency)
         return tuple(Shard(plan=self, index=index, count=count) for index in range(count))
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, for the document and for other machines."""
-        return {**asdict(self), "identify": str(self.identify)}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> LoadPlan:
-        """The plan that `as_json` gave."""
-        known = {item.name for item in fields(cls)}
-        values = {key: value for key, value in document.items() if key in known}
-        for key in ("greetings", "headers"):
-            values[key] = tuple((name, value) for name, value in values[key])
-        values["sources"] = tuple(values["sources"])
-        return cls(**{**values, "identify": Identification.parse(values["identify"])})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shard:
+class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """What one process does of a plan."""
 
     plan: LoadPlan
@@ -223,15 +205,6 @@ class Shard:
     def due(self, nth: int) -> float:
         """Seconds from the start at which the nth open of this part is due; open model only."""
         return self.plan.due(self.number(nth))
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"plan": self.plan.as_json(), "index": self.index, "count": self.count}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Shard:
-        """The shard that `as_json` gave."""
-        return cls(plan=LoadPlan.from_json(document["plan"]), index=document["index"], count=document["count"])
 
 
 def _seconds(value: float | None) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+import msgspec
 from hdrh.histogram import HdrHistogram
 
-__all__ = ["Course", "Histogram", "Served", "Tally"]
+from wslb.load.saved import ClientUse
+from wslb.model.percentiles import samples_needed
+
+__all__ = ["Course", "Histogram", "Served", "Tally", "add_counts"]
 
 MOST_NAMES = 64
 """Different backends told apart; further ones are counted together, so that a server cannot fill our memory."""
@@ -75,6 +79,11 @@ class Histogram:
         found = self._counted().get_percentile_to_value_dict(list(percents))
         return {percent: float(found[percent]) / 1e6 for percent in percents}
 
+    def told(self, percents: Sequence[float]) -> dict[float, float | None]:
+        """Seconds that each of these percents do not exceed; None where there are too few samples."""
+        found = self.percentiles(percents)
+        return {percent: value if self.count >= samples_needed(percent) else None for percent, value in found.items()}
+
     @property
     def highest(self) -> float:
         """Longest latency in seconds."""
@@ -102,14 +111,13 @@ class Histogram:
         return text.decode() if isinstance(text, bytes) else str(text)
 
 
-class Course:
+class Course(msgspec.Struct):
     """Counts by time, in at most `MOST` steps: when there are more, two become one and the width doubles."""
 
-    MOST = 600
+    MOST: ClassVar[int] = 600
 
-    def __init__(self, width: float = 1.0) -> None:
-        self.width = width
-        self.steps: dict[int, Counter[str]] = {}
+    width: float = 1.0
+    steps: dict[int, dict[str, int]] = {}
 
     def count(self, at: float, what: str, by: int = 1) -> None:
         """Count something at a time, in seconds from the start."""
@@ -119,41 +127,26 @@ class Course:
             step = int(at / self.width)
         found = self.steps.get(step)
         if found is None:
-            found = self.steps[step] = Counter()
-        found[what] += by
+            found = self.steps[step] = {}
+        found[what] = found.get(what, 0) + by
 
     def widen(self) -> None:
         """Halve the resolution."""
         self.width *= 2
-        wide: dict[int, Counter[str]] = {}
-        for step, counts in self.steps.items():
-            wide.setdefault(step // 2, Counter()).update(counts)
-        self.steps = wide
+        narrow, self.steps = self.steps, {}
+        for step, counts in narrow.items():
+            add_counts(self.steps.setdefault(step // 2, {}), counts)
 
     def add(self, other: Course) -> None:
         """Add another's counts; widths are powers of two of one base, so steps never straddle."""
-        mine = Course(other.width)
-        mine.steps = {step: Counter(counts) for step, counts in other.steps.items()}
-        while self.width < mine.width:
+        while self.width < other.width:
             self.widen()
-        while mine.width < self.width:
-            mine.widen()
-        for step, counts in mine.steps.items():
-            self.steps.setdefault(step, Counter()).update(counts)
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"width": self.width, "steps": {str(step): dict(counts) for step, counts in sorted(self.steps.items())}}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Course:
-        """The timeline that `as_json` gave."""
-        made = cls(float(document["width"]))
-        made.steps = {int(step): Counter(counts) for step, counts in document["steps"].items()}
-        return made
+        ratio = round(self.width / other.width)
+        for step, counts in other.steps.items():
+            add_counts(self.steps.setdefault(step // ratio, {}), counts)
 
 
-class Served:
+class Served(msgspec.Struct):
     """What one backend did, or nobody did (the name `NOBODY`).
 
     Attributes:
@@ -164,61 +157,44 @@ class Served:
         open, echo: latencies.
     """
 
-    __slots__ = ("closed", "echo", "echoed", "errors", "open", "opened")
-
-    def __init__(self) -> None:
-        self.opened = 0
-        self.closed = 0
-        self.echoed = 0
-        self.errors: Counter[str] = Counter()
-        self.open = Histogram()
-        self.echo = Histogram()
+    opened: int = 0
+    closed: int = 0
+    echoed: int = 0
+    errors: dict[str, int] = {}
+    open: Histogram = msgspec.field(default_factory=Histogram)
+    echo: Histogram = msgspec.field(default_factory=Histogram)
 
     def add(self, other: Served) -> None:
         """Add another's counts."""
         self.opened += other.opened
         self.closed += other.closed
         self.echoed += other.echoed
-        self.errors.update(other.errors)
+        add_counts(self.errors, other.errors)
         self.open.add(other.open)
         self.echo.add(other.echo)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "opened": self.opened,
-            "closed": self.closed,
-            "echoed": self.echoed,
-            "errors": dict(self.errors),
-            "open": self.open.encoded(),
-            "echo": self.echo.encoded(),
-        }
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Served:
-        """What `as_json` gave."""
-        made = cls()
-        made.opened, made.closed, made.echoed = document["opened"], document["closed"], document["echoed"]
-        made.errors = Counter(document["errors"])
-        made.open = Histogram(document["open"])
-        made.echo = Histogram(document["echo"])
-        return made
+class Tally(msgspec.Struct):
+    """Everything that one shard counted; adding tallies gives the tally of the whole.
 
+    Attributes:
+        started, not_started: connections that were begun, and that never were although they were due.
+        ended: of the started ones; `interrupted` of them were cut by us.
+        lag: how late the client began what was due.
+        start_span, opened_span: first and last time of a start and of an open, in seconds from the start.
+        clients: what each shard took of its machine.
+    """
 
-class Tally:
-    """Everything that one shard counted; adding tallies gives the tally of the whole."""
-
-    def __init__(self) -> None:
-        self.started = 0
-        self.not_started = 0
-        self.ended = 0
-        self.interrupted = 0
-        self.backends: dict[str, Served] = {}
-        self.lag = Histogram()
-        self.timeline = Course()
-        self.start_span = (float("inf"), 0.0)
-        self.opened_span = (float("inf"), 0.0)
-        self.clients: list[dict[str, Any]] = []
+    started: int = 0
+    not_started: int = 0
+    ended: int = 0
+    interrupted: int = 0
+    backends: dict[str, Served] = {}
+    lag: Histogram = msgspec.field(default_factory=Histogram)
+    course: Course = msgspec.field(default_factory=Course)
+    start_span: tuple[float, float] = (math.inf, 0.0)
+    opened_span: tuple[float, float] = (math.inf, 0.0)
+    clients: list[ClientUse] = []
 
     def served(self, name: str) -> Served:
         """Counts of this backend."""
@@ -237,11 +213,11 @@ class Tally:
         return sum(served.opened for served in self.backends.values())
 
     @property
-    def errors(self) -> Counter[str]:
+    def errors(self) -> dict[str, int]:
         """Failed connections by kind."""
-        total: Counter[str] = Counter()
+        total: dict[str, int] = {}
         for served in self.backends.values():
-            total.update(served.errors)
+            add_counts(total, served.errors)
         return total
 
     @property
@@ -258,48 +234,25 @@ class Tally:
         for name, served in other.backends.items():
             self.served(name).add(served)
         self.lag.add(other.lag)
-        self.timeline.add(other.timeline)
+        self.course.add(other.course)
         self.start_span = _span(self.start_span, other.start_span)
         self.opened_span = _span(self.opened_span, other.opened_span)
         self.clients += other.clients
 
-    @classmethod
-    def sum(cls, tallies: Iterable[Tally]) -> Tally:
-        """All of them together."""
-        total = cls()
-        for tally in tallies:
-            total.add(tally)
-        return total
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, for other processes and machines."""
-        return {
-            "started": self.started,
-            "not_started": self.not_started,
-            "ended": self.ended,
-            "interrupted": self.interrupted,
-            "backends": {name: served.as_json() for name, served in self.backends.items()},
-            "lag": self.lag.encoded(),
-            "timeline": self.timeline.as_json(),
-            "start_span": list(self.start_span) if self.started else None,
-            "opened_span": list(self.opened_span) if self.opened else None,
-            "clients": self.clients,
-        }
+    def encoded(self) -> bytes:
+        """Everything, for another process or machine (MessagePack)."""
+        return msgspec.msgpack.encode(self, enc_hook=Histogram.encoded)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Tally:
-        """The tally that `as_json` gave."""
-        made = cls()
-        made.started, made.not_started = document["started"], document["not_started"]
-        made.ended, made.interrupted = document["ended"], document["interrupted"]
-        made.backends = {name: Served.from_json(served) for name, served in document["backends"].items()}
-        made.lag = Histogram(document["lag"])
-        made.timeline = Course.from_json(document["timeline"])
-        for key in ("start_span", "opened_span"):
-            if document[key]:
-                setattr(made, key, tuple(document[key]))
-        made.clients = list(document["clients"])
-        return made
+    def decoded(cls, text: bytes) -> Tally:
+        """The tally that `encoded` gave."""
+        return msgspec.msgpack.decode(text, type=cls, dec_hook=lambda _, value: Histogram(value))
+
+
+def add_counts(total: dict[str, int], counts: Mapping[str, int]) -> None:
+    """Add counts to others of the same kinds."""
+    for kind, count in counts.items():
+        total[kind] = total.get(kind, 0) + count
 
 
 def _span(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 from wslb.errors import ConfigError
+from wslb.load.saved import Clock, JudgedLimit
+from wslb.load.tally import Histogram
+from wslb.load.totals import Totals
+from wslb.model.percentiles import samples_needed
 
-__all__ = ["BEYOND", "Limit", "Limited", "judge", "needed", "parse_limit"]
-
-BEYOND = 5
-"""A percentile is told only when so many samples at least lie beyond it: else it would be the luck of one of them."""
+__all__ = ["Limit", "judge", "parse_limit"]
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -54,20 +54,6 @@ class Limit:
     unit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limited:
-    """What became of a limit."""
-
-    limit: Limit
-    holds: bool
-    observed: str
-
-
-def needed(percent: float) -> int:
-    """Samples that a percentile needs to be told."""
-    return math.ceil(round(BEYOND / (1 - percent / 100), 6))
-
-
 def parse_limit(text: str) -> Limit:
     """Understand a limit.
 
@@ -100,46 +86,44 @@ def parse_limit(text: str) -> Limit:
     return Limit(text=text.strip(), name=name, sign=sign, value=value, unit=unit)
 
 
-def judge(limits: Sequence[Limit], facts: Mapping[str, Any]) -> tuple[Limited, ...]:
-    """Hold each limit against the facts of a document; what cannot be told does not hold."""
-    return tuple(_judge(limit, facts) for limit in limits)
+def judge(limits: Sequence[Limit], totals: Totals) -> tuple[JudgedLimit, ...]:
+    """Hold each limit against what a run came to; what cannot be told does not hold."""
+    return tuple(_judge(limit, totals) for limit in limits)
 
 
-def _judge(limit: Limit, facts: Mapping[str, Any]) -> Limited:
-    value, shown = _observed(limit, facts)
+def _judge(limit: Limit, totals: Totals) -> JudgedLimit:
+    value, shown = _observed(limit, totals)
     holds = value is not None and _OPERATORS[limit.sign](value, limit.value)
-    return Limited(limit=limit, holds=holds, observed=shown)
+    return JudgedLimit(text=limit.text, holds=holds, observed=shown)
 
 
-def _observed(limit: Limit, facts: Mapping[str, Any]) -> tuple[float | None, str]:
+def _observed(limit: Limit, totals: Totals) -> tuple[float | None, str]:
     """The value that a limit is about, in its own unit, and its words."""
-    name = limit.name
+    name, counts = limit.name, totals.counts
     percentile = _PERCENTILE.fullmatch(name)
     if percentile:
-        return _percentile(percentile[1] or "open", float(percentile[2]), limit.unit, facts)
-    series, _, field = name.rpartition(".")
+        return _percentile(totals.latency[cast("Clock", percentile[1] or "open")], float(percentile[2]), limit.unit)
+    clock, _, field = name.rpartition(".")
     if field in {"mean", "max"}:
-        latency = facts["latency"][series or "open"]
-        seconds = latency[f"{field}_seconds"] if latency["count"] else None
-        return seconds, "no samples" if seconds is None else _time(seconds, limit.unit)
+        histogram = totals.latency[cast("Clock", clock or "open")]
+        seconds = histogram.mean if field == "mean" else histogram.highest
+        return (seconds, _time(seconds, limit.unit)) if histogram.count else (None, "no samples")
     if name == "rate":
-        return facts["rate"], f"{facts['rate']:.1f}/s"
+        return counts.rate, f"{counts.rate:.1f}/s"
     if name == "imbalance":
-        imbalance = facts["imbalance"]
-        return (None, "fewer than two backends") if imbalance is None else (imbalance, f"{imbalance:.2%}")
-    count, whole = facts[name], facts["messages_due"] if name == "echoed" else facts["planned"]
-    if limit.unit == "%":
-        share = count / whole if whole else None
-        return share, "nothing was planned" if share is None else f"{share:.3%} ({count} of {whole})"
-    return count, f"{count} of {whole}"
+        return counts.imbalance, "fewer than two backends" if counts.imbalance is None else f"{counts.imbalance:.2%}"
+    count: int = getattr(counts, name)
+    whole = counts.messages_due if name == "echoed" else counts.planned
+    if limit.unit != "%":
+        return count, f"{count} of {whole}"
+    return (count / whole, f"{count / whole:.3%} ({count} of {whole})") if whole else (None, "nothing was planned")
 
 
-def _percentile(series: str, percent: float, unit: str, facts: Mapping[str, Any]) -> tuple[float | None, str]:
-    latency = facts["latency"][series]
-    if latency["count"] < needed(percent):
-        return None, f"withheld: {latency['count']} samples, p{percent:g} needs {needed(percent)}"
-    seconds = latency["histogram"].percentile(percent)
-    return seconds, f"{_time(seconds, unit)} (n = {latency['count']})"
+def _percentile(histogram: Histogram, percent: float, unit: str) -> tuple[float | None, str]:
+    seconds = histogram.told((percent,))[percent]
+    if seconds is None:
+        return None, f"withheld: {histogram.count} samples, p{percent:g} needs {samples_needed(percent)}"
+    return seconds, f"{_time(seconds, unit)} (n = {histogram.count})"
 
 
 def _time(seconds: float, unit: str) -> str:

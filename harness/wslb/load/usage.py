@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import psutil
+
+from wslb.load.saved import GroupUse
 
 __all__ = ["Usage"]
 
@@ -26,7 +27,6 @@ class Usage:
             groups: for each name, what tells the process ids of now; children are found by themselves.
         """
         self._groups = groups
-        self._first: dict[str, float] = {}
         self._cpu: dict[str, float] = dict.fromkeys(groups, 0.0)
         self._seen: dict[tuple[int, float], float] = {}
         self.series: dict[str, list[tuple[float, float, int]]] = {name: [] for name in groups}
@@ -57,16 +57,16 @@ class Usage:
             self._skip *= 2
             self.series = {name: series[::2] for name, series in self.series.items()}
 
-    def as_json(self) -> dict[str, Any]:
+    def total(self) -> dict[str, GroupUse]:
         """CPU seconds and memory of each group, and how they grew."""
         return {
-            name: {
-                "cpu_seconds": round(self._cpu[name], 3),
-                "memory_first": series[0][2],
-                "memory_highest": max(memory for _, _, memory in series),
-                "memory_last": series[-1][2],
-                "series": [[round(at, 2), round(cpu, 3), memory] for at, cpu, memory in series],
-            }
+            name: GroupUse(
+                cpu_seconds=round(self._cpu[name], 3),
+                memory_first=series[0][2],
+                memory_highest=max(memory for _, _, memory in series),
+                memory_last=series[-1][2],
+                series=tuple((round(at, 2), round(cpu, 3), memory) for at, cpu, memory in series),
+            )
             for name, series in self.series.items()
             if series
         }

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from wslb.model import percentiles
 from wslb.proxies.apache import ah_numbers
-from wslb.reports import texts
+from wslb.reports import pages, texts
 from wslb.reports.bars import counts_bar
 from wslb.reports.cards import Card, card
 from wslb.reports.embedded import embed
@@ -272,26 +272,4 @@ def _icon(line: Headline) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: resource(f"reports/templates/{name}")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_final,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["ms"] = texts.milliseconds
-    environment.filters["duration"] = texts.seconds
-    environment.filters["number"] = texts.number
-    environment.filters["signed"] = texts.signed
-    environment.filters["time"] = texts.spoken_time
-    environment.filters["shortened"] = texts.shortened
-    environment.globals["count"] = texts.count
-    environment.globals["dash"] = texts.DASH
-    return environment
-
-
-def _final(value: object) -> object:
-    """Every printed value: no control character gets through; Markup comes from this package and is clean."""
-    return value if isinstance(value, Markup) else texts.clean(str(value))
+    return pages.environment("reports/templates")

@@ -2,21 +2,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from wslb.errors import ConfigError
-from wslb.load.document import latency
+from wslb.load.saved import LoadCounts
 from wslb.load.tally import Histogram
-from wslb.load.thresholds import judge, needed, parse_limit
+from wslb.load.thresholds import judge, parse_limit
+from wslb.load.totals import Totals
+
+COUNTS = LoadCounts(
+    planned=1000, started=1000, not_started=0, opened=990, closed=987, errors=10, errors_by_kind={"lost": 3}, lost=3,
+    interrupted=0, echoed=500, messages_due=1000, rate=250.0, sent_rate=None, imbalance=0.004,
+)  # fmt: skip
 
 
-def facts(**values: Any) -> dict[str, Any]:
-    histogram = values.pop("open", Histogram())
-    empty = latency(Histogram())
-    return {
-        "planned": 1000, "opened": 990, "errors": 10, "lost": 3, "echoed": 500, "messages_due": 1000, "rate": 250.0,
-        "imbalance": 0.004, "latency": {"open": latency(histogram), "echo": empty, "lag": empty}, **values,
-    }  # fmt: skip
+def totals(opens: Histogram | None = None, **counts: Any) -> Totals:
+    latency = {"open": opens or Histogram(), "echo": Histogram(), "lag": Histogram()}
+    return Totals(counts=msgspec.structs.replace(COUNTS, **counts), latency=latency)  # type: ignore[arg-type]
 
 
 def milliseconds(*pairs: tuple[float, int]) -> Histogram:
@@ -36,7 +39,7 @@ def milliseconds(*pairs: tuple[float, int]) -> Histogram:
     ],
 )  # fmt: skip
 def test_counts_and_shares(text: str, holds: bool) -> None:
-    [judged] = judge([parse_limit(text)], facts())
+    [judged] = judge([parse_limit(text)], totals())
     assert judged.holds is holds
     assert judged.observed
 
@@ -49,31 +52,26 @@ def test_counts_and_shares(text: str, holds: bool) -> None:
     ],
 )  # fmt: skip
 def test_times(text: str, holds: bool) -> None:
-    [judged] = judge([parse_limit(text)], facts(open=milliseconds((1.5, 950), (5, 41), (20, 9))))
+    [judged] = judge([parse_limit(text)], totals(milliseconds((1.5, 950), (5, 41), (20, 9))))
     assert judged.holds is holds
     assert ("n = 1000" in judged.observed) is text.startswith("p")
 
 
 def test_a_percentile_with_too_few_samples_is_withheld_and_does_not_hold() -> None:
-    [judged] = judge([parse_limit("p99<10s")], facts(open=milliseconds((1, 499))))
+    [judged] = judge([parse_limit("p99<10s")], totals(milliseconds((1, 999))))
     assert not judged.holds
-    assert "p99 needs 500" in judged.observed
-    assert judge([parse_limit("p99<10s")], facts(open=milliseconds((1, 500))))[0].holds
-
-
-@pytest.mark.parametrize(("percent", "samples"), [(50, 10), (90, 50), (99, 500), (99.9, 5000)])
-def test_samples_that_a_percentile_needs(percent: float, samples: int) -> None:
-    assert needed(percent) == samples
+    assert "p99 needs 1000" in judged.observed
+    assert judge([parse_limit("p99<10s")], totals(milliseconds((1, 1000))))[0].holds
 
 
 @pytest.mark.parametrize("text", ["p99<1s", "echo.p99<1s", "lag.p99<1s", "mean<1s", "max<1s", "echo.max<1s"])
 def test_no_evidence_does_not_hold(text: str) -> None:
-    assert not judge([parse_limit(text)], facts())[0].holds
+    assert not judge([parse_limit(text)], totals())[0].holds
 
 
 def test_nothing_planned_does_not_hold() -> None:
-    assert not judge([parse_limit("errors<1%")], facts(planned=0))[0].holds
-    assert not judge([parse_limit("imbalance<1%")], facts(imbalance=None))[0].holds
+    assert not judge([parse_limit("errors<1%")], totals(planned=0))[0].holds
+    assert not judge([parse_limit("imbalance<1%")], totals(imbalance=None))[0].holds
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,8 @@ def test_redraw_shows_those_of_the_run_unless_asked(
     assert result.exit_code == 0
     assert heads((tmp_path / "report.html").read_text(encoding="utf-8"))[3:-1] == expected
     assert json.loads(saved.read_text(encoding="utf-8")) == document
+
+
+@pytest.mark.parametrize(("percent", "samples"), [(50, 20), (90, 100), (99, 1000), (99.9, 10_000)])
+def test_a_percentile_needs_ten_samples_beyond_it(percent: float, samples: int) -> None:
+    assert percentiles.samples_needed(percent) == samples

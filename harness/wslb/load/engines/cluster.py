@@ -5,30 +5,33 @@ from __future__ import annotations
 import contextlib
 import functools
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
+
 from wslb.errors import RuntimeUnavailable
-from wslb.load import worker
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
+from wslb.load.progress import ShardProgress
+from wslb.load.shards import worker
 
 __all__ = ["dask_cluster"]
 
 
-def _execute_on_worker(document: Mapping[str, Any], start_at: float, topic: str) -> dict[str, Any]:
+def _execute_on_worker(shard: bytes, start_at: float, topic: str) -> bytes:
     """Run a shard on a dask worker; progress and the wish to stop travel over the scheduler."""
     from distributed import Variable, get_client, get_worker  # noqa: PLC0415 - an extra, and only on a worker
 
     own = get_worker()
     stopping = Variable(f"{topic}-stop", client=get_client(timeout=10))
 
-    def beat(progress: Mapping[str, Any]) -> bool:
-        own.log_event(topic, dict(progress))
+    def beat(progress: ShardProgress) -> bool:
+        own.log_event(topic, msgspec.to_builtins(progress))
         with contextlib.suppress(Exception):  # a scheduler that is busy is no reason to stop
             return not stopping.get(timeout=2)
         return True
 
-    return worker.execute(document, start_at, beat)
+    return worker.execute(shard, start_at, beat)
 
 
 class _Dask:
@@ -59,15 +62,12 @@ class _Dask:
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         return address in workers and bool(workers[address]["id"] == identity)
 
-    def execute(self) -> Callable[..., dict[str, Any]]:
+    def execute(self) -> Callable[..., bytes]:
         return _execute_on_worker
 
-    def prepare(self) -> Callable[[], dict[str, Any]]:
-        return worker.prepare
-
-    def news(self) -> list[Mapping[str, Any]]:
+    def news(self) -> list[ShardProgress]:
         events = self._client.get_events(self._topic)
-        fresh = [event for _, event in events[self._seen :]]
+        fresh = [msgspec.convert(event, ShardProgress) for _, event in events[self._seen :]]
         self._seen = len(events)
         return fresh
 

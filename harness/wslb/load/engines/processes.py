@@ -5,22 +5,22 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import queue
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
-from typing import Any
 
-from wslb.load import worker
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
+from wslb.load.progress import ShardProgress
+from wslb.load.shards import worker
 
 __all__ = ["processes"]
 
 
-_channel: tuple[Queue[Mapping[str, Any]], Event] | None = None
+_channel: tuple[Queue[ShardProgress], Event] | None = None
 
 
-def _begin(news: Queue[Mapping[str, Any]], stopping: Event) -> None:
+def _begin(news: Queue[ShardProgress], stopping: Event) -> None:
     """Set up a child process; Ctrl+C belongs to the parent, which asks for an orderly end."""
     import signal  # noqa: PLC0415 - in the child only
 
@@ -29,7 +29,7 @@ def _begin(news: Queue[Mapping[str, Any]], stopping: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _beat(progress: Mapping[str, Any]) -> bool:
+def _beat(progress: ShardProgress) -> bool:
     if _channel is None:
         return True
     news, stopping = _channel
@@ -38,8 +38,8 @@ def _beat(progress: Mapping[str, Any]) -> bool:
     return not stopping.is_set()
 
 
-def _execute(document: Mapping[str, Any], start_at: float) -> dict[str, Any]:
-    return worker.execute(document, start_at, _beat)
+def _execute(shard: bytes, start_at: float) -> bytes:
+    return worker.execute(shard, start_at, _beat)
 
 
 class _Processes:
@@ -49,7 +49,7 @@ class _Processes:
 
     def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._news: Queue[Mapping[str, Any]] = context.Queue(10_000)
+        self._news: Queue[ShardProgress] = context.Queue(10_000)
         self._stopping = context.Event()
         self.places = [
             ShardPlace(
@@ -62,14 +62,11 @@ class _Processes:
             for index in range(count)
         ]
 
-    def execute(self) -> Callable[..., dict[str, Any]]:
+    def execute(self) -> Callable[..., bytes]:
         return _execute
 
-    def prepare(self) -> Callable[[], dict[str, Any]]:
-        return worker.prepare
-
-    def news(self) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+    def news(self) -> list[ShardProgress]:
+        found: list[ShardProgress] = []
         with contextlib.suppress(queue.Empty, OSError):
             while True:
                 found.append(self._news.get_nowait())

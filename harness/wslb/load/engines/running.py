@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from typing import Any
+
+import msgspec
 
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.plan import LoadPlan, Shard
+from wslb.load.progress import ShardProgress
+from wslb.load.saved import LostShard, StartedShard
+from wslb.load.shards import worker
 from wslb.load.tally import Tally
 
-__all__ = ["Lost", "Result", "run_shards"]
+__all__ = ["Result", "run_shards"]
 
 
 LEAD_SECONDS = 0.25
@@ -23,23 +27,13 @@ LEAD_SECONDS = 0.25
 LOOK_SECONDS = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """A shard whose process was lost: all its connections count as lost."""
-
-    place: str
-    shard: int
-    connections: int
-    reason: str
-
-
 @dataclass(slots=True)
 class Result:
     """What came of a plan."""
 
     tally: Tally
-    lost: list[Lost] = field(default_factory=list)
-    places: list[dict[str, Any]] = field(default_factory=list)
+    lost: list[LostShard] = field(default_factory=list)
+    places: list[StartedShard] = field(default_factory=list)
 
 
 async def run_shards(
@@ -47,7 +41,7 @@ async def run_shards(
     engine: LoadEngine,
     *,
     started: Callable[[float], None] = lambda _: None,
-    news: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    news: Callable[[ShardProgress], None] = lambda _: None,
     stopping: asyncio.Event | None = None,
 ) -> Result:
     """Run a plan on every place of an engine and add up what comes back.
@@ -64,21 +58,22 @@ async def run_shards(
     result = Result(tally=Tally())
     begun: dict[int, int] = {}
 
-    def heard(progress: Mapping[str, Any]) -> None:
-        begun[progress["shard"]] = progress["started"]
+    def heard(progress: ShardProgress) -> None:
+        begun[progress.shard] = progress.started
         news(progress)
 
-    ready = await asyncio.gather(*(_prepare(engine, place) for place in places), return_exceptions=True)
+    ready = await asyncio.gather(*(_prepare(place) for place in places), return_exceptions=True)
     start_at = time.time() + LEAD_SECONDS
     started(start_at)
-    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, ShardPlace]] = {}
-    for part, place, clock in zip(parts, places, ready, strict=True):
-        if isinstance(clock, BaseException):
-            result.lost.append(_lost(part, place, clock, 0))
+    waiting: dict[asyncio.Future[bytes], tuple[Shard, ShardPlace]] = {}
+    for part, place, told in zip(parts, places, ready, strict=True):
+        if isinstance(told, BaseException):
+            result.lost.append(_lost(part, place, told, 0))
             continue
-        result.places.append({"name": place.name, "shard": part.index, "host": clock["host"], "pid": clock["pid"]})
+        process, ahead = told
+        result.places.append(StartedShard(name=place.name, shard=part.index, host=process.host, pid=process.pid))
         submitted = place.executor.submit(
-            engine.execute(), part.as_json(), start_at + clock["offset"], *place.arguments
+            engine.execute(), msgspec.msgpack.encode(part), start_at + ahead, *place.arguments
         )
         waiting[asyncio.wrap_future(submitted)] = (part, place)
     async for future, part, place in _as_they_end(waiting, engine, heard, stopping):
@@ -86,25 +81,24 @@ async def run_shards(
             result.lost.append(_lost(part, place, None, begun.get(part.index, 0)))
             continue
         try:
-            result.tally.add(Tally.from_json(future.result()))
+            result.tally.add(Tally.decoded(future.result()))
         except Exception as exc:  # noqa: BLE001 - whatever a place says, its connections are accounted for
             result.lost.append(_lost(part, place, exc, begun.get(part.index, 0)))
     return result
 
 
-async def _prepare(engine: LoadEngine, place: ShardPlace) -> dict[str, Any]:
-    """Warm a place up, and tell by how much its clock is ahead of ours."""
-    await _answer(engine, place)  # imports; its time says nothing
+async def _prepare(place: ShardPlace) -> tuple[worker.ReadyProcess, float]:
+    """Warm a place up, and tell by how many seconds its clock is ahead of ours."""
+    await _answer(place)  # imports; its time says nothing
     before = time.time()
-    answer = await _answer(engine, place)
-    middle = (before + time.time()) / 2
-    offset = answer["time"] - middle
-    return {**answer, "offset": offset if abs(offset) > 1 else 0.0}  # below that, the round trip says nothing either
+    answer = await _answer(place)
+    ahead = answer.time - (before + time.time()) / 2
+    return answer, ahead if abs(ahead) > 1 else 0.0  # below that, the round trip says nothing either
 
 
-async def _answer(engine: LoadEngine, place: ShardPlace) -> dict[str, Any]:
+async def _answer(place: ShardPlace) -> worker.ReadyProcess:
     """What a place answers; ConnectionError when its process is lost meanwhile."""
-    future = asyncio.wrap_future(place.executor.submit(engine.prepare()))
+    future = asyncio.wrap_future(place.executor.submit(worker.prepare))
     while not future.done():
         await asyncio.wait({future}, timeout=LOOK_SECONDS)
         if not future.done() and not await asyncio.get_running_loop().run_in_executor(None, place.alive):
@@ -114,11 +108,11 @@ async def _answer(engine: LoadEngine, place: ShardPlace) -> dict[str, Any]:
 
 
 async def _as_they_end(
-    waiting: dict[asyncio.Future[dict[str, Any]], tuple[Shard, ShardPlace]],
+    waiting: dict[asyncio.Future[bytes], tuple[Shard, ShardPlace]],
     engine: LoadEngine,
-    news: Callable[[Mapping[str, Any]], None],
+    news: Callable[[ShardProgress], None],
     stopping: asyncio.Event | None,
-) -> AsyncIterator[tuple[asyncio.Future[dict[str, Any]] | None, Shard, ShardPlace]]:
+) -> AsyncIterator[tuple[asyncio.Future[bytes] | None, Shard, ShardPlace]]:
     loop = asyncio.get_running_loop()
     asked = False
     while waiting:
@@ -137,10 +131,10 @@ async def _as_they_end(
                 yield None, part, place
 
 
-def _lost(part: Shard, place: ShardPlace, error: BaseException | None, begun: int) -> Lost:
+def _lost(part: Shard, place: ShardPlace, error: BaseException | None, begun: int) -> LostShard:
     """All that the shard was to open; where only time limits it, what it had begun when it was last heard of."""
     if error is None or isinstance(error, BrokenProcessPool):
         reason = "its process ended"
     else:
         reason = f"{type(error).__name__}: {error}"
-    return Lost(place=place.name, shard=part.index, connections=part.connections or begun, reason=reason)
+    return LostShard(place=place.name, shard=part.index, connections=part.connections or begun, reason=reason)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from wslb.load.progress import ShardProgress
 
 __all__ = ["LoadEngine", "ShardPlace"]
 
@@ -24,7 +26,7 @@ class ShardPlace:
     name: str
     executor: Executor
     alive: Callable[[], bool]
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 class LoadEngine(Protocol):
@@ -33,15 +35,11 @@ class LoadEngine(Protocol):
     name: str
     places: list[ShardPlace]
 
-    def execute(self) -> Callable[..., dict[str, Any]]:
-        """Function that a place runs: shard, start time, and the place's arguments."""
+    def execute(self) -> Callable[..., bytes]:
+        """Function that a place runs: encoded shard, start time and the place's arguments, to the encoded tally."""
         ...
 
-    def prepare(self) -> Callable[[], dict[str, Any]]:
-        """Function that imports everything and tells the clock of its process."""
-        ...
-
-    def news(self) -> list[Mapping[str, Any]]:
+    def news(self) -> list[ShardProgress]:
         """Progress that came in."""
         ...
 

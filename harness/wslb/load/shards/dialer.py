@@ -7,16 +7,12 @@ import contextlib
 import os
 import resource
 import ssl
-from typing import TYPE_CHECKING
 
-from wslb.load.link import Link
 from wslb.load.plan import LoadPlan
+from wslb.load.shards.link import Link, LinkOwner
 from wslb.model.handshake import accept_for
 from wslb.wire.machine import Machine
 from wslb.wire.upgrade import Known, address_of, key_of, request_bytes
-
-if TYPE_CHECKING:
-    from wslb.load.shard import RunningShard
 
 __all__ = ["Dialer", "free_descriptors"]
 
@@ -52,11 +48,11 @@ class Dialer:
         self._tls = ssl.create_default_context(cadata=plan.trust or None) if self._address.secure else None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def link(self, run: RunningShard, *, number: int, due: float) -> Link:
+    def link(self, owner: LinkOwner, *, number: int, due: float) -> Link:
         """A connection that was not begun yet."""
         key = key_of(self._random(16))
         return Link(
-            run,
+            owner,
             number=number,
             due=due,
             machine=Machine(

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from wslb.load.plan import Identification, LoadPlan
 from wslb.model.cookies import cookie_set
 from wslb.model.handshake import one_header
 from wslb.wire.http1 import AnswerHead
 from wslb.wire.machine import Accepted, Failed, Machine, Received, WireEvent
 
-if TYPE_CHECKING:
-    from wslb.load.shard import RunningShard
+__all__ = ["Link", "LinkOwner", "Phase"]
 
-__all__ = ["Link", "Phase"]
+SIGNATURE = "X-Backend"
+"""Header field by which our own backends tell who they are."""
 
-_SIGNATURE = "X-Backend"
 _NAME = re.compile(r"[\x20-\x7e]{1,120}")
 
 
@@ -31,14 +32,47 @@ class Phase(IntEnum):
     DONE = 4
 
 
+class LinkOwner(Protocol):
+    """Who gave a link its work, and hears what becomes of it.
+
+    Attributes:
+        identified: what tells who answered.
+        greeters: names by greeting; when empty, a greeting stands for itself.
+    """
+
+    plan: LoadPlan
+    identified: Identification
+    greeters: Mapping[str | bytes, str]
+
+    def payload(self, number: int, nth: int) -> str:
+        """Message number `nth` of this connection."""
+        ...
+
+    def opened(self, link: Link) -> None:
+        """It is open, and greeted where that is due."""
+        ...
+
+    def echoed(self, link: Link) -> None:
+        """A message came back as it was sent."""
+        ...
+
+    def closed(self, link: Link) -> None:
+        """It ended with close frames on both sides."""
+        ...
+
+    def failed(self, link: Link, kind: str, *, was_open: bool) -> None:
+        """It failed."""
+        ...
+
+
 class Link(asyncio.Protocol):
     """One connection. There may be tens of thousands, so it holds only what it needs."""
 
-    __slots__ = ("backend", "deadline", "due", "echoed", "machine", "number", "phase", "place", "request", "run",
-                 "sent", "transport")  # fmt: skip
+    __slots__ = ("backend", "deadline", "due", "echoed", "machine", "number", "owner", "phase", "place",
+                 "request", "sent", "transport")  # fmt: skip
 
-    def __init__(self, run: RunningShard, *, number: int, due: float, machine: Machine, request: bytes) -> None:
-        self.run = run
+    def __init__(self, owner: LinkOwner, *, number: int, due: float, machine: Machine, request: bytes) -> None:
+        self.owner = owner
         self.number = number
         self.due = due
         self.machine = machine
@@ -78,49 +112,48 @@ class Link(asyncio.Protocol):
             self._opened(event.head)
         elif isinstance(event, Failed):
             if event.head is not None:
-                self.backend = signed(event.head, self.run.signature) or ""
+                self.backend = signed(event.head, SIGNATURE) or ""
             self.fail(event.kind)
         elif self.phase is not Phase.CLOSING:
             self.fail(f"closed with {event.code}")
 
     def _opened(self, head: AnswerHead) -> None:
-        run = self.run
-        identify = run.plan.identify
-        if identify.by == "cookie":
-            self.backend = cookie(head, identify.name) or "no such cookie"
-        elif identify.by == "header":
-            self.backend = signed(head, identify.name) or "no such header"
-        if run.plan.greeting:
+        by, name = self.owner.identified.by, self.owner.identified.name
+        if by == "cookie":
+            self.backend = cookie(head, name) or "no such cookie"
+        elif by == "header":
+            self.backend = signed(head, name) or "no such header"
+        if self.owner.plan.greeting:
             self.phase = Phase.GREETING
         else:
-            self.backend = self.backend or signed(head, run.signature) or "unknown"
+            self.backend = self.backend or signed(head, SIGNATURE) or "unknown"
             self._ready()
 
     def _message(self, data: str | bytes) -> None:
         if self.phase is Phase.GREETING:
-            run = self.run
-            if run.plan.identify.by == "greeting":
-                self.backend = run.greeters.get(data) or ("" if run.greeters else name_of(data))
+            if self.owner.identified.by == "greeting":
+                greeters = self.owner.greeters
+                self.backend = greeters.get(data) or ("" if greeters else name_of(data))
                 if not self.backend:
                     self.fail("nobody's greeting")
                     return
             self._ready()
         elif self.phase is Phase.OPEN and self.echoed < self.sent:
-            if data != self.run.payload(self.number, self.echoed):
+            if data != self.owner.payload(self.number, self.echoed):
                 self.fail("wrong echo")
                 return
-            self.run.echoed(self)
+            self.owner.echoed(self)
         elif self.phase is Phase.OPEN:
             self.fail("unasked message")
 
     def _ready(self) -> None:
         self.phase = Phase.OPEN
-        self.run.opened(self)
+        self.owner.opened(self)
 
     def send(self) -> None:
         """Send the next message."""
         if self.phase is Phase.OPEN and self.transport is not None:
-            payload = self.run.payload(self.number, self.sent)
+            payload = self.owner.payload(self.number, self.sent)
             self.sent += 1
             self.transport.write(self.machine.send(payload))
 
@@ -139,7 +172,7 @@ class Link(asyncio.Protocol):
         ended = self.machine.ended
         if phase is Phase.CLOSING and ended is not None and ended.by == "client" and ended.code == 1000:
             self.phase = Phase.DONE
-            self.run.closed(self)
+            self.owner.closed(self)
         elif phase is Phase.CLOSING:
             self.fail("no close frame in answer")
         elif phase is Phase.OPEN:
@@ -167,7 +200,7 @@ class Link(asyncio.Protocol):
         phase, self.phase = self.phase, Phase.DONE
         if self.transport is not None:
             self.transport.abort()
-        self.run.failed(self, kind, was_open=phase >= Phase.OPEN)
+        self.owner.failed(self, kind, was_open=phase >= Phase.OPEN)
 
 
 def signed(head: AnswerHead, name: str) -> str | None:

@@ -1,4 +1,20 @@
-"""One shard of a plan while it runs: opens when they are due, hears from its links, and counts."""
+"""One shard of a plan while it runs: opens when they are due, hears from its links, and counts.
+
+Which clock. A client that waits for each answer before it asks again lets a stalled server slow its questions down: of
+a stall of one second it tells one slow open, where users would have made a hundred. That is coordinated omission (Gil
+Tene, "How NOT to Measure Latency"). So in the **open model** every open has a time of its own, fixed before the run
+begins (`LoadPlan.due`), and its latency counts from that time, not from when the client got to it: what it waits in our
+own queue belongs to it, as it would for a user. How late the client itself began is recorded apart, as lag. An ideal
+client has none; when lag is long, or the schedule ends late, the latencies are about the client, and the run is
+invalid. In the **closed model** an open begins when another has ended: it is due when its turn comes, there is no
+schedule to miss, and its latency is a time of service with so many under way, which says nothing about a rate.
+Messages follow the same two: on held tunnels they have times of their own, spread evenly over the hold (`Hold.due`),
+on others each is due when the one before it is back.
+
+When a latency counts. An open has one once its tunnel is accepted, checked and, where one is due, greeted; a message,
+once it is back as it was sent. What fails or does not come in time has none and is an error: percentiles are honest
+only beside the number of failures, so every table shows both.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +24,16 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import psutil
 
-from wslb.load.dialer import Dialer, free_descriptors
-from wslb.load.hold import Hold
-from wslb.load.link import Link, Phase
-from wslb.load.plan import Shard
-from wslb.load.tally import NOBODY, Tally
+from wslb.load.plan import Identification, Shard
+from wslb.load.progress import ShardProgress
+from wslb.load.saved import ClientUse
+from wslb.load.shards.dialer import Dialer, free_descriptors
+from wslb.load.shards.hold import Hold
+from wslb.load.shards.link import Link, Phase
+from wslb.load.tally import NOBODY, Tally, add_counts
 
 __all__ = ["Beat", "RunningShard"]
 
@@ -28,20 +45,19 @@ GRACE_SECONDS = 2.0
 AT_ONCE = 64
 """Opens begun in one turn of the loop, so that answers are read in between."""
 
-Beat = Callable[[Mapping[str, Any]], bool]
+Beat = Callable[[ShardProgress], bool]
 """Takes progress and answers whether to go on; called from another thread."""
 
 
 class RunningShard:
-    """One shard while it runs."""
-
-    signature = "X-Backend"
+    """One shard while it runs: the owner of its links and of what it holds."""
 
     def __init__(self, shard: Shard, *, loop: asyncio.AbstractEventLoop, beat: Beat) -> None:
         self.shard = shard
         self.plan = shard.plan
         self.tally = Tally()
-        self.greeters: dict[str | bytes, str] = dict(self.plan.greetings)
+        self.identified = Identification.parse(self.plan.identify)
+        self.greeters: Mapping[str | bytes, str] = dict(self.plan.greetings)
         self._loop = loop
         self._beat = beat
         self._dialer = Dialer(self.plan, loop=loop)
@@ -82,15 +98,15 @@ class RunningShard:
                 await beating
         used = self._process.cpu_times()
         self.tally.clients = [
-            {
-                "shard": self.shard.index,
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "loop": type(self._loop).__module__.partition(".")[0],
-                "cpu_seconds": used.user + used.system - cpu.user - cpu.system,
-                "memory": self._memory,
-                "highest_live": self._highest_live,
-            }
+            ClientUse(
+                shard=self.shard.index,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                loop=type(self._loop).__module__.partition(".")[0],
+                cpu_seconds=used.user + used.system - cpu.user - cpu.system,
+                memory=self._memory,
+                highest_live=self._highest_live,
+            )
         ]
         return self.tally
 
@@ -155,7 +171,7 @@ class RunningShard:
         link = self._dialer.link(self, number=number, due=due)
         now = self.clock()
         tally.start_span = (min(tally.start_span[0], now), max(tally.start_span[1], now))
-        tally.timeline.count(now, "started")
+        tally.course.count(now, "started")
         link.deadline = now + self.plan.handshake_seconds
         self._watched[link] = None
         self._dialer.dial(link)
@@ -170,7 +186,7 @@ class RunningShard:
         served.opened += 1
         served.open.record(now - link.due)
         tally.opened_span = (min(tally.opened_span[0], now), max(tally.opened_span[1], now))
-        tally.timeline.count(now, f"opened {link.backend}")
+        tally.course.count(now, f"opened {link.backend}")
         self._highest_live = max(self._highest_live, tally.live)
         if self._hold is None:
             if self.plan.messages:
@@ -190,7 +206,7 @@ class RunningShard:
         due = link.due if self._hold is None else self._hold.due(link.echoed, link.place)
         served.echo.record(now - due)
         link.echoed += 1
-        self.tally.timeline.count(now, "echoed")
+        self.tally.course.count(now, "echoed")
         if self._hold is None:
             if link.echoed < self.plan.messages:
                 self._send_now(link, now)
@@ -210,15 +226,15 @@ class RunningShard:
             self.tally.interrupted += 1
         else:
             name = link.backend if was_open or link.backend else NOBODY
-            self.tally.served(name).errors[kind] += 1
-            self.tally.timeline.count(self.clock(), "failed")
+            add_counts(self.tally.served(name).errors, {kind: 1})
+            self.tally.course.count(self.clock(), "failed")
         self._ended(link, was_open=was_open)
 
     def _ended(self, link: Link, *, was_open: bool = True) -> None:
         self._watched.pop(link, None)
         self.tally.ended += 1
         if was_open:
-            self.tally.timeline.count(self.clock(), f"ended {link.backend}")
+            self.tally.course.count(self.clock(), f"ended {link.backend}")
         if self._hold is None or not was_open:
             self._slot_free()
         else:
@@ -312,22 +328,17 @@ class RunningShard:
             go_on = await self._loop.run_in_executor(None, self._beat, self.progress())
             if not go_on:
                 self.stop()
-            pause = self._loop.create_future()
-            timer = self._loop.call_later(BEAT_SECONDS, pause.set_result, None)
-            try:
-                await pause
-            finally:
-                timer.cancel()
+            await asyncio.sleep(BEAT_SECONDS)
 
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> ShardProgress:
         """Where it stands."""
         tally = self.tally
-        return {
-            "shard": self.shard.index,
-            "at": self.clock(),
-            "started": tally.started,
-            "live": tally.live,
-            "opened": {name: served.opened for name, served in tally.backends.items() if served.opened},
-            "errors": dict(tally.errors),
-            "echoed": sum(served.echoed for served in tally.backends.values()),
-        }
+        return ShardProgress(
+            shard=self.shard.index,
+            at=self.clock(),
+            started=tally.started,
+            live=tally.live,
+            echoed=sum(served.echoed for served in tally.backends.values()),
+            opened={name: served.opened for name, served in tally.backends.items() if served.opened},
+            errors=tally.errors,
+        )

@@ -4,26 +4,53 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from wslb.load.link import Link, Phase
+from wslb.load.plan import LoadPlan
+from wslb.load.shards.link import Link, Phase
+from wslb.load.tally import Tally
 
-if TYPE_CHECKING:
-    from wslb.load.shard import RunningShard
-
-__all__ = ["Hold"]
+__all__ = ["Hold", "HoldOwner"]
 
 AT_ONCE = 256
 """Tunnels that are written to in one turn of the loop, so that answers are read in between."""
 
 
-class Hold:
-    """The tunnels of one run that stay open, in the order in which they opened."""
+class HoldOwner(Protocol):
+    """Whose tunnels are held."""
 
-    def __init__(self, run: RunningShard, *, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
-        self._run = run
+    plan: LoadPlan
+    tally: Tally
+    stopping: bool
+
+    def clock(self) -> float:
+        """Seconds since the start."""
+        ...
+
+    def expect_echo(self, link: Link, now: float) -> None:
+        """A message goes out, whose answer has a deadline."""
+        ...
+
+    def close(self, link: Link, now: float) -> None:
+        """Begin its closing handshake."""
+        ...
+
+    def weigh(self, moment: str) -> None:
+        """Note how much memory this process takes."""
+        ...
+
+    def done_when_all_ended(self) -> None:
+        """Nothing is held any more."""
+        ...
+
+
+class Hold:
+    """The tunnels of one shard that stay open, in the order in which they opened."""
+
+    def __init__(self, owner: HoldOwner, *, seconds: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._owner = owner
         self._seconds = seconds
-        self._messages = run.plan.messages
+        self._messages = owner.plan.messages
         self._loop = loop
         self._links: list[Link] = []
         self._message_nth = 0
@@ -49,48 +76,48 @@ class Hold:
 
     def begin(self) -> None:
         """Every open is over: messages are sent from now, and after its seconds the hold ends."""
-        self._messages_from = self._run.clock()
+        self._messages_from = self._owner.clock()
         if self._messages and self._links:
             self._talk()
         self._loop.call_later(self._seconds, self._over)
 
     def _talk(self) -> None:
         """Send every message that is due, then come back for the next."""
-        run, count = self._run, len(self._links)
+        owner, count = self._owner, len(self._links)
         for _ in range(AT_ONCE):
-            if run.stopping or self._message_nth >= count * self._messages:
+            if owner.stopping or self._message_nth >= count * self._messages:
                 return
             nth, place = divmod(self._message_nth, count)
-            now, due = run.clock(), self.due(nth, place)
+            now, due = owner.clock(), self.due(nth, place)
             if due > now:
                 self._loop.call_later(due - now, self._talk)
                 return
             self._message_nth += 1
             link = self._links[place]
             if link.phase is Phase.OPEN:
-                run.tally.lag.record(now - due)
-                run.expect_echo(link, now)
+                owner.tally.lag.record(now - due)
+                owner.expect_echo(link, now)
                 link.send()
         self._loop.call_soon(self._talk)
 
     def _over(self) -> None:
         """Close everything, once the last messages are back."""
-        if self._run.stopping:
+        if self._owner.stopping:
             return
         wanted = self._messages
         if wanted and any(link.phase is Phase.OPEN and link.echoed < wanted for link in self._links):
             self._loop.call_later(0.02, self._over)
             return
-        self._run.weigh("held")
+        self._owner.weigh("held")
         self._close_some(0)
 
     def _close_some(self, at: int) -> None:
         """Close a part at a time, so that answers are read in between."""
-        now = self._run.clock()
+        now = self._owner.clock()
         for link in self._links[at : at + AT_ONCE]:
-            self._run.close(link, now)
+            self._owner.close(link, now)
         if at + AT_ONCE < len(self._links):
             self._loop.call_soon(self._close_some, at + AT_ONCE)
         else:
             self.forget()
-            self._run.done_when_all_ended()
+            self._owner.done_when_all_ended()
