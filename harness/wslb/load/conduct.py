@@ -208,8 +208,7 @@ class Conductor:
             "proxy": lab.environment["proxy"],
             "carrier": lab.environment["carrier"],
             "backends": {
-                name: {"program": backend.info.program, "title": backend.program.title}
-                for name, backend in lab.fleet.items()
+                name: {"program": backend.info.program, "title": backend.title} for name, backend in lab.fleet.items()
             },
             "children": site.process_model.children if site else 0,
             "threads": site.process_model.threads if site else 0,
