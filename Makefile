@@ -38,11 +38,11 @@ check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit tests/test_architecture.py -m "not slow" -q --no-header
+	@$(BIN)/python -m pytest tests/unit tests/contracts tests/test_architecture.py -m "not slow and not live" -q --no-header
 
 # Tests mostly wait for sockets, so two sessions run at once, each with its lab; the output of each stays together.
 test: check ready ## everything: check, then all tests on a real Apache
-	@$(BIN)/python -m pytest tests/unit -m slow -q --no-header
+	@$(BIN)/python -m pytest tests/unit -m "slow and not live" -q --no-header
 	@echo "Two sessions at once; each is printed when it ends, after some minutes"
 	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
 	  test-scenarios test-tools
@@ -55,7 +55,7 @@ test-scenarios:
 	  --lb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
 test-tools:
-	@$(BIN)/python -m pytest tests/live --ignore=tests/live/test_scenarios.py -m "not docker" -q --no-header $(ARGS) \
+	@$(BIN)/python -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py -m "not docker" -q --no-header $(ARGS) \
 	  || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import aiohttp
@@ -20,7 +20,7 @@ from wslb.errors import ConfigError
 from wslb.fleet.decoys import DECOYS, Decoy
 from wslb.fleet.managed import BACKENDS, ManagedBackend, Program, lean, own_address
 from wslb.identity import Identity
-from wslb.interfaces import Runtime
+from wslb.interfaces import Backends, Runtime
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival
 from wslb.runtimes.local.local_runtime import LocalRuntime
@@ -35,7 +35,7 @@ VARIANTS: dict[str, tuple[int, tuple[str, ...]]] = {
 _DECOY_HOST = "127.0.0.103"
 
 
-class Fleet(Mapping[str, ManagedBackend]):
+class Fleet(Backends):
     """Running backends by name."""
 
     def __init__(

@@ -168,6 +168,11 @@ class ManagedBackend:
         return await self.health()
 
     @property
+    def title(self) -> str:
+        """As people call it."""
+        return self.program.title
+
+    @property
     def pid(self) -> int:
         """Process id."""
         return self._process.pid

@@ -1,19 +1,23 @@
 """What stands outside, as protocols. Lower layers and scenarios know these, never a concrete class."""
 
 from wslb.interfaces.backend import Backend, BackendInfo, Fault
+from wslb.interfaces.backends import Backends
 from wslb.interfaces.changes import BalancerChange, MemberChange
 from wslb.interfaces.connector import Connector, ConnectorName, RawConnection, RawConnector, Tunnel
 from wslb.interfaces.installation import Installation
+from wslb.interfaces.proxy import Dialect, Proxy
 from wslb.interfaces.runtime import PRIVATE, Completed, Forwarder, Front, Process, Progress, Runtime
 
 __all__ = [
     "PRIVATE",
     "Backend",
     "BackendInfo",
+    "Backends",
     "BalancerChange",
     "Completed",
     "Connector",
     "ConnectorName",
+    "Dialect",
     "Fault",
     "Forwarder",
     "Front",
@@ -21,6 +25,7 @@ __all__ = [
     "MemberChange",
     "Process",
     "Progress",
+    "Proxy",
     "RawConnection",
     "RawConnector",
     "Runtime",

@@ -47,6 +47,21 @@ class Backend(Protocol):
     name: str
     info: BackendInfo
 
+    @property
+    def title(self) -> str:
+        """As people call it."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether the program still runs."""
+        ...
+
     async def journal(self) -> tuple[Arrival, ...]:
         """Every request that reached it since the journal was cleared."""
         ...

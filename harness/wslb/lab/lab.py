@@ -8,10 +8,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from wslb.config import Settings
-from wslb.interfaces import BalancerChange, Connector, ConnectorName, Fault, MemberChange, RawConnector
+from wslb.interfaces import (
+    Backends,
+    BalancerChange,
+    Connector,
+    ConnectorName,
+    Fault,
+    MemberChange,
+    Proxy,
+    RawConnector,
+)
 from wslb.lab.conversation import Conversation
 from wslb.lab.ledger import Ledger
 from wslb.lab.opener import Opener
@@ -24,10 +32,6 @@ from wslb.waiting import disconnect
 from wslb.wire.frames import Frame
 from wslb.wire.http1 import OPENING, RawRequest
 
-if TYPE_CHECKING:
-    from wslb.fleet.fleet import Fleet
-    from wslb.proxies.proxy import ManagedProxy
-
 __all__ = ["Lab"]
 
 
@@ -38,8 +42,8 @@ class Lab:
         self,
         *,
         settings: Settings,
-        proxy: ManagedProxy,
-        fleet: Fleet,
+        proxy: Proxy,
+        fleet: Backends,
         connectors: Mapping[str, Connector],
         raw_connector: RawConnector,
         trust: ssl.SSLContext | None,

@@ -168,7 +168,7 @@ def _environment(
         "runtime_reason": place.why,
         "backends": {
             name: {
-                "title": backend.program.title,
+                "title": backend.title,
                 "program": backend.info.program,
                 "address": backend.info.address,
                 "host_name": backend.info.host_name,

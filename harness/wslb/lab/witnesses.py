@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from wslb.interfaces import Backends, Proxy
 from wslb.lab.conversation import Conversation
 from wslb.lab.raw_conversation import RawConversation
 from wslb.model.balancer import Listener
 from wslb.model.handshake import Arrival, Handshake
 from wslb.model.results import AccessLine
 from wslb.waiting import until
-
-if TYPE_CHECKING:
-    from wslb.fleet.fleet import Fleet
-    from wslb.proxies.proxy import ManagedProxy
 
 __all__ = ["Witnesses"]
 
@@ -27,7 +23,7 @@ _LINES_A_SECOND = 200
 class Witnesses:
     """Asked once every tunnel of a scenario was closed."""
 
-    def __init__(self, *, proxy: ManagedProxy, fleet: Fleet, seconds: float) -> None:
+    def __init__(self, *, proxy: Proxy, fleet: Backends, seconds: float) -> None:
         self._proxy = proxy
         self._fleet = fleet
         self._seconds = seconds

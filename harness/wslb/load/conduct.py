@@ -205,7 +205,7 @@ class Conductor:
             proxy=str(lab.environment["proxy"]),
             carrier=str(lab.environment["carrier"]),
             backends={
-                name: LoadProgram(program=backend.info.program, title=backend.program.title)
+                name: LoadProgram(program=backend.info.program, title=backend.title)
                 for name, backend in lab.fleet.items()
             },
             children=site.process_model.children if site else 0,

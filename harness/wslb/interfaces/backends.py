@@ -1,0 +1,68 @@
+"""The backends of a lab, as the lab and its scenarios use them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+from wslb.interfaces.backend import Backend
+from wslb.model.balancer import Site
+from wslb.model.handshake import Arrival
+
+__all__ = ["Backends"]
+
+
+class Backends(Mapping[str, Backend]):
+    """Running backends by name. A class to inherit from, not a protocol, because `Mapping` is none."""
+
+    @property
+    @abstractmethod
+    def addresses(self) -> Mapping[str, str]:
+        """``host:port`` of every listener, by ``scheme://name``, as the proxy reaches it."""
+
+    @property
+    @abstractmethod
+    def decoys(self) -> frozenset[str]:
+        """Names that lead to no backend."""
+
+    @property
+    @abstractmethod
+    def folder(self) -> str:
+        """Folder of this machine that holds the certificate of the run's authority, ``tls/ca.pem``."""
+
+    @property
+    @abstractmethod
+    def living(self) -> Mapping[str, Backend]:
+        """Those that run and are not frozen: they can be asked."""
+
+    @abstractmethod
+    async def prepare(self, site: Site) -> None:
+        """Make every backend that a site names run and answer, with an empty journal and no fault."""
+
+    @abstractmethod
+    async def kill(self, name: str) -> None:
+        """End a backend at once: its tunnels get a FIN from the kernel, and no close frame."""
+
+    @abstractmethod
+    async def stop_one(self, name: str) -> None:
+        """End a backend as an administrator would: it closes its tunnels with 1001."""
+
+    @abstractmethod
+    async def revive(self, name: str) -> None:
+        """Start a backend again on the ports it had."""
+
+    @abstractmethod
+    async def freeze(self, name: str) -> None:
+        """Stop a backend's execution: the kernel still accepts connections, nobody answers."""
+
+    @abstractmethod
+    async def thaw(self, name: str) -> None:
+        """Let a frozen backend go on."""
+
+    @abstractmethod
+    async def journal(self) -> tuple[Arrival, ...]:
+        """Every request that reached a backend since `prepare`, in order, those that were ended meanwhile included."""
+
+    @abstractmethod
+    async def all_ended(self) -> bool:
+        """Whether every tunnel has ended for the backend that served it, as far as it can still be asked."""

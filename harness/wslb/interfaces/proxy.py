@@ -1,0 +1,149 @@
+"""A proxy under our control, as a lab and its scenarios use it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from wslb.interfaces.changes import BalancerChange, MemberChange
+from wslb.interfaces.installation import Installation
+from wslb.interfaces.runtime import Front, Runtime
+from wslb.model.balancer import Balancer, Listener, Site
+from wslb.model.handshake import Headers
+from wslb.model.results import AccessLine, LogLine, MemberStatus
+
+__all__ = ["Dialect", "Proxy"]
+
+
+class Dialect(Protocol):
+    """What a lab asks of a proxy's language; paths are the proxy's own, logs are files of its runtime's folder."""
+
+    @property
+    def ready_path(self) -> str:
+        """Answered by the proxy itself, without an election."""
+        ...
+
+    @property
+    def manager_path(self) -> str:
+        """Where its manager is."""
+        ...
+
+    @property
+    def error_log(self) -> str:
+        """File of the error log."""
+        ...
+
+    @property
+    def access_log(self) -> str:
+        """File of the access log."""
+        ...
+
+    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
+        """Modules that the site needs and the installation lacks."""
+        ...
+
+
+class Proxy(Protocol):
+    """A proxy that serves one site at a time, tells what it did, and can be changed while it runs."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Its language."""
+        ...
+
+    @property
+    def runtime(self) -> Runtime:
+        """Where it runs."""
+        ...
+
+    @property
+    def installation(self) -> Installation:
+        """What was found there."""
+        ...
+
+    @property
+    def front(self) -> Front:
+        """Where it listens."""
+        ...
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of its first process; None while it does not run."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        ...
+
+    async def apply(self, site: Site) -> None:
+        """Serve this site and nothing else, with fresh counters and logs.
+
+        Args:
+            site: with addresses, not backend names (`Site.resolved`).
+
+        Raises:
+            LabError: it cannot be served.
+        """
+        ...
+
+    async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
+        """Last lines of what it wrote."""
+        ...
+
+    async def kill(self) -> None:
+        """End it at once, whatever is open."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its first process."""
+        ...
+
+    async def status(self, balancer: Balancer | None = None, *, fresh: bool = False) -> tuple[MemberStatus, ...]:
+        """Members in configuration order, with the site's routes: of this balancer, or of all of the plain side.
+
+        Args:
+            balancer: whose.
+            fresh: ask on a new connection, so that another process may answer.
+
+        Raises:
+            ContractError: it does not answer.
+        """
+        ...
+
+    async def fetch(
+        self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
+    ) -> tuple[int, Headers, str]:
+        """Status, header fields and body of an ordinary HTTP request; ConnectionError when nothing answers."""
+        ...
+
+    async def change(self, balancer: Balancer, change: MemberChange | BalancerChange) -> tuple[MemberStatus, ...]:
+        """Change a member or the balancer at run time: the members afterwards; ContractError when nothing changed."""
+        ...
+
+    async def attempt(
+        self,
+        balancer: Balancer,
+        change: MemberChange | BalancerChange,
+        *,
+        nonce: str | None = None,
+        referer: str | None = "own",
+    ) -> tuple[int, tuple[MemberStatus, ...]]:
+        """Send its manager a form, right or wrong: the HTTP status, and the members afterwards.
+
+        Args:
+            nonce: None sends the balancer's own.
+            referer: ``own`` sends the one of a browser on the page, None sends none.
+        """
+        ...
+
+    async def log(self) -> tuple[LogLine, ...]:
+        """Error log since this site is served."""
+        ...
+
+    async def access(self) -> tuple[AccessLine, ...]:
+        """Access log since this site is served; a tunnel is in it once it has ended."""
+        ...
+
+    async def settled(self, balancer: Balancer | None, *, busy: int, seconds: float) -> None:
+        """Wait until a balancer's members together have this many tunnels open; TimeoutError when they do not."""
+        ...
