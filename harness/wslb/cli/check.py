@@ -1,24 +1,25 @@
-"""``wslb check URL`` as a command."""
+"""``wslb check``."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import ssl
 import sys
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from wslb.commands.check import Mark, NameRule, Probe, ProbeAnswer, ServerUrl
-from wslb.connectors import CONNECTORS
 from wslb.errors import ConfigError
 
-__all__ = ["check"]
+if TYPE_CHECKING:
+    import ssl
+
+    from wslb.commands.check import Probe, ProbeAnswer
+
+__all__ = ["command"]
 
 
-@click.command()
+@click.command("check")
 @click.argument("url")
 @click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Opens, one after another.")
 @click.option("--identify", default="auto", metavar="RULE", help="Who answered: greeting, header:NAME or cookie:NAME.")
@@ -26,7 +27,7 @@ __all__ = ["check"]
 @click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Authority to trust (PEM).")
 @click.option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def check(
+def command(
     url: str, *, count: int, identify: str, backends: int | None, ca: Path | None, insecure: bool, as_json: bool
 ) -> None:
     """Ask any WebSocket server, or a balancer in front of several, from the outside.
@@ -36,6 +37,12 @@ def check(
       wslb check ws://127.0.0.1:8080/ws
       wslb check wss://example.com/socket --identify header:X-Served-By --backends 2
     """
+    import asyncio
+    from dataclasses import asdict
+
+    from wslb.commands.check import Mark, NameRule, Probe, ServerUrl
+    from wslb.connectors import CONNECTORS
+
     probe = Probe(
         ServerUrl(url=url),
         CONNECTORS["websockets"](),
@@ -66,6 +73,8 @@ async def _ask(probe: Probe, *, quiet: bool) -> list[ProbeAnswer]:
 
 
 def _trust(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
+    import ssl
+
     try:
         context = ssl.create_default_context(cafile=ca)
     except OSError as exc:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from wslb.reports.recommended import ENOUGH_RUNS
 from wslb.scenarios import runner
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["COMPARED", "LEAST_REPEATS", "Comparison", "Turn", "comparison_of", "methods", "take_turns", "workloads"]
+__all__ = ["COMPARED", "LEAST_REPEATS", "Comparison", "Turn", "comparison_of", "methods", "workloads"]
 
 LEAST_REPEATS = ENOUGH_RUNS
 MOST_REPEATS = 100
@@ -64,9 +63,22 @@ class Comparison:
         )
 
     @property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """What is asked, in that order."""
+        return tuple(turn.scenario for turn in self.turns)
+
+    @property
     def names(self) -> list[str]:
         """Names of all scenarios."""
-        return [turn.scenario.name for turn in self.turns]
+        return [scenario.name for scenario in self.scenarios]
+
+    def worded(self, result: ScenarioResult) -> ScenarioResult:
+        """The result of a turn, with the command of this comparison that asks it again."""
+        workload = next(turn.workload.name for turn in self.turns if turn.scenario.name == result.name)
+        settings = result.reproduce.partition("wslb test ")[2].partition(" ")[2]
+        lbmethods = ",".join(method.value for method in self.lbmethods)
+        command = f"wslb compare {workload} --lbmethods {lbmethods} --repeats {self.repeats} {settings}"
+        return replace(result, reproduce=command.rstrip())
 
     def document(self) -> dict[str, Any]:
         """As it is saved; the numbers are added from the evidence (`wslb.reports.measured`)."""
@@ -161,28 +173,3 @@ def possible(asked: Comparison, lab: Lab) -> Comparison:
             hint="Load the modules of two lbmethods at least; wslb doctor says what is there.",
         )
     return replace(asked, lbmethods=left, skipped=skipped)
-
-
-async def take_turns(
-    comparison: Comparison,
-    lab: Lab,
-    *,
-    done: Callable[[ScenarioResult], None],
-    running: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
-) -> None:
-    """Take every turn in order, and hand over each result as it comes."""
-
-    turns = {turn.scenario.name: turn for turn in comparison.turns}
-
-    def named(result: ScenarioResult) -> None:
-        workload = turns[result.name].workload.name
-        done(replace(result, reproduce=_reproduce(result.reproduce, comparison, workload)))
-
-    await runner.run_all([turn.scenario for turn in turns.values()], lab, done=named, running=running)
-
-
-def _reproduce(command: str, comparison: Comparison, workload: str) -> str:
-    """The command of a scenario, in the words of this one."""
-    settings = command.partition("wslb test ")[2].partition(" ")[2]
-    lbmethods = ",".join(method.value for method in comparison.lbmethods)
-    return f"wslb compare {workload} --lbmethods {lbmethods} --repeats {comparison.repeats} {settings}".rstrip()

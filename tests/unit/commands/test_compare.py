@@ -90,20 +90,21 @@ def test_one_method_alone_is_an_environment_that_is_not_ready(monkeypatch: pytes
         compare.possible(comparison(), LAB)
 
 
-async def test_every_run_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def ran(scenario: Scenario, _: Lab) -> ScenarioResult:
-        return ScenarioResult(
-            name=scenario.name,
-            family=scenario.family,
-            question="?",
-            limit="",
-            outcome=Outcome.PASSED,
-            reproduce=f"wslb test {scenario.name} --carrier http",
+def test_every_run_can_be_asked_for_again() -> None:
+    asked = comparison(names=("uneven",))
+    found = [
+        asked.worded(
+            ScenarioResult(
+                name=scenario.name,
+                family=scenario.family,
+                question="?",
+                limit="",
+                outcome=Outcome.PASSED,
+                reproduce=f"wslb test {scenario.name} --carrier http",
+            )
         )
-
-    monkeypatch.setattr(runner, "run", ran)
-    found: list[ScenarioResult] = []
-    await compare.take_turns(comparison(names=("uneven",)), LAB, done=found.append)
+        for scenario in asked.scenarios
+    ]
     assert len(found) == 15
     assert {result.reproduce for result in found} == {
         "wslb compare uneven --lbmethods byrequests,bybusyness,bytraffic --repeats 5 --carrier http"

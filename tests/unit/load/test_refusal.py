@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wslb.cli.load import _refuse_what_breaks
+from wslb.cli.loading import _refuse_what_breaks
 from wslb.errors import RuntimeUnavailable
 from wslb.interfaces import Forwarder
 

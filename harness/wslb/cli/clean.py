@@ -1,0 +1,24 @@
+"""``wslb clean``."""
+
+from __future__ import annotations
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command("clean")
+def command() -> None:
+    """Remove what runs left that were killed: processes, folders, containers. Live runs are not touched.
+
+    \b
+    Example:
+      wslb clean
+    """
+    import asyncio
+
+    from wslb.lab.launch import clean
+
+    for sentence in (found := asyncio.run(clean())):
+        click.echo(sentence)
+    click.echo(f"{len(found)} leftover{'' if len(found) == 1 else 's'} removed")

@@ -1,0 +1,79 @@
+"""``wslb doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wslb.cli.options import EXIT_CODES, lab_options
+from wslb.config import PullPolicy, RuntimeChoice, read_settings
+
+__all__ = ["command"]
+
+
+@click.command("doctor", epilog=EXIT_CODES)
+@lab_options
+@click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
+@click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
+@click.option("--conf", type=click.Path(path_type=Path), metavar="FILE", help="Look at this httpd.conf instead.")
+@click.option("--tunnels", type=click.IntRange(min=1), metavar="N", help="With --conf: WebSockets expected at a time.")
+@click.option("--json", "as_json", is_flag=True, help="With --conf: one JSON document on stdout.")
+def command(
+    install: bool,
+    quiet: bool,
+    timed: bool,
+    conf: Path | None,
+    tunnels: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Say what is missing on this machine, and how to get it; or what is wrong with an httpd configuration.
+
+    \b
+    Examples:
+      wslb doctor
+      wslb doctor --install
+      wslb doctor --time
+      wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
+    """
+    settings = read_settings(options, os.environ)
+
+    import asyncio
+
+    from wslb.cli.running import until_signal, waiting_bar
+    from wslb.commands import doctor
+    from wslb.proxies.apache import provision
+
+    if conf is not None:
+        answer = asyncio.run(doctor.advise(settings, conf, tunnels=tunnels))
+        if as_json:
+            click.echo(json.dumps(answer.document(), indent=1, ensure_ascii=False))
+        else:
+            click.echo("\n".join([*map(str, answer.advice), answer.summary]))
+        sys.exit(answer.exit_code)
+    if tunnels is not None or as_json:
+        raise click.UsageError("--tunnels and --json go with --conf FILE")
+    if not install and settings.pull is PullPolicy.MISSING:
+        settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
+    with waiting_bar() as bar:
+        findings = asyncio.run(doctor.examine(settings, progress=bar))
+    missing = any(finding.name == "httpd" and not finding.fine for finding in findings)
+    if install and missing and not (settings.httpd or settings.image or settings.runtime is RuntimeChoice.DOCKER):
+        provision.install(say=lambda line: click.echo(line, err=True))
+        findings = asyncio.run(doctor.examine(settings))
+    for finding in findings:
+        if not (quiet and finding.fine):
+            click.echo(str(finding))
+    problems = sum(not finding.fine for finding in findings)
+    if timed and not problems:
+        click.echo(until_signal(doctor.launch_times(settings)))
+    if problems or not quiet:
+        click.echo(f"{problems} problem{'' if problems == 1 else 's'}")
+    sys.exit(3 if problems else 0)

@@ -1,0 +1,267 @@
+"""Conducts a run of ``wslb load``: shows its progress, and ends with result and exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from wslb.config import Settings, read_settings
+from wslb.errors import ConfigError, RuntimeUnavailable
+from wslb.interfaces import Forwarder
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
+from wslb.load import disturbance as fault_rules
+from wslb.load import thresholds as limit_rules
+from wslb.load.conduct import Conductor
+from wslb.load.drawing import save
+from wslb.load.engines.cluster import dask_cluster
+from wslb.load.engines.processes import processes
+from wslb.load.engines.shard_place import LoadEngine
+from wslb.load.outcome import PERCENTILES
+from wslb.load.plan import LoadPlan
+from wslb.load.progress import RunProgress
+from wslb.load.room import fitting, threads_left
+from wslb.load.saved import LoadDocument
+from wslb.load.site import ECHO_PATH, load_site
+from wslb.load.speech import progress_line, summary
+from wslb.model.balancer import LbMethod, Listener
+
+__all__ = ["run_load"]
+
+FOREIGN_CONNECTIONS, FOREIGN_RATE = 20, 10.0
+"""Defaults against a URL: enough to see who answers, too little to hurt."""
+
+ASK_CONNECTIONS, ASK_RATE = 300, 100.0
+"""From here on a run against a URL asks first."""
+
+LAB_CONNECTIONS = 400
+PLAIN_SECONDS = 2.0
+"""Pace of progress lines where nobody watches."""
+
+
+def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
+    """Conduct what the options of ``wslb load`` ask for, write the result, and end with its exit code.
+
+    Raises:
+        ConfigError: they make no sense.
+        LabError: the lab could not be brought up.
+    """
+    chosen = tuple(limit_rules.parse_limit(text) for text in options["limits"]) or _default_limits(options["faults"])
+    faults = tuple(fault_rules.parse_fault(text, members=("liberty", "node")) for text in options["faults"])
+    if url is not None and faults:
+        raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
+    plan = _plan(url, options)
+    settings = read_settings({**options, "connections": None}, os.environ)
+    settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
+    if url is not None:
+        _ask(plan, yes=options["yes"])
+    report = options["report"] or Path("reports") / "load"
+    show = _Show(json_lines=options["json_lines"])
+    with _engine(options) as engine:
+        made = _run(plan, settings, engine, {**options, "url": url}, show, limits=chosen, faults=faults)
+    paths = save(made, report)
+    show.end(made, paths)
+    sys.exit(made.outcome.exit_code)
+
+
+def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
+    """Nothing may fail, unless faults are asked for: then losses are the point, and the user says how many."""
+    return () if faults else (limit_rules.parse_limit("errors=0"),)
+
+
+def _plan(url: str | None, options: Mapping[str, Any]) -> LoadPlan:
+    foreign = url is not None
+    tls = options["tls"]
+    connections, rate = options["connections"], options["rate"]
+    if foreign and connections is None and rate is None and options["concurrency"] is None:
+        connections, rate = FOREIGN_CONNECTIONS, FOREIGN_RATE
+    if connections is None and options["duration"] is None:
+        connections = FOREIGN_CONNECTIONS if foreign else LAB_CONNECTIONS
+    identify = options["identify"] or ("greeting" if foreign else "header:X-Backend")
+    return LoadPlan(
+        url=url or f"{'wss' if tls else 'ws'}://127.0.0.1/",
+        connections=0 if connections is None else connections,
+        rate=rate,
+        concurrency=options["concurrency"],
+        ramp_seconds=options["ramp"],
+        duration_seconds=options["duration"],
+        hold_seconds=options["hold"],
+        messages=options["messages"],
+        size=options["size"],
+        identify=identify,
+        greeting=identify == "greeting" if foreign else options["messages"] == 0,
+        headers=tuple(_header(text) for text in options["headers"]),
+        sources=options["sources"],
+        lag_seconds=limit_rules.parse_limit(f"lag.p99<{options['lag_limit']}").value,
+    )
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise ConfigError(option="--header", value=text, allowed="'NAME: VALUE'")
+    return name.strip(), value.strip()
+
+
+def _ask(plan: LoadPlan, *, yes: bool) -> None:
+    """A plain question before a run that could hurt."""
+    rate = plan.top_rate if plan.open_model else 0.0
+    large = plan.total > ASK_CONNECTIONS or rate > ASK_RATE or (plan.total == 0 and not plan.open_model)
+    if yes or not large:
+        return
+    how_many = f"{plan.total} connections" if plan.total else "connections without a limit of number"
+    pace = f", {rate:g} each second" if rate else ""
+    question = f"This opens {how_many}{pace} at {plan.url}. Is that server yours, and may it be loaded so?"
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            option="--connections", value=plan.total, allowed=f"at most {ASK_CONNECTIONS} without --yes", hint=question
+        )
+    if not click.confirm(question, err=True):
+        raise click.Abort
+
+
+def _engine(options: Mapping[str, Any]) -> AbstractContextManager[LoadEngine]:
+    if options["dask"]:
+        return dask_cluster(options["dask"])
+    if not 1 <= options["processes"] <= 256:
+        raise ConfigError(option="--processes", value=options["processes"], allowed="a number from 1 to 256")
+    return processes(options["processes"])
+
+
+class _Show:
+    """Progress on stderr, or as JSON lines on stdout."""
+
+    def __init__(self, *, json_lines: bool) -> None:
+        self._json_lines = json_lines
+        self._live = sys.stderr.isatty()
+        self._last = -PLAIN_SECONDS
+
+    def news(self, news: RunProgress) -> None:
+        """Tell progress."""
+        if self._json_lines:
+            click.echo(json.dumps({"kind": "progress", **msgspec.structs.asdict(news)}))
+        elif self._live:
+            click.echo(f"\r\x1b[2K{progress_line(news)}", err=True, nl=False)
+        elif news.at - self._last >= PLAIN_SECONDS:
+            self._last = news.at
+            click.echo(progress_line(news), err=True)
+
+    def end(self, made: LoadDocument, paths: tuple[Path, ...]) -> None:
+        """Tell the result."""
+        if self._json_lines:
+            click.echo(json.dumps({"kind": "result", **msgspec.to_builtins(made)}))
+            return
+        if self._live:
+            click.echo(err=True)
+        for line in summary(made):
+            click.echo(line)
+        for path in paths:
+            click.echo(f"  {path.resolve().as_uri()}")
+
+
+def _run(
+    plan: LoadPlan,
+    settings: Settings,
+    engine: LoadEngine,
+    options: Mapping[str, Any],
+    show: _Show,
+    *,
+    limits: tuple[limit_rules.Limit, ...],
+    faults: tuple[fault_rules.PlannedFault, ...],
+) -> LoadDocument:
+    command = shlex.join(["wslb", *sys.argv[1:]])
+    percents = settings.percentiles or PERCENTILES
+
+    async def whole() -> LoadDocument:
+        if options["url"] is not None:
+            conductor = Conductor(plan, engine, news=show.news)
+            with _signals(lambda: conductor):
+                return await conductor.conduct(limits, command=command, environment={}, percentiles=percents)
+        holder: list[Conductor] = []
+        with _signals(lambda: holder[0] if holder else None):
+            async with open_lab(settings) as lab:
+                served = await _serve(lab, plan, options)
+                conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
+                holder.append(conductor)
+                return await conductor.conduct(
+                    limits, command=command, environment=lab.environment, percentiles=percents
+                )
+
+    return asyncio.run(whole())
+
+
+async def _serve(lab: Lab, plan: LoadPlan, options: Mapping[str, Any]) -> LoadPlan:
+    """Let httpd serve what the plan needs, and fill in where that is."""
+    listener = Listener.TLS if options["tls"] else Listener.PLAIN
+    tunnels = fitting(plan.most_at_once, held=plan.hold_seconds is not None, there=threads_left())
+    site = load_site(
+        tunnels,
+        listener=listener,
+        lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS),
+        idle_seconds=plan.patience_seconds,
+    )
+    await lab.begin("load", site, balancer=site.balancers[0])
+    if plan.hold_seconds is not None:  # a rate does with fewer
+        _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
+    path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
+    return msgspec.structs.replace(
+        plan,
+        url=lab.proxy.front.url(listener, path),
+        greetings=tuple((backend.info.greeting, name) for name, backend in lab.fleet.items()),
+        identify="greeting" if plan.greeting else plan.identify,
+        trust=(await lab.proxy.runtime.read("tls/ca.pem")).decode() if options["tls"] else "",
+    )
+
+
+def _refuse_what_breaks(at_once: int, forwarder: Forwarder | None) -> None:
+    """Stop before a port forwarder is brought to its end: that would be measured, and not httpd."""
+    if forwarder and forwarder.certain and at_once > forwarder.most:
+        raise RuntimeUnavailable(
+            runtime="docker",
+            reason=f"{at_once:,} connections at a time are more than its published ports carry ({forwarder.text})",
+            hint="Set WSLB_DOCKER_NETWORK=host or WSLB_RUNTIME=local, or open fewer: --connections N",
+        )
+
+
+@contextlib.contextmanager
+def _signals(conductor: Callable[[], Conductor | None]) -> Any:
+    """The first SIGINT or SIGTERM ends the run in order, the second at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    caught: list[int] = []
+
+    def one(number: signal.Signals) -> None:
+        if caught:
+            os._exit(128 + number)
+        caught.append(number)
+        click.echo(f"\n{number.name}: ending the run; once more quits at once.", err=True)
+        running = conductor()
+        if running is not None:
+            running.interrupt(number.name)
+        elif task is not None:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, one, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if caught:
+            raise click.exceptions.Exit(128 + caught[0]) from None
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
