@@ -29,10 +29,10 @@ ready: $(VENV)/.ready
 	@$(BIN)/wslb doctor --install --quiet
 
 test-lb: ready ## the main job: prove on a real Apache that WebSockets are balanced
-	@$(BIN)/python -m pytest tests/live -m lb -q --no-header --lb-report=$(REPORT) $(ARGS)
+	@$(BIN)/python -m pytest tests/live -m wslb_lb -q --no-header --wslb-report=$(REPORT) $(ARGS)
 
 test-behaviour: ready ## every other behaviour that decides whether balancing works
-	@$(BIN)/python -m pytest tests/live -m behaviour -q --no-header --lb-report=reports/behaviour $(ARGS)
+	@$(BIN)/python -m pytest tests/live -m wslb_behaviour -q --no-header --wslb-report=reports/behaviour $(ARGS)
 
 check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/ruff format --check --quiet .
@@ -52,7 +52,7 @@ test: check ready ## everything: check, then all tests on a real Apache
 test-scenarios:
 	@$(BIN)/python -m tests.browser.provide
 	@$(BIN)/python -m pytest tests/live/test_scenarios.py tests/plugin tests/browser -q --no-header \
-	  --lb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
+	  --wslb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
 test-tools:
 	@$(BIN)/python -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py -m "not docker" -q --no-header $(ARGS) \

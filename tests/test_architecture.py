@@ -49,7 +49,6 @@ ONLY = {
     "websockets": {"connectors"},
     "h2": {"connectors"},
     "pytest": {"plugin"},
-    "pytest_asyncio": {"plugin"},
     "click": {"cli"},
 }
 """Libraries that one part alone may import."""

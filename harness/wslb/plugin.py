@@ -1,120 +1,181 @@
-"""pytest plugin: markers, options, the ``lab`` and ``ask`` fixtures, and the report of a session."""
+"""pytest plugin: options, markers, the fixtures ``wslb_lab`` and ``wslb_ask``, and the report of a session.
+
+A project that asks for nothing of it is not disturbed: everything but pytest is imported, read and registered when the
+first test is collected that uses a fixture of ours, or when an option of ours is given.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
 import shlex
 import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 
-from wslb.config import Settings, read_settings
-from wslb.errors import HarnessError
-from wslb.lab.lab import Lab
-from wslb.lab.launch import open_lab
-from wslb.model.results import Outcome, ScenarioResult
-from wslb.model.sites import wide
-from wslb.reports import github, json_file
-from wslb.reports.files import write
-from wslb.reports.ongoing import Ongoing
-from wslb.reports.screen import failure_text
-from wslb.scenarios import SCENARIOS, runner
-from wslb.scenarios.scenario import Scenario
+if TYPE_CHECKING:
+    from wslb.config import Settings
+    from wslb.lab.afar import LoopThread
+    from wslb.lab.lab import Lab
+    from wslb.model.results import ScenarioResult
+    from wslb.scenarios.scenario import Scenario
 
-_RUN = pytest.StashKey[Ongoing]()
-_SETTINGS = pytest.StashKey[Settings]()
+Ask = Callable[["Scenario | str"], Awaitable["ScenarioResult"]]
+"""What the fixture ``wslb_ask`` is."""
 
-Ask = Callable[[Scenario | str], Awaitable[ScenarioResult]]
+OPTIONS = {
+    "report": "DIR: write report.json, report.html and junit.xml into it",
+    "runtime": "NAME: where the proxy runs: auto, docker, local",
+    "httpd": "FILE: program of the httpd, where the proxy runs",
+    "image": "NAME: image of the container",
+    "pull": "WHEN: the image is pulled: missing, always, never",
+    "docker-network": "HOW: the container is reached: auto, host, published",
+    "carrier": "NAME: module that must carry the tunnels: wstunnel, http",
+    "percentiles": "P,P,…: of latencies: which the report shows",
+    "connections": "N: length of the long serial scenarios",
+}
+"""Options of the same names as the command line's, with ``--wslb-`` in front."""
+
+FIXTURES = frozenset({"wslb_lab", "wslb_ask", "wslb_settings"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the same names as the command line's, with ``--lb-`` in front."""
+    """Options of the plugin."""
     group = parser.getgroup("wslb", "wslb: WebSocket load balancing")
-    group.addoption("--lb-report", metavar="DIR", help="write report.json, report.html and junit.xml into DIR")
-    group.addoption("--lb-runtime", metavar="NAME", help="where the proxy runs: auto, docker, local")
-    group.addoption("--lb-httpd", metavar="FILE", help="program of the httpd, where the proxy runs")
-    group.addoption("--lb-image", metavar="NAME", help="image of the container")
-    group.addoption("--lb-pull", metavar="WHEN", help="when the image is pulled: missing, always, never")
-    group.addoption("--lb-docker-network", metavar="HOW", help="how the container is reached: auto, host, published")
-    group.addoption("--lb-carrier", metavar="NAME", help="module that must carry the tunnels: wstunnel, http")
-    group.addoption("--lb-percentiles", metavar="P,P,…", help="of latencies: which the report shows")
-    group.addoption("--lb-connections", metavar="N", type=int, help="length of the long serial scenarios")
+    for name, told in OPTIONS.items():
+        metavar, _, text = told.partition(": ")
+        group.addoption(f"--wslb-{name}", metavar=metavar, help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Settings once, from options over the environment; a wrong one is a usage error."""
-    config.addinivalue_line("markers", "lb: asks a shipped scenario of a real proxy")
-    config.addinivalue_line("markers", "behaviour: asks a shipped scenario beyond the main job")
-    names = ("report", "runtime", "httpd", "image", "pull", "docker_network", "carrier", "connections", "percentiles")
-    options = {name: config.getoption(f"--lb-{name.replace('_', '-')}") for name in names}
-    try:
-        config.stash[_SETTINGS] = read_settings(options, os.environ)
-    except HarnessError as exc:
-        raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
-    command = shlex.join(["python -m pytest", *config.invocation_params.args]).replace("'python -m pytest'", "pytest")
-    config.stash[_RUN] = Ongoing(planned=(), command=command, percentiles=config.stash[_SETTINGS].percentiles)
+    """Markers; settings too where an option is given, so that a wrong one is a usage error."""
+    config.addinivalue_line("markers", "wslb_lb: asks a shipped scenario of the main job")
+    config.addinivalue_line("markers", "wslb_behaviour: asks a shipped scenario beyond the main job")
+    if any(_options(config).values()):
+        Asked.of(config)
+    if config.getoption("--wslb-report") and config.getoption("dist", "no") != "no":
+        raise pytest.UsageError(
+            "--wslb-report needs all tests in one process: each worker of pytest-xdist has a lab of its own, and none "
+            "of them sees the whole. Leave -n out, or leave the report out."
+        )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The scenarios that this session is going to ask, for a report that says when it is partial."""
-    scenarios = [
-        item.callspec.params.get("scenario")
-        for item in session.items
-        if isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and (item.get_closest_marker("lb") or item.get_closest_marker("behaviour"))
-    ]
-    session.config.stash[_RUN].planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
+    users = [item for item in session.items if _uses_us(item)]
+    if users:
+        Asked.of(session.config).plan(users)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """What the tests are going to use."""
-    settings = config.stash[_SETTINGS]
-    return f"wslb: runtime {settings.runtime.value}, carrier {settings.carrier.module}"
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
+    """Run a coroutine test that uses the lab and that no plugin was told to run: it needs no mark and no setting."""
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test) or not _uses_us(pyfuncitem) or pyfuncitem.get_closest_marker("anyio"):
+        return None
+    import asyncio
+
+    names = inspect.signature(test).parameters.keys() & pyfuncitem.funcargs.keys()
+    asyncio.run(test(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
-def pytest_keyboard_interrupt(excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-    """Remember that the session did not come to its end."""
-    if isinstance(excinfo.value, KeyboardInterrupt) and _current is not None and not _current.interrupted:
-        _current.interrupted = "SIGINT"
+def _uses_us(item: pytest.Item) -> bool:
+    return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the report, also of a session that failed or was interrupted."""
-    run = session.config.stash[_RUN]
-    folder = session.config.getoption("--lb-report")
-    if folder and (run.results or run.error or (run.planned and run.interrupted)):
-        report = run.report()
-        session.config.stash[_WRITTEN] = write(report, Path(folder))
-        github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
+def _options(config: pytest.Config) -> dict[str, str | None]:
+    return {name.replace("-", "_"): config.getoption(f"--wslb-{name}") for name in OPTIONS}
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The report's path, last and on its own line."""
-    for path in config.stash.get(_WRITTEN, ()):
-        if path.suffix == ".html":
-            terminalreporter.write_line(f"report  {path.resolve().as_uri()}")
+class Asked:
+    """What a session that uses us keeps; also a plugin, with the hooks that only such a session needs.
+
+    Raises:
+        pytest.UsageError: an option or a variable is wrong.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        from wslb.config import read_settings
+        from wslb.errors import ConfigError
+        from wslb.reports.ongoing import Ongoing
+
+        try:
+            self.settings = read_settings(_options(config), os.environ)
+        except ConfigError as exc:
+            raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
+        self.run = Ongoing(
+            planned=(),
+            command=shlex.join(["pytest", *config.invocation_params.args]),
+            percentiles=self.settings.percentiles,
+        )
+        self._folder = config.getoption("--wslb-report")
+        self._written: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Asked:
+        """The one of this session."""
+        if _ASKED not in config.stash:
+            config.stash[_ASKED] = cls(config)
+            config.pluginmanager.register(config.stash[_ASKED], "wslb asked")
+        return config.stash[_ASKED]
+
+    def plan(self, items: list[pytest.Item]) -> None:
+        """Keep which scenarios these tests ask, as far as their parameters tell."""
+        from wslb.scenarios.scenario import Scenario
+
+        scenarios = [
+            item.callspec.params.get("scenario")
+            for item in items
+            if isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+            and (item.get_closest_marker("wslb_lb") or item.get_closest_marker("wslb_behaviour"))
+        ]
+        self.run.planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
+
+    def pytest_report_collectionfinish(self) -> str:
+        """What the tests are going to use."""
+        return f"wslb: runtime {self.settings.runtime.value}, carrier {self.settings.carrier.module}"
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember that the session did not come to its end."""
+        if isinstance(excinfo.value, KeyboardInterrupt):
+            self.run.interrupted = self.run.interrupted or "SIGINT"
+
+    def pytest_sessionfinish(self) -> None:
+        """Write the report, also of a session that failed or was interrupted."""
+        if self._folder and (self.run.results or self.run.error or (self.run.planned and self.run.interrupted)):
+            from wslb.reports import github, json_file
+            from wslb.reports.files import write
+
+            report = self.run.report()
+            self._written = write(report, Path(self._folder))
+            github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The report's path, last and on its own line."""
+        for path in self._written:
+            if path.suffix == ".html":
+                terminalreporter.write_line(f"report  {path.resolve().as_uri()}")
 
 
-_WRITTEN = pytest.StashKey[tuple[Path, ...]]()
-_current: Ongoing | None = None
+_ASKED = pytest.StashKey[Asked]()
 
 
 @pytest.fixture(scope="session")
-def lb_settings(pytestconfig: pytest.Config) -> Settings:
+def wslb_settings(pytestconfig: pytest.Config) -> Settings:
     """Settings of this session."""
-    return pytestconfig.stash[_SETTINGS]
+    return Asked.of(pytestconfig).settings
 
 
 @pytest.fixture(scope="session")
-def _term_is_interrupt(pytestconfig: pytest.Config) -> Iterator[None]:
+def _wslb_term(pytestconfig: pytest.Config) -> Iterator[None]:
     """SIGTERM ends a session that has a lab as Ctrl+C does: fixtures are torn down and the report is written."""
-    global _current  # noqa: PLW0603 - pytest hands no config to pytest_keyboard_interrupt
-    run = _current = pytestconfig.stash[_RUN]
+    run = Asked.of(pytestconfig).run
 
     def interrupt(number: int, _: object) -> None:
         run.interrupted = signal.Signals(number).name
@@ -123,45 +184,59 @@ def _term_is_interrupt(pytestconfig: pytest.Config) -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, interrupt)
     yield
     signal.signal(signal.SIGTERM, before)
-    _current = None
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def _session_lab(
-    lb_settings: Settings, pytestconfig: pytest.Config, _term_is_interrupt: None
-) -> AsyncIterator[Lab]:
+@pytest.fixture(scope="session")
+def _wslb_opened(
+    wslb_settings: Settings, pytestconfig: pytest.Config, _wslb_term: None
+) -> Iterator[tuple[Lab, LoopThread]]:
     """One lab for the whole session; without one, the session ends with exit code 3 instead of a quiet skip."""
-    run = pytestconfig.stash[_RUN]
-    opened = open_lab(lb_settings)
-    try:
-        lab = await opened.__aenter__()
-    except HarnessError as exc:
-        run.failed(exc)
-        pytest.exit("\n".join([str(exc), *exc.log_tail, exc.hint]), returncode=run.error_exit_code)
-    run.environment = lab.environment
-    try:
-        yield lab
-    finally:
-        await opened.__aexit__(*sys.exc_info())
+    from wslb.errors import HarnessError
+    from wslb.lab.afar import LoopThread
+    from wslb.lab.launch import open_lab
 
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def lab(_session_lab: Lab, request: pytest.FixtureRequest) -> Lab:
-    """The lab, serving the article's balancer on ``/ws`` and ``/wss`` with fresh counters for each test."""
-    site = wide()
-    await _session_lab.begin(request.node.name, site, balancer=site.balancers[0])
-    return _session_lab
+    run = Asked.of(pytestconfig).run
+    with LoopThread() as thread:
+        opened = thread.holding(open_lab(wslb_settings))
+        try:
+            lab = opened.__enter__()
+        except HarnessError as exc:
+            run.failed(exc)
+            pytest.exit("\n".join([str(exc), *exc.log_tail, exc.hint]), returncode=run.error_exit_code)
+        run.environment = lab.environment
+        try:
+            yield lab, thread
+        finally:
+            opened.__exit__(None, None, None)
 
 
 @pytest.fixture
-def ask(_session_lab: Lab, pytestconfig: pytest.Config) -> Ask:
+def wslb_lab(_wslb_opened: tuple[Lab, LoopThread], request: pytest.FixtureRequest) -> Lab:
+    """The lab, serving the article's balancer on ``/ws`` and ``/wss`` with fresh counters for each test."""
+    from wslb.lab.afar import afar
+    from wslb.model.sites import wide
+
+    lab, thread = _wslb_opened
+    site = wide()
+    thread.wait(lab.begin(request.node.name, site, balancer=site.balancers[0]))
+    return afar(lab, thread)
+
+
+@pytest.fixture
+def wslb_ask(_wslb_opened: tuple[Lab, LoopThread], pytestconfig: pytest.Config) -> Ask:
     """Ask a scenario (or the name of a shipped one): skips, fails or passes the test, and goes into the report."""
+    from wslb.model.results import Outcome
+    from wslb.reports.screen import failure_text
+    from wslb.scenarios import SCENARIOS, runner
+
+    lab, thread = _wslb_opened
+    run = Asked.of(pytestconfig).run
 
     async def one(scenario: Scenario | str) -> ScenarioResult:
         if isinstance(scenario, str):
             scenario = next(known for known in SCENARIOS if known.name == scenario)
-        result = await runner.run(scenario, _session_lab)
-        pytestconfig.stash[_RUN].add(result)
+        result = await thread.do(runner.run(scenario, lab))
+        run.add(result)
         if result.outcome is Outcome.SKIPPED:
             pytest.skip(result.reason)
         if result.outcome is not Outcome.PASSED:

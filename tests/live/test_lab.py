@@ -35,10 +35,10 @@ TWO = next(scenario for scenario in SCENARIOS if scenario.name == "lb-byrequests
 
 
 @pytest.fixture(autouse=True)
-def local_only(_session_lab: Lab) -> None:
+def local_only(session_lab: Lab) -> None:
     """These tests look at processes and files of this machine; tests/live/docker has those of a container."""
-    if _session_lab.proxy.runtime.name != "local":
-        pytest.skip("the session's lab is a container; add --lb-runtime local")
+    if session_lab.proxy.runtime.name != "local":
+        pytest.skip("the session's lab is a container; add --wslb-runtime local")
 
 
 def family(lab: Lab) -> list[psutil.Process]:
@@ -203,9 +203,9 @@ async def test_a_backend_that_dies_during_start_is_named_with_its_log(monkeypatc
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(_session_lab: Lab) -> Iterator[None]:
+def nothing_is_left(session_lab: Lab) -> Iterator[None]:
     """Labs that a test opens itself leave no process behind, however they end."""
-    shared = _session_lab.proxy.runtime.folder
+    shared = session_lab.proxy.runtime.folder
     before = set(psutil.Process().children(recursive=True))  # such as the browser of this session
     yield
     children = set(psutil.Process().children(recursive=True)) - before

@@ -1,4 +1,4 @@
-"""Every shipped scenario, asked of a real Apache httpd: the main job (`lb`), and all other behaviour (`behaviour`)."""
+"""Every shipped scenario, asked of a real Apache httpd: the main job, and all other behaviour."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def of(*, main: bool) -> list[object]:
     ]
 
 
-@pytest.mark.lb
+@pytest.mark.wslb_lb
 @pytest.mark.parametrize("scenario", of(main=True))
-async def test_main_job(scenario: Scenario, ask: Ask) -> None:
-    result = await ask(scenario)
+async def test_main_job(scenario: Scenario, wslb_ask: Ask) -> None:
+    result = await wslb_ask(scenario)
     assert result.record.handshakes, "a scenario that opened nothing has shown nothing"
 
 
-@pytest.mark.behaviour
+@pytest.mark.wslb_behaviour
 @pytest.mark.parametrize("scenario", of(main=False))
-async def test_behaviour(scenario: Scenario, ask: Ask) -> None:
-    result = await ask(scenario)
+async def test_behaviour(scenario: Scenario, wslb_ask: Ask) -> None:
+    result = await wslb_ask(scenario)
     assert result.verdicts, "a scenario without a verdict has shown nothing"

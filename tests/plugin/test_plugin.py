@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -13,26 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.plugin.project import QUIET, ROOT, environment, run
+
 pytestmark = pytest.mark.live
-
-ROOT = Path(__file__).parents[2]
-
 
 EXAMPLES: list[str] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 """What the README tells a reader to paste."""
-
-
-def run(folder: Path, *words: str, limit: float = 120) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("WSLB_", "PYTEST"))}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
-        cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT / "harness")},
-        capture_output=True,
-        text=True,
-        timeout=limit,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=["lab", "scenario"])
@@ -46,24 +31,22 @@ def test_the_tests_of_the_readme_run_as_they_stand(example: str, tmp_path: Path)
 ASKING = """
 import pytest
 
-@pytest.mark.lb
-async def test_one(ask):
-    await ask("lb-byrequests")
+@pytest.mark.wslb_lb
+async def test_one(wslb_ask):
+    await wslb_ask("lb-byrequests")
 
-@pytest.mark.lb
-async def test_red(ask):
+@pytest.mark.wslb_lb
+async def test_red(wslb_ask):
     from dataclasses import replace
-    from wslb.checks.distribution import served_by
+    from wslb import served_by
     from wslb.scenarios.lb import SCENARIOS
-    await ask(replace(SCENARIOS[0], name="mine-red", checks=(served_by("node", "node"),)))
+    await wslb_ask(replace(SCENARIOS[0], name="mine-red", checks=(served_by("node", "node"),)))
 """
-INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_test_loop_scope = session\n"
 
 
 def test_a_scenario_that_fails_tells_what_it_expected(tmp_path: Path) -> None:
     (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
-    ended = run(tmp_path, "--lb-report=out", "--lb-carrier=http")
+    ended = run(tmp_path, "--wslb-report=out", "--wslb-carrier=http")
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert "wslb: runtime auto, carrier mod_proxy_http" in ended.stdout
     assert "connection 1 expected node, got liberty" in ended.stdout
@@ -76,34 +59,26 @@ def test_a_scenario_that_fails_tells_what_it_expected(tmp_path: Path) -> None:
 
 def test_without_httpd_the_session_ends_with_3_and_not_with_a_skip(tmp_path: Path) -> None:
     (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
-    ended = run(tmp_path, "--lb-httpd=/nowhere/httpd", "--lb-report=out")
+    ended = run(tmp_path, "--wslb-httpd=/nowhere/httpd", "--wslb-report=out")
     assert ended.returncode == 3, ended.stdout
     assert "/nowhere/httpd is no program" in ended.stdout + ended.stderr
     assert json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))["exit_code"] == 3
 
 
 def test_a_wrong_option_is_a_usage_error(tmp_path: Path) -> None:
-    ended = run(tmp_path, "--lb-carrier=tcp")
+    ended = run(tmp_path, "--wslb-carrier=tcp")
     assert ended.returncode == 4
     assert "must be one of wstunnel, http" in ended.stderr
-
-
-def test_a_project_without_websockets_is_not_disturbed(tmp_path: Path) -> None:
-    (tmp_path / "test_other.py").write_text("def test_other():\n    assert True\n", encoding="utf-8")
-    ended = run(tmp_path, "-q")
-    assert ended.returncode == 0
-    assert not list(tmp_path.glob("reports"))
 
 
 SLOW = (
     ASKING
     + """
-@pytest.mark.lb
+@pytest.mark.wslb_lb
 @pytest.mark.parametrize("number", range(500))
-async def test_many(ask, number):
+async def test_many(wslb_ask, number):
     print("asking", flush=True)
-    await ask("lb-byrequests")
+    await wslb_ask("lb-byrequests")
 """
 )
 
@@ -111,11 +86,10 @@ async def test_many(ask, number):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
 def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "test_slow.py").write_text(SLOW, encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(INI, encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-s", "--lb-report=out"],
+        [sys.executable, "-m", "pytest", *QUIET, "-s", "--wslb-report=out"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "harness")},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
