@@ -26,7 +26,7 @@ class ShardPlace:
     name: str
     executor: Executor
     alive: Callable[[], bool]
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[object, ...] = ()
 
 
 class LoadEngine(Protocol):
