@@ -10,6 +10,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import psutil
 
 from wslb.errors import HarnessError
@@ -164,16 +165,7 @@ class Conductor:
         if self._lab is None:
             return ()
         try:
-            return tuple(
-                LoadMember(
-                    route=member.route,
-                    status=member.status,
-                    elected=member.elected,
-                    busy=member.busy,
-                    loadfactor=member.loadfactor,
-                )
-                for member in await self._lab.status()
-            )
+            return msgspec.convert(await self._lab.status(), tuple[LoadMember, ...], from_attributes=True)
         except HarnessError as exc:  # a manager that does not answer under load is a finding, not the end of the run
             self._note(f"balancer-manager: {exc}")
             return ()

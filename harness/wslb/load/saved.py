@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -312,5 +313,7 @@ def read(path: Path) -> LoadDocument:
 
 
 def json_schema() -> str:
-    """Text of ``load.schema.json``, made from the types."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(LoadDocument)), indent=1).decode() + "\n"
+    """Text of ``load.schema.json``, made from the types, each on a line of its own."""
+    schema = msgspec.json.schema(LoadDocument)
+    types = ",\n".join(f'"{name}": {json.dumps(one)}' for name, one in sorted(schema["$defs"].items()))
+    return f'{{"$ref": "{schema["$ref"]}", "$defs": {{\n{types}\n}}}}\n'

@@ -119,7 +119,7 @@ class Course(msgspec.Struct):
     width: float = 1.0
     steps: dict[int, dict[str, int]] = {}
 
-    def count(self, at: float, what: str, by: int = 1) -> None:
+    def count(self, at: float, what: str) -> None:
         """Count something at a time, in seconds from the start."""
         step = int(max(at, 0.0) / self.width)
         while step >= self.MOST:
@@ -128,7 +128,7 @@ class Course(msgspec.Struct):
         found = self.steps.get(step)
         if found is None:
             found = self.steps[step] = {}
-        found[what] = found.get(what, 0) + by
+        found[what] = found.get(what, 0) + 1
 
     def widen(self) -> None:
         """Halve the resolution."""

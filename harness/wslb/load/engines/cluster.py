@@ -37,9 +37,7 @@ def _execute_on_worker(shard: bytes, start_at: float, topic: str) -> bytes:
 class _Dask:
     """The workers of a dask cluster, each with an executor that never moves its shard elsewhere."""
 
-    name = "dask"
-
-    def __init__(self, client: Any, most: int | None) -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
         self._topic = f"wslb-load-{uuid.uuid4().hex[:12]}"
         self._seen = 0
@@ -55,7 +53,7 @@ class _Dask:
                 alive=functools.partial(self._has, address, info["id"]),
                 arguments=(self._topic,),
             )
-            for address, info in sorted(workers.items())[:most]
+            for address, info in sorted(workers.items())
         ]
 
     def _has(self, address: str, identity: object) -> bool:
@@ -76,7 +74,7 @@ class _Dask:
 
 
 @contextlib.contextmanager
-def dask_cluster(address: str, *, most: int | None = None) -> Iterator[LoadEngine]:
+def dask_cluster(address: str) -> Iterator[LoadEngine]:
     """The workers of a running dask cluster.
 
     Raises:
@@ -95,7 +93,7 @@ def dask_cluster(address: str, *, most: int | None = None) -> Iterator[LoadEngin
             runtime="dask", reason=f"no scheduler answers at {address} ({exc})", hint="dask scheduler starts one"
         ) from None
     with contextlib.closing(client):
-        engine = _Dask(client, most)
+        engine = _Dask(client)
         if not engine.places:
             raise RuntimeUnavailable(
                 runtime="dask", reason=f"the scheduler at {address} has no worker", hint=f"dask worker {address}"

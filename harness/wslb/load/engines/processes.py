@@ -45,8 +45,6 @@ def _execute(shard: bytes, start_at: float) -> bytes:
 class _Processes:
     """A process of its own for each shard."""
 
-    name = "processes"
-
     def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._news: Queue[ShardProgress] = context.Queue(10_000)

@@ -32,7 +32,6 @@ class ShardPlace:
 class LoadEngine(Protocol):
     """Processes that run shards."""
 
-    name: str
     places: list[ShardPlace]
 
     def execute(self) -> Callable[..., bytes]:
