@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from tests.fakes.lab import FakeLab, fake_lab
 from tests.fakes.proxy import Served
 from wslb.interfaces import Fault
-from wslb.load import worker
 from wslb.load.conduct import Conductor
 from wslb.load.disturbance import PlannedFault
-from wslb.load.engines import ShardPlace
-from wslb.load.plan import Identification, LoadPlan
+from wslb.load.engines.shard_place import ShardPlace
+from wslb.load.plan import LoadPlan
+from wslb.load.progress import ShardProgress
+from wslb.load.saved import LoadDocument
+from wslb.load.shards import worker
 from wslb.load.site import load_site
 from wslb.load.thresholds import parse_limit
 from wslb.model.balancer import LbMethod, Listener
+
+HERE: dict[str, Any] = {}
+
+
+def plain(document: LoadDocument) -> dict[str, Any]:
+    """As it is saved."""
+    told: dict[str, Any] = msgspec.to_builtins(document)
+    return told
 
 
 class Threads:
@@ -31,29 +41,26 @@ class Threads:
 
     def __init__(self, count: int, *, broken: frozenset[int] = frozenset()) -> None:
         self.stopped = False
-        self.heard: list[Mapping[str, Any]] = []
+        self.heard: list[ShardProgress] = []
         self.broken = broken
         self.places = [
-            ShardPlace(name=f"thread {i}", executor=ThreadPoolExecutor(1), alive=lambda: True, arguments=(i,))
+            ShardPlace(name=f"thread {i}", executor=ThreadPoolExecutor(1), alive=lambda: True, arguments=(str(i),))
             for i in range(count)
         ]
 
-    def execute(self) -> Callable[..., dict[str, Any]]:
-        def one(document: Mapping[str, Any], start_at: float, number: int) -> dict[str, Any]:
-            if number in self.broken:
+    def execute(self) -> Callable[..., bytes]:
+        def one(text: bytes, start_at: float, number: str) -> bytes:
+            if int(number) in self.broken:
                 raise MemoryError("no room")
-            return worker.execute(document, start_at, self._beat)
+            return worker.execute(text, start_at, self._beat)
 
         return one
 
-    def _beat(self, progress: Mapping[str, Any]) -> bool:
+    def _beat(self, progress: ShardProgress) -> bool:
         self.heard.append(progress)
         return not self.stopped
 
-    def prepare(self) -> Callable[[], dict[str, Any]]:
-        return worker.prepare
-
-    def news(self) -> list[Mapping[str, Any]]:
+    def news(self) -> list[ShardProgress]:
         told, self.heard = self.heard, []
         return told
 
@@ -82,7 +89,7 @@ async def conduct(
     used = engine or Threads(shards)
     made = Conductor(asked, used, lab=fakes.lab, **more)
     try:
-        return await made.conduct([parse_limit(text) for text in limits], command="wslb load", environment={})
+        return plain(await made.conduct([parse_limit(text) for text in limits], command="wslb load", environment=HERE))
     finally:
         for place in used.places:
             place.executor.shutdown()
@@ -138,8 +145,8 @@ async def test_the_open_model_goes_on_while_a_backend_is_silent(fakes: FakeLab) 
 
 
 async def test_every_message_comes_back(fakes: FakeLab) -> None:
-    asked = plan(fakes, "/ws-echo", connections=6, concurrency=3, messages=4, size=300, greeting=False)
-    made = await conduct(fakes, replace(asked, identify=Identification(by="header", name="X-Backend")), "echoed=24")
+    asked = {"connections": 6, "concurrency": 3, "messages": 4, "size": 300, "greeting": False}
+    made = await conduct(fakes, plan(fakes, "/ws-echo", identify="header:X-Backend", **asked), "echoed=24")
     assert made["outcome"]["word"] == "passed", made["outcome"]
     assert of_backends(made, "echoed") == {"liberty": 12, "node": 12}
 
@@ -178,7 +185,7 @@ async def test_every_failure_has_its_name(fakes: FakeLab, fault: Fault, error: s
 
 
 async def test_where_nobody_listens_all_are_refused(fakes: FakeLab) -> None:
-    asked = replace(plan(fakes, connections=3, concurrency=1), url="ws://127.0.0.1:1/ws")
+    asked = plan(fakes, connections=3, concurrency=1, url="ws://127.0.0.1:1/ws")
     made = await conduct(fakes, asked, "errors=0")
     errors = made["errors_by_kind"]
     assert errors == {"refused": 3}
@@ -207,7 +214,7 @@ async def test_an_interrupted_run_counts_what_it_broke_off(fakes: FakeLab) -> No
     asked = plan(fakes, connections=10, concurrency=5, hold_seconds=60.0)
     made = Conductor(asked, engine, lab=fakes.lab)
     asyncio.get_running_loop().call_later(0.6, made.interrupt, "SIGINT")
-    document = await made.conduct([], command="wslb load", environment={})
+    document = plain(await made.conduct([], command="wslb load", environment=HERE))
     engine.places[0].executor.shutdown()
     assert document["outcome"]["word"] == "interrupted"
     assert "SIGINT" in document["events"][0]["text"]
@@ -225,8 +232,11 @@ async def test_a_place_that_is_lost_takes_its_connections_and_nothing_else(fakes
 
 async def test_against_a_url_alone_there_are_no_members(fakes: FakeLab) -> None:
     engine = Threads(1)
-    made = await Conductor(plan(fakes, connections=2, concurrency=1), engine).conduct([], command="x", environment={})
+    made = plain(
+        await Conductor(plan(fakes, connections=2, concurrency=1), engine).conduct([], command="x", environment=HERE)
+    )
     engine.places[0].executor.shutdown()
-    assert made["target"] == {"kind": "url", "url": fakes.proxy.front.url(Listener.PLAIN, "/ws")}
-    assert made["members"]["after"] == []
+    target = made["target"]
+    assert (target["kind"], target["url"], target["backends"]) == ("url", plan(fakes, connections=1).url, {})
+    assert list(made["members"]["after"]) == []
     assert made["opened"] == 2
