@@ -79,8 +79,8 @@ async def fakes() -> AsyncIterator[FakeLab]:
 def plan(fakes: FakeLab, path: str = "/ws", **more: Any) -> LoadPlan:
     greetings = tuple((backend.info.greeting, name) for name, backend in fakes.lab.fleet.items())
     url = fakes.proxy.front.url(Listener.PLAIN, path)
-    quick = {"handshake_seconds": 0.4, "message_seconds": 0.4, "close_seconds": 0.4, "lag_seconds": 5.0}
-    return LoadPlan(**{"url": url, "greetings": greetings, **quick, **more})
+    patience = {"handshake_seconds": 5.0, "message_seconds": 5.0, "close_seconds": 5.0, "lag_seconds": 5.0}
+    return LoadPlan(**{"url": url, "greetings": greetings, **patience, **more})
 
 
 async def conduct(
@@ -136,7 +136,7 @@ async def test_the_open_model_opens_at_its_times(fakes: FakeLab) -> None:
 @pytest.mark.slow
 async def test_the_open_model_goes_on_while_a_backend_is_silent(fakes: FakeLab) -> None:
     await fakes.fleet.freeze("node")
-    made = await conduct(fakes, plan(fakes, connections=20, rate=200.0), "errors=0")
+    made = await conduct(fakes, plan(fakes, connections=20, rate=200.0, handshake_seconds=1.5), "errors=0")
     assert made["outcome"]["word"] == "failed"
     assert made["opened"] == 10
     errors = made["errors_by_kind"]
@@ -176,7 +176,8 @@ async def test_a_time_limits_a_run_without_a_number(fakes: FakeLab) -> None:
 )
 async def test_every_failure_has_its_name(fakes: FakeLab, fault: Fault, error: str) -> None:
     await fakes.lab.fault("liberty", fault)
-    made = await conduct(fakes, plan(fakes, connections=4, concurrency=1), "errors=0")
+    patience = {"handshake_seconds": 1.5} if fault.kind == "mute" else {}
+    made = await conduct(fakes, plan(fakes, connections=4, concurrency=1, **patience), "errors=0")
     errors = made["errors_by_kind"]
     assert sum(errors.values()) == 2, errors
     assert error in " ".join(errors)
