@@ -176,7 +176,7 @@ async def test_a_time_limits_a_run_without_a_number(fakes: FakeLab) -> None:
 )
 async def test_every_failure_has_its_name(fakes: FakeLab, fault: Fault, error: str) -> None:
     await fakes.lab.fault("liberty", fault)
-    patience = {"handshake_seconds": 1.5} if fault.kind == "mute" else {}
+    patience: dict[str, Any] = {"handshake_seconds": 1.5} if fault.kind == "mute" else {}
     made = await conduct(fakes, plan(fakes, connections=4, concurrency=1, **patience), "errors=0")
     errors = made["errors_by_kind"]
     assert sum(errors.values()) == 2, errors
