@@ -52,9 +52,11 @@ def outcomes(report: dict[str, Any]) -> dict[str, Any]:
         scenario["name"]: (
             scenario["outcome"],
             {verdict["check"]: verdict["outcome"] for verdict in scenario["verdicts"]},
-            [connection["backend"] for connection in scenario["connections"]]
-            if "at-once" not in scenario["name"]
-            else sorted(str(connection["backend"]) for connection in scenario["connections"]),
+            # Where opens race, Apache's counters may miss one (split_within allows for it): who got it is no verdict.
+            [
+                connection["backend"] if "at-once" not in scenario["name"] else ""
+                for connection in scenario["connections"]
+            ],
         )
         for scenario in report["scenarios"]
     }
