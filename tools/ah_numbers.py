@@ -154,15 +154,10 @@ def main() -> int:
     gone = sorted(set(numbers) - set(known))
     for code in gone:
         del numbers[code]
-    table = {
-        "source": source_version(options.source),
-        "confirmed_by": version_of(options.program),
-        "numbers": dict(sorted(numbers.items())),
-    }
     lines = ",\n".join(
-        f"{json.dumps(code)}: {json.dumps(entry, ensure_ascii=False)}" for code, entry in table["numbers"].items()
+        f"{json.dumps(code)}: {json.dumps(entry, ensure_ascii=False)}" for code, entry in sorted(numbers.items())
     )
-    versions = json.dumps({"source": table["source"], "confirmed_by": table["confirmed_by"]})
+    versions = json.dumps({"source": source_version(options.source), "confirmed_by": version_of(options.program)})
     options.output.write_text(f'{versions[:-1]}, "numbers": {{\n{lines}\n}}}}\n', encoding="utf-8")
     added = sum(not entry["level"] for entry in numbers.values())
     sys.stderr.write(

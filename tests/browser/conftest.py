@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -54,7 +54,7 @@ class NewPage(Protocol):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Leave the outcome where the page's fixture finds it."""
     report = yield
     if report.when == "call":
@@ -118,7 +118,7 @@ async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIte
     everything: list[_Opened] = []
 
     async def open_one(*, allow: str | None = None, **options: Any) -> Page:
-        settings = {"viewport": {"width": 1280, "height": 800}, "ignore_https_errors": True} | options
+        settings: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "ignore_https_errors": True} | options
         opened = _Opened(await browser.new_context(**settings), allow)
         everything.append(opened)
         opened.context.set_default_timeout(PATIENCE_MS)

@@ -72,12 +72,13 @@ async def problems(console: Console, axe: Axe) -> list[str]:
     found = await axe(console.page)
     if await console.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append("the page scrolls sideways")
-    return found + await console.page.evaluate(
+    small: list[str] = await console.page.evaluate(
         """() => [...document.querySelectorAll('button, input, textarea, select, summary, label:has(input)')]
             .filter((e) => e.type !== 'checkbox')  // its label is the target
             .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.9)
             .map((e) => 'too small a target: ' + (e.id || e.textContent) + ' ' + e.getBoundingClientRect().height)"""
     )
+    return found + small
 
 
 async def test_story_by_keyboard_alone(console: Console) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from wslb.cli.main import cli
+from wslb.cli import cli
 from wslb.commands.mutations import MUTATIONS
 from wslb.scenarios import FAMILIES, SCENARIOS
 

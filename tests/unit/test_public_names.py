@@ -31,7 +31,7 @@ def test_a_public_name_is_there_and_listed(name: str) -> None:
 
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Labb'"):
-        _ = wslb.Labb  # type: ignore[attr-defined]
+        _ = wslb.Labb
 
 
 def test_importing_the_package_loads_nothing_else_of_it() -> None:

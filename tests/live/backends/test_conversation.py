@@ -87,7 +87,9 @@ async def test_ten_thousand_commands_on_one_connection(backend: Backend) -> None
 async def test_binary_command_closes_with_1003(backend: Backend) -> None:
     async with backend.connect() as connection:
         await connection.send(b"WRKSBS")
-        assert (await close_of(connection)).rcvd.code == 1003
+        received = (await close_of(connection)).rcvd
+        assert received is not None
+        assert received.code == 1003
     assert (await backend.closed())["by"] == "server"
 
 

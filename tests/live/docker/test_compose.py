@@ -52,7 +52,7 @@ class Project:
 
 def _local_images() -> dict[str, str]:
     """Images built here, where they are; else the public ones, which compose pulls."""
-    found = {}
+    found: dict[str, str] = {}
     if engine.present(engine.PYTHON) and any((ROOT / "backends" / "image" / "wheels").glob("*.whl")):
         found |= {"PYTHON_IMAGE": engine.PYTHON}
     if engine.present(engine.OFFICIAL):

@@ -64,7 +64,7 @@ def second() -> Iterator[tuple[Engine, str]]:
     try:
         own.script("up")
         client = docker.DockerClient(base_url=f"unix://{own.socket}", timeout=120)
-        client.api.load_image(engine.engine().api.get_image(image))
+        client.images.load(b"".join(engine.engine().api.get_image(image)))
         client.close()
         yield own, image
     finally:

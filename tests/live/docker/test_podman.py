@@ -65,7 +65,7 @@ def service() -> Iterator[str]:
             try:
                 wait_for(lambda: _listens(folder / "podman.sock"), seconds=20, what="podman's service")
                 with closing(docker.DockerClient(base_url=address, timeout=60)) as client:
-                    client.images.load(image.save(named=True))
+                    client.images.load(b"".join(image.save(named=True)))
                 yield address
             finally:
                 process.terminate()

@@ -25,7 +25,7 @@ def handshake(seq: int, backend: str | None, *, cookie: str = "") -> Handshake:
         url="ws://localhost/ws",
         request=(("Cookie", cookie),) if cookie else (),
         status=101 if backend else 503,
-        greeters=(backend,),
+        greeters=(backend,) if backend else (),
         opened_at=float(seq),
     )
 

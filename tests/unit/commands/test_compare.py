@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
-from wslb.cli.main import cli
+from wslb.cli import cli
 from wslb.commands import compare
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
@@ -22,7 +22,7 @@ LAB = cast("Lab", None)
 
 
 def comparison(**more: Any) -> compare.Comparison:
-    chosen = {"lbmethods": compare.COMPARED, "names": ("short", "fault"), "repeats": 5} | more
+    chosen: dict[str, Any] = {"lbmethods": compare.COMPARED, "names": ("short", "fault"), "repeats": 5} | more
     return compare.comparison_of(Settings(connections=40), **chosen)
 
 

@@ -12,6 +12,8 @@ from wslb.errors import LabError, RuntimeUnavailable, StartError
 from wslb.interfaces import Installation
 from wslb.lab import placement as module
 from wslb.lab.placement import Placement, enter
+from wslb.proxies.apache import provision
+from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.apache.provision import InstallCommands
 
 HTTPD = Installation(
@@ -49,7 +51,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
         monkeypatch.setattr(module, "RUNTIMES", {name: opener(name) for name in errors})
         monkeypatch.setattr(module, "find_httpd", find_httpd)
-        monkeypatch.setattr(module.ApacheDialect, "missing", lambda *_: ())
+        monkeypatch.setattr(ApacheDialect, "missing", lambda *_: ())
         return log
 
     return build
@@ -111,7 +113,7 @@ async def test_neither_names_both_reasons_and_the_way_out(
 ) -> None:
     world(docker=NO_ENGINE, local=NO_HTTPD)
     monkeypatch.setattr(
-        module.provision,
+        provision,
         "install_commands",
         lambda: _commands("sudo", "get", "httpd", unattended=False),
     )
@@ -125,8 +127,8 @@ async def test_httpd_is_installed_where_that_asks_for_nothing_and_somebody_is_to
     world: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = world(docker=NO_ENGINE, local=NO_HTTPD)
-    monkeypatch.setattr(module.provision, "install_commands", lambda: _commands("get", "httpd", unattended=True))
-    monkeypatch.setattr(module.provision, "install", lambda *, say: (say("$ get httpd"), world(docker=NO_ENGINE)))
+    monkeypatch.setattr(provision, "install_commands", lambda: _commands("get", "httpd", unattended=True))
+    monkeypatch.setattr(provision, "install", lambda *, say: (say("$ get httpd"), world(docker=NO_ENGINE)))
     told: list[str] = []
     found = await entered(Settings(), say=told.append)
     assert told == ["$ get httpd"]

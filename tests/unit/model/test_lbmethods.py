@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -99,7 +100,7 @@ def test_start_takes_loadfactors_from_the_claim_and_counters_from_the_server() -
     assert (node.factor, node.lbstatus) == (100, 0)
 
 
-def opening(number: int, route: str | None, **more: int) -> Step:
+def opening(number: int, route: str | None, **more: Any) -> Step:
     return Step(kind=StepKind.OPEN, conn_id=str(number), route=route, **more)
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests import runs
-from wslb.cli.main import cli
+from wslb.cli import cli
 from wslb.errors import ConfigError
 from wslb.model import percentiles
 from wslb.reports import html, json_file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_report_that_cannot_be_drawn_leaves_the_document_and_no_rubbish(
     def fails(_: object, **__: object) -> str:
         raise RuntimeError("no ink")
 
-    monkeypatch.setitem(REPORTERS, "report.html", fails)
+    monkeypatch.setitem(cast("dict[str, object]", REPORTERS), "report.html", fails)
     with pytest.raises(RuntimeError, match="no ink"):
         files.write(runs.run(runs.passed()), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]

@@ -130,15 +130,13 @@ def planted(base: Path, victim: Path) -> None:
     """What a stranger may put into a shared temporary folder."""
     (base / "wslb-00000001").symlink_to(victim)
     os.mkfifo(base / "wslb-00000002")
-    for number, make in enumerate(
-        (
-            lambda path: path.symlink_to(victim / "kept"),
-            os.mkfifo,
-            lambda path: path.mkdir(),
-            lambda path: path.write_text("[" * 100_000),
-        ),
-        start=3,
-    ):
+    owners: tuple[Callable[[Path], object], ...] = (
+        lambda path: path.symlink_to(victim / "kept"),
+        os.mkfifo,
+        lambda path: path.mkdir(),
+        lambda path: path.write_text("[" * 100_000),
+    )
+    for number, make in enumerate(owners, start=3):
         folder = base / f"wslb-{number:08x}"
         folder.mkdir()
         (folder / "file").touch()

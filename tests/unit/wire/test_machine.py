@@ -94,12 +94,12 @@ def theirs(pieces: Iterable[bytes]) -> Meaning:
                 meaning.headers = tuple(event.headers.raw_items())
                 continue
             assert isinstance(event, TheirFrame)
-            if event.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION}:
+            if int(event.opcode) in {Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION}:
                 parts.append(event)
                 if event.fin and not meaning.failed:
                     whole = b"".join(part.data for part in parts)
                     try:  # the library's asyncio layer decodes, and closes with 1007
-                        meaning.messages.append(whole.decode() if parts[0].opcode == Opcode.TEXT else whole)
+                        meaning.messages.append(whole.decode() if int(parts[0].opcode) == Opcode.TEXT else whole)
                     except UnicodeDecodeError:
                         meaning.failed, meaning.close_sent = True, 1007
                     parts = []

@@ -1,5 +1,7 @@
 """The journal and the faults, as data."""
 
+from typing import Any
+
 import pytest
 
 from backends.contract import faults
@@ -8,7 +10,7 @@ from backends.contract.journal import Closed, Entry, Journal, text
 
 
 def entry(**values: object) -> Entry:
-    common = {
+    common: dict[str, Any] = {
         "listener": "ws", "peer": "127.0.0.1:1", "method": "GET", "target": "/CLRunner", "http_version": "1.1",
         "upgrade": True, "headers": (),
     }  # fmt: skip
@@ -48,7 +50,7 @@ def test_end_of_the_connection_is_told() -> None:
     assert live.as_json()["closed"] == {"code": 1006, "reason": "", "by": "lost", "at": 1.5}
 
 
-GOOD = [
+GOOD: list[dict[str, Any]] = [
     {"kind": "impersonate", "name": "node", "greeting": "ü"},
     {"kind": "accept", "value": "x"},
     {"kind": "upgrade", "value": ""},
@@ -70,13 +72,13 @@ GOOD = [
 ]
 
 
-@pytest.mark.parametrize("document", GOOD, ids=lambda document: document["kind"])
-def test_fault_is_understood_as_given(document: dict[str, object]) -> None:
+@pytest.mark.parametrize("document", GOOD, ids=lambda document: str(document["kind"]))
+def test_fault_is_understood_as_given(document: dict[str, Any]) -> None:
     assert faults.parse(document).as_json() == document
 
 
 def test_every_kind_is_tested() -> None:
-    assert {document["kind"] for document in GOOD} == set(faults.KINDS)
+    assert {str(document["kind"]) for document in GOOD} == set(faults.KINDS)
 
 
 @pytest.mark.parametrize(

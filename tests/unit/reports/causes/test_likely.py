@@ -10,7 +10,7 @@ import pytest
 from tests import runs
 from wslb.checks import accounting, carrier, distribution, handshake, log
 from wslb.model.balancer import Carrier
-from wslb.model.results import LogLine, MemberStatus, ScenarioResult
+from wslb.model.results import LogLine, MemberStatus, Record, ScenarioResult
 from wslb.reports.causes import likely as causes
 from wslb.reports.json_file import document
 
@@ -170,7 +170,7 @@ def test_what_the_evidence_speaks_against() -> None:
 
 
 def test_every_rule_is_silent_on_a_scenario_without_evidence() -> None:
-    empty = saved(replace(runs.broken(), record=runs.Record()))
+    empty = saved(replace(runs.broken(), record=Record()))
     assert causes.likely(empty) is None
     assert causes.look_at(empty) == "the evidence of the verdicts"
 

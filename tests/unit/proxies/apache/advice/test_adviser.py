@@ -152,10 +152,10 @@ async def test_no_prefix_of_a_configuration_and_no_noise_in_it_breaks_the_advise
     noise = random.Random(4)  # noqa: S311 - a fixed seed, so that a failure can be repeated
     letters = "\"'\\\n<>/${}[]=%!:#. ^" + "aP0é\ufffd"
     for _ in range(300):
-        text = list(noise.choice(texts))
+        spoiled = list(noise.choice(texts))
         for _ in range(noise.randrange(1, 30)):
-            text[noise.randrange(len(text))] = noise.choice(letters)
-        advice_on("".join(text), tunnels=1)
+            spoiled[noise.randrange(len(spoiled))] = noise.choice(letters)
+        advice_on("".join(spoiled), tunnels=1)
         advice_on("".join(noise.choice(letters) for _ in range(200)))
 
 
