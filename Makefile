@@ -38,7 +38,7 @@ check: $(VENV)/.ready ## format, lint, types and unit tests
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit tests/contracts tests/test_architecture.py -m "not slow and not live" -q --no-header
+	@$(BIN)/python -m pytest tests/unit tests/contracts tests/test_*.py -m "not slow and not live" -q --no-header
 
 # Tests mostly wait for sockets, so two sessions run at once, each with its lab; the output of each stays together.
 test: check ready ## everything: check, then all tests on a real Apache

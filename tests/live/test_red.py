@@ -48,7 +48,6 @@ def observed(result: ScenarioResult, check: str) -> str:
 
 async def test_a_loadfactor_of_2(lab: Lab) -> None:
     result = await runner.run(shipped("lb-byrequests"), lab, tamper=member("liberty", loadfactor=2))
-    assert "connection 3 expected liberty, got liberty" not in observed(result, "alternates")
     assert observed(result, "alternates").startswith("connection 4 expected node, got liberty")
     assert observed(result, "follows_model").startswith("connection 4 expected node, got liberty")
     assert "loadfactor 2" in observed(result, "members_as_claimed")

@@ -32,5 +32,6 @@ def test_an_error_is_one_sentence_with_an_exit_code(error: errors.HarnessError, 
 
 
 def test_every_error_is_listed_in_the_drawn_tree() -> None:
+    assert errors.__all__
     for name in errors.__all__:
         assert name in (errors.__doc__ or "")

@@ -92,7 +92,9 @@ def test_every_service_is_healthy_and_publishes_on_loopback_only(up: Project) ->
 
 
 def test_every_service_is_hardened(up: Project) -> None:
-    for row in rows(up):
+    services = rows(up)
+    assert len(services) == 4
+    for row in services:
         found = engine.engine().api.inspect_container(row["ID"])
         host = found["HostConfig"]
         assert found["Config"]["User"] == "65534:65534"

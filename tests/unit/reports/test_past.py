@@ -76,4 +76,5 @@ def test_history_survives_lines_of_other_kinds(tmp_path: Path) -> None:
 
 
 def test_sparse_lines_of_an_older_version_are_drawn() -> None:
-    html.render(RED, history=[{"verdict": "passed", "failed": []}, {"verdict": "odd", "failed": ["x"]}])
+    page = html.render(RED, history=[{"verdict": "passed", "failed": []}, {"verdict": "odd", "failed": ["x"]}])
+    assert 'aria-label="Last 3 runs: 1 passed' in page

@@ -58,7 +58,13 @@ async def fakes() -> AsyncIterator[FakeLab]:
         yield made
 
 
-@pytest.mark.parametrize("scenario", [asked(s) for s in SCENARIOS if s.family != "timeouts"])
+LEFT_OUT = {"restart-graceful-arriving"}
+"""Opens while httpd changes generations: the fake has one, so that chance would decide."""
+
+ASKED = [asked(s) for s in SCENARIOS if s.family != "timeouts" and s.name not in LEFT_OUT]
+
+
+@pytest.mark.parametrize("scenario", ASKED)
 async def test_what_behaves_as_httpd_passes_and_nothing_else(scenario: Scenario, fakes: FakeLab) -> None:
     async with asyncio.timeout(20):
         result = await runner.run(scenario, fakes.lab)

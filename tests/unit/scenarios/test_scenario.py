@@ -20,6 +20,7 @@ def test_a_scenario_asks_a_question_with_a_limit(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_no_check_passes_without_evidence(scenario: Scenario) -> None:
+    assert scenario.checks
     for check in scenario.checks:
         verdict = check(Record(balancer=scenario.judged))
         assert not verdict.holds, f"{verdict.check} holds on an empty record"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
@@ -146,26 +145,32 @@ async def test_fifty_thousand_lines_take_seconds_at_most(tmp_path: Path) -> None
 @pytest.mark.slow
 async def test_no_prefix_of_a_configuration_and_no_noise_in_it_breaks_the_adviser() -> None:
     texts = [marked(case.text)[0] for case in BROKEN.values()] + [case.text for case in SOUND.values()]
+    assert texts
     for text in texts[::4]:
         for end in range(0, len(text), 3):
-            advice_on(text[:end], tunnels=100)
+            assert isinstance(advice_on(text[:end], tunnels=100), list)
     noise = random.Random(4)  # noqa: S311 - a fixed seed, so that a failure can be repeated
     letters = "\"'\\\n<>/${}[]=%!:#. ^" + "aP0é\ufffd"
     for _ in range(300):
         spoiled = list(noise.choice(texts))
         for _ in range(noise.randrange(1, 30)):
             spoiled[noise.randrange(len(spoiled))] = noise.choice(letters)
-        advice_on("".join(spoiled), tunnels=1)
-        advice_on("".join(noise.choice(letters) for _ in range(200)))
+        assert isinstance(advice_on("".join(spoiled), tunnels=1), list)
+        assert isinstance(advice_on("".join(noise.choice(letters) for _ in range(200))), list)
 
 
 async def test_random_bytes_get_a_sentence_or_an_answer(tmp_path: Path) -> None:
     noise = random.Random(5)  # noqa: S311 - a fixed seed, so that a failure can be repeated
+    told: list[str] = []
     for size in (1, 7, 64, 400, 3000):
         for _ in range(20):
             data = bytes(noise.randrange(1, 127) for _ in range(size))
-            with contextlib.suppress(EvidenceError):
-                await answer_on(data, tmp_path)
+            try:
+                told.append(str((await answer_on(data, tmp_path)).exit_code))
+            except EvidenceError as exc:
+                told.append(str(exc))
+    assert len(told) == 100
+    assert all(told)
 
 
 async def test_severities_decide_the_exit_code_and_the_document_has_everything(tmp_path: Path) -> None:
