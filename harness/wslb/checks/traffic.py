@@ -80,7 +80,7 @@ def counted_on_tunnels(record: Record) -> Verdict:
 def _claimed(event: Event, record: Record) -> dict[str, dict[str, int]]:
     """Counters that the connections of the event's path must have led to at its moment, by route."""
     each = record.carrier.read_per_tunnel
-    totals = {route: Counter(dict.fromkeys(_COUNTERS, 0)) for route in event.data["members"]}
+    totals: dict[str, Counter[str]] = {r: Counter(dict.fromkeys(_COUNTERS, 0)) for r in event.data["members"]}
     for handshake in record.accepted:
         route = record.route_of(handshake)
         if urlsplit(handshake.url).path != f"/{event.data['lbmethod']}" or handshake.opened_at > event.at:

@@ -117,7 +117,7 @@ class Afar:
         object.__setattr__(self, "_afar_thread", thread)
 
     @property  # type: ignore[misc]  # mypy takes __class__ for a plain attribute
-    def __class__(self) -> type:
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride] - it stands for another
         return type(self._afar_thing)
 
     def __getattr__(self, name: str) -> Any:

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.lab import FakeLab, fake_lab
+from wslb.config import Timeouts
 from wslb.model.results import Outcome
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
@@ -35,7 +36,7 @@ FOUND_OUT = {
 TAKES_TIME = {
     "concurrency": "500-one-child 500 500-bybusyness 5000 waves",
     "handshake": "bare-lf",
-    "payload": "64mib push full-duplex",
+    "payload": "16mib side-by-side 64mib push full-duplex",
     "failover": "retry bybusyness-return frozen-tunnels frozen-http failontimeout-http failontimeout-wstunnel",
     "sticky": "dead-route",
     "restart": "graceful-no-room hup winch term",
@@ -54,7 +55,8 @@ def asked(scenario: Scenario) -> object:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def fakes() -> AsyncIterator[FakeLab]:
-    async with fake_lab(sockets=True) as made:
+    patient = Timeouts(handshake=2, message=2, settle=2)
+    async with fake_lab(sockets=True, timeouts=patient) as made:
         yield made
 
 

@@ -74,7 +74,7 @@ class ApacheDialect:
 
     def modules(self, site: Site) -> tuple[str, ...]:
         """Modules that the site needs, in loading order, without ``mod_``."""
-        names = list(_ALWAYS)
+        names: list[str] = list(_ALWAYS)
         for balancer in site.balancers:
             names.append(f"lbmethod_{balancer.lbmethod.value}")
         names += [f"lbmethod_{LbMethod.BYREQUESTS.value}", "proxy_wstunnel", "proxy_http"]

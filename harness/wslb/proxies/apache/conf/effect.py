@@ -122,7 +122,7 @@ class _Resolver:
     def _learn(self, directive: Directive) -> None:
         words = directive.words
         if directive.key == "define" and words:
-            self._defines[words[0]] = words[1] if len(words) > 1 else ""
+            self._defines[words[0]] = "".join(words[1:2])
         elif directive.key == "undefine" and words:
             self._defines.pop(words[0], None)
         elif directive.key == "loadmodule" and words:
