@@ -4,6 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/lb
 SHELL  := /bin/sh
+UNIT    := tests/unit tests/contracts $(wildcard tests/test_*.py)
+COVERED := $(BIN)/coverage run
+# Percent of statements and branches: of the unit tests alone, and of everything but the container (.ci/run has 95).
+UNIT_FLOOR := 85
+FLOOR      ?= 94
 .DEFAULT_GOAL := help
 VERSIONS ?= 2.4.46 2.4.54 debian:bullseye 2.4.68
 .PHONY: help check test test-lb test-behaviour test-docker test-versions up bench report doctor wheel clean distclean lock
@@ -34,28 +39,47 @@ test-lb: ready ## the main job: prove on a real Apache that WebSockets are balan
 test-behaviour: ready ## every other behaviour that decides whether balancing works
 	@$(BIN)/python -m pytest tests/live -m wslb_behaviour -q --no-header --wslb-report=reports/behaviour $(ARGS)
 
-check: $(VENV)/.ready ## format, lint, types and unit tests
+.PHONY: static pyright
+static: $(VENV)/.ready
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit tests/contracts tests/test_*.py -m "not slow and not live" -q --no-header
 
+# A second opinion on the types, too slow for every check.
+pyright: $(VENV)/.ready
+	@$(BIN)/basedpyright
+
+check: static ## format, lint, types and unit tests
+	@$(BIN)/python -m pytest $(UNIT) -m "not slow and not live" -q --no-header
+
+# Branches count, in every program that a test starts; backends that gave up root must be able to write there.
 # Tests mostly wait for sockets, so two sessions run at once, each with its lab; the output of each stays together.
-test: check ready ## everything: check, then all tests on a real Apache
-	@$(BIN)/python -m pytest tests/unit -m "slow and not live" -q --no-header
+test: static pyright ready ## everything on a real Apache, with the coverage of unit tests and of all
+	@rm -rf reports/coverage && mkdir -p reports/coverage && chmod 1777 reports/coverage
+	@$(COVERED) -m pytest $(UNIT) -m "not live" -q --no-header
+	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.unit reports/coverage/data.*
+	@echo "Coverage of the unit tests alone:"
+	@$(BIN)/coverage report --data-file=reports/coverage.unit --format=total --fail-under=$(UNIT_FLOOR)
 	@echo "Two sessions at once; each is printed when it ends, after some minutes"
 	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
 	  test-scenarios test-tools
+	@$(if $(ARGS),,$(MAKE) --no-print-directory coverage)
+
+.PHONY: coverage
+coverage: ## what the tests so far have run of every module, and whether that is enough
+	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.all reports/coverage/data.*
+	@$(BIN)/coverage report --data-file=reports/coverage.all --fail-under=$(FLOOR)
 
 # A selection in ARGS may leave one of the sessions empty (pytest's exit code 5).
 .PHONY: test-scenarios test-tools
 test-scenarios:
 	@$(BIN)/python -m tests.browser.provide
-	@$(BIN)/python -m pytest tests/live/test_scenarios.py tests/plugin tests/browser -q --no-header \
+	@$(COVERED) -m pytest tests/live/test_scenarios.py tests/plugin tests/browser -q --no-header \
 	  --wslb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
 test-tools:
-	@$(BIN)/python -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py -m "not docker" -q --no-header $(ARGS) \
+	@$(COVERED) -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py \
+	  -m "not docker" -q --no-header $(ARGS) \
 	  || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
@@ -84,7 +108,7 @@ lock: ## pin the packages again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
 clean: ## remove reports and caches
-	rm -rf reports/lb reports/load reports/compare reports/bench dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf reports/lb reports/load reports/compare reports/bench reports/coverage* dist .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environment
