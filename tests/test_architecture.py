@@ -66,9 +66,9 @@ TO_GO: dict[str, set[str]] = {
     "large folders": {"contract"},
     "stand-ins": {"backends.contract.backend"},
     "classes": {
-        *("Backend", "Change", "Close", "Closed", "Conversation", "Fault", "Frame", "Head", "Listener"),
-        *("Message", "Opened", "Parameter", "RawConnector", "Request", "Row"),
-        *("Verdict", "Wire"),
+        *("Backend", "Close", "Closed", "Conversation", "Fault", "Frame", "Head", "Listener"),
+        *("Message", "Opened", "Parameter", "RawConnector", "Request"),
+        "Wire",
     },
     "modules": {
         *("backend", "channel", "conversation", "frames", "handshake", "opening", "proxy", "raw"),
