@@ -8,13 +8,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from wslb.checks import distribution, handshake, log, strictness
+from msgspec.structs import replace as changed
+
+from wslb.checks import distribution, extended_connect, handshake, log, strictness
 from wslb.commands import compare
 from wslb.config import Settings
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site, resolve_url
-from wslb.model.handshake import Arrival, Close, Handshake, Headers, accept_for
+from wslb.model.handshake import Arrival, Close, Exchange, Handshake, Headers, accept_for
 from wslb.model.results import Check, Event, LogLine, MemberStatus, Outcome, Record, Report, ScenarioResult
-from wslb.reports.json_file import document
+from wslb.reports.document import Document, SavedScenario
+from wslb.reports.json_file import decode, document, text
 from wslb.reports.measured import measured
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
@@ -231,6 +234,23 @@ def broken(name: str = "lb-broken", letters: str = "LNLNLNNL") -> ScenarioResult
     return judged(record(letters, scenario=name), name=name)
 
 
+def over_http2(name: str = "carrier-h2", letters: str = "LN" * 12) -> ScenarioResult:
+    """A scenario whose tunnels were all opened by an extended CONNECT: answered 200, nothing upgraded (RFC 8441)."""
+    evidence = record(letters, scenario=name)
+    handshakes = tuple(
+        replace(
+            one,
+            request=((":method", "CONNECT"), (":protocol", "websocket"), ("sec-websocket-version", "13")),
+            status=200,
+            reason="",
+            response=(("x-backend", one.backend or ""),),
+        )
+        for one in evidence.handshakes
+    )
+    checks = (distribution.alternates, extended_connect.opened_by_connect)
+    return judged(replace(evidence, handshakes=handshakes), name=name, checks=checks)
+
+
 def skipped(name: str = "lb-wss") -> ScenarioResult:
     """A scenario that this proxy cannot be asked."""
     result = passed(name)
@@ -274,7 +294,7 @@ def run(*results: ScenarioResult, **more: Any) -> Report:
     return Report(**fields | more)
 
 
-def saved(*results: ScenarioResult, **more: Any) -> dict[str, Any]:
+def saved(*results: ScenarioResult, **more: Any) -> Document:
     """The saved document of a run."""
     return document(run(*results, **more))
 
@@ -318,48 +338,52 @@ def everything() -> Report:
     )
 
 
-def long(letters: str) -> dict[str, Any]:
+def long(letters: str, **more: Any) -> Document:
     """A saved document with one very long series, made from the saved connections of a short one.
 
     Making and judging thousands of records takes seconds; the verdicts here are those of the short series.
     """
-    document_ = saved(passed())
-    scenario = document_["scenarios"][0]
-    sample = dict(zip("LN", scenario["connections"], strict=False))
-    scenario["connections"] = [
-        {
-            **sample[letter],
-            "seq": i + 1,
-            "conn_id": f"lb-byrequests-{i + 1}",
-            "expected": ("liberty", "node")[i % 2],
-            "elapsed_seconds": round(0.001 + (i * 7919 % 9973) / 1e6, 6),
-            "opened_at": round(i / 50, 4),
-            "closed_at": round(i / 50 + 0.01, 4),
-        }
+    short = saved(passed(), **more)
+    scenario = short.scenarios[0]
+    sample = dict(zip("LN", scenario.connections, strict=False))
+    connections = tuple(
+        changed(
+            sample[letter],
+            seq=i + 1,
+            conn_id=f"lb-byrequests-{i + 1}",
+            expected=("liberty", "node")[i % 2],
+            elapsed_seconds=round(0.001 + (i * 7919 % 9973) / 1e6, 6),
+            opened_at=round(i / 50, 4),
+            closed_at=round(i / 50 + 0.01, 4),
+        )
         for i, letter in enumerate(letters)
-    ]
-    return document_
+    )
+    return changed(short, scenarios=(changed(scenario, connections=connections),))
 
 
 METHODS = (LbMethod.BYREQUESTS, LbMethod.BYBUSYNESS, LbMethod.BYTRAFFIC)
 
 
-def compared(*, repeats: int = 5) -> dict[str, Any]:
+def compared(*, repeats: int = 5) -> Document:
     """The saved document of a comparison whose numbers differ from method to method and from run to run."""
     settings = Settings(connections=200)
     planned = compare.comparison_of(settings, lbmethods=METHODS, names=(), repeats=repeats)
     document_ = saved(*(with_method(method.value, method, "LN") for method in METHODS), planned=tuple(planned.names))
-    samples = {scenario["name"]: scenario for scenario in document_["scenarios"]}
-    document_["scenarios"] = [
+    samples = {scenario.name: scenario for scenario in document_.scenarios}
+    scenarios = tuple(
         _compared_run(samples[turn.lbmethod.value], turn.scenario.name, turn.workload.name, turn.lbmethod, turn.number)
         for turn in planned.turns
-    ]
-    document_["counts"]["passed"] = len(document_["scenarios"])
-    document_["comparison"] = measured(planned.document(), document_["scenarios"])
-    return document_
+    )
+    made = changed(
+        document_,
+        scenarios=scenarios,
+        counts=changed(document_.counts, passed=len(scenarios)),
+        comparison=measured(planned.planned, scenarios),
+    )
+    return decode(text(made))
 
 
-def _compared_run(sample: Mapping[str, Any], name: str, workload: str, method: LbMethod, number: int) -> dict[str, Any]:
+def _compared_run(sample: SavedScenario, name: str, workload: str, method: LbMethod, number: int) -> SavedScenario:
     """One run: its letters, and which tunnels end when, carry how much, or break."""
     length = 200 if workload == "short" else 24
     letters = list("LN" * (length // 2))
@@ -376,30 +400,31 @@ def _compared_run(sample: Mapping[str, Any], name: str, workload: str, method: L
         opened_at = round(i / 50, 4)
         broken = workload == "fault" and i < 8 and letter == "N"
         early = broken or workload == "short" or (workload == "uneven" and i < 12 and letter == "L")
-        status = 503 if letter == "x" else 101
+        accepted = letter != "x"
         closed_at = round(0.165 if broken else opened_at + 0.01, 4) if early else 9.0
-        template = sample["connections"]["LNx".index(letter) % 2]
         connections.append(
-            {
-                **template,
-                "seq": i + 1,
-                "conn_id": f"{name}-{i + 1}",
-                "status": status,
-                "backend": BACKENDS[letter],
-                "expected": BACKENDS[letter],
-                "elapsed_seconds": round(slow + ((i * 7919 + number * 31) % 9973) / 1e7, 6),
-                "opened_at": opened_at,
-                "closed_at": closed_at if status == 101 else None,
-                "closed": {**template["closed"], "clean": not broken} if status == 101 else None,
-                "exchanges": [{"sent": True, "at": opened_at, "text": "", "size": 1000 * number + i, "binary": False}],
-            }
+            changed(
+                sample.connections["LNx".index(letter) % 2],
+                seq=i + 1,
+                conn_id=f"{name}-{i + 1}",
+                accepted=accepted,
+                status=101 if accepted else 503,
+                backend=BACKENDS[letter],
+                expected=BACKENDS[letter],
+                elapsed_seconds=round(slow + ((i * 7919 + number * 31) % 9973) / 1e7, 6),
+                opened_at=opened_at,
+                closed_at=closed_at if accepted else None,
+                closed=Close(code=1006 if broken else 1000, by="lost" if broken else "client") if accepted else None,
+                exchanges=(Exchange(sent=True, at=opened_at, text="", size=1000 * number + i),),
+            )
         )
-    return {**sample, "name": name, "connections": connections, "events": _death(number) if workload == "fault" else []}
+    events = _death(number) if workload == "fault" else ()
+    return changed(sample, name=name, connections=tuple(connections), events=events)
 
 
-def _death(number: int) -> list[dict[str, Any]]:
+def _death(number: int) -> tuple[Event, ...]:
     back = round(0.3 + number / 100, 4)
-    return [
-        {"at": 0.16, "kind": "backend", "text": "node: killed", "data": {"backend": "node", "up": False}},
-        {"at": back, "kind": "backend", "text": "node: back", "data": {"backend": "node", "up": True}},
-    ]
+    return (
+        Event(at=0.16, kind="backend", text="node: killed", data={"backend": "node", "up": False}),
+        Event(at=back, kind="backend", text="node: back", data={"backend": "node", "up": True}),
+    )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,7 @@ from wslb.commands.compare import COMPARED
 from wslb.commands.workloads import FAULTY, WORKLOADS, scenario_of
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
+from wslb.model.comparison import Stat
 from wslb.model.results import Outcome, Report
 from wslb.reports import json_file
 from wslb.reports.recommended import contests
@@ -37,21 +36,21 @@ def compare(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_methods_are_told_apart_and_recommended(tmp_path: Path) -> None:
     done = compare("uneven", "traffic", "--json", "--report", tmp_path)
     assert done.returncode == 0, done.stderr
-    document: dict[str, Any] = json.loads(done.stdout)
-    assert json_file.validate(document) == ""
-    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8")) == document
-    assert [scenario["name"] for scenario in document["scenarios"]] == [
+    document = json_file.decode(done.stdout)
+    assert document.comparison is not None
+    assert json_file.load(tmp_path / "report.json") == document
+    assert [scenario.name for scenario in document.scenarios] == [
         f"compare-{workload}-{method.value}-{number}"
         for number in range(1, 6)
         for workload in ("uneven", "traffic")
         for method in COMPARED
     ]
-    uneven, traffic = contests(document["comparison"])
+    uneven, traffic = contests(document.comparison)
     assert uneven.best == ("bybusyness",)
     assert traffic.best == ()
-    by_method = {method["lbmethod"]: method for method in uneven.workload["methods"]}
-    assert by_method["bybusyness"]["deviation"] == {"median": 0, "low": 0, "high": 0}
-    assert by_method["byrequests"]["deviation"] == {"median": 3, "low": 3, "high": 3}
+    by_method = {method.lbmethod.value: method for method in uneven.workload.methods}
+    assert by_method["bybusyness"].deviation == Stat(median=0, low=0, high=0)
+    assert by_method["byrequests"].deviation == Stat(median=3, low=3, high=3)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert f"<dd>{uneven.advice}</dd>" in page
     assert f"→ {uneven.advice}" in done.stderr
@@ -62,9 +61,9 @@ async def test_a_killed_member_costs_its_tunnels_and_comes_back(lab: Lab, method
     workload = next(workload for workload in WORKLOADS if workload.name == "fault")
     result = await runner.run(scenario_of(workload, method, 1, connections=0), lab)
     assert result.outcome is Outcome.PASSED, result
-    (saved,) = json_file.document(Report(results=(result,)))["scenarios"]
+    (saved,) = json_file.document(Report(results=(result,))).scenarios
     (fault,) = fault_numbers(saved)
-    held = sum(connection["backend"] == "node" for connection in saved["connections"][:FAULTY])
+    held = sum(connection.backend == "node" for connection in saved.connections[:FAULTY])
     assert fault.text == "node: killed"
     assert 0 < fault.lost == held
     assert fault.recovered is not None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from wslb.checks.judging import About, first_wrong, judged, no_evidence
-from wslb.model.balancer import Carrier
+from wslb.model.balancer import LOGGED, Carrier
 from wslb.model.handshake import Handshake, one_header
 from wslb.model.results import Check, Record, Verdict
 
@@ -46,7 +46,7 @@ def _by_spelling(handshake: Handshake) -> Carrier | None:
 
 
 def _by_status(handshake: Handshake) -> Carrier | None:
-    return {200: Carrier.WSTUNNEL, 101: Carrier.HTTP}.get(handshake.logged_status or 0)
+    return next((carrier for carrier, status in LOGGED.items() if status == handshake.logged_status), None)
 
 
 def read_counted(record: Record) -> Verdict:

@@ -57,11 +57,11 @@ def command(names: tuple[str, ...], lbmethods: str | None, repeats: int | None, 
         repeats=compare.LEAST_REPEATS if repeats is None else repeats,
     )
     run = run_of(settings, comparison.names)
-    run.comparison = comparison.document()
+    run.comparison = comparison.planned
 
     def possible(lab: Lab) -> Sequence[Scenario]:
         left = compare.possible(comparison, lab)
-        run.planned, run.comparison = tuple(left.names), left.document()
+        run.planned, run.comparison = tuple(left.names), left.planned
         return left.scenarios
 
     run_scenarios(
@@ -70,5 +70,5 @@ def command(names: tuple[str, ...], lbmethods: str | None, repeats: int | None, 
         settings=settings,
         output=options,
         worded=comparison.worded,
-        table=lambda document: lines(document["comparison"]),
+        table=lambda document: lines(document.comparison) if document.comparison else (),
     )

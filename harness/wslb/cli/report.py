@@ -29,13 +29,14 @@ def command(file: Path, report: Path | None, baseline: Path | None, percentiles:
     variables = {"WSLB_PERCENTILES": os.environ.get("WSLB_PERCENTILES", "")}
     settings = read_settings({"percentiles": percentiles}, variables)
 
-    from wslb.model.percentiles import plain
+    import msgspec
+
     from wslb.reports import json_file
     from wslb.reports.files import redraw
 
     document = json_file.load(file)
     if settings.percentiles:
-        document["percentiles"] = plain(settings.percentiles)
+        document = msgspec.structs.replace(document, percentiles=settings.percentiles)
     earlier = json_file.load(baseline) if baseline else None
     for path in redraw(document, report or file.parent, baseline=earlier):
         click.echo(path.resolve().as_uri())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shlex
 import signal
@@ -23,6 +22,7 @@ from wslb.lab.launch import open_lab
 from wslb.model.results import Report, ScenarioResult
 from wslb.reports import github, json_file
 from wslb.reports.causes.likely import likely
+from wslb.reports.document import Document
 from wslb.reports.files import write
 from wslb.reports.ongoing import Ongoing
 from wslb.reports.screen import Colour, Screen, Verbosity
@@ -61,7 +61,7 @@ def run_scenarios(
     output: Mapping[str, Any],
     baseline: Path | None = None,
     worded: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
-    table: Callable[[Mapping[str, Any]], Sequence[str]] = lambda _: (),
+    table: Callable[[Document], Sequence[str]] = lambda _: (),
 ) -> NoReturn:
     """Ask scenarios, write the report, and end the command with its exit code.
 
@@ -121,11 +121,11 @@ def _close(
     *,
     as_json: bool,
     problem: HarnessError | None,
-    table: Callable[[Mapping[str, Any]], Sequence[str]],
+    table: Callable[[Document], Sequence[str]],
 ) -> NoReturn:
     document = json_file.document(report)
     if as_json:
-        click.echo(json.dumps(document, ensure_ascii=False))
+        click.echo(json_file.line(document))
     if problem:
         say(problem)
     github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))
@@ -135,13 +135,13 @@ def _close(
         paths=[f"report  {html.resolve().as_uri()}"],
         annotations=github.annotate(document) if screen.github else (),
         table=table(document),
-        causes={s["name"]: cause.sentence for s in document["scenarios"] if (cause := likely(s))},
+        causes={s.name: cause.sentence for s in document.scenarios if (cause := likely(s))},
     )
     sys.exit(report.exit_code)
 
 
 def until_signal(work: Coroutine[Any, Any, T]) -> T:
-    """Ongoing to the end; the first SIGINT or SIGTERM lets the lab close in order, the second quits at once.
+    """Run to the end; the first SIGINT or SIGTERM lets the lab close in order, the second quits at once.
 
     Raises:
         Interrupted: a signal came.

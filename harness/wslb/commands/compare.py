@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from wslb.commands.workloads import COMPARED, WORKLOADS, Workload, scenario_of
 from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
+from wslb.model.comparison import ComparedMethods, ComparedRun, ComparedWorkload, SkippedMethod
 from wslb.model.results import ScenarioResult
 from wslb.reports.recommended import ENOUGH_RUNS
 from wslb.scenarios import runner
@@ -80,34 +80,35 @@ class Comparison:
         command = f"wslb compare {workload} --lbmethods {lbmethods} --repeats {self.repeats} {settings}"
         return replace(result, reproduce=command.rstrip())
 
-    def document(self) -> dict[str, Any]:
+    @property
+    def planned(self) -> ComparedMethods:
         """As it is saved; the numbers are added from the evidence (`wslb.reports.measured`)."""
-        return {
-            "repeats": self.repeats,
-            "connections": self.connections,
-            "lbmethods": [method.value for method in self.lbmethods],
-            "skipped": [{"lbmethod": method.value, "reason": reason} for method, reason in self.skipped],
-            "workloads": [
-                {
-                    "name": workload.name,
-                    "title": workload.title,
-                    "does": workload.does,
-                    "deviation": workload.deviation,
-                    "criteria": list(workload.criteria),
-                    "note": workload.note,
-                }
+        return ComparedMethods(
+            repeats=self.repeats,
+            connections=self.connections,
+            lbmethods=self.lbmethods,
+            skipped=tuple(SkippedMethod(lbmethod=method, reason=reason) for method, reason in self.skipped),
+            workloads=tuple(
+                ComparedWorkload(
+                    name=workload.name,
+                    title=workload.title,
+                    does=workload.does,
+                    deviation=workload.deviation,
+                    criteria=workload.criteria,
+                    note=workload.note,
+                )
                 for workload in self.workloads
-            ],
-            "runs": [
-                {
-                    "scenario": turn.scenario.name,
-                    "workload": turn.workload.name,
-                    "lbmethod": turn.lbmethod.value,
-                    "number": turn.number,
-                }
+            ),
+            runs=tuple(
+                ComparedRun(
+                    scenario=turn.scenario.name,
+                    workload=turn.workload.name,
+                    lbmethod=turn.lbmethod,
+                    number=turn.number,
+                )
                 for turn in self.turns
-            ],
-        }
+            ),
+        )
 
 
 def methods(text: str) -> tuple[LbMethod, ...]:

@@ -144,7 +144,7 @@ def judged(mutation: Mutation, result: ScenarioResult, seconds: float) -> Proof:
         outcome=Outcome.PASSED if caught and sentences else Outcome.FAILED,
         sentences=sentences,
         others=tuple(check for check in red if check not in mutation.checks),
-        cause=causes.likely(document(Report(results=(result,)))["scenarios"][0]),
+        cause=causes.likely(document(Report(results=(result,))).scenarios[0]),
         seconds=seconds,
     )
 

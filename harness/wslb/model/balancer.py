@@ -16,6 +16,7 @@ from wslb.errors import ConfigError
 from wslb.identity import Identity
 
 __all__ = [
+    "LOGGED",
     "Balancer",
     "Carrier",
     "LbMethod",
@@ -64,6 +65,10 @@ class Carrier(StrEnum):
     def read_per_tunnel(self) -> int:
         """Bytes that balancer-manager counts as read for a tunnel: mod_proxy_http the status line, the other none."""
         return len("HTTP/1.1 101 Switching Protocols") if self is Carrier.HTTP else 0
+
+
+LOGGED = {Carrier.WSTUNNEL: 200, Carrier.HTTP: 101}
+"""Final status of a tunnel in the access log, by the module that carried it."""
 
 
 class Listener(StrEnum):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 
-__all__ = ["ALLOWED", "BEYOND", "REPORT", "label", "parse", "plain", "samples_needed"]
+__all__ = ["ALLOWED", "BEYOND", "REPORT", "label", "parse", "samples_needed"]
 
 REPORT: tuple[float, ...] = (50.0, 90.0, 99.0, 99.9)
 """What a report shows when nobody asks for others."""
@@ -51,8 +50,3 @@ def samples_needed(percent: float) -> int:
 def label(percent: float) -> str:
     """``p99.9``."""
     return f"p{percent:.10g}"
-
-
-def plain(percentiles: Iterable[float]) -> list[float | int]:
-    """As a document saves them: whole ones as integers."""
-    return [int(percent) if float(percent).is_integer() else percent for percent in percentiles]

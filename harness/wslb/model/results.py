@@ -1,6 +1,6 @@
 """What a scenario leaves behind: evidence, verdicts, and the document that is saved and reported.
 
-The shape of the saved document is described by ``reports/report.schema.json`` (``schema: "wslb.report/1"``).
+What is saved is described by `wslb.reports.document`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any
 
 from wslb.model.balancer import Balancer, Carrier, Site
+from wslb.model.comparison import ComparedMethods
 from wslb.model.handshake import Handshake
 
 __all__ = [
-    "SCHEMA",
     "AccessLine",
     "Check",
     "Claim",
@@ -28,8 +28,6 @@ __all__ = [
     "ScenarioResult",
     "Verdict",
 ]
-
-SCHEMA = "wslb.report/1"
 
 
 class Outcome(StrEnum):
@@ -139,11 +137,6 @@ class MemberStatus:
     read: int
     loadfactor: float
     lbmethod: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether ordinary elections may choose it."""
-        return self.status.split() == ["Init", "Ok"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,7 +326,7 @@ class Report:
     error_exit_code: int = 3
     command: str = ""
     percentiles: tuple[float, ...] = ()
-    comparison: Mapping[str, Any] | None = None
+    comparison: ComparedMethods | None = None
 
     def count(self, outcome: Outcome) -> int:
         """Number of scenarios with this outcome."""

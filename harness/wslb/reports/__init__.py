@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from wslb.reports import html, junit
+from wslb.reports.document import Document
+from wslb.reports.history import PastRun
 
 __all__ = ["REPORTERS", "Render"]
 
@@ -15,10 +17,10 @@ class Render(Protocol):
 
     def __call__(
         self,
-        document: Mapping[str, Any],
+        document: Document,
         *,
-        baseline: Mapping[str, Any] | None = None,
-        history: Sequence[Mapping[str, Any]] = (),
+        baseline: Document | None = None,
+        history: Sequence[PastRun] = (),
     ) -> str:
         """Draw the saved document of a run; an earlier one and the lines of earlier runs say what is new."""
         ...

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from wslb.reports import svg
+from wslb.reports.document import Counts
 from wslb.reports.sequences import Share
 
 __all__ = ["counts_bar", "shares"]
@@ -15,14 +16,14 @@ _WIDE, _HIGH = 240, 14
 _BAR = 200
 
 
-def counts_bar(counts: Mapping[str, int], missing: int) -> Markup:
+def counts_bar(counts: Counts, missing: int) -> Markup:
     """Scenarios by outcome as one bar; what is left empty stands for those that did not run."""
-    told = [f"{n} {outcome}" for outcome, n in counts.items() if n]
+    told = [f"{n} {outcome}" for outcome, n in counts.by_outcome.items() if n]
     told += [f"{missing} not run"] if missing else []
-    total = sum(counts.values()) + missing
+    total = sum(counts.by_outcome.values()) + missing
     body = [f'<rect class="rest" width="{_WIDE}" height="{_HIGH}" rx="3" fill="#d1d5db"/>']
     x = 0.0
-    for outcome, n in counts.items():
+    for outcome, n in counts.by_outcome.items():
         if n:
             width = _WIDE * n / total
             body.append(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from wslb.model.results import Verdict
 from wslb.reports import bars, svg
 from wslb.reports.causes import likely as causes
-from wslb.reports.errorlog import ALARMING
-from wslb.reports.grades import lenient, mark, row_mark
+from wslb.reports.document import SavedConnection, SavedScenario
+from wslb.reports.grades import mark, row_mark
 from wslb.reports.headline import Failure, failure_of
 from wslb.reports.inspector import Alike
 from wslb.reports.sequences import Turns, turns_of
@@ -64,7 +64,7 @@ class Card:
         thousands: for very long series, first and last number of each thousand and the breaks in it.
     """
 
-    scenario: Mapping[str, Any]
+    scenario: SavedScenario
     number: int
     style: str
     word: str
@@ -75,8 +75,8 @@ class Card:
     strip: Markup
     small_strip: Markup
     shares: Markup
-    verdicts: tuple[tuple[tuple[str, str, str], Mapping[str, Any]], ...]
-    lenient: tuple[Mapping[str, Any], ...]
+    verdicts: tuple[tuple[tuple[str, str, str], Verdict], ...]
+    lenient: tuple[Verdict, ...]
     rows: tuple[ConnectionRow, ...]
     rows_note: str
     thousands: tuple[tuple[int, int, int], ...]
@@ -91,12 +91,12 @@ class Card:
     @property
     def opened(self) -> bool:
         """Failed and errored ones are open; what held is folded."""
-        return self.scenario["outcome"] in {"failed", "errored"}
+        return self.scenario.outcome in {"failed", "errored"}
 
-    def evidence(self, verdict: Mapping[str, Any]) -> str:
+    def evidence(self, verdict: Verdict) -> str:
         """What a verdict names, connections by their number; what is left out is counted."""
-        numbers = {connection["conn_id"]: f"#{connection['seq']}" for connection in self.scenario["connections"]}
-        items = [numbers.get(item) or shortened(item, 300) for item in verdict["evidence"]]
+        numbers = {connection.conn_id: f"#{connection.seq}" for connection in self.scenario.connections}
+        items = [numbers.get(item) or shortened(item, 300) for item in verdict.evidence]
         most = 12 if all(item.startswith("#") for item in items) else 3
         more = f" and {len(items) - most} more" if len(items) > most else ""
         return ", ".join(items[:most]) + more
@@ -105,16 +105,16 @@ class Card:
     def facts(self) -> str:
         """What was done, in one line."""
         scenario = self.scenario
-        balancer = scenario["balancer"]
+        balancer = scenario.balancer
         words = [count(len(self.turns), "connection")]
         if balancer:
-            words.append(f"{balancer['lbmethod']} over {count(len(balancer['members']), 'member')}")
-        words.append(f"mod_proxy_{scenario['carrier']}")
-        words += [f"{mount['path']} → {mount['target']}" for mount in scenario["mounts"]]
+            words.append(f"{balancer.lbmethod} over {count(len(balancer.members), 'member')}")
+        words.append(f"mod_proxy_{scenario.carrier}")
+        words += [f"{mount.path} → {mount.target}" for mount in scenario.mounts]
         return " · ".join(words)
 
 
-def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Alike], *, table_rows: int) -> Card:
+def card(scenario: SavedScenario, number: int, groups: Sequence[Alike], *, table_rows: int) -> Card:
     """The card of a scenario of the saved document.
 
     Args:
@@ -124,10 +124,10 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Alike], *, t
         table_rows: connections whose rows are all shown; of the others those around breaks.
     """
     turns = turns_of(scenario)
-    outcome = scenario["outcome"]
+    outcome = scenario.outcome
     failure = failure_of(scenario) if outcome in {"failed", "errored"} else None
-    loose, (style, word, shape) = lenient(scenario), mark(scenario)
-    telling = (failure.verdict if failure else None) or next(iter((*loose, *scenario["verdicts"])), None)
+    loose, (style, word, shape) = scenario.lenient, mark(scenario)
+    telling = (failure.verdict if failure else None) or next(iter((*loose, *scenario.verdicts)), None)
     positions, note = _positions(turns, table_rows)
     marks = frozenset(turns.marks)
     return Card(
@@ -136,7 +136,7 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Alike], *, t
         style=style,
         word=word,
         shape=shape,
-        seen=telling["observed"] if telling else "",
+        seen=telling.observed if telling else "",
         failure=failure,
         turns=turns,
         strip=strip(turns, rows_of(turns, positions), shaded=in_fault(scenario)),
@@ -144,19 +144,19 @@ def card(scenario: Mapping[str, Any], number: int, groups: Sequence[Alike], *, t
         shares=bars.shares(turns.shares),
         verdicts=tuple(
             (row_mark(verdict), verdict)
-            for verdict in sorted(scenario["verdicts"], key=lambda verdict: verdict["outcome"] != "failed")
+            for verdict in sorted(scenario.verdicts, key=lambda verdict: verdict.outcome != "failed")
         ),
         lenient=loose,
-        rows=tuple(_row(scenario["connections"][i], i, turns, i in marks) for i in positions),
+        rows=tuple(_row(scenario.connections[i], i, turns, i in marks) for i in positions),
         rows_note=note,
         thousands=_thousands(turns) if len(turns) > FULL and turns.ordered else (),
         members=_members(scenario),
         cause=causes.likely(scenario),
         ruled_out=causes.ruled_out(scenario),
         look_at=causes.look_at(scenario),
-        handshakes=tuple(group for group in groups if scenario["name"] in group.scenarios),
+        handshakes=tuple(group for group in groups if scenario.name in group.scenarios),
         timeline=timeline(scenario),
-        alarming=sum(line["level"] in ALARMING for line in scenario["log"]),
+        alarming=sum(line.alarming for line in scenario.log),
     )
 
 
@@ -185,45 +185,46 @@ def _thousands(turns: Turns) -> tuple[tuple[int, int, int], ...]:
     return tuple(rows)
 
 
-def _row(connection: Mapping[str, Any], position: int, turns: Turns, marked: bool) -> ConnectionRow:
+def _row(connection: SavedConnection, position: int, turns: Turns, marked: bool) -> ConnectionRow:
     seen = turns.seen[position]
     notes = []
     if marked:
         notes.append("break" if position in turns.breaks else "first deviation")
-    if connection["status"] != 101:
-        notes.append(f"status {connection['status'] or 'none'}")
-    if connection["error"]:
-        notes.append(connection["error"])
-    if len(connection["arrivals"]) > 1:
-        notes.append(f"reached {len(connection['arrivals'])} backends")
+    if not connection.accepted:
+        notes.append(f"status {connection.status or 'none'}")
+    if connection.error:
+        notes.append(connection.error)
+    if len(connection.arrivals) > 1:
+        notes.append(f"reached {len(connection.arrivals)} backends")
     return ConnectionRow(
-        number=connection["seq"],
+        number=connection.seq,
         expected=turns.expected[position] or DASH,
         landed=seen or "nobody",
         lane=svg.lane(turns.lanes.index(seen)) if seen else "",
-        milliseconds=milliseconds(connection["elapsed_seconds"]),
+        milliseconds=milliseconds(connection.elapsed_seconds),
         note="; ".join(notes),
         marked=marked or seen is None,
     )
 
 
-def _members(scenario: Mapping[str, Any]) -> tuple[MemberRow, ...]:
-    before = {member["route"]: member for member in scenario["members"]["before"]}
-    after = {member["route"]: member for member in scenario["members"]["after"]}
+def _members(scenario: SavedScenario) -> tuple[MemberRow, ...]:
+    before = {member.route: member for member in scenario.members.before}
+    after = {member.route: member for member in scenario.members.after}
     rows = []
     for route in dict.fromkeys([*before, *after]):
         first, last = before.get(route), after.get(route)
-        either = first or last or {}
+        either = first or last
+        assert either is not None  # noqa
         rows.append(
             MemberRow(
                 route=route,
-                url=either["url"],
-                loadfactor=either["loadfactor"],
-                before=first["status"] if first else "not read",
-                after=last["status"] if last else "not read",
-                elected=last["elected"] - first["elected"] if first and last else None,
-                busy=last["busy"] if last else None,
-                transferred=last["transferred"] - first["transferred"] if first and last else None,
+                url=either.url,
+                loadfactor=either.loadfactor,
+                before=first.status if first else "not read",
+                after=last.status if last else "not read",
+                elected=last.elected - first.elected if first and last else None,
+                busy=last.busy if last else None,
+                transferred=last.transferred - first.transferred if first and last else None,
             )
         )
     return tuple(rows)

@@ -7,18 +7,20 @@ for as many more as the budget allows; columns keep what counts for every connec
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 from markupsafe import Markup
 
-from wslb.reports.measured import carried
+from wslb.reports.document import Document, SavedConnection, plain
+from wslb.reports.history import PastRun
 
-__all__ = ["COLUMNS", "Embedded", "embed", "restored"]
+__all__ = ["COLUMNS", "NAMED", "Embedded", "embed"]
 
 COLUMNS = (
     "seq",
+    "accepted",
     "status",
     "backend",
     "expected",
@@ -31,7 +33,7 @@ COLUMNS = (
 )
 """What is kept of every connection: its fields, the bytes of its messages, and whether its tunnel broke."""
 
-_NAMED = ("backend", "expected", "error")
+NAMED = ("backend", "expected", "error")
 """Columns of text, kept as indices into a list of names."""
 
 
@@ -48,12 +50,12 @@ class Embedded:
 
 
 def embed(
-    document: Mapping[str, Any],
+    document: Document,
     *,
     shown: Collection[tuple[str, int]],
     raw_bytes: int,
     log_lines: int,
-    more: Mapping[str, Any],
+    history: Sequence[PastRun] = (),
 ) -> Embedded:
     """The document with columns in place of most connections.
 
@@ -62,58 +64,44 @@ def embed(
         shown: scenario name and number of connections that must be kept whole.
         raw_bytes: room for further whole connections.
         log_lines: lines of the error log per scenario.
-        more: further members, such as the history.
+        history: earlier runs.
     """
     scenarios, whole, total, lines = [], 0, 0, 0
-    for scenario in document["scenarios"]:
-        kept: list[Any] = []
-        for connection in scenario["connections"]:
-            if (scenario["name"], connection["seq"]) in shown:
+    for scenario in document.scenarios:
+        kept: list[SavedConnection] = []
+        for connection in scenario.connections:
+            if (scenario.name, connection.seq) in shown:
                 kept.append(connection)
             elif raw_bytes > 0:
                 raw_bytes -= len(_compact(connection))
                 kept += [connection] if raw_bytes > 0 else []
-        whole, total = whole + len(kept), total + len(scenario["connections"])
-        lines += max(0, len(scenario["log"]) - log_lines)
-        columns = {"columns": _columns(scenario["connections"])}
-        scenarios.append({**scenario, "log": scenario["log"][:log_lines], **columns, "connections": kept})
+        whole, total = whole + len(kept), total + len(scenario.connections)
+        lines += max(0, len(scenario.log) - log_lines)
+        less = msgspec.structs.replace(scenario, log=scenario.log[:log_lines], connections=tuple(kept))
+        scenarios.append({**plain(less), "columns": _columns(scenario.connections)})
     cut = [f"headers and messages of {total - whole} of {total} connections"] if whole < total else []
     cut += [f"{lines} log lines"] if lines else []
+    run = plain(msgspec.structs.replace(document, scenarios=()))
     return Embedded(
-        text=_inert(_compact({**document, **more, "scenarios": scenarios})),
+        text=_inert(_compact({**run, **({"history": history} if history else {}), "scenarios": scenarios})),
         cut=f"Left out to keep this file small: {' and '.join(cut)}. report.json has them." if cut else "",
     )
 
 
-def _columns(connections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _columns(connections: Sequence[SavedConnection]) -> dict[str, object]:
     """Values by column; text as an index into ``names``, and one value for all where all are equal."""
-    names = list(dict.fromkeys(connection[key] for key in _NAMED for connection in connections))
+    names = list(dict.fromkeys(getattr(connection, key) for key in NAMED for connection in connections))
     index = {name: i for i, name in enumerate(names)}
-    columns: dict[str, Any] = {"count": len(connections), "names": names}
+    columns: dict[str, object] = {"count": len(connections), "names": names}
     for key in COLUMNS:
-        values = [index[c[key]] if key in _NAMED else _value(c, key) for c in connections]
+        found = [getattr(connection, key) for connection in connections]
+        values = [index[value] for value in found] if key in NAMED else found
         columns[key] = values[0] if values and all(value == values[0] for value in values) else values
     return columns
 
 
-def _value(connection: Mapping[str, Any], key: str) -> Any:
-    if key == "carried":
-        return carried(connection)
-    if key == "broken":
-        return connection["status"] == 101 and connection["closed"] is not None and not connection["closed"]["clean"]
-    return connection[key]
-
-
-def restored(scenario: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Connections of an embedded scenario with the fields of `COLUMNS`: what the page's numbers are made of."""
-    columns = scenario["columns"]
-    for i in range(columns["count"]):
-        row = {key: columns[key][i] if isinstance(columns[key], list) else columns[key] for key in COLUMNS}
-        yield row | {key: columns["names"][row[key]] for key in _NAMED}
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
+def _compact(value: object) -> str:
+    return json.dumps(plain(value), ensure_ascii=True, separators=(",", ":"))
 
 
 def _inert(text: str) -> Markup:

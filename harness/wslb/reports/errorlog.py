@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from wslb.proxies.apache import ah_numbers
+from wslb.reports.document import SavedScenario
 
 __all__ = ["ALARMING", "LogGroup", "LoggedLine", "log_groups"]
 
@@ -45,18 +45,18 @@ class LogGroup:
     number: ah_numbers.Number | None
 
 
-def log_groups(scenarios: Sequence[Mapping[str, Any]]) -> tuple[LogGroup, ...]:
+def log_groups(scenarios: Sequence[SavedScenario]) -> tuple[LogGroup, ...]:
     """Lines of all scenarios by AH number: the worst level first, then in order of appearance."""
     found: dict[str, list[LoggedLine]] = {}
     for scenario in scenarios:
-        for line in scenario["log"]:
-            found.setdefault(line["code"], []).append(
+        for line in scenario.log:
+            found.setdefault(line.code, []).append(
                 LoggedLine(
-                    scenario=scenario["name"],
-                    at=line["at"],
-                    level=line["level"],
-                    module=line["module"],
-                    text=line["text"],
+                    scenario=scenario.name,
+                    at=line.at,
+                    level=line.level,
+                    module=line.module,
+                    text=line.text,
                 )
             )
     grouped = [

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from wslb.errors import EvidenceError
 from wslb.model.results import Report
 from wslb.reports import REPORTERS, json_file
 from wslb.reports import history as past
+from wslb.reports.document import Document
+from wslb.reports.history import PastRun
 
 __all__ = ["DOCUMENT", "HISTORY", "redraw", "write"]
 
@@ -19,9 +19,7 @@ DOCUMENT = "report.json"
 HISTORY = "history.jsonl"
 
 
-def write(
-    run: Report | Mapping[str, Any], folder: Path, *, baseline: Mapping[str, Any] | None = None
-) -> tuple[Path, ...]:
+def write(run: Report | Document, folder: Path, *, baseline: Document | None = None) -> tuple[Path, ...]:
     """Write ``report.json`` and every file of `REPORTERS`, and add the run to ``history.jsonl``.
 
     Args:
@@ -35,8 +33,8 @@ def write(
     Raises:
         EvidenceError: the folder cannot be written.
     """
-    text = json_file.render(run) if isinstance(run, Report) else json_file.text(run)
-    document: dict[str, Any] = json.loads(text)
+    text = json_file.text(json_file.document(run) if isinstance(run, Report) else run)
+    document = json_file.decode(text)  # what is drawn is what was saved
     first = _put(folder / DOCUMENT, text)
     drawn = _draw(document, folder, baseline, past.read(folder / HISTORY))
     try:
@@ -46,18 +44,18 @@ def write(
     return (first, *drawn)
 
 
-def redraw(document: Mapping[str, Any], folder: Path, *, baseline: Mapping[str, Any] | None = None) -> tuple[Path, ...]:
+def redraw(document: Document, folder: Path, *, baseline: Document | None = None) -> tuple[Path, ...]:
     """Write every file that is made from a document, with the runs before it; document and history stay as they are."""
     lines = past.read(folder / HISTORY)
-    own = max((i for i, line in enumerate(lines) if line["started"] == document["started"]), default=len(lines))
+    own = max((i for i, line in enumerate(lines) if line.started == document.started), default=len(lines))
     return _draw(document, folder, baseline, lines[:own])
 
 
 def _draw(
-    document: Mapping[str, Any],
+    document: Document,
     folder: Path,
-    baseline: Mapping[str, Any] | None,
-    earlier: Sequence[Mapping[str, Any]],
+    baseline: Document | None,
+    earlier: Sequence[PastRun],
 ) -> tuple[Path, ...]:
     return tuple(
         _put(folder / name, render(document, baseline=baseline, history=earlier)) for name, render in REPORTERS.items()

@@ -7,13 +7,12 @@ annotations only the first ten are shown. Both stay far below.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from wslb.reports.causes import likely as causes
-from wslb.reports.grades import lenient, mark
-from wslb.reports.headline import failure_of, headline, not_run, phrase
+from wslb.reports.document import Document, SavedScenario
+from wslb.reports.grades import mark
+from wslb.reports.headline import failure_of, headline
 from wslb.reports.sequences import Turns, turns_of
 from wslb.reports.texts import clean, count, seconds, shortened
 
@@ -25,7 +24,7 @@ MOST_STRIPS = 5
 _AROUND = 20
 
 
-def summary(document: Mapping[str, Any], *, artifact_url: str = "") -> str:
+def summary(document: Document, *, artifact_url: str = "") -> str:
     """Markdown for ``GITHUB_STEP_SUMMARY``, under 64 KB.
 
     Args:
@@ -33,15 +32,15 @@ def summary(document: Mapping[str, Any], *, artifact_url: str = "") -> str:
         artifact_url: where the report was uploaded to; empty when it was not.
     """
     line = headline(document)
-    counts = document["counts"]
-    tally = " · ".join(f"{counts[outcome]} {outcome}" for outcome in counts)
+    counts = document.counts
+    tally = " · ".join(f"{number} {outcome}" for outcome, number in counts.by_outcome.items())
     head = [
         f"## {line.shape} {line.word}: {_plain(line.sentence)}",
         "",
-        f"{tally} · {seconds(document['seconds'])}",
+        f"{tally} · {seconds(document.seconds)}",
         "",
     ]
-    proxy = " · ".join(str(document["environment"].get(key) or "") for key in ("proxy", "carrier", "runtime"))
+    proxy = " · ".join(str(document.environment.get(key) or "") for key in ("proxy", "carrier", "runtime"))
     if proxy.strip(" ·"):
         head += [_plain(proxy), ""]
     if artifact_url:
@@ -65,32 +64,32 @@ def _fitted(head: list[str], body: list[str]) -> str:
     return "\n".join([*head, *kept])
 
 
-def _table(document: Mapping[str, Any]) -> list[str]:
+def _table(document: Document) -> list[str]:
     order = {"failed": 0, "errored": 1, "skipped": 2, "passed": 3}
     rows = ["| | Scenario | Limit | Seen | Time |", "|---|---|---|---|--:|"]
-    for scenario in sorted(document["scenarios"], key=lambda s: (order[s["outcome"]], not lenient(s))):
+    for scenario in sorted(document.scenarios, key=lambda s: (order[s.outcome], not s.lenient)):
         _, word, shape = mark(scenario)
-        first = failure_of(scenario).verdict or next(iter((*lenient(scenario), *scenario["verdicts"])), None)
-        seen = first["observed"] if first else scenario["reason"]
+        first = failure_of(scenario).verdict or next(iter((*scenario.lenient, *scenario.verdicts)), None)
+        seen = first.observed if first else scenario.reason
         rows.append(
-            f"| {shape} {word} | `{_code(scenario['name'])}` | {_cell(scenario['limit'])} | "
-            f"{_cell(seen)} | {seconds(scenario['seconds'])} |"
+            f"| {shape} {word} | `{_code(scenario.name)}` | {_cell(scenario.limit)} | "
+            f"{_cell(seen)} | {seconds(scenario.seconds)} |"
         )
-    rows += [f"| not run | `{_code(name)}` | | | |" for name in not_run(document)]
+    rows += [f"| not run | `{_code(name)}` | | | |" for name in document.not_run]
     return [*rows, ""] if len(rows) > 2 else ["No scenario has a result.", ""]
 
 
-def _failures(document: Mapping[str, Any]) -> list[str]:
+def _failures(document: Document) -> list[str]:
     lines: list[str] = []
-    failed = [scenario for scenario in document["scenarios"] if scenario["outcome"] == "failed"]
+    failed = [scenario for scenario in document.scenarios if scenario.outcome == "failed"]
     for scenario in failed[:MOST_STRIPS]:
         failure = failure_of(scenario)
         if failure.verdict is None:
             continue
-        lines += [f"### ✖ {_plain(phrase(failure.verdict))}{_plain(failure.at)}", ""]
+        lines += [f"### ✖ {_plain(failure.verdict.phrase)}{_plain(failure.at)}", ""]
         lines += [
-            f"- **expected** {_cell(failure.verdict['expected'])}",
-            f"- **observed** {_cell(failure.verdict['observed'])}",
+            f"- **expected** {_cell(failure.verdict.expected)}",
+            f"- **observed** {_cell(failure.verdict.observed)}",
         ]
         cause = causes.likely(scenario)
         likely = cause.sentence if cause else f"no rule matched; look at {causes.look_at(scenario)}"
@@ -98,7 +97,7 @@ def _failures(document: Mapping[str, Any]) -> list[str]:
         lines.append("")
         turns = turns_of(scenario)
         strips = [text for i in turns.marks[:3] for text in _strip(turns, i)]
-        commands = [f"$ {scenario['reproduce']}"] if scenario["reproduce"] else []
+        commands = [f"$ {scenario.reproduce}"] if scenario.reproduce else []
         if strips or commands:
             lines += ["```text", *(clean(item).replace("`", "'") for item in (*strips, *commands)), "```", ""]
     if len(failed) > MOST_STRIPS:
@@ -118,19 +117,19 @@ def _strip(turns: Turns, position: int) -> list[str]:
     return [*lines, ""]
 
 
-def annotate(document: Mapping[str, Any]) -> tuple[str, ...]:
+def annotate(document: Document) -> tuple[str, ...]:
     """Workflow commands for the log: five errors at most, and one that counts the rest."""
     found: list[str] = []
-    if document["error"]:
-        found.append(_command("error", title="The lab failed", text=document["error"]))
-    for scenario in document["scenarios"]:
-        if scenario["outcome"] == "errored":
-            found.append(_command("error", title=f"Could not look: {scenario['name']}", text=scenario["reason"]))
-        elif scenario["outcome"] == "failed":
+    if document.error:
+        found.append(_command("error", title="The lab failed", text=document.error))
+    for scenario in document.scenarios:
+        if scenario.outcome == "errored":
+            found.append(_command("error", title=f"Could not look: {scenario.name}", text=scenario.reason))
+        elif scenario.outcome == "failed":
             found.append(_failure(scenario))
-    if document["interrupted"]:
+    if document.interrupted:
         found.append(_command("error", title="Interrupted", text=headline(document).sentence))
-    if not (found or document["counts"]["passed"]):
+    if not (found or document.counts.passed):
         found.append(_command("error", title="Nothing was tested", text=headline(document).sentence))
     more = len(found) - MOST_ANNOTATIONS
     if more > 0:
@@ -139,7 +138,7 @@ def annotate(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def publish(document: Mapping[str, Any], summary_file: str | None) -> None:
+def publish(document: Document, summary_file: str | None) -> None:
     """Add the job summary to the file that GitHub Actions names, where it names one that can be written."""
     if not summary_file:
         return
@@ -147,15 +146,15 @@ def publish(document: Mapping[str, Any], summary_file: str | None) -> None:
         file.write(summary(document))
 
 
-def _failure(scenario: Mapping[str, Any]) -> str:
+def _failure(scenario: SavedScenario) -> str:
     failure = failure_of(scenario)
     if failure.verdict is None:
-        return _command("error", title=scenario["name"], text="it failed")
+        return _command("error", title=scenario.name, text="it failed")
     cause = causes.likely(scenario)
-    text = f"expected {failure.verdict['expected']}; observed {failure.verdict['observed']}"
+    text = f"expected {failure.verdict.expected}; observed {failure.verdict.observed}"
     text += f"\nLikely cause: {cause.sentence}" if cause else ""
-    text += f"\nReproduce: {scenario['reproduce']}" if scenario["reproduce"] else ""
-    return _command("error", title=f"{phrase(failure.verdict)}{failure.at}", text=text)
+    text += f"\nReproduce: {scenario.reproduce}" if scenario.reproduce else ""
+    return _command("error", title=f"{failure.verdict.phrase}{failure.at}", text=text)
 
 
 def _command(kind: str, *, title: str, text: str) -> str:

@@ -5,12 +5,11 @@ The words are those of RFC 2119, the two grades those of the Autobahn test suite
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from wslb.model.results import Grade, Outcome, Verdict
+from wslb.reports.document import SavedScenario
 from wslb.reports.texts import DASH
 
-__all__ = ["SHAPES", "WORDS", "breaking", "lenient", "mark", "row_mark"]
+__all__ = ["SHAPES", "WORDS", "mark", "row_mark"]
 
 WORDS = {"passed": "PASS", "failed": "FAIL", "skipped": "SKIP", "errored": "ERROR"}
 SHAPES = {"passed": "✔", "failed": "✖", "skipped": DASH, "errored": "!"}
@@ -19,32 +18,17 @@ _NOT_STRICT = ("lenient", f"{WORDS['passed']}, not strict", SHAPES["passed"])
 _BROKEN_SHOULD = ("lenient", "NOT STRICT", "≈")
 
 
-def breaking(scenario: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Failed verdicts of a saved scenario that fail it."""
-    return tuple(verdict for verdict in scenario["verdicts"] if verdict["outcome"] == "failed" and not _should(verdict))
-
-
-def lenient(scenario: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """Failed verdicts of a saved scenario that it passes nevertheless."""
-    return tuple(verdict for verdict in scenario["verdicts"] if verdict["outcome"] == "failed" and _should(verdict))
-
-
-def mark(scenario: Mapping[str, Any]) -> tuple[str, str, str]:
+def mark(scenario: SavedScenario) -> tuple[str, str, str]:
     """Style, word and shape of a scenario's outcome."""
-    outcome = scenario["outcome"]
-    if outcome == "passed" and lenient(scenario):
+    outcome = scenario.outcome
+    if outcome is Outcome.PASSED and scenario.lenient:
         return _NOT_STRICT
-    return outcome, WORDS[outcome], SHAPES[outcome]
+    return outcome.value, WORDS[outcome], SHAPES[outcome]
 
 
-def row_mark(verdict: Mapping[str, Any]) -> tuple[str, str, str]:
+def row_mark(verdict: Verdict) -> tuple[str, str, str]:
     """Style, word and shape of one verdict."""
-    outcome = verdict["outcome"]
-    if outcome == "failed" and _should(verdict):
+    outcome = verdict.outcome
+    if outcome is Outcome.FAILED and verdict.grade is Grade.SHOULD:
         return _BROKEN_SHOULD
-    return outcome, WORDS[outcome], SHAPES[outcome]
-
-
-def _should(verdict: Mapping[str, Any]) -> bool:
-    """Whether a rule is a SHOULD; documents without grades know only MUST."""
-    return bool(verdict.get("grade") == "should")
+    return outcome.value, WORDS[outcome], SHAPES[outcome]

@@ -2,82 +2,79 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+import msgspec
+
+from wslb.model.results import Outcome
+from wslb.reports.document import Document
 from wslb.reports.latency import latencies, percentile
 from wslb.reports.sequences import turns_of
 
-__all__ = ["KEPT", "append", "line_of", "read", "tidy"]
+__all__ = ["KEPT", "PastRun", "append", "line_of", "read"]
 
 KEPT = 30
 
 
-def line_of(document: Mapping[str, Any]) -> dict[str, Any]:
+class PastRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of a run; an older version may have remembered less.
+
+    Attributes:
+        timed: kind of handshakes whose percentiles these are: the most frequent one.
+    """
+
+    verdict: str
+    failed: tuple[str, ...]
+    errored: tuple[str, ...] = ()
+    started: str | None = None
+    exit_code: int | None = None
+    connections: int | None = None
+    breaks: int | None = None
+    timed: str | None = None
+    p50_seconds: float | None = None
+    p99_seconds: float | None = None
+    proxy_version: str | None = None
+    commit: str | None = None
+
+
+def line_of(document: Document) -> PastRun:
     """What is remembered of a run."""
-    groups = latencies(document["scenarios"])
+    groups = latencies(document.scenarios)
     largest = max(groups, key=lambda group: len(group.values), default=None)
-    slow = percentile(largest.values, 99) if largest else None
-    middle = percentile(largest.values, 50) if largest else None
-    return {
-        "started": document["started"],
-        "verdict": document["verdict"],
-        "exit_code": document["exit_code"],
-        "counts": dict(document["counts"]),
-        "failed": [s["name"] for s in document["scenarios"] if s["outcome"] == "failed"],
-        "errored": [s["name"] for s in document["scenarios"] if s["outcome"] == "errored"],
-        "connections": sum(len(s["connections"]) for s in document["scenarios"]),
-        "breaks": sum(len(turns_of(s).breaks) for s in document["scenarios"]),
-        "timed": largest.label if largest else "",
-        "p50_seconds": middle,
-        "p99_seconds": slow,
-        "proxy_version": str(document["environment"].get("proxy_version", "")),
-        "commit": str(document["environment"].get("commit", "")),
-    }
+    return PastRun(
+        started=document.started,
+        verdict=document.verdict,
+        exit_code=document.exit_code,
+        failed=tuple(s.name for s in document.scenarios if s.outcome is Outcome.FAILED),
+        errored=tuple(s.name for s in document.scenarios if s.outcome is Outcome.ERRORED),
+        connections=sum(len(s.connections) for s in document.scenarios),
+        breaks=sum(len(turns_of(s).breaks) for s in document.scenarios),
+        timed=largest.label if largest else "",
+        p50_seconds=percentile(largest.values, 50) if largest else None,
+        p99_seconds=percentile(largest.values, 99) if largest else None,
+        proxy_version=str(document.environment.get("proxy_version", "")),
+        commit=str(document.environment.get("commit", "")),
+    )
 
 
-def read(path: Path) -> tuple[dict[str, Any], ...]:
+def read(path: Path) -> tuple[PastRun, ...]:
     """The last runs, oldest first; lines that are not of this kind are passed over, no file is no runs."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except OSError:
         return ()
-    found = [entry for line in lines if (entry := _parsed(line))]
-    return tuple(found[-KEPT:])
+    return tuple([entry for line in lines if (entry := _parsed(line))][-KEPT:])
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _parsed(line: bytes) -> PastRun | None:
     try:
-        entry = json.loads(line)
-    except ValueError:
+        return msgspec.json.decode(line, type=PastRun)
+    except msgspec.DecodeError:
         return None
-    fits = isinstance(entry, dict) and isinstance(entry.get("verdict"), str) and isinstance(entry.get("failed"), list)
-    return tidy(entry) if fits else None
 
 
-_KINDS: dict[str, tuple[type, ...]] = {
-    "started": (str,),
-    "verdict": (str,),
-    "failed": (list,),
-    "connections": (int,),
-    "breaks": (int,),
-    "timed": (str,),
-    "p50_seconds": (float, int),
-    "p99_seconds": (float, int),
-    "proxy_version": (str,),
-    "commit": (str,),
-}
-
-
-def tidy(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """A line with every field that is read of it; None where it has none of the right kind, as in an older version."""
-    return {name: entry[name] if isinstance(entry.get(name), kinds) else None for name, kinds in _KINDS.items()}
-
-
-def append(path: Path, document: Mapping[str, Any]) -> None:
+def append(path: Path, document: Document) -> None:
     """Remember a run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line_of(document), ensure_ascii=True) + "\n")
+    with path.open("ab") as file:
+        file.write(msgspec.json.encode(line_of(document)) + b"\n")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -20,9 +19,11 @@ from wslb.proxies.apache import ah_numbers
 from wslb.reports import pages, texts
 from wslb.reports.bars import counts_bar
 from wslb.reports.cards import Card, card
+from wslb.reports.document import Document, Facts
 from wslb.reports.embedded import embed
 from wslb.reports.errorlog import log_groups
-from wslb.reports.headline import Headline, failure_of, first_failure, headline, not_run
+from wslb.reports.headline import Headline, failure_of, first_failure, headline
+from wslb.reports.history import PastRun
 from wslb.reports.inspector import Alike, groups
 from wslb.reports.latency import CLOCK, curve, latencies
 from wslb.reports.not_tested import not_tested
@@ -75,10 +76,10 @@ HARD_BYTES = 1_000_000
 
 
 def render(
-    document: Mapping[str, Any],
+    document: Document,
     *,
-    baseline: Mapping[str, Any] | None = None,
-    history: Sequence[Mapping[str, Any]] = (),
+    baseline: Document | None = None,
+    history: Sequence[PastRun] = (),
 ) -> str:
     """Text of ``report.html``.
 
@@ -88,8 +89,8 @@ def render(
         history: lines of earlier runs, oldest first (`wslb.reports.history.read`).
     """
     past = trend(document, baseline=baseline, history=history)
-    small = min(HARD_BYTES, SMALL_BYTES + MORE_BYTES * max(0, len(document["scenarios"]) - 10))
-    inspected = groups(document["scenarios"], asked_for=_asked_for(document))
+    small = min(HARD_BYTES, SMALL_BYTES + MORE_BYTES * max(0, len(document.scenarios) - 10))
+    inspected = groups(document.scenarios, asked_for=_asked_for(document))
     text = ""
     for budget in BUDGETS:
         text = _page(document, past, inspected, budget)
@@ -102,26 +103,26 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Alike], budget: Budget) -> str:
-    scenarios, missing, line = document["scenarios"], not_run(document), headline(document)
+def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget: Budget) -> str:
+    scenarios, missing, line = document.scenarios, document.not_run, headline(document)
     inspected = found[: budget.groups]
     shown = _shown(document)
     cards = tuple(
         card(scenario, number, inspected, table_rows=budget.table_rows)
         for number, scenario in enumerate(scenarios, 1)
-        if scenario["name"] in shown
+        if scenario.name in shown
     )
     failure = first_failure(document)
     first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
-    percents = tuple(document.get("percentiles") or percentiles.REPORT)
+    percents = tuple(document.percentiles or percentiles.REPORT)
     timed = latencies(scenarios, percents)
-    contest = contests(document["comparison"]) if document.get("comparison") else ()
+    contest = contests(document.comparison) if document.comparison else ()
     data = embed(
         document,
         shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
         raw_bytes=budget.raw_bytes,
         log_lines=budget.log_lines,
-        more={"history": list(past.runs)} if past and past.runs else {},
+        history=past.runs if past else (),
     )
     parts = {
         **({"compare": True} if contest else {}),
@@ -145,7 +146,7 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Alike
             icon=_icon(line),
             env_line=_environment_line(document),
             sections=[(part, _TITLES[part]) for part, there in parts.items() if there],
-            counts_bar=counts_bar(document["counts"], len(missing)),
+            counts_bar=counts_bar(document.counts, len(missing)),
             missing=missing,
             first=first,
             excerpt=_excerpt(first) if first else "",
@@ -159,13 +160,13 @@ def _page(document: Mapping[str, Any], past: Trend | None, found: Sequence[Alike
             percentiles=[percentiles.label(percent) for percent in percents],
             curve=curve(timed),
             logs=log_groups(scenarios),
-            log_lines=sum(len(scenario["log"]) for scenario in scenarios),
+            log_lines=sum(len(scenario.log) for scenario in scenarios),
             ah_version=ah_numbers.confirmed_by(),
             contest=contest,
             past=past,
             topology=topology(document),
-            environment=facts(document["environment"]),
-            backends=_backends(document["environment"]),
+            environment=facts(document.environment),
+            backends=_backends(document.environment),
             scope=not_tested(document),
             data=data,
             style=Markup(resource("reports/templates/style.css")),  # noqa: S704 - a file of this package
@@ -190,21 +191,21 @@ _TITLES = {
 """Sections in the page's order, and their names in the navigation bar."""
 
 
-def _shown(document: Mapping[str, Any]) -> frozenset[str]:
+def _shown(document: Document) -> frozenset[str]:
     """Scenarios that have a card: of the many like runs of a comparison the first of a kind, and what did not pass."""
-    repeated = {run["scenario"] for run in document.get("comparison", {}).get("runs", ()) if run["number"] > 1}
-    return frozenset(s["name"] for s in document["scenarios"] if s["name"] not in repeated or s["outcome"] != "passed")
+    repeated = {run.scenario for run in (document.comparison.runs if document.comparison else ()) if run.number > 1}
+    return frozenset(s.name for s in document.scenarios if s.name not in repeated or s.outcome != "passed")
 
 
-def _asked_for(document: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _asked_for(document: Document) -> list[tuple[str, int]]:
     """First failing connection of the first failed scenarios."""
     asked: list[tuple[str, int]] = []
-    for scenario in document["scenarios"]:
-        if scenario["outcome"] != "failed" or len(asked) == MOST_ASKED:
+    for scenario in document.scenarios:
+        if scenario.outcome != "failed" or len(asked) == MOST_ASKED:
             continue
         number = failure_of(scenario).connection
         if number is not None:
-            asked.append((scenario["name"], number))
+            asked.append((scenario.name, number))
     return asked
 
 
@@ -216,18 +217,18 @@ def _excerpt(first: Card) -> Markup | str:
     return excerpt(first.turns, first.turns.numbers.index(number))
 
 
-def _environment_line(document: Mapping[str, Any]) -> list[str]:
+def _environment_line(document: Document) -> list[str]:
     """The run's surroundings in one line."""
-    environment = document["environment"]
+    environment = document.environment
     words = [str(environment.get(key) or "") for key in ("proxy", "carrier", "runtime")]
     backends = environment.get("backends")
-    if backends:
+    if isinstance(backends, dict) and backends:
         words.append(texts.count(len(backends), "backend"))
-    words.append(texts.spoken_time(document["started"]))
+    words.append(texts.spoken_time(document.started))
     return [word for word in words if word]
 
 
-def facts(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def facts(environment: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
     """Facts as rows, nested ones with their path; backends have a table of their own."""
     rows: list[tuple[str, str]] = []
     for key, value in environment.items():
@@ -245,15 +246,14 @@ def facts(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, s
     return rows
 
 
-def _backends(environment: Mapping[str, Any]) -> list[tuple[str, dict[str, str]]]:
+def _backends(environment: Facts) -> list[tuple[str, dict[str, str]]]:
     """Backends as rows with the columns of all of them."""
     found = environment.get("backends")
-    if not isinstance(found, Mapping) or not all(isinstance(backend, Mapping) for backend in found.values()):
-        return []
-    columns = list(dict.fromkeys(key for backend in found.values() for key in backend))
+    backends = {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
+    columns = list(dict.fromkeys(key for backend in backends.values() for key in backend))
     return [
-        (str(name), {key.replace("_", " "): _value(backend.get(key)) for key in columns})
-        for name, backend in found.items()
+        (name, {key.replace("_", " "): _value(backend.get(key)) for key in columns})
+        for name, backend in backends.items()
     ]
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
-from wslb.model.handshake import Headers, fields, header_values
+from wslb.model.handshake import Arrival, Headers, header_values
 from wslb.model.hops import FieldChange, changes
+from wslb.reports.document import SavedConnection, SavedScenario
 from wslb.reports.rules import Judged, judge
 
 __all__ = ["Alike", "Capture", "FieldRow", "groups"]
@@ -72,7 +72,7 @@ class Alike:
     id: str
     scenario: str
     number: int
-    connection: Mapping[str, Any]
+    connection: SavedConnection
     title: str
     count: int
     scenarios: tuple[str, ...]
@@ -83,82 +83,77 @@ class Alike:
     captures: tuple[Capture, ...]
 
 
-def groups(scenarios: Sequence[Mapping[str, Any]], *, asked_for: Sequence[tuple[str, int]] = ()) -> tuple[Alike, ...]:
+def groups(scenarios: Sequence[SavedScenario], *, asked_for: Sequence[tuple[str, int]] = ()) -> tuple[Alike, ...]:
     """Handshakes of a run, grouped by how they were treated; the ones asked for, and broken ones, first.
 
     Args:
         scenarios: of the saved document.
         asked_for: scenario and connection number of handshakes that must be shown by themselves.
     """
-    found: dict[tuple[Any, ...], list[tuple[str, Mapping[str, Any]]]] = {}
-    chosen: list[tuple[str, Mapping[str, Any], list[tuple[str, Mapping[str, Any]]]]] = []
+    found: dict[tuple[bool, tuple[object, ...]], list[tuple[str, SavedConnection]]] = {}
+    chosen: list[tuple[str, SavedConnection, list[tuple[str, SavedConnection]]]] = []
     for scenario in scenarios:
-        for connection in scenario["connections"]:
-            mine = (scenario["name"], connection)
+        for connection in scenario.connections:
+            mine = (scenario.name, connection)
             found.setdefault(_kind(scenario, connection), []).append(mine)
-            if (scenario["name"], connection["seq"]) in asked_for:
+            if (scenario.name, connection.seq) in asked_for:
                 chosen.append((*mine, [mine]))
     for _, members in sorted(found.items(), key=lambda item: item[0][0]):
         if members not in [alone for _, _, alone in chosen]:
             chosen.append((*max(members, key=_size), members))
-    carriers = {scenario["name"]: scenario["carrier"] for scenario in scenarios}
+    carriers = {scenario.name: scenario.carrier for scenario in scenarios}
     return tuple(
         _group(index, name, connection, members, carriers[name])
         for index, (name, connection, members) in enumerate(chosen[:MOST_GROUPS], 1)
     )
 
 
-def _size(member: tuple[str, Mapping[str, Any]]) -> int:
+def _size(member: tuple[str, SavedConnection]) -> int:
     """Fields of a handshake: the one with the most tells the most."""
-    return len(member[1]["request"]) + len(member[1]["response"])
+    return len(member[1].request) + len(member[1].response)
 
 
-def _kind(scenario: Mapping[str, Any], connection: Mapping[str, Any]) -> tuple[Any, ...]:
+def _kind(scenario: SavedScenario, connection: SavedConnection) -> tuple[bool, tuple[object, ...]]:
     """Key of the connections that are shown together; broken ones sort first."""
-    arrival = arrival_of(connection)
-    changed = connection["changes"] or {"request": (), "response": ()}
+    arrival = connection.arrival
+    changed = connection.changes
     broken = tuple(name for name, rule in judge(connection, arrival).items() if rule.holds is False)
     return (
-        connection["status"] == 101 and not broken,
-        urlsplit(connection["url"]).scheme,
-        scenario["carrier"],
-        connection["backend"],
-        connection["status"],
-        arrival["status"] if arrival else None,
-        len(connection["arrivals"]),
-        tuple(
-            (side, change["name"].lower(), change["what"])
-            for side in ("request", "response")
-            for change in changed[side]
-            if change["what"] != "unchanged"
+        connection.accepted and not broken,
+        (
+            urlsplit(connection.url).scheme,
+            scenario.carrier,
+            connection.backend,
+            connection.status,
+            arrival.status if arrival else None,
+            len(connection.arrivals),
+            tuple(
+                (side, change.name.lower(), change.what)
+                for side, found in ((("request", changed.request), ("response", changed.response)) if changed else ())
+                for change in found
+                if change.what != "unchanged"
+            ),
+            broken,
         ),
-        broken,
     )
-
-
-def arrival_of(connection: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The arrival that led to the answer: the last accepted one, else the last."""
-    arrivals = connection["arrivals"]
-    accepted = [arrival for arrival in arrivals if arrival["accepted"]]
-    found: Mapping[str, Any] | None = accepted[-1] if accepted else (arrivals[-1] if arrivals else None)
-    return found
 
 
 def _group(
     index: int,
     scenario: str,
-    connection: Mapping[str, Any],
-    members: Sequence[tuple[str, Mapping[str, Any]]],
+    connection: SavedConnection,
+    members: Sequence[tuple[str, SavedConnection]],
     carrier: str,
 ) -> Alike:
-    arrival = arrival_of(connection)
+    arrival = connection.arrival
     judged = judge(connection, arrival)
-    sent, got = fields(connection["request"]), fields(connection["response"])
-    received = fields(arrival["headers"]) if arrival else ()
-    answered = fields(arrival["response"]) if arrival else ()
+    sent, got = connection.request, connection.response
+    received = arrival.headers if arrival else ()
+    answered = arrival.response if arrival else ()
     notes: list[str] = []
-    scheme = urlsplit(connection["url"]).scheme
-    backend = connection["backend"] or (arrival["backend"] if arrival else None)
+    scheme = urlsplit(connection.url).scheme
+    over = " over HTTP/2" if connection.extended_connect else ""
+    backend = connection.backend or (arrival.backend if arrival else None)
     request = [_first_line(connection, arrival, judged["request line"])]
     request += _rows(changes(sent, received) if arrival else _alone(sent), judged, "request ", notes, carrier)
     response = [_status_line(connection, arrival, judged["status line"])]
@@ -166,12 +161,12 @@ def _group(
     return Alike(
         id=f"handshake-{index}",
         scenario=scenario,
-        number=connection["seq"],
+        number=connection.seq,
         connection=connection,
-        title=f"{scheme} through mod_proxy_{carrier} to {backend or 'nobody'}",
+        title=f"{scheme}{over} through mod_proxy_{carrier} to {backend or 'nobody'}",
         count=len(members),
         scenarios=tuple(dict.fromkeys(name for name, _ in members)),
-        wrong=connection["status"] != 101 or any(row.holds is False for row in (*request, *response)),
+        wrong=not connection.accepted or any(row.holds is False for row in (*request, *response)),
         request=tuple(request),
         response=tuple(response),
         footnotes=tuple(notes),
@@ -234,11 +229,12 @@ def _cause(change: FieldChange, carrier: str) -> str:
     return ""
 
 
-def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> FieldRow:
-    target = _target(connection["url"])
-    before = f"GET {target} HTTP/1.1"
-    after = f"{arrival['method']} {arrival['target']} HTTP/{arrival['http_version']}" if arrival else ""
+def _first_line(connection: SavedConnection, arrival: Arrival | None, rule: Judged) -> FieldRow:
+    before = _asked(connection)
+    after = f"{arrival.method} {arrival.target} HTTP/{arrival.http_version}" if arrival else ""
     what = "not seen at a backend" if not arrival else "unchanged" if before == after else "path mapped"
+    if arrival and connection.extended_connect:
+        what = "made an upgrade of HTTP/1.1"
     return FieldRow(
         name="request line",
         before=(before,),
@@ -250,11 +246,13 @@ def _first_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None
     )
 
 
-def _status_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None, rule: Judged) -> FieldRow:
-    sent = str(arrival["status"]) if arrival and arrival["status"] else ""
-    got = " ".join(str(part) for part in (connection["status"], connection["reason"]) if part)
-    same = bool(sent) and sent == str(connection["status"] or "")
+def _status_line(connection: SavedConnection, arrival: Arrival | None, rule: Judged) -> FieldRow:
+    sent = str(arrival.status) if arrival and arrival.status else ""
+    got = " ".join(str(part) for part in (connection.status, connection.reason) if part)
+    same = bool(sent) and sent == str(connection.status or "")
     what = "passed on" if same else "not seen at a backend" if not arrival else "answered otherwise"
+    if arrival and arrival.accepted and connection.extended_connect and connection.accepted:
+        what = "made an answer of HTTP/2"
     return FieldRow(
         name="status line",
         before=(sent,) if sent else (),
@@ -262,30 +260,28 @@ def _status_line(connection: Mapping[str, Any], arrival: Mapping[str, Any] | Non
         what=what,
         rule=rule.section,
         holds=rule.holds,
-        why=rule.why or connection["error"] or "",
+        why=rule.why or connection.error or "",
     )
 
 
-def _target(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+def _asked(connection: SavedConnection) -> str:
+    """First line of the request as the client sent it; over HTTP/2 the pseudo-header fields in the shape of one."""
+    parts = urlsplit(connection.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return f"CONNECT {target} HTTP/2" if connection.extended_connect else f"GET {target} HTTP/1.1"
 
 
-def _captures(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> tuple[Capture, ...]:
+def _captures(connection: SavedConnection, arrival: Arrival | None) -> tuple[Capture, ...]:
     """The four stations in order, every field in its own order, case and number."""
-    sent = f"GET {_target(connection['url'])} HTTP/1.1"
-    captures = [Capture(title="Request as the client sent it", text=_head(sent, connection["request"]))]
+    captures = [Capture(title="Request as the client sent it", text=_head(_asked(connection), connection.request))]
     if arrival:
-        line = f"{arrival['method']} {arrival['target']} HTTP/{arrival['http_version']}"
-        captures.append(
-            Capture(title=f"Request as {arrival['backend']} received it", text=_head(line, arrival["headers"]))
-        )
-        status = f"HTTP/1.1 {arrival['status'] or '(no answer)'}"
-        captures.append(
-            Capture(title=f"Response as {arrival['backend']} sent it", text=_head(status, arrival["response"]))
-        )
-    got = f"HTTP/1.1 {connection['status'] or '(no answer)'} {connection['reason']}".rstrip()
-    captures.append(Capture(title="Response as the client received it", text=_head(got, connection["response"])))
+        line = f"{arrival.method} {arrival.target} HTTP/{arrival.http_version}"
+        captures.append(Capture(title=f"Request as {arrival.backend} received it", text=_head(line, arrival.headers)))
+        status = f"HTTP/1.1 {arrival.status or '(no answer)'}"
+        captures.append(Capture(title=f"Response as {arrival.backend} sent it", text=_head(status, arrival.response)))
+    version = "HTTP/2" if connection.extended_connect else "HTTP/1.1"
+    got = f"{version} {connection.status or '(no answer)'} {connection.reason}".rstrip()
+    captures.append(Capture(title="Response as the client received it", text=_head(got, connection.response)))
     return tuple(captures)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 from xml.etree import ElementTree as ET
 
-from wslb.reports.grades import breaking, row_mark
-from wslb.reports.headline import headline, not_run
+from wslb.model.results import Verdict
+from wslb.reports.document import Document, SavedScenario
+from wslb.reports.grades import row_mark
+from wslb.reports.headline import headline
+from wslb.reports.history import PastRun
 from wslb.reports.trend import trend
 
 __all__ = ["render"]
@@ -18,10 +20,10 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 
 def render(
-    document: Mapping[str, Any],
+    document: Document,
     *,
-    baseline: Mapping[str, Any] | None = None,
-    history: Sequence[Mapping[str, Any]] = (),
+    baseline: Document | None = None,
+    history: Sequence[PastRun] = (),
 ) -> str:
     """Text of ``junit.xml``; the same document gives the same bytes.
 
@@ -35,9 +37,9 @@ def render(
     root = ET.Element("testsuites", {"name": "wslb"})
     suite = ET.SubElement(root, "testsuite", {"name": "wslb"})
     _properties(suite, _run_facts(document))
-    for scenario in document["scenarios"]:
-        _scenario(suite, scenario, news.get(scenario["name"], {}))
-    for name in not_run(document):
+    for scenario in document.scenarios:
+        _scenario(suite, scenario, news.get(scenario.name, {}))
+    for name in document.not_run:
         _case(suite, name=name, family=name.partition("-")[0], seconds=0.0, skipped="planned, but it did not run")
     _run(suite, document)
     for element in (root, suite):
@@ -49,83 +51,83 @@ def render(
         }
         for name, number in counts.items():
             element.set(name, str(number))
-        element.set("time", f"{document['seconds']:.3f}")
-    if document["started"]:
-        suite.set("timestamp", _legal(document["started"][:19]))
+        element.set("time", f"{document.seconds:.3f}")
+    if document.started:
+        suite.set("timestamp", _legal(document.started[:19]))
     ET.indent(root, " ")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _run(suite: ET.Element, document: Mapping[str, Any]) -> None:
+def _run(suite: ET.Element, document: Document) -> None:
     """A run that did not come to its end must not look like a short green one."""
-    if document["error"]:
+    if document.error:
         case = _case(suite, name="lab", family="run", seconds=0.0)
-        _told(case, "error", document["error"], f"The lab failed: {document['error']}")
-    if document["interrupted"]:
+        _told(case, "error", document.error, f"The lab failed: {document.error}")
+    if document.interrupted:
         case = _case(suite, name="interrupted", family="run", seconds=0.0)
-        sentence = f"stopped by {document['interrupted']}"
+        sentence = f"stopped by {document.interrupted}"
         _told(case, "error", sentence, headline(document).sentence)
-    if not (document["scenarios"] or document["error"] or document["interrupted"]):
+    if not (document.scenarios or document.error or document.interrupted):
         case = _case(suite, name="nothing", family="run", seconds=0.0)
         _told(case, "error", "nothing was tested", headline(document).sentence)
 
 
-def _scenario(suite: ET.Element, scenario: Mapping[str, Any], more: Mapping[str, str]) -> None:
-    outcome = scenario["outcome"]
+def _scenario(suite: ET.Element, scenario: SavedScenario, more: Mapping[str, str]) -> None:
+    outcome = scenario.outcome
     case = _case(
         suite,
-        name=scenario["name"],
-        family=scenario["family"],
-        seconds=scenario["seconds"],
+        name=scenario.name,
+        family=scenario.family,
+        seconds=scenario.seconds,
         facts={**_facts(scenario), **more},
-        skipped=(scenario["reason"] or "no reason was given") if outcome == "skipped" else "",
+        skipped=(scenario.reason or "no reason was given") if outcome == "skipped" else "",
     )
     if outcome == "failed":
-        first = next(iter(breaking(scenario)), None)
-        message = f"{first['check']}: {first['observed']}" if first else "it failed"
+        first = next(iter(scenario.breaking), None)
+        message = f"{first.check}: {first.observed}" if first else "it failed"
         _told(case, "failure", message, _story(scenario))
     elif outcome == "errored":
-        reason = scenario["reason"] or "it errored and gave no reason"
-        _told(case, "error", reason, f"Could not look: {reason}\n\nQuestion: {scenario['question']}")
-    if scenario["verdicts"]:
-        ET.SubElement(case, "system-out").text = _legal("\n".join(_line(verdict) for verdict in scenario["verdicts"]))
+        reason = scenario.reason or "it errored and gave no reason"
+        _told(case, "error", reason, f"Could not look: {reason}\n\nQuestion: {scenario.question}")
+    if scenario.verdicts:
+        ET.SubElement(case, "system-out").text = _legal("\n".join(_line(verdict) for verdict in scenario.verdicts))
 
 
-def _story(scenario: Mapping[str, Any]) -> str:
-    lines = [f"Question: {scenario['question']}", f"Limit:    {scenario['limit']}", ""]
-    for verdict in breaking(scenario):
-        lines += [verdict["check"], f"  expected: {verdict['expected']}", f"  observed: {verdict['observed']}"]
-        lines += [f"  evidence: {item}" for item in verdict["evidence"]]
-    if scenario["reproduce"]:
-        lines += ["", f"Reproduce: {scenario['reproduce']}"]
+def _story(scenario: SavedScenario) -> str:
+    lines = [f"Question: {scenario.question}", f"Limit:    {scenario.limit}", ""]
+    for verdict in scenario.breaking:
+        lines += [verdict.check, f"  expected: {verdict.expected}", f"  observed: {verdict.observed}"]
+        lines += [f"  evidence: {item}" for item in verdict.evidence]
+    if scenario.reproduce:
+        lines += ["", f"Reproduce: {scenario.reproduce}"]
     return "\n".join(lines)
 
 
-def _line(verdict: Mapping[str, Any]) -> str:
+def _line(verdict: Verdict) -> str:
     _, _, shape = row_mark(verdict)
-    return f"{shape} {verdict['check']}: expected {verdict['expected']}; observed {verdict['observed']}"
+    return f"{shape} {verdict.check}: expected {verdict.expected}; observed {verdict.observed}"
 
 
-def _facts(scenario: Mapping[str, Any]) -> dict[str, str]:
-    balancer = scenario["balancer"] or {}
+def _facts(scenario: SavedScenario) -> dict[str, str]:
+    balancer = scenario.balancer
     facts = {
-        "question": scenario["question"],
-        "limit": scenario["limit"],
-        "carrier": f"mod_proxy_{scenario['carrier']}",
+        "question": scenario.question,
+        "limit": scenario.limit,
+        "carrier": f"mod_proxy_{scenario.carrier}",
     }
     if balancer:
-        facts["lbmethod"] = balancer["lbmethod"]
-        facts["members"] = ", ".join(f"{m['route']} (loadfactor {m['loadfactor']:g})" for m in balancer["members"])
-    facts["connections"] = str(len(scenario["connections"]))
-    if scenario["reproduce"]:
-        facts["reproduce"] = scenario["reproduce"]
+        facts["lbmethod"] = balancer.lbmethod
+        facts["members"] = ", ".join(f"{m.route} (loadfactor {m.loadfactor:g})" for m in balancer.members)
+    facts["connections"] = str(len(scenario.connections))
+    if scenario.reproduce:
+        facts["reproduce"] = scenario.reproduce
     return facts
 
 
-def _run_facts(document: Mapping[str, Any]) -> dict[str, str]:
-    environment = document["environment"]
+def _run_facts(document: Document) -> dict[str, str]:
+    environment = document.environment
     wanted = ("wslb", "proxy", "mpm", "carrier", "runtime", "python", "platform")
-    facts = {"schema": document["schema"], "exit_code": str(document["exit_code"]), "command": document["command"]}
+    facts = {"schema": document.schema, "exit_code": str(document.exit_code), "command": document.command}
     return facts | {name: str(environment[name]) for name in wanted if environment.get(name)}
 
 

@@ -7,21 +7,20 @@ at a time and handshakes that were opened at once are different loads and are ne
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from wslb.model import percentiles
 from wslb.reports import svg
+from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import overlapping
 from wslb.reports.texts import milliseconds
 
 __all__ = ["CLOCK", "Latencies", "curve", "latencies", "percentile"]
 
-ENOUGH_ABOVE = 10
 CLOCK = (
     "Client's monotonic clock, from the start of the TCP connect to the end of the answer's head. The load is closed: "
     "a scenario that opens one at a time waits for each answer, so values are not corrected for coordinated omission."
@@ -49,25 +48,26 @@ class Latencies:
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Nearest-rank percentile of sorted values; None with fewer than ten samples above it."""
-    if len(values) * (1 - percent / 100) < ENOUGH_ABOVE - 1e-9:
+    """Nearest-rank percentile of sorted values; None with too few samples above it (`wslb.model.percentiles`)."""
+    if len(values) < percentiles.samples_needed(percent):
         return None
     return values[max(0, math.ceil(len(values) * percent / 100 - 1e-9) - 1)]
 
 
 def latencies(
-    scenarios: Iterable[Mapping[str, Any]], percents: Sequence[float] = percentiles.REPORT
+    scenarios: Iterable[SavedScenario], percents: Sequence[float] = percentiles.REPORT
 ) -> tuple[Latencies, ...]:
     """Accepted handshakes by scheme and load, in order of appearance, and the percentiles to show of them."""
     found: dict[str, list[float]] = {}
     for scenario in scenarios:
-        connections = scenario["connections"]
+        connections = scenario.connections
         at_once = overlapping(connections) * 10 > len(connections)
         for connection in connections:
-            if connection["status"] == 101:
-                scheme = urlsplit(connection["url"]).scheme
-                label = f"{scheme}, {'at once' if at_once else 'one at a time'}"
-                found.setdefault(label, []).append(connection["elapsed_seconds"])
+            if connection.accepted:
+                scheme = urlsplit(connection.url).scheme
+                over = " over HTTP/2" if connection.extended_connect else ""
+                label = f"{scheme}{over}, {'at once' if at_once else 'one at a time'}"
+                found.setdefault(label, []).append(connection.elapsed_seconds)
     return tuple(
         Latencies(label=label, values=tuple(sorted(values)), percentiles=tuple(percents))
         for label, values in found.items()
@@ -84,10 +84,10 @@ def curve(groups: Sequence[Latencies]) -> Markup | None:
 
     None when no group has 20 samples.
     """
-    drawn = [group for group in groups if len(group.values) >= 2 * ENOUGH_ABOVE]
+    drawn = [group for group in groups if len(group.values) >= 2 * percentiles.BEYOND]
     if not drawn:
         return None
-    nines = max(math.log10(len(group.values) / ENOUGH_ABOVE) for group in drawn)
+    nines = max(math.log10(len(group.values) / percentiles.BEYOND) for group in drawn)
     low = max(1e-5, min(group.values[0] for group in drawn)) / 1.2
     high = max(low * 2, max(group.values[_last(group)] for group in drawn) * 1.2)
     body: list[str] = []
@@ -130,7 +130,7 @@ def _grid(percents: Sequence[float], nines: float) -> list[str]:
 
 def _last(group: Latencies) -> int:
     """Index of the last sample that enough others lie above."""
-    return len(group.values) - ENOUGH_ABOVE
+    return len(group.values) - percentiles.BEYOND
 
 
 def _line(group: Latencies, nines: float, low: float, high: float) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from wslb.errors import ConfigError, HarnessError, LabError
+from wslb.model.comparison import ComparedMethods
 from wslb.model.results import Report, ScenarioResult
 
 __all__ = ["Ongoing", "exit_code_of"]
@@ -18,7 +19,7 @@ class Ongoing:
     def __init__(self, *, planned: Sequence[str], command: str, percentiles: Sequence[float] | None = None) -> None:
         self.planned = tuple(planned)
         self.percentiles = tuple(percentiles or ())
-        self.comparison: Mapping[str, object] | None = None
+        self.comparison: ComparedMethods | None = None
         self.results: list[ScenarioResult] = []
         self.environment: Mapping[str, object] = {}
         self.interrupted = ""

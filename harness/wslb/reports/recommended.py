@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from wslb.model.comparison import ComparedMethods, ComparedWorkload, MethodNumbers
 from wslb.reports.texts import DASH, milliseconds, number
 
 __all__ = ["ENOUGH_RUNS", "NOISE", "Cell", "Contest", "MethodRow", "contests", "lines"]
@@ -64,81 +64,76 @@ class Contest:
         best: the methods that it names; empty when no number tells them apart.
     """
 
-    workload: Mapping[str, Any]
+    workload: ComparedWorkload
     heads: tuple[str, ...]
     rows: tuple[MethodRow, ...]
     advice: str
     best: tuple[str, ...]
 
 
-def contests(comparison: Mapping[str, Any]) -> tuple[Contest, ...]:
+def contests(comparison: ComparedMethods) -> tuple[Contest, ...]:
     """Every workload of a saved comparison that has a run."""
-    ran = [workload for workload in comparison["workloads"] if any(method["runs"] for method in workload["methods"])]
+    ran = [workload for workload in comparison.workloads if any(method.runs for method in workload.methods)]
     return tuple(_contest(workload) for workload in ran)
 
 
-def _contest(workload: Mapping[str, Any]) -> Contest:
-    methods = workload["methods"]
-    faulty = any(method["errors"] for method in methods)
+def _contest(workload: ComparedWorkload) -> Contest:
+    methods = workload.methods
+    faulty = any(method.errors for method in methods)
     columns = [column for column in HEADS if faulty or column not in _ONLY_IN_FAULTS]
     marks = {column: _marks(column, workload) for column in columns}
     rows = tuple(
         MethodRow(
-            lbmethod=method["lbmethod"],
-            runs=method["runs"],
-            cells=tuple(
-                _cell(column, method, workload, marks[column].get(method["lbmethod"], "")) for column in columns
-            ),
+            lbmethod=method.lbmethod,
+            runs=method.runs,
+            cells=tuple(_cell(column, method, workload, marks[column].get(method.lbmethod, "")) for column in columns),
         )
         for method in methods
     )
     heads = tuple(
-        f"{HEADS[column]}, {_WORDS[workload['deviation']]}" if column == "deviation" else HEADS[column]
+        f"{HEADS[column]}, {_WORDS[workload.deviation]}" if column == "deviation" else HEADS[column]
         for column in columns
     )
     best, advice = _advice(workload)
     return Contest(workload=workload, heads=heads, rows=rows, advice=advice, best=best)
 
 
-def _marks(column: str, workload: Mapping[str, Any]) -> dict[str, str]:
+def _marks(column: str, workload: ComparedWorkload) -> dict[str, str]:
     """A word for every cell that leads its column, alone or with others; a column that may be high has none."""
-    if column == "breaks" and "breaks" not in workload["criteria"]:
+    if column == "breaks" and "breaks" not in workload.criteria:
         return {}
-    told = [method for method in workload["methods"] if method[column] and "low" in method[column]]
-    if len(told) < 2 or len(told) < len(workload["methods"]) or _too_few(workload):
+    told = [method for method in workload.methods if (stat := method.stat(column)) and stat.low is not None]
+    if len(told) < 2 or len(told) < len(workload.methods) or _too_few(workload):
         return {}
     leading = _leading(column, told)
     if len(leading) == 1:
-        return {leading[0]["lbmethod"]: "best"}
-    ranges = {(method[column]["low"], method[column]["high"]) for method in leading}
-    same = len(ranges) == 1 and _exact(leading[0][column])
+        return {leading[0].lbmethod: "best"}
+    found = {stat for method in leading if (stat := method.stat(column))}
+    same = len({(stat.low, stat.high) for stat in found}) == 1 and all(stat.exact for stat in found)
     word = ("equal" if len(leading) == len(told) else "equal best") if same else NOISE
-    return {method["lbmethod"]: word for method in leading}
+    return {method.lbmethod: word for method in leading}
 
 
-def _too_few(workload: Mapping[str, Any]) -> bool:
-    return any(method["runs"] < ENOUGH_RUNS for method in workload["methods"])
+def _too_few(workload: ComparedWorkload) -> bool:
+    return any(method.runs < ENOUGH_RUNS for method in workload.methods)
 
 
-def _leading(column: str, methods: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _leading(column: str, methods: Sequence[MethodNumbers]) -> list[MethodNumbers]:
     """The method with the lowest median, and those whose ranges overlap with its own."""
-    first = min(methods, key=lambda method: (method[column]["median"], method[column]["low"]))
-    return [method for method in methods if method[column]["low"] <= first[column]["high"]]
+    found = [(method, stat) for method in methods if (stat := method.stat(column))]
+    _, first = min(found, key=lambda one: (one[1].median, one[1].least))
+    return [method for method, stat in found if stat.least <= first.most]
 
 
-def _exact(stat: Mapping[str, float]) -> bool:
-    return stat["low"] == stat["high"]
-
-
-def _advice(workload: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _advice(workload: ComparedWorkload) -> tuple[tuple[str, ...], str]:
     """The methods that suit a workload, by its criteria in their order, and the sentence."""
-    methods = workload["methods"]
+    methods = workload.methods
     if _too_few(workload):
-        runs = ", ".join(f"{method['lbmethod']} {method['runs']}" for method in methods)
+        runs = ", ".join(f"{method.lbmethod} {method.runs}" for method in methods)
         return (), f"no recommendation: it takes {ENOUGH_RUNS} runs that passed of every method ({runs})."
-    left, reasons = methods, list[str]()
-    for column in workload["criteria"]:
-        if len(left) < 2 or any(method[column] is None for method in left):
+    left, reasons = list(methods), list[str]()
+    for column in workload.criteria:
+        if len(left) < 2 or any(method.stat(column) is None for method in left):
             continue
         leading = _leading(column, left)
         if len(leading) < len(left):
@@ -146,59 +141,59 @@ def _advice(workload: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
             named = f"{_lower(column, workload)}: {_told(column, leading, workload)}"
             reasons.append(f"{named}, against {_told(column, behind, workload)}")
             left = leading
-    names = tuple(method["lbmethod"] for method in left)
+    names = tuple(method.lbmethod for method in left)
     if len(left) == len(methods):
-        column = workload["criteria"][-1]
-        if any(method[column] is None for method in methods):
+        column = workload.criteria[-1]
+        if any(method.stat(column) is None for method in methods):
             return (), f"no recommendation: not every run could tell {_lower(column, workload)}."
         return (), f"none stands out; {_lower(column, workload)}: {_told(column, methods, workload)}."
     return names, f"{' or '.join(names)}; {'; '.join(reasons)}."
 
 
-def _told(column: str, methods: Sequence[Mapping[str, Any]], workload: Mapping[str, Any]) -> str:
-    return ", ".join(f"{method['lbmethod']} {_cell(column, method, workload, '')}" for method in methods)
+def _told(column: str, methods: Sequence[MethodNumbers], workload: ComparedWorkload) -> str:
+    return ", ".join(f"{method.lbmethod} {_cell(column, method, workload, '')}" for method in methods)
 
 
-def _lower(column: str, workload: Mapping[str, Any]) -> str:
+def _lower(column: str, workload: ComparedWorkload) -> str:
     if column == "deviation":
-        return f"largest deviation ({_WORDS[workload['deviation']]})"
+        return f"largest deviation ({_WORDS[workload.deviation]})"
     return HEADS[column].lower()
 
 
-def _cell(column: str, method: Mapping[str, Any], workload: Mapping[str, Any], mark: str) -> Cell:
-    stat = method[column]
+def _cell(column: str, method: MethodNumbers, workload: ComparedWorkload, mark: str) -> Cell:
+    stat = method.stat(column)
     if stat is None:
         if column in {"p50", "p99"}:
             return Cell(value="n too small")
         return Cell(value="not seen" if column == "recovery" else DASH)
-    if "low" not in stat or _exact(stat):
-        return Cell(value=_value(column, stat["median"], workload), mark=mark)
-    low, high = (_value(column, stat[end], workload, unit=False) for end in ("low", "high"))
-    return Cell(value=_value(column, stat["median"], workload), spread=f"({low} to {high})", mark=mark)
+    if stat.exact:
+        return Cell(value=_value(column, stat.median, workload), mark=mark)
+    low, high = (_value(column, end, workload, unit=False) for end in (stat.least, stat.most))
+    return Cell(value=_value(column, stat.median, workload), spread=f"({low} to {high})", mark=mark)
 
 
-def _value(column: str, value: float, workload: Mapping[str, Any], *, unit: bool = True) -> str:
+def _value(column: str, value: float, workload: ComparedWorkload, *, unit: bool = True) -> str:
     if column in {"p50", "p99"}:
         return f"{milliseconds(value)} ms" if unit else milliseconds(value)
     if column == "recovery":
         return f"{value:.2f} s" if unit else f"{value:.2f}"
     if column == "deviation":
-        return number(value / _SCALE.get(workload["deviation"], 1.0))
+        return number(value / _SCALE.get(workload.deviation, 1.0))
     return number(value)
 
 
-def lines(comparison: Mapping[str, Any]) -> list[str]:
+def lines(comparison: ComparedMethods) -> list[str]:
     """The comparison as text, for a terminal and a log."""
     out: list[str] = []
     for contest in contests(comparison):
         table = [("lbmethod", "runs", *contest.heads)]
         table += [(row.lbmethod, str(row.runs), *map(str, row.cells)) for row in contest.rows]
         widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-        out += ["", contest.workload["title"]]
+        out += ["", contest.workload.title]
         out += [
             "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in table
         ]
         out.append(f"  → {contest.advice}")
-    out += [f"skipped: {one['lbmethod']}: {one['reason']}" for one in comparison["skipped"]]
+    out += [f"skipped: {one.lbmethod}: {one.reason}" for one in comparison.skipped]
     return out

@@ -1,12 +1,16 @@
-"""What RFC 6455 asks of an opening handshake, field by field, at the station where it counts."""
+"""What RFC 6455 asks of an opening handshake, field by field, at the station where it counts.
+
+A client that asks over HTTP/2 gets a status of its own and none of the fields of an upgrade (RFC 8441 section 5); the
+backend's side of it is an ordinary handshake.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from wslb.model.handshake import Headers, accept_for, fields, header_values, tokens, valid_key
+from wslb.model.handshake import Arrival, Headers, accept_for, header_values, tokens, valid_key
+from wslb.reports.document import SavedConnection
 
 __all__ = ["Judged", "judge"]
 
@@ -16,7 +20,7 @@ class Judged:
     """One rule on one handshake.
 
     Attributes:
-        section: of RFC 6455; empty for a field without a rule.
+        section: of RFC 6455 where no other is named; empty for a field without a rule.
         holds: None where there is nothing to judge.
         why: what is wrong with it, or what was recomputed.
     """
@@ -26,18 +30,18 @@ class Judged:
     why: str = ""
 
 
-def judge(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> dict[str, Judged]:
+def judge(connection: SavedConnection, arrival: Arrival | None) -> dict[str, Judged]:
     """Rules of RFC 6455 that this handshake must keep: section, whether it does, and what is wrong."""
-    got = fields(connection["response"])
-    sent = fields(connection["request"])
+    got = connection.response
+    sent = connection.request
     rules: dict[str, Judged] = {}
 
     def rule(name: str, section: str, holds: bool, why: str) -> None:
         rules[name] = Judged(section=section, holds=holds, why="" if holds else why)
 
     if arrival:
-        seen = fields(arrival["headers"])
-        line_holds = arrival["method"] == "GET" and arrival["http_version"] >= "1.1"
+        seen = arrival.headers
+        line_holds = arrival.method == "GET" and arrival.http_version >= "1.1"
         rule("request line", "§4.2.1 (1)", line_holds, "must be GET with HTTP/1.1 or higher")
         checks: tuple[tuple[str, str, Callable[[], bool], str], ...] = (
             ("Host", "§4.2.1 (2)", lambda: len(header_values(seen, "Host")) == 1, "must be there once"),
@@ -57,8 +61,15 @@ def judge(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> d
             rules["request origin"] = Judged(section="§10.2")
     else:
         rules["request line"] = Judged(section="§4.2.1 (1)")
-    rule("status line", "§4.2.2 (5.1)", connection["status"] == 101, "must be 101")
-    if connection["status"] != 101:
+    if connection.extended_connect:
+        rule("status line", "RFC 8441 §5", connection.accepted, "must be 2xx")
+    else:
+        rule("status line", "§4.2.2 (5.1)", connection.accepted, "must be 101")
+    if not connection.accepted:
+        return rules
+    _judge_choice(rules, sent, got, "Sec-WebSocket-Protocol", "§4.1, §4.2.2 (5.5)")
+    _judge_choice(rules, sent, got, "Sec-WebSocket-Extensions", "§4.1, §4.2.2 (5.6)")
+    if connection.extended_connect:
         return rules
     rule("response upgrade", "§4.2.2 (5.2)", "websocket" in tokens(got, "Upgrade"), "must name websocket")
     rule("response connection", "§4.2.2 (5.3)", "upgrade" in tokens(got, "Connection"), "must name Upgrade")
@@ -70,8 +81,6 @@ def judge(connection: Mapping[str, Any], arrival: Mapping[str, Any] | None) -> d
         holds=accept_holds,
         why="recomputed from the key: the same" if accept_holds else f"the key wants {want}",
     )
-    _judge_choice(rules, sent, got, "Sec-WebSocket-Protocol", "§4.1, §4.2.2 (5.5)")
-    _judge_choice(rules, sent, got, "Sec-WebSocket-Extensions", "§4.1, §4.2.2 (5.6)")
     return rules
 
 

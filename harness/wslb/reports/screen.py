@@ -12,7 +12,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -106,16 +105,17 @@ class Screen:
             github=bool(environ.get("GITHUB_ACTIONS")),
         )
 
-    def headline(self, environment: Mapping[str, Any], planned: int) -> None:
+    def headline(self, environment: Mapping[str, object], planned: int) -> None:
         """What is asked of what, before the first scenario."""
-        for sentence in environment.get("leftovers", ()):
+        leftovers = environment.get("leftovers")
+        for sentence in leftovers if isinstance(leftovers, list) else ():
             self.err.print(sentence)
         if self.verbosity < Verbosity.SCENARIOS:
             return
         facts = [
             f"wslb {environment['wslb']}",
             f"{environment['proxy']} ({environment['mpm']})",
-            environment["carrier"],
+            f"{environment['carrier']}",
             f"runtime {environment['runtime']} ({environment['runtime_reason']})",
             f"ready in {environment['ready_seconds']:.2f} s",
         ]

@@ -5,19 +5,15 @@ Every number that a report prints about the sequence of elections is computed he
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any
 
-__all__ = ["ORDER_CHECKS", "Share", "Turns", "overlapping", "turns_of"]
+from wslb.model.results import Claim
+from wslb.reports.document import SavedBalancer, SavedConnection, SavedScenario
 
-ORDER_CHECKS = frozenset({"alternates", "follows_model", "served_by"})
-"""Checks that claim an order; without one of them a repeated member is no break."""
-
-SHARE_CHECKS = ORDER_CHECKS | {"split_within"}
+__all__ = ["Share", "Turns", "overlapping", "turns_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,81 +102,64 @@ class Turns:
         return "; ".join(words)
 
 
-def turns_of(scenario: Mapping[str, Any]) -> Turns:
+def turns_of(scenario: SavedScenario) -> Turns:
     """The sequence of a scenario of the saved document."""
-    balancer = scenario["balancer"]
-    connections = scenario["connections"]
-    checks = {verdict["check"] for verdict in scenario["verdicts"]}
-    routes: dict[str, str] = {}
-    for member in balancer["members"] if balancer else ():
-        routes.setdefault(member["backend"], member["route"])
-    seen = tuple(routes.get(c["backend"], c["backend"]) for c in connections)
-    expected: tuple[str | None, ...] = tuple(c["expected"] for c in connections)
-    lanes = tuple(
-        dict.fromkeys([*(m["route"] for m in balancer["members"]), *_named(seen)] if balancer else _named(seen))
-    )
+    balancer, connections = scenario.balancer, scenario.connections
+    claims = {verdict.claims for verdict in scenario.verdicts}
+    routes: dict[str | None, str] = {}
+    for member in balancer.members if balancer else ():
+        routes.setdefault(member.backend, member.route)
+    seen = tuple(routes.get(c.backend, c.backend) for c in connections)
+    expected = tuple(c.expected for c in connections)
+    named = [lane for lane in seen if lane is not None]
+    lanes = tuple(dict.fromkeys([*(m.route for m in balancer.members), *named] if balancer else named))
     deviations = tuple(i for i, (got, want) in enumerate(zip(seen, expected, strict=True)) if want and got != want)
-    ordered = bool(checks & ORDER_CHECKS)
+    ordered = any(claim.orders for claim in claims)
     return Turns(
         lanes=lanes,
-        numbers=tuple(c["seq"] for c in connections),
+        numbers=tuple(c.seq for c in connections),
         seen=seen,
         expected=expected,
         ordered=ordered,
-        breaks=_breaks(checks, seen, deviations) if ordered else (),
+        breaks=_breaks(seen, deviations, strict=Claim.TURNS in claims) if ordered else (),
         deviations=deviations,
         shares=_shares(scenario, lanes, seen, expected),
     )
 
 
-def _named(seen: Sequence[str | None]) -> list[str]:
-    return [lane for lane in seen if lane is not None]
-
-
-def _breaks(checks: set[str], seen: Sequence[str | None], deviations: Sequence[int]) -> tuple[int, ...]:
-    """Repeats where strict turns are claimed (as in the check ``alternates``), else the starts of wrong stretches."""
-    if "alternates" in checks:
+def _breaks(seen: Sequence[str | None], deviations: Sequence[int], *, strict: bool) -> tuple[int, ...]:
+    """Repeats where strict turns are claimed, else the starts of wrong stretches."""
+    if strict:
         return tuple(i + 1 for i, (a, b) in enumerate(pairwise(seen)) if a == b)
     wrong = set(deviations)
     return tuple(i for i in deviations if i - 1 not in wrong)
 
 
 def _shares(
-    scenario: Mapping[str, Any], lanes: Sequence[str], seen: Sequence[str | None], expected: Sequence[str | None]
+    scenario: SavedScenario, lanes: Sequence[str], seen: Sequence[str | None], expected: Sequence[str | None]
 ) -> tuple[Share, ...]:
     counts = Counter(seen)
-    wanted = _wanted(scenario, seen, expected)
-    tolerance = _tolerance(scenario["verdicts"])
-    return tuple(
-        Share(lane=lane, seen=counts[lane], expected=wanted.get(lane), tolerance=tolerance if wanted else None)
-        for lane in lanes
+    claimed = sorted(
+        (verdict for verdict in scenario.verdicts if verdict.claims.shares),
+        key=lambda verdict: verdict.claims is not Claim.SHARE,
     )
+    wanted = _wanted(scenario.balancer, claimed[0].claims, seen, expected) if claimed and scenario.balancer else {}
+    tolerance = claimed[0].tolerance if claimed and wanted else None
+    return tuple(Share(lane=lane, seen=counts[lane], expected=wanted.get(lane), tolerance=tolerance) for lane in lanes)
 
 
 def _wanted(
-    scenario: Mapping[str, Any], seen: Sequence[str | None], expected: Sequence[str | None]
+    balancer: SavedBalancer, claim: Claim, seen: Sequence[str | None], expected: Sequence[str | None]
 ) -> dict[str, float]:
-    """Expected connections per lane: the model's elections, or parts of the loadfactors for concurrent ones."""
-    balancer = scenario["balancer"]
-    checks = {verdict["check"] for verdict in scenario["verdicts"]}
-    if not balancer or not checks & SHARE_CHECKS:
-        return {}
-    if "split_within" not in checks and expected and None not in expected:
+    """Expected connections per lane: the model's elections, or parts of the loadfactors where shares are claimed."""
+    if claim is not Claim.SHARE and expected and None not in expected:
         predicted = Counter(expected)
-        return {member["route"]: float(predicted[member["route"]]) for member in balancer["members"]}
-    factors = {m["route"]: float(m["loadfactor"]) for m in balancer["members"] if m["state"] == "enabled"}
+        return {member.route: float(predicted[member.route]) for member in balancer.members}
+    factors = {m.route: float(m.loadfactor) for m in balancer.members if m.state == "enabled"}
     total = sum(factors.values())
     return {route: len(seen) * factor / total for route, factor in factors.items()} if total else {}
 
 
-def _tolerance(verdicts: Sequence[Mapping[str, Any]]) -> float | None:
-    for verdict in verdicts:
-        if verdict["check"] == "split_within":
-            match = re.search(r"within (\d+(?:\.\d+)?)", verdict["expected"])
-            return float(match[1]) if match else None
-    return 0.0 if any(verdict["check"] in ORDER_CHECKS for verdict in verdicts) else None
-
-
-def overlapping(connections: Sequence[Mapping[str, Any]]) -> int:
+def overlapping(connections: Sequence[SavedConnection]) -> int:
     """Handshakes that began before the one before them had ended; a millisecond is left for rounded times."""
-    return sum(b["opened_at"] + 0.001 < a["opened_at"] + a["elapsed_seconds"] for a, b in pairwise(connections))
+    return sum(b.opened_at + 0.001 < a.opened_at + a.elapsed_seconds for a, b in pairwise(connections))

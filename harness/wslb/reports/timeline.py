@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from wslb.model.results import Event
 from wslb.reports import svg
+from wslb.reports.document import SavedConnection, SavedScenario
 from wslb.reports.sequences import Turns, turns_of
 from wslb.reports.texts import count, seconds
 
@@ -42,111 +43,103 @@ class Timeline:
     """One scenario's events."""
 
     scenario: str
-    events: tuple[Mapping[str, Any], ...]
+    events: tuple[Event, ...]
     faults: tuple[FaultNumbers, ...]
     picture: Markup
 
 
-def fault_spans(scenario: Mapping[str, Any]) -> list[tuple[float, float, Mapping[str, Any]]]:
+def fault_spans(scenario: SavedScenario) -> list[tuple[float, float, Event]]:
     """Begin, end and event of every fault of a backend, its death included.
 
     The next event of the same backend ends it; one named ``none``, ``ended`` or ``back`` does only that.
     """
-    faults = [event for event in scenario["events"] if event["kind"] == "fault" or _is_death(event) or _ends(event)]
+    faults = [event for event in scenario.events if event.kind == "fault" or _is_death(event) or _ends(event)]
     spans = []
     for number, event in enumerate(faults):
         if not _ends(event):
-            after = [one["at"] for one in faults[number + 1 :] if _whose(one) == _whose(event)]
-            spans.append((event["at"], after[0] if after else _end(scenario), event))
+            after = [one.at for one in faults[number + 1 :] if _whose(one) == _whose(event)]
+            spans.append((event.at, after[0] if after else _end(scenario), event))
     return spans
 
 
-def _whose(event: Mapping[str, Any]) -> str:
-    return str(event["text"].partition(":")[0].strip())
+def _whose(event: Event) -> str:
+    return str(event.text.partition(":")[0].strip())
 
 
-def _what(event: Mapping[str, Any]) -> str:
-    return str(event["text"].rpartition(":")[2].strip())
+def _what(event: Event) -> str:
+    return str(event.text.rpartition(":")[2].strip())
 
 
-def _is_death(event: Mapping[str, Any]) -> bool:
-    return event["kind"] == "backend" and _what(event) in {"killed", "stopped"}
+def _is_death(event: Event) -> bool:
+    return event.kind == "backend" and _what(event) in {"killed", "stopped"}
 
 
-def _ends(event: Mapping[str, Any]) -> bool:
+def _ends(event: Event) -> bool:
     ends = {"fault": {"none", "ended", "cleared", "started again"}, "backend": {"back"}}
-    return _what(event) in ends.get(event["kind"], set())
+    return _what(event) in ends.get(event.kind, set())
 
 
-def fault_numbers(scenario: Mapping[str, Any]) -> tuple[FaultNumbers, ...]:
+def fault_numbers(scenario: SavedScenario) -> tuple[FaultNumbers, ...]:
     """What each fault of a scenario cost."""
     turns = turns_of(scenario)
     return tuple(_numbers(scenario, turns, begin, end, event) for begin, end, event in fault_spans(scenario))
 
 
-def _end(scenario: Mapping[str, Any]) -> float:
+def _end(scenario: SavedScenario) -> float:
     """When the last thing of a scenario was seen."""
-    moments = [event["at"] for event in scenario["events"]]
-    for connection in scenario["connections"]:
-        moments.append(connection["opened_at"] + connection["elapsed_seconds"])
-        moments += [connection["closed_at"]] if connection["closed_at"] is not None else []
+    moments = [event.at for event in scenario.events]
+    for connection in scenario.connections:
+        moments.append(connection.opened_at + connection.elapsed_seconds)
+        moments += [connection.closed_at] if connection.closed_at is not None else []
     return max(moments, default=0.0)
 
 
-def in_fault(scenario: Mapping[str, Any]) -> frozenset[int]:
+def in_fault(scenario: SavedScenario) -> frozenset[int]:
     """Positions of the connections that were opened during a fault."""
     spans = fault_spans(scenario)
     return frozenset(
         i
-        for i, connection in enumerate(scenario["connections"])
-        if any(begin <= connection["opened_at"] < end for begin, end, _ in spans)
+        for i, connection in enumerate(scenario.connections)
+        if any(begin <= connection.opened_at < end for begin, end, _ in spans)
     )
 
 
-def timeline(scenario: Mapping[str, Any]) -> Timeline | None:
+def timeline(scenario: SavedScenario) -> Timeline | None:
     """A scenario's events with what they did to its connections; None for a scenario without events."""
-    if not scenario["events"]:
+    if not scenario.events:
         return None
     turns = turns_of(scenario)
     faults = fault_numbers(scenario)
     return Timeline(
-        scenario=scenario["name"],
-        events=tuple(scenario["events"]),
+        scenario=scenario.name,
+        events=tuple(scenario.events),
         faults=faults,
         picture=_picture(scenario, turns, faults),
     )
 
 
-def _numbers(
-    scenario: Mapping[str, Any], turns: Turns, begin: float, end: float, event: Mapping[str, Any]
-) -> FaultNumbers:
+def _numbers(scenario: SavedScenario, turns: Turns, begin: float, end: float, event: Event) -> FaultNumbers:
     backend = _whose(event)
-    connections = scenario["connections"]
-    after = [i for i, c in enumerate(connections) if begin <= c["opened_at"]]
+    connections = scenario.connections
+    after = [i for i, c in enumerate(connections) if begin <= c.opened_at]
     changed = [
-        i for i in after if connections[i]["opened_at"] < end and (turns.seen[i] is None or i in set(turns.deviations))
+        i for i in after if connections[i].opened_at < end and (turns.seen[i] is None or i in set(turns.deviations))
     ]
-    lost = sum(turns.seen[i] is None for i in after if connections[i]["opened_at"] < end)
-    lost += sum(
-        c["status"] == 101
-        and c["closed"] is not None
-        and not c["closed"]["clean"]
-        and begin <= (c["closed_at"] or 0) <= end
-        for c in connections
-    )
-    back = [c["opened_at"] for c in connections if c["opened_at"] >= end and c["backend"] == backend]
+    lost = sum(turns.seen[i] is None for i in after if connections[i].opened_at < end)
+    lost += sum(c.broken and begin <= (c.closed_at or 0) <= end for c in connections)
+    back = [c.opened_at for c in connections if c.opened_at >= end and c.backend == backend]
     first = connections[changed[0]] if changed else None
     return FaultNumbers(
-        text=event["text"],
+        text=event.text,
         begin=begin,
         end=end,
-        detected=first["opened_at"] + first["elapsed_seconds"] - begin if first else None,
+        detected=first.opened_at + first.elapsed_seconds - begin if first else None,
         lost=lost,
         recovered=min(back) - end if back else None,
     )
 
 
-def _picture(scenario: Mapping[str, Any], turns: Turns, faults: Sequence[FaultNumbers]) -> Markup:
+def _picture(scenario: SavedScenario, turns: Turns, faults: Sequence[FaultNumbers]) -> Markup:
     end = _end(scenario) or 1.0
     left = max(96, svg.label_width(turns.lanes))
     scale = _WIDE / end
@@ -161,22 +154,22 @@ def _picture(scenario: Mapping[str, Any], turns: Turns, faults: Sequence[FaultNu
         )
     for index, lane in enumerate(turns.lanes):
         y = top + index * _LANE
-        ticks = [c["opened_at"] for c, seen in zip(scenario["connections"], turns.seen, strict=True) if seen == lane]
+        ticks = [c.opened_at for c, seen in zip(scenario.connections, turns.seen, strict=True) if seen == lane]
         body.append(svg.text(left - 6, y + 14, svg.fit(lane), f"t end {svg.lane(index)}"))
         body += _ticks(ticks, left, y, scale, svg.stroke(index))
     y = top + len(turns.lanes) * _LANE
     body.append(svg.text(left - 6, y + 14, "nobody", "t end dim"))
-    failed = [c["opened_at"] for c, seen in zip(scenario["connections"], turns.seen, strict=True) if seen is None]
+    failed = [c.opened_at for c, seen in zip(scenario.connections, turns.seen, strict=True) if seen is None]
     body += _ticks(failed, left, y, scale, f'class="nope" stroke="{svg.OUTCOMES["failed"]}"')
-    body += _live(scenario["connections"], left, y + _LANE, scale)
-    for number, event in enumerate(scenario["events"], 1):
-        x = left + event["at"] * scale
+    body += _live(scenario.connections, left, y + _LANE, scale)
+    for number, event in enumerate(scenario.events, 1):
+        x = left + event.at * scale
         body.append(f'<path class="tick" stroke="#111" stroke-dasharray="2 2" d="M{x:.1f} {top - 4}V{bottom}"/>')
         body.append(svg.text(x, top - 8, str(number), "t mid"))
     for part in range(5):
         moment = end * part / 4
         body.append(svg.text(left + moment * scale, bottom + 14, seconds(moment), "t mid dim"))
-    label = f"{count(len(scenario['events']), 'event')} over {seconds(end)}; {turns.finding}"
+    label = f"{count(len(scenario.events), 'event')} over {seconds(end)}; {turns.finding}"
     return svg.picture("timeline", left + _WIDE + 40, bottom + 20, label, body)
 
 
@@ -188,10 +181,10 @@ def _ticks(moments: Sequence[float], left: float, y: float, scale: float, attrib
     return [f'<path {attributes} stroke-width="2" d="{"".join(f"M{left + x:g} {y + 3:g}v14" for x in columns)}"/>']
 
 
-def _live(connections: Sequence[Mapping[str, Any]], left: float, y: float, scale: float) -> list[str]:
+def _live(connections: Sequence[SavedConnection], left: float, y: float, scale: float) -> list[str]:
     """Open tunnels over time as a step line; of each column the highest number survives."""
-    steps = [(c["opened_at"], 1) for c in connections if c["status"] == 101]
-    steps += [(c["closed_at"], -1) for c in connections if c["status"] == 101 and c["closed_at"] is not None]
+    steps = [(c.opened_at, 1) for c in connections if c.accepted]
+    steps += [(c.closed_at, -1) for c in connections if c.accepted and c.closed_at is not None]
     highest, live, columns = 0, 0, dict[int, int]()
     for moment, change in sorted(steps):
         live += change

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from markupsafe import Markup
 
 from wslb.reports import svg
+from wslb.reports.document import Document
 
 __all__ = ["topology"]
 
 _ROW = 44
 
 
-def topology(document: Mapping[str, Any]) -> Markup | None:
+def topology(document: Document) -> Markup | None:
     """The balancer of the first scenario that has one; None when none has."""
-    scenario = next((s for s in document["scenarios"] if s["balancer"] and s["front"]), None)
-    if scenario is None:
+    found = next(((s, s.balancer) for s in document.scenarios if s.balancer and s.front), None)
+    if found is None:
         return None
-    balancer, members = scenario["balancer"], scenario["balancer"]["members"]
+    scenario, balancer = found
+    members = balancer.members
     height = max(1, len(members)) * _ROW + 8
     middle = height / 2
-    front = next(iter(scenario["front"].values()))
-    version = str(document["environment"].get("proxy_version", "")) or "?"
+    front = next(iter(scenario.front.values()))
+    version = str(document.environment.get("proxy_version", "")) or "?"
     body = [
         *_box(0, middle, 62, "client", ""),
-        *_box(122, middle, 128, f"httpd {version}", balancer["lbmethod"]),
+        *_box(122, middle, 128, f"httpd {version}", balancer.lbmethod),
         f'<path class="wire" fill="none" stroke="#57606d" d="M62 {middle:g}H118m-5 -4l5 4l-5 4"/>',
         svg.text(90, middle - 6, ":" + front.rpartition(":")[2], "t mid dim"),
     ]
     for index, member in enumerate(members):
         y = index * _ROW + _ROW / 2 + 4
-        scheme = member["url"].partition("://")[0]
-        address = scenario["addresses"].get(f"{scheme}://{member['backend']}", member["url"].partition("://")[2])
+        scheme = member.url.partition("://")[0]
+        address = scenario.addresses.get(f"{scheme}://{member.backend}", member.url.partition("://")[2])
         body.append(f'<path {svg.stroke(index)} stroke-width="2" d="M250 {middle:g}L310 {y:g}"/>')
-        factor = f" {svg.TIMES}{member['loadfactor']:g}" if member["loadfactor"] != 1 else ""
-        body += _box(310, y, 150, f"{svg.fit(member['route'])}{factor}", address, svg.lane(index))
-    names = ", ".join(f"{member['route']} with loadfactor {member['loadfactor']:g}" for member in members)
-    label = f"client to httpd {version} ({balancer['lbmethod']}) to {names}"
+        factor = f" {svg.TIMES}{member.loadfactor:g}" if member.loadfactor != 1 else ""
+        body += _box(310, y, 150, f"{svg.fit(member.route)}{factor}", address, svg.lane(index))
+    names = ", ".join(f"{member.route} with loadfactor {member.loadfactor:g}" for member in members)
+    label = f"client to httpd {version} ({balancer.lbmethod}) to {names}"
     return svg.picture("topology", 462, height, label, body)
 
 

@@ -13,6 +13,7 @@ from wslb.config import Settings
 from wslb.errors import ConfigError, StartError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
+from wslb.model.comparison import SkippedMethod
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.scenarios import runner
 from wslb.scenarios.scenario import Scenario
@@ -78,9 +79,8 @@ def test_a_method_without_its_module_is_skipped_with_the_reason(monkeypatch: pyt
     lacks(monkeypatch, BYTRAFFIC)
     found = compare.possible(comparison(), LAB)
     assert found.lbmethods == (BYREQUESTS, BYBUSYNESS)
-    assert found.document()["skipped"] == [
-        {"lbmethod": "bytraffic", "reason": "this httpd (2.4) has no mod_lbmethod_bytraffic"}
-    ]
+    reason = "this httpd (2.4) has no mod_lbmethod_bytraffic"
+    assert found.planned.skipped == (SkippedMethod(lbmethod=BYTRAFFIC, reason=reason),)
     assert not [name for name in found.names if "bytraffic" in name]
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.evidence import record, status, turns
-from wslb.model.results import MemberStatus, Outcome, Report, ScenarioResult, Verdict
+from tests.evidence import record, turns
+from wslb.model.results import Outcome, Report, ScenarioResult, Verdict
 
 P, F, S, E = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED, Outcome.ERRORED
 
@@ -38,14 +38,6 @@ def test_the_exit_code_says_how_a_run_ended(
 
 def test_elections_are_routes_in_order_of_opening() -> None:
     assert record(turns(3)).elections == ("liberty", "node", "liberty")
-
-
-@pytest.mark.parametrize(
-    ("words", "ok"), [("Init Ok", True), ("Init Ok ", True), ("Init Err", False), ("Init Drn Ok", False)]
-)
-def test_a_member_is_ok_when_nothing_keeps_elections_away(words: str, ok: bool) -> None:
-    member: MemberStatus = status("node", words=words)
-    assert member.ok is ok
 
 
 def test_the_first_failure_is_found() -> None:

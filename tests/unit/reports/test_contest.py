@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import copy
+import json
 import math
 import re
 import statistics
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 
 from tests import runs
-from tests.unit.reports.test_numbers import Drawn, cells, plain
+from tests.unit.reports.test_numbers import Drawn, cells, plain, restored
+from wslb.model.balancer import LbMethod
+from wslb.model.comparison import MethodNumbers, SkippedMethod, Stat
+from wslb.model.results import Outcome
 from wslb.reports import html, json_file
-from wslb.reports.embedded import restored
+from wslb.reports.document import Document
 from wslb.reports.measured import measured
 from wslb.reports.recommended import NOISE, Contest, contests, lines
 
 COMPARED = runs.compared()
+assert COMPARED.comparison
+COMPARISON = COMPARED.comparison
+METHODS = dict(zip("abc", runs.METHODS, strict=True))
 PAGE = html.render(COMPARED)
 HEADS = {"Breaks": "breaks", "p50": "p50", "p99": "p99", "Errors in fault": "errors", "Recovery": "recovery"}
+
+
+def failing(number: int) -> Document:
+    """The comparison with one run that failed."""
+    one = changed(COMPARED.scenarios[number], outcome=Outcome.FAILED)
+    return changed(COMPARED, scenarios=(*COMPARED.scenarios[:number], one, *COMPARED.scenarios[number + 1 :]))
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +49,9 @@ def again(scenario: dict[str, Any], kind: str) -> dict[str, float | None]:
     end = max(row["opened_at"] for row in rows)
     for row in rows:
         if row["backend"]:
-            still_open = row["status"] == 101 and row["closed_at"] > end
+            still_open = row["accepted"] and row["closed_at"] > end
             counts[row["backend"]] += {"connections": 1, "tunnels": still_open, "bytes": row["carried"]}[kind]
-    times = sorted(row["elapsed_seconds"] for row in rows if row["status"] == 101)
+    times = sorted(row["elapsed_seconds"] for row in rows if row["accepted"])
     deaths = [event for event in scenario["events"] if event["text"].endswith("killed")]
     errors = recovery = None
     if deaths:
@@ -81,7 +95,7 @@ def test_every_printed_number_is_that_of_the_connections(drawn: Drawn) -> None:
                 column = HEADS.get(head, "deviation")
                 if column == "p99":
                     rows = [row for name in names for row in restored(drawn.scenarios[name])]
-                    times = sorted(row["elapsed_seconds"] for row in rows if row["status"] == 101)
+                    times = sorted(row["elapsed_seconds"] for row in rows if row["accepted"])
                     want = times[math.ceil(len(times) * 0.99) - 1] if len(times) >= 1000 else None
                     assert cell == "n too small" if want is None else told(cell) == pytest.approx(want, rel=0.006)
                     continue
@@ -105,34 +119,28 @@ def test_every_printed_number_is_that_of_the_connections(drawn: Drawn) -> None:
 
 
 def test_saved_numbers_are_made_from_the_connections_and_fit_the_schema() -> None:
-    bare = copy.deepcopy(COMPARED["comparison"])
-    for workload in bare["workloads"]:
-        del workload["methods"]
-    assert measured(bare, COMPARED["scenarios"]) == COMPARED["comparison"]
-    small = {
-        **COMPARED,
-        "scenarios": [{**COMPARED["scenarios"][-1], "connections": COMPARED["scenarios"][-1]["connections"][:2]}],
-    }
-    assert json_file.validate(small) == ""
-    assert json_file.validate({key: value for key, value in small.items() if key != "comparison"}) == ""
-    assert "comparison" in json_file.validate({**small, "comparison": {"repeats": 5}})
+    bare = replace(COMPARISON, workloads=tuple(replace(one, methods=()) for one in COMPARISON.workloads))
+    assert measured(bare, COMPARED.scenarios) == COMPARISON
+    assert json_file.decode(json_file.text(COMPARED)) == COMPARED
+    with pytest.raises(ValueError, match="comparison"):
+        json_file.decode(json.dumps({**json.loads(json_file.text(COMPARED)), "comparison": {"repeats": 5}}))
 
 
-def stat(median: float, low: float | None = None, high: float | None = None) -> dict[str, float]:
-    return {"median": median, "low": median if low is None else low, "high": median if high is None else high}
+def stat(median: float, low: float | None = None, high: float | None = None) -> Stat:
+    return Stat(median=median, low=median if low is None else low, high=median if high is None else high)
 
 
 def verdict(**numbers: Any) -> Contest:
     """The verdict on the first workload when its deviations are these; None for a run that could not tell."""
-    methods = [
-        {
-            "lbmethod": method, "runs": 5, "connections": 100, "timed": 100, "breaks": stat(0), "deviation": deviation,
-            "p50": None, "p99": None, "errors": None, "recovery": None,
-        }
+    methods = tuple(
+        MethodNumbers(
+            lbmethod=METHODS[method], runs=5, connections=100, timed=100, breaks=stat(0), deviation=deviation,
+            p50=None, p99=None, errors=None, recovery=None,
+        )
         for method, deviation in numbers.items()
-    ]  # fmt: skip
-    workload = {**COMPARED["comparison"]["workloads"][0], "criteria": ["deviation"], "methods": methods}
-    (one,) = contests({**COMPARED["comparison"], "workloads": [workload]})
+    )  # fmt: skip
+    workload = replace(COMPARISON.workloads[0], criteria=("deviation",), methods=methods)
+    (one,) = contests(replace(COMPARISON, workloads=(workload,)))
     return one
 
 
@@ -154,12 +162,12 @@ def test_a_method_is_best_only_outside_the_noise(
 ) -> None:
     found = verdict(**numbers)
     assert [row.cells[1].mark for row in found.rows] == marks
-    assert found.best == best
+    assert found.best == tuple(METHODS[method] for method in best)
     assert (not best) == found.advice.startswith(("none stands out", "no recommendation"))
 
 
 def test_too_few_runs_recommend_nothing() -> None:
-    found = measured(COMPARED["comparison"], COMPARED["scenarios"][:-1])
+    found = measured(COMPARISON, COMPARED.scenarios[:-1])
     *_, fault = contests(found)
     assert [row.runs for row in fault.rows] == [5, 5, 4]
     assert not [cell.mark for row in fault.rows for cell in row.cells if cell.mark]
@@ -170,14 +178,14 @@ def test_too_few_runs_recommend_nothing() -> None:
 
 
 def test_a_run_whose_claim_failed_counts_for_nothing() -> None:
-    spoilt = [{**one, "outcome": "failed"} if number == 3 else one for number, one in enumerate(COMPARED["scenarios"])]
-    (_, uneven, *_) = contests(measured(COMPARED["comparison"], spoilt))
+    spoilt = failing(3).scenarios
+    (_, uneven, *_) = contests(measured(COMPARISON, spoilt))
     assert [row.runs for row in uneven.rows] == [4, 5, 5]
     assert uneven.best == ()
 
 
 def test_one_recommendation_for_every_workload_with_the_number_that_says_so() -> None:
-    found = {one.workload["name"]: one for one in contests(COMPARED["comparison"])}
+    found = {one.workload.name: one for one in contests(COMPARISON)}
     assert list(found) == ["short", "uneven", "traffic", "fault"]
     assert found["short"].best == ("byrequests", "bybusyness")
     assert found["short"].advice.endswith("breaks: byrequests 0, bybusyness 0, against bytraffic 6 (2 to 10).")
@@ -192,15 +200,11 @@ def test_comparison_comes_first_and_like_runs_have_one_card() -> None:
     assert page.index('<section id="compare"') < page.index('<section id="scenarios"')
     assert page.count('data-outcome="passed"') == 4 * 3
     assert "48 more runs passed" in page
-    spoilt = copy.deepcopy(COMPARED)
-    spoilt["scenarios"][20]["outcome"] = "failed"
-    assert 'data-outcome="failed"' in html.render(spoilt)
+    assert 'data-outcome="failed"' in html.render(failing(20))
 
 
 def test_links_lead_somewhere_with_a_past_too() -> None:
-    earlier = copy.deepcopy(COMPARED)
-    earlier["scenarios"][20]["outcome"] = "failed"
-    page = html.render(COMPARED, baseline=earlier)
+    page = html.render(COMPARED, baseline=failing(20))
     assert "fixed" in page
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'\bid="([^"]+)"', page))
 
@@ -208,26 +212,25 @@ def test_links_lead_somewhere_with_a_past_too() -> None:
 def test_page_of_five_repeats_keeps_its_size_and_its_bytes() -> None:
     page = PAGE
     assert len(page.encode()) < 1_000_000
-    assert page == html.render(copy.deepcopy(COMPARED))
+    assert page == html.render(json_file.decode(json_file.text(COMPARED)))
 
 
 def test_runs_that_are_missing_are_not_counted() -> None:
-    partial = copy.deepcopy(COMPARED["comparison"])
-    found = measured(partial, COMPARED["scenarios"][:13])
-    assert [[method["runs"] for method in workload["methods"]] for workload in found["workloads"]] == [
+    found = measured(COMPARISON, COMPARED.scenarios[:13])
+    assert [[method.runs for method in workload.methods] for workload in found.workloads] == [
         [2, 1, 1],
         [1, 1, 1],
         [1, 1, 1],
         [1, 1, 1],
     ]
-    nothing = measured(partial, [])
+    nothing = measured(COMPARISON, [])
     assert contests(nothing) == ()
-    assert "Compare" not in html.render({**COMPARED, "comparison": nothing, "scenarios": []})
+    assert "Compare" not in html.render(changed(COMPARED, comparison=nothing, scenarios=()))
 
 
 def test_terminal_shows_the_same_cells_and_sentences() -> None:
-    text = "\n".join(lines(COMPARED["comparison"]))
-    told = contests(COMPARED["comparison"])
+    text = "\n".join(lines(COMPARISON))
+    told = contests(COMPARISON)
     assert len(told) == 4
     for one in told:
         assert f"→ {one.advice}" in text
@@ -238,7 +241,7 @@ def test_terminal_shows_the_same_cells_and_sentences() -> None:
 
 
 def test_skipped_method_is_told_with_its_reason() -> None:
-    skipped = [{"lbmethod": "bytraffic", "reason": "this httpd (2.4.71) has no mod_lbmethod_bytraffic"}]
-    comparison = {**COMPARED["comparison"], "skipped": skipped}
-    assert "bytraffic was skipped:</b> this httpd (2.4.71)" in html.render({**COMPARED, "comparison": comparison})
+    reason = "this httpd (2.4.71) has no mod_lbmethod_bytraffic"
+    comparison = replace(COMPARISON, skipped=(SkippedMethod(lbmethod=LbMethod.BYTRAFFIC, reason=reason),))
+    assert "bytraffic was skipped:</b> this httpd (2.4.71)" in html.render(changed(COMPARED, comparison=comparison))
     assert lines(comparison)[-1].startswith("skipped: bytraffic: this httpd")

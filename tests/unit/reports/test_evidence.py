@@ -28,7 +28,7 @@ def test_loads_and_schemes_are_never_mixed() -> None:
     together = runs.record("LNLN")
     at_once = tuple(replace(h, opened_at=0.001, elapsed_seconds=0.5) for h in together.handshakes)
     document = runs.saved(runs.passed(), runs.judged(replace(together, handshakes=at_once), name="lb-at-once"))
-    assert [(g.label, len(g.values)) for g in latency.latencies(document["scenarios"])] == [
+    assert [(g.label, len(g.values)) for g in latency.latencies(document.scenarios)] == [
         ("ws, one at a time", 8),
         ("ws, at once", 4),
     ]
@@ -46,7 +46,7 @@ def test_equal_times_make_a_curve() -> None:
 
 
 def test_fault_tells_detection_loss_and_recovery() -> None:
-    line = timeline(runs.saved(runs.failed_over())["scenarios"][0])
+    line = timeline(runs.saved(runs.failed_over()).scenarios[0])
     assert line is not None
     (fault,) = line.faults
     assert fault.text == "liberty: refuse"
@@ -65,7 +65,7 @@ def test_a_killed_backend_is_a_fault_until_it_is_back_whatever_happens_to_the_ot
         (0.15, "fault", "liberty: ended"),
     )
     events = tuple(Event(at=at, kind=kind, text=text) for at, kind, text in happened)
-    scenario = runs.saved(runs.judged(replace(evidence, events=events)))["scenarios"][0]
+    scenario = runs.saved(runs.judged(replace(evidence, events=events))).scenarios[0]
     assert [(fault.text, fault.begin, fault.end) for fault in fault_numbers(scenario)] == [
         ("node: killed", 0.05, 0.11),
         ("liberty: refuse", 0.09, 0.15),
@@ -91,13 +91,13 @@ def test_topology_names_who_talks_to_whom() -> None:
 
 
 def test_handshakes_treated_alike_are_shown_once() -> None:
-    found = groups(runs.saved(runs.passed("lb-a"), runs.passed("lb-b"))["scenarios"])
+    found = groups(runs.saved(runs.passed("lb-a"), runs.passed("lb-b")).scenarios)
     assert [(group.count, group.scenarios) for group in found] == [(8, ("lb-a", "lb-b")), (8, ("lb-a", "lb-b"))]
 
 
 def test_handshake_that_nobody_saw_is_shown_from_the_client_alone() -> None:
     lost = runs.opened(1, None, status=None, error="timed out")
-    (group,) = groups(runs.saved(runs.judged(runs.record("L", changed={1: lost})))["scenarios"])
+    (group,) = groups(runs.saved(runs.judged(runs.record("L", changed={1: lost}))).scenarios)
     assert group.wrong
     assert {row.what for row in group.request} == {"not seen at a backend"}
     assert [capture.title for capture in group.captures] == [
@@ -108,7 +108,7 @@ def test_handshake_that_nobody_saw_is_shown_from_the_client_alone() -> None:
 
 def test_choice_that_was_never_offered_breaks_the_rule() -> None:
     odd = runs.opened(1, "liberty", answer=(("Sec-WebSocket-Protocol", "chat"),))
-    (group,) = groups(runs.saved(runs.judged(runs.record("L", changed={1: odd})))["scenarios"])
+    (group,) = groups(runs.saved(runs.judged(runs.record("L", changed={1: odd}))).scenarios)
     assert [(row.name, row.why) for row in group.response if row.holds is False] == [
         ("Sec-WebSocket-Protocol", "was never offered")
     ]
@@ -117,7 +117,7 @@ def test_choice_that_was_never_offered_breaks_the_rule() -> None:
 def test_unknown_number_is_not_in_our_table() -> None:
     lines = (LogLine(at="t", module="x", level="error", code="AH99999", text="AH99999: ?"),)
     document = runs.saved(runs.judged(runs.record("LN", lines=lines)))
-    assert log_groups(document["scenarios"])[0].number is None
+    assert log_groups(document.scenarios)[0].number is None
     assert "Not in our table." in html.render(document)
 
 

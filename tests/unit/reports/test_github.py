@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
+from msgspec.structs import replace as changed
 
 from tests import runs
 from wslb.reports import github
+from wslb.reports.document import Document
 
 EVIL = "a|b `c` <img src=x> [x](javascript:1) *y* ::error::z @everyone\r\n::stop-commands::t"
 
@@ -30,8 +31,8 @@ def test_summary_shows_the_strip_around_the_break() -> None:
 
 def test_summary_stays_under_its_limit_and_closes_its_code_block() -> None:
     document = runs.saved(runs.broken())
-    document["scenarios"] = [{**document["scenarios"][0], "limit": "long " * 100} for _ in range(400)]
-    text = github.summary(document)
+    many = (changed(document.scenarios[0], limit="long " * 100),) * 400
+    text = github.summary(changed(document, scenarios=many))
     assert len(text.encode()) < 64_000
     assert "cut here" in text
     assert text.count("```") % 2 == 0
@@ -89,7 +90,7 @@ def test_run_that_proved_nothing_is_annotated() -> None:
         ("failing", runs.saved(runs.passed(), runs.broken())),
     ],
 )
-def test_summary_is_the_golden_file(name: str, document: dict[str, Any], pytestconfig: pytest.Config) -> None:
+def test_summary_is_the_golden_file(name: str, document: Document, pytestconfig: pytest.Config) -> None:
     golden = Path(__file__).parent / "golden" / f"summary-{name}.md"
     shown = github.summary(document)
     if pytestconfig.getoption("--update-golden"):

@@ -12,7 +12,7 @@ import pytest
 
 from tests import runs
 from wslb.model.results import LogLine
-from wslb.reports import html
+from wslb.reports import html, json_file
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
 OPTIONAL_END = {"td", "th", "tr", "li", "dt", "dd", "p"}
@@ -147,19 +147,19 @@ def test_failed_cards_are_open_and_passed_ones_folded() -> None:
 def test_every_verdict_shows_expected_and_observed_passed_or_failed() -> None:
     document = runs.saved(runs.passed(), runs.broken())
     text = Page(html.render(document)).text
-    for scenario in document["scenarios"]:
-        for verdict in scenario["verdicts"]:
-            assert " ".join(verdict["expected"].split()) in text
-            assert " ".join(verdict["observed"].split()) in text
+    for scenario in document.scenarios:
+        for verdict in scenario.verdicts:
+            assert " ".join(verdict.expected.split()) in text
+            assert " ".join(verdict.observed.split()) in text
 
 
 def test_every_card_has_the_six_rows_and_its_own_id() -> None:
     document = runs.saved(runs.passed(), runs.broken(), runs.skipped(), runs.errored(), runs.concurrent())
     text = html.render(document)
     for row in ("Claim", "Limit", "Evidence", "Verdict", "Likely cause", "Reproduce"):
-        assert text.count(f"<dt>{row}</dt>") >= len(document["scenarios"])
+        assert text.count(f"<dt>{row}</dt>") >= len(document.scenarios)
     found = Page(text)
-    assert {scenario["name"] for scenario in document["scenarios"]} <= set(found.ids)
+    assert {scenario.name for scenario in document.scenarios} <= set(found.ids)
 
 
 def test_ids_are_unique_and_links_lead_somewhere() -> None:
@@ -243,7 +243,7 @@ def test_lone_surrogates_do_not_stop_the_report() -> None:
 
 def test_same_document_gives_the_same_bytes() -> None:
     document = runs.saved(runs.passed(), runs.broken(), runs.skipped())
-    assert html.render(document) == html.render(json.loads(json.dumps(document)))
+    assert html.render(document) == html.render(json_file.decode(json_file.text(document)))
 
 
 def test_embedded_columns_hold_every_connection() -> None:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 
 from tests import runs
 from wslb.reports import html
-from wslb.reports.embedded import restored
+from wslb.reports.document import Document
+from wslb.reports.embedded import COLUMNS, NAMED
 from wslb.reports.json_file import document
 
 DOCUMENTS = {
     "every kind": document(runs.everything()),
-    "long": runs.long("LN" * 1100 + "N" + "LN" * 100) | {"percentiles": [12.5, 75, 99.5]},
+    "long": runs.long("LN" * 1100 + "N" + "LN" * 100, percentiles=(12.5, 75, 99.5)),
 }
 
 
@@ -46,10 +48,18 @@ def near(value: float) -> Any:
     return pytest.approx(value * 1000, rel=0.006)
 
 
+def restored(scenario: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Connections of an embedded scenario with the fields of `COLUMNS`: what the page's numbers are made of."""
+    columns = scenario["columns"]
+    for i in range(columns["count"]):
+        row = {key: columns[key][i] if isinstance(columns[key], list) else columns[key] for key in COLUMNS}
+        yield row | {key: columns["names"][row[key]] for key in NAMED}
+
+
 class Drawn:
     """A page, and what its own data says."""
 
-    def __init__(self, run: dict[str, Any]) -> None:
+    def __init__(self, run: Document) -> None:
         self.page = html.render(run)
         found = re.search(r'id="wslb-data">(.*?)</script>', self.page, re.S)
         assert found
@@ -66,7 +76,7 @@ class Drawn:
         return [row["backend"] for row in restored(scenario)]
 
     def breaks(self, scenario: dict[str, Any]) -> int:
-        if any(verdict["check"] == "alternates" for verdict in scenario["verdicts"]):
+        if any(verdict["claims"] == "turns" for verdict in scenario["verdicts"]):
             return sum(a == b for a, b in pairwise(self.seen(scenario)))
         wrong = [row["expected"] is not None and row["backend"] != row["expected"] for row in restored(scenario)]
         return sum(now and not before for before, now in pairwise([False, *wrong]))
@@ -117,7 +127,7 @@ def test_shares_of_every_card(drawn: Drawn) -> None:
         wanted = Counter(row["expected"] for row in restored(scenario))
         for lane, seen, expected, difference, _ in cells(table[0]):
             assert integer(seen) == drawn.seen(scenario).count(lane)
-            if not any(verdict["check"] == "split_within" for verdict in scenario["verdicts"]):
+            if not any(verdict["claims"] == "share" for verdict in scenario["verdicts"]):
                 assert integer(expected) == wanted[lane]
             signed = difference.replace("±", "").replace("\N{MINUS SIGN}", "-")
             assert float(signed) == integer(seen) - float(expected)
@@ -162,14 +172,12 @@ def test_connection_tables(drawn: Drawn) -> None:
 
 
 def test_latency_percentiles(drawn: Drawn) -> None:
-    values = sorted(
-        row["elapsed_seconds"] for s in drawn.scenarios.values() for row in restored(s) if row["status"] == 101
-    )
+    values = sorted(row["elapsed_seconds"] for s in drawn.scenarios.values() for row in restored(s) if row["accepted"])
     (kind, n, fastest, *middle, slowest) = cells(drawn.section("latency"))[0]
     assert kind == "ws, one at a time"
     assert integer(n) == len(values)
     assert (milliseconds(fastest), milliseconds(slowest)) == (near(values[0]), near(values[-1]))
-    for percent, told in zip(drawn.data.get("percentiles", (50, 90, 99, 99.9)), middle, strict=True):
+    for percent, told in zip(drawn.data["percentiles"] or (50, 90, 99, 99.9), middle, strict=True):
         above = len(values) * (1 - percent / 100)
         if above < 10 - 1e-9:
             assert told == "n too small"

@@ -11,13 +11,15 @@ import pytest
 
 from tests import runs
 from wslb.reports import history, html, junit
+from wslb.reports.document import Document
+from wslb.reports.history import PastRun
 from wslb.reports.trend import trend
 
 GREEN = runs.saved(runs.passed("lb-a"), runs.passed("lb-b"))
 RED = runs.saved(runs.broken("lb-a"), runs.passed("lb-b"))
 
 
-def changes(document: dict[str, Any], **past: Any) -> dict[str, str]:
+def changes(document: Document, **past: Any) -> dict[str, str]:
     found = trend(document, **({"baseline": None, "history": ()} | past))
     assert found is not None
     return {change.scenario: change.label for change in found.changes}
@@ -39,7 +41,7 @@ def test_without_a_past_there_is_no_trend() -> None:
         (runs.saved(runs.passed("lb-a")), GREEN, {"lb-b": "gone"}),
     ],
 )
-def test_baseline_labels(now: dict[str, Any], before: dict[str, Any], expected: dict[str, str]) -> None:
+def test_baseline_labels(now: Document, before: Document, expected: dict[str, str]) -> None:
     assert changes(now, baseline=before) == expected
 
 
@@ -72,9 +74,9 @@ def test_history_survives_lines_of_other_kinds(tmp_path: Path) -> None:
     with path.open("a", encoding="utf-8") as file:
         file.write('{"half": \n[]\n{"verdict": 1, "failed": 2}\n')
     history.append(path, RED)
-    assert [line["failed"] for line in history.read(path)] == [[], ["lb-a"]]
+    assert [line.failed for line in history.read(path)] == [(), ("lb-a",)]
 
 
 def test_sparse_lines_of_an_older_version_are_drawn() -> None:
-    page = html.render(RED, history=[{"verdict": "passed", "failed": []}, {"verdict": "odd", "failed": ["x"]}])
+    page = html.render(RED, history=[PastRun(verdict="passed", failed=()), PastRun(verdict="odd", failed=("x",))])
     assert 'aria-label="Last 3 runs: 1 passed' in page

@@ -2,132 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from wslb.reports.causes.cause import Cause, Scenario, failed, shown
+from wslb.model.handshake import Close
+from wslb.model.results import Claim
+from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
 __all__ = ["dropped_upgrade", "end_lost", "ended_early", "hung_up", "not_upgraded", "refused", "silent_over_tls"]
 
 
-def dropped_upgrade(scenario: Scenario, _: Turns) -> Cause | None:
+def dropped_upgrade(scenario: SavedScenario, _: Turns) -> Cause | None:
     """The backend answered 101, the client got something else."""
-    for c in scenario["connections"]:
-        for arrival in c["arrivals"]:
-            if arrival["status"] == 101 and c["status"] != 101:
+    for c in scenario.connections:
+        for arrival in c.arrivals:
+            if arrival.accepted and not c.accepted:
                 return Cause(
                     rule="dropped",
                     sentence="the backend accepted the upgrade, but the proxy refused or dropped it",
                     evidence=(
-                        f"connection #{c['seq']}: {arrival['backend']} answered 101, "
-                        f"the client got {c['status'] or c['error'] or 'nothing'}",
+                        f"connection #{c.seq}: {arrival.backend} answered 101, "
+                        f"the client got {c.status or c.error or 'nothing'}",
                     ),
                 )
     return None
 
 
-def not_upgraded(scenario: Scenario, _: Turns) -> Cause | None:
+def not_upgraded(scenario: SavedScenario, _: Turns) -> Cause | None:
     """An ordinary HTTP answer: the request did not reach a WebSocket endpoint as an upgrade."""
-    for c in scenario["connections"]:
-        if c["status"] in {200, 404, 426}:
-            mounts = "; ".join(f"ProxyPass {mount['path']} {mount['target']}" for mount in scenario["mounts"])
+    for c in scenario.connections:
+        if not c.accepted and c.status in {200, 404, 426}:
+            mounts = "; ".join(f"ProxyPass {mount.path} {mount.target}" for mount in scenario.mounts)
             why = (
                 "the request arrived without a usable Upgrade"
-                if c["status"] == 426
+                if c.status == 426
                 else "the path leads elsewhere (order of ProxyPass), or the member lacks ws:// or upgrade=websocket"
             )
             return Cause(
                 rule="not-upgraded",
-                sentence=f"the answer was {c['status']} instead of 101: {why}",
-                evidence=(f"connection #{c['seq']}: {c['url']}", mounts),
+                sentence=f"the answer was {c.status} instead of 101: {why}",
+                evidence=(f"connection #{c.seq}: {c.url}", mounts),
             )
     return None
 
 
-def silent_over_tls(scenario: Scenario, _: Turns) -> Cause | None:
+def silent_over_tls(scenario: SavedScenario, _: Turns) -> Cause | None:
     """No answer at all over TLS to the members, carried by mod_proxy_wstunnel."""
-    if scenario["carrier"] != "wstunnel" or not any(m["url"].startswith("wss:") for m in shown(scenario)):
+    if scenario.carrier != "wstunnel" or not any(m.url.startswith("wss:") for m in scenario.members.shown):
         return None
-    for c in scenario["connections"]:
-        if c["status"] is None and not c["arrivals"]:
+    for c in scenario.connections:
+        if c.status is None and not c.arrivals:
             return Cause(
                 rule="tls-stall",
                 sentence=(
                     "no backend saw the handshake: mod_proxy_wstunnel can stall on TLS 1.3 to a wss:// member; "
                     "SSLProxyProtocol TLSv1.2 avoids it"
                 ),
-                evidence=(f"connection #{c['seq']}: {c['error'] or 'no answer'}",),
+                evidence=(f"connection #{c.seq}: {c.error or 'no answer'}",),
             )
     return None
 
 
-def refused(scenario: Scenario, _: Turns) -> Cause | None:
+def refused(scenario: SavedScenario, _: Turns) -> Cause | None:
     """An answer other than 101: the backend's own, which the proxy passed on, or httpd's."""
-    for c in scenario["connections"]:
-        if c["status"] in {None, 101} or "answered_101" not in failed(scenario):
+    for c in scenario.connections:
+        if c.accepted or c.status is None or Claim.OPENING not in failed(scenario):
             continue
-        arrival = c["arrivals"][-1] if c["arrivals"] else None
-        if arrival and arrival["status"] == c["status"]:
-            sentence = f"{arrival['backend']} itself answered {c['status']}; the proxy only passed it on"
-            seen = f"journal of {arrival['backend']}: {arrival['method']} {arrival['target']} → {arrival['status']}"
-            return Cause(rule="backend-refused", sentence=sentence, evidence=(f"connection #{c['seq']}: {seen}",))
+        arrival = c.arrivals[-1] if c.arrivals else None
+        if arrival and arrival.status == c.status:
+            sentence = f"{arrival.backend} itself answered {c.status}; the proxy only passed it on"
+            seen = f"journal of {arrival.backend}: {arrival.method} {arrival.target} → {arrival.status}"
+            return Cause(rule="backend-refused", sentence=sentence, evidence=(f"connection #{c.seq}: {seen}",))
         if arrival is None:
             sentence = (
-                f"httpd itself answered {c['status']}: no backend saw the request; look for Require, RewriteRule, "
+                f"httpd itself answered {c.status}: no backend saw the request; look for Require, RewriteRule, "
                 "Redirect or a limit on this path"
             )
-            seen = f"connection #{c['seq']}: {c['url']} → {c['status']} {c['reason']}".rstrip()
+            seen = f"connection #{c.seq}: {c.url} → {c.status} {c.reason}".rstrip()
             return Cause(rule="httpd-refused", sentence=sentence, evidence=(f"{seen}, in no backend's journal",))
     return None
 
 
-def hung_up(scenario: Scenario, _: Turns) -> Cause | None:
+def hung_up(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A backend took the request and ended the connection without an answer."""
-    for c in scenario["connections"]:
-        arrival = c["arrivals"][-1] if c["arrivals"] else None
-        if c["status"] is None and arrival and not arrival["status"]:
+    for c in scenario.connections:
+        arrival = c.arrivals[-1] if c.arrivals else None
+        if c.status is None and arrival and not arrival.status:
             return Cause(
                 rule="hung-up",
-                sentence=f"{arrival['backend']} took the request and closed the connection without an answer",
-                evidence=(f"connection #{c['seq']}: {c['error'] or 'no answer'}",),
+                sentence=f"{arrival.backend} took the request and closed the connection without an answer",
+                evidence=(f"connection #{c.seq}: {c.error or 'no answer'}",),
             )
     return None
 
 
-def ended_early(scenario: Scenario, _: Turns) -> Cause | None:
+def ended_early(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A tunnel ended, by the backend or by a broken connection, before its command was answered."""
     checks = failed(scenario)
-    for c in scenario["connections"]:
-        received = [exchange for exchange in c["exchanges"] if not exchange["sent"]]
-        unanswered = len(received) <= 1 or c["exchanges"][-1]["sent"]  # the greeting answers nothing
-        end = c["closed"]
-        if (
-            not checks & {"listed", "echoed", "answered", "told_apart"}
-            or c["status"] != 101
-            or not unanswered
-            or not end
-        ):
+    for c in scenario.connections:
+        received = [exchange for exchange in c.exchanges if not exchange.sent]
+        unanswered = len(received) <= 1 or c.exchanges[-1].sent  # the greeting answers nothing
+        end = c.closed
+        if not checks & {Claim.MESSAGES, Claim.IDENTITY} or not c.accepted or not unanswered or not end:
             continue
-        if end["by"] == "client" and end["clean"]:
+        if end.by == "client" and end.clean:
             continue
-        who = c["backend"] or "the backend"
-        if end["clean"]:
-            sentence = f"{who} closed the tunnel with {end['code']} before it answered"
+        who = c.backend or "the backend"
+        if end.clean:
+            sentence = f"{who} closed the tunnel with {end.code} before it answered"
         else:
-            sentence = f"the tunnel to {who} broke before an answer came: no Close frame was seen ({end['code']})"
-        return Cause(rule="ended-early", sentence=sentence, evidence=(f"connection #{c['seq']}: {_end(end)}",))
+            sentence = f"the tunnel to {who} broke before an answer came: no Close frame was seen ({end.code})"
+        return Cause(rule="ended-early", sentence=sentence, evidence=(f"connection #{c.seq}: {_end(end)}",))
     return None
 
 
-def end_lost(scenario: Scenario, _: Turns) -> Cause | None:
+def end_lost(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Client and backend saw different ends of one tunnel."""
-    for c in scenario["connections"]:
-        there = c["arrivals"][-1]["closed"] if c["arrivals"] else None
-        here = c["closed"]
-        if "closed_as" in failed(scenario) and there and _code(there) != _code(here):
+    for c in scenario.connections:
+        there = c.arrivals[-1].closed if c.arrivals else None
+        here = c.closed
+        if Claim.END in failed(scenario) and there and _code(there) != _code(here):
             sentence = (
-                f"client and {c['backend'] or 'backend'} saw different ends of connection #{c['seq']}: the Close frame "
+                f"client and {c.backend or 'backend'} saw different ends of connection #{c.seq}: the Close frame "
                 "was changed or lost between them"
             )
             return Cause(
@@ -138,9 +133,9 @@ def end_lost(scenario: Scenario, _: Turns) -> Cause | None:
     return None
 
 
-def _code(end: Mapping[str, Any] | None) -> tuple[int, str] | None:
-    return (end["code"], end["reason"]) if end else None
+def _code(end: Close | None) -> tuple[int, str] | None:
+    return (end.code, end.reason) if end else None
 
 
-def _end(end: Mapping[str, Any] | None) -> str:
-    return f"{end['code']} {end['reason']} by {end['by'] or 'nobody'}".replace("  ", " ") if end else "no end"
+def _end(end: Close | None) -> str:
+    return f"{end.code} {end.reason} by {end.by or 'nobody'}".replace("  ", " ") if end else "no end"

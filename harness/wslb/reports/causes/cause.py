@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from wslb.model.results import Claim, MemberStatus
+from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
-__all__ = ["Cause", "Rule", "Scenario", "broken", "failed", "shown", "told"]
+__all__ = ["Cause", "Rule", "failed", "told"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,29 +27,17 @@ class Cause:
     evidence: tuple[str, ...]
 
 
-Scenario = Mapping[str, Any]
-Rule = Callable[[Scenario, Turns], Cause | None]
+Rule = Callable[[SavedScenario, Turns], Cause | None]
 
 
-def failed(scenario: Scenario) -> frozenset[str]:
-    """Names of the checks that failed."""
-    return frozenset(verdict["check"] for verdict in scenario["verdicts"] if verdict["outcome"] == "failed")
+def failed(scenario: SavedScenario) -> frozenset[Claim]:
+    """What the failed checks made claims about."""
+    return frozenset(verdict.claims for verdict in scenario.verdicts if not verdict.holds)
 
 
-def broken(scenario: Scenario, check: str) -> str:
-    """What a failed check observed; empty when it held."""
-    return next((v["observed"] for v in scenario["verdicts"] if v["check"] == check and v["outcome"] == "failed"), "")
-
-
-def shown(scenario: Scenario) -> Iterator[Mapping[str, Any]]:
-    """Members as balancer-manager showed them, after the acting first: that is when a state has changed."""
-    yield from scenario["members"]["after"]
-    yield from scenario["members"]["before"]
-
-
-def told(member: Mapping[str, Any]) -> str:
+def told(member: MemberStatus) -> str:
     """One member in balancer-manager's words."""
     return (
-        f"balancer-manager: {member['route']} {member['status']}, loadfactor {member['loadfactor']:g}, "
-        f"{member['lbmethod'] or 'lbmethod not shown'}"
+        f"balancer-manager: {member.route} {member.status}, loadfactor {member.loadfactor:g}, "
+        f"{member.lbmethod or 'lbmethod not shown'}"
     )

@@ -2,121 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from wslb.model.handshake import accept_for, fields, header_values, one_header, tokens
+from wslb.model.balancer import LOGGED, Carrier
+from wslb.model.handshake import Headers, accept_for, header_values, one_header, tokens
 from wslb.model.hops import HOP_BY_HOP
-from wslb.reports.causes.cause import Cause, Scenario, failed
+from wslb.model.results import Claim
+from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.document import SavedChange, SavedScenario
 from wslb.reports.sequences import Turns
 
 __all__ = ["changed_field", "forwarded", "other_carrier", "wrong_accept"]
 
-_HEADER_CHECKS = frozenset(
-    {
-        "answer_reaches_client",
-        "answered_101",
-        "arrived_intact",
-        "only_known_changes",
-        "subprotocol_chosen",
-    }
-)
 _OWN = frozenset({"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-server"})
 """Fields that mod_proxy writes itself."""
 
 
-def wrong_accept(scenario: Scenario, _: Turns) -> Cause | None:
+def wrong_accept(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Sec-WebSocket-Accept is wrong; the journal tells whose fault it is."""
-    for c in scenario["connections"]:
-        got = one_header(fields(c["response"]), "Sec-WebSocket-Accept")
-        want = accept_for(one_header(fields(c["request"]), "Sec-WebSocket-Key") or "")
-        if c["status"] != 101 or got is None or got == want or not c["arrivals"]:
+    for c in scenario.connections:
+        got = one_header(c.response, "Sec-WebSocket-Accept")
+        want = accept_for(one_header(c.request, "Sec-WebSocket-Key") or "")
+        if not c.accepted or got is None or got == want or not c.arrivals:
             continue
-        arrival = c["arrivals"][-1]
-        same = got in header_values(fields(arrival["response"]), "Sec-WebSocket-Accept")
-        who = f"{arrival['backend']} itself answered with it" if same else "it changed between backend and client"
+        arrival = c.arrivals[-1]
+        same = got in header_values(arrival.response, "Sec-WebSocket-Accept")
+        who = f"{arrival.backend} itself answered with it" if same else "it changed between backend and client"
         return Cause(
             rule="accept",
-            sentence=f"Sec-WebSocket-Accept is wrong from connection #{c['seq']} on: {who}",
+            sentence=f"Sec-WebSocket-Accept is wrong from connection #{c.seq} on: {who}",
             evidence=(f"the key wants {want}, {got} came",),
         )
     return None
 
 
-def other_carrier(scenario: Scenario, _: Turns) -> Cause | None:
+def other_carrier(scenario: SavedScenario, _: Turns) -> Cause | None:
     """The access log's status says that the other module carried the tunnels."""
-    want = {"wstunnel": 200, "http": 101}[scenario["carrier"]]
-    for c in scenario["connections"]:
-        logged = c["witnesses"]["access_log_status"]
-        if c["status"] == 101 and logged in {101, 200} and logged != want:
-            by = {200: "mod_proxy_wstunnel", 101: "mod_proxy_http"}[logged]
+    want = LOGGED[scenario.carrier]
+    for c in scenario.connections:
+        logged = c.witnesses.access_log_status
+        by = next((carrier for carrier, status in LOGGED.items() if status == logged), None)
+        if c.accepted and by is not None and logged != want:
             why = (
                 "ProxyWebsocketFallbackToProxyHttp is On, which is the default with both modules loaded"
-                if logged == 101
+                if by is Carrier.HTTP
                 else "ProxyWebsocketFallbackToProxyHttp is Off"
             )
             return Cause(
                 rule="carrier",
-                sentence=f"{by} carried the tunnels: {why}",
-                evidence=(f"connection #{c['seq']}: status {logged} in the access log",),
+                sentence=f"{by.module} carried the tunnels: {why}",
+                evidence=(f"connection #{c.seq}: status {logged} in the access log",),
             )
     return None
 
 
-def forwarded(scenario: Scenario, _: Turns) -> Cause | None:
+def forwarded(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Host or the X-Forwarded-* fields are not what mod_proxy's defaults make them."""
-    if "forwarded_headers" not in failed(scenario):
+    if Claim.FORWARDED not in failed(scenario):
         return None
-    for c in scenario["connections"]:
-        if not c["arrivals"]:
+    for c in scenario.connections:
+        if not c.arrivals:
             continue
-        seen, sent = fields(c["arrivals"][-1]["headers"]), fields(c["request"])
+        seen, sent = c.arrivals[-1].headers, c.request
         host = header_values(seen, "Host")
         if host and host == header_values(sent, "Host"):
             return Cause(
                 rule="preserve-host",
                 sentence="ProxyPreserveHost is On: the backend sees the client's Host instead of the member's address",
-                evidence=(f"connection #{c['seq']}: Host {host[0]} at the client and at the backend",),
+                evidence=(f"connection #{c.seq}: Host {host[0]} at the client and at the backend",),
             )
         if not any(name.lower().startswith("x-forwarded-") for name, _ in seen):
             return Cause(
                 rule="add-headers",
                 sentence="ProxyAddHeaders is Off: no X-Forwarded field tells the backend about the client",
-                evidence=(f"connection #{c['seq']}: no X-Forwarded-For, -Host or -Server at the backend",),
+                evidence=(f"connection #{c.seq}: no X-Forwarded-For, -Host or -Server at the backend",),
             )
     return None
 
 
-def changed_field(scenario: Scenario, _: Turns) -> Cause | None:
+def changed_field(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A field was added, removed or rewritten that the proxy has no business with."""
-    if not failed(scenario) & _HEADER_CHECKS:
+    if not failed(scenario) & {Claim.FIELDS, Claim.OPENING}:
         return None
-    for c in scenario["connections"]:
-        if not c["changes"]:
+    for c in scenario.connections:
+        if not c.changes:
             continue
-        arrival = c["arrivals"][-1]
-        for side, before, after, way in (
-            ("request", c["request"], arrival["headers"], "between client and backend"),
-            ("response", arrival["response"], c["response"], "on the way back"),
+        arrival = c.arrivals[-1]
+        for side, found, before, after, way in (
+            ("request", c.changes.request, c.request, arrival.headers, "between client and backend"),
+            ("response", c.changes.response, arrival.response, c.response, "on the way back"),
         ):
-            for change in c["changes"][side]:
-                if _usual(change, side, named=tokens(fields(c["request"]), "Connection")):
+            for change in found:
+                if _usual(change, side, named=tokens(c.request, "Connection")):
                     continue
-                name, what = change["name"], change["what"]
+                name, what = change.name, change.what
                 values = (_values(before, name), _values(after, name))
                 directive = "RequestHeader" if side == "request" else "Header"
                 sentence = f"{name} was {what} {way}: look for {directive} (mod_headers) or another proxy in between"
                 return Cause(
                     rule="field",
                     sentence=sentence,
-                    evidence=(f"connection #{c['seq']}: {name} {values[0]} → {values[1]}",),
+                    evidence=(f"connection #{c.seq}: {name} {values[0]} → {values[1]}",),
                 )
     return None
 
 
-def _usual(change: Mapping[str, Any], side: str, *, named: Iterable[str]) -> bool:
+def _usual(change: SavedChange, side: str, *, named: Iterable[str]) -> bool:
     """Whether mod_proxy makes such a change of itself; `named` are the fields that Connection names."""
-    name, what = change["name"].lower(), change["what"]
+    name, what = change.name.lower(), change.what
     if what in {"unchanged", "re-created"}:
         return True
     if side == "response":
@@ -125,5 +118,5 @@ def _usual(change: Mapping[str, Any], side: str, *, named: Iterable[str]) -> boo
     return name in _OWN or (name in hop_fields and what == "removed")
 
 
-def _values(headers: Any, name: str) -> str:
-    return ", ".join(header_values(fields(headers), name)) or "absent"
+def _values(headers: Headers, name: str) -> str:
+    return ", ".join(header_values(headers, name)) or "absent"

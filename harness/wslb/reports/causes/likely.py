@@ -6,52 +6,50 @@ one scenario of the saved document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from wslb.reports.causes import RULES, Cause
-from wslb.reports.sequences import ORDER_CHECKS, overlapping, turns_of
+from wslb.reports.causes.cause import failed
+from wslb.reports.document import SavedScenario
+from wslb.reports.sequences import overlapping, turns_of
 
 __all__ = ["Cause", "likely", "look_at", "ruled_out"]
 
 
-def likely(scenario: Mapping[str, Any]) -> Cause | None:
+def likely(scenario: SavedScenario) -> Cause | None:
     """The first rule that matches; None when none does or the scenario did not fail."""
-    if scenario["outcome"] != "failed":
+    if scenario.outcome != "failed":
         return None
     turns = turns_of(scenario)
     return next((cause for rule in RULES if (cause := rule(scenario, turns))), None)
 
 
-def ruled_out(scenario: Mapping[str, Any]) -> tuple[str, ...]:
+def ruled_out(scenario: SavedScenario) -> tuple[str, ...]:
     """What the evidence speaks against, where a balance failed."""
-    balancer = scenario["balancer"]
-    failed = {verdict["check"] for verdict in scenario["verdicts"] if verdict["outcome"] == "failed"}
-    if not balancer or not failed & (ORDER_CHECKS | {"split_within"}):
+    balancer = scenario.balancer
+    if not balancer or not any(claim.shares for claim in failed(scenario)):
         return ()
     found: list[str] = []
-    factors = [member["loadfactor"] for member in scenario["members"]["before"]]
+    factors = [member.loadfactor for member in scenario.members.before]
     if factors and len(set(factors)) == 1:
         found.append(f"loadfactors equal ({':'.join(f'{factor:g}' for factor in factors)})")
-    if not balancer["stickysession"]:
+    if not balancer.stickysession:
         found.append("no sticky route")
-    before = scenario["members"]["before"]
-    if before and all(member["status"] == "Init Ok" for member in before):
+    before = scenario.members.before
+    if before and all(member.status == "Init Ok" for member in before):
         found.append("all members Init Ok at the start")
-    if not overlapping(scenario["connections"]):
+    if not overlapping(scenario.connections):
         found.append("handshakes did not overlap")
-    if not scenario["log"]:
+    if not scenario.log:
         found.append("no line in Apache's log")
     return tuple(found)
 
 
-def look_at(scenario: Mapping[str, Any]) -> str:
+def look_at(scenario: SavedScenario) -> str:
     """Where to look when no rule matched."""
     places: list[str] = []
-    if scenario["log"]:
+    if scenario.log:
         places.append("Apache's log lines")
-    if scenario["connections"]:
+    if scenario.connections:
         places.append("the connections around the first deviation")
-    if scenario["members"]["after"]:
+    if scenario.members.after:
         places.append("the members as balancer-manager showed them")
     return ", ".join(places) or "the evidence of the verdicts"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from wslb.errors import ConfigError
 from wslb.model.balancer import resolve_url
-from wslb.reports.causes.cause import Cause, Scenario, shown, told
+from wslb.model.results import MemberStatus
+from wslb.reports.causes.cause import Cause, told
+from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
 __all__ = ["another_lbmethod", "another_loadfactor", "member_out", "nobody_left", "other_members", "unread"]
@@ -24,81 +25,81 @@ _WORDS = {
 """How balancer-manager shows a member that is configured so."""
 
 
-def another_lbmethod(scenario: Scenario, _: Turns) -> Cause | None:
+def another_lbmethod(scenario: SavedScenario, _: Turns) -> Cause | None:
     """The server runs another lbmethod than the scenario claims."""
-    for member in shown(scenario):
-        if scenario["balancer"] and member["lbmethod"] and member["lbmethod"] != scenario["balancer"]["lbmethod"]:
-            sentence = f"the server elects by {member['lbmethod']}, not by {scenario['balancer']['lbmethod']}"
+    for member in scenario.members.shown:
+        if scenario.balancer and member.lbmethod and member.lbmethod != scenario.balancer.lbmethod:
+            sentence = f"the server elects by {member.lbmethod}, not by {scenario.balancer.lbmethod}"
             return Cause(rule="lbmethod", sentence=sentence, evidence=(told(member),))
     return None
 
 
-def another_loadfactor(scenario: Scenario, _: Turns) -> Cause | None:
+def another_loadfactor(scenario: SavedScenario, _: Turns) -> Cause | None:
     """The server runs other loadfactors than the scenario claims."""
-    claimed = {m["route"]: m["loadfactor"] for m in (scenario["balancer"] or {"members": ()})["members"]}
-    for member in shown(scenario):
-        want = claimed.get(member["route"])
-        if want is not None and member["loadfactor"] != want:
-            sentence = f"{member['route']} runs with loadfactor {member['loadfactor']:g}, the scenario claims {want:g}"
+    claimed = {m.route: m.loadfactor for m in (scenario.balancer.members if scenario.balancer else ())}
+    for member in scenario.members.shown:
+        want = claimed.get(member.route)
+        if want is not None and member.loadfactor != want:
+            sentence = f"{member.route} runs with loadfactor {member.loadfactor:g}, the scenario claims {want:g}"
             return Cause(rule="loadfactor", sentence=sentence, evidence=(told(member),))
     return None
 
 
-def nobody_left(scenario: Scenario, _: Turns) -> Cause | None:
+def nobody_left(scenario: SavedScenario, _: Turns) -> Cause | None:
     """503 with every member in error."""
-    if not any(c["status"] == 503 for c in scenario["connections"]):
+    if not any(c.status == 503 for c in scenario.connections):
         return None
-    for line in scenario["log"]:
-        if line["code"] in {"AH01170", "AH01167", "AH01171"}:
+    for line in scenario.log:
+        if line.code in {"AH01170", "AH01167", "AH01171"}:
             sentence = (
                 "no member could be elected, so Apache answered 503; a member in error stays out for retry= seconds"
             )
-            states = ", ".join(f"{m['route']} {m['status']}" for m in scenario["members"]["after"])
-            return Cause(rule="nobody-left", sentence=sentence, evidence=tuple(filter(None, (line["text"], states))))
+            states = ", ".join(f"{m.route} {m.status}" for m in scenario.members.after)
+            return Cause(rule="nobody-left", sentence=sentence, evidence=tuple(filter(None, (line.text, states))))
     return None
 
 
-def member_out(scenario: Scenario, turns: Turns) -> Cause | None:
+def member_out(scenario: SavedScenario, turns: Turns) -> Cause | None:
     """balancer-manager shows a member in another state than configured, and elections were not as claimed."""
-    if not scenario["balancer"]:
+    if not scenario.balancer:
         return None
-    configured = {m["route"]: _WORDS.get(m["state"], "") for m in scenario["balancer"]["members"]}
+    configured = {m.route: _WORDS.get(m.state, "") for m in scenario.balancer.members}
     idle = {share.lane for share in turns.shares if not share.seen}
-    before = {member["route"]: member["status"] for member in scenario["members"]["before"]}
-    for member in shown(scenario):
-        route, want = member["route"], configured.get(member["route"], "")
-        odd = set(member["status"].split()) - set(want.split())
+    before = {member.route: member.status for member in scenario.members.before}
+    for member in scenario.members.shown:
+        route, want = member.route, configured.get(member.route, "")
+        odd = set(member.status.split()) - set(want.split())
         if want and odd and (route in idle or turns.marks or turns.unserved):
-            since = " from the start" if before.get(route) == member["status"] else ": it changed while the test ran"
+            since = " from the start" if before.get(route) == member.status else ": it changed while the test ran"
             return Cause(
                 rule="member-out",
-                sentence=f"{route} was {member['status']}{since}; elections passed it over",
+                sentence=f"{route} was {member.status}{since}; elections passed it over",
                 evidence=(told(member),),
             )
     return None
 
 
-def other_members(scenario: Scenario, _: Turns) -> Cause | None:
+def other_members(scenario: SavedScenario, _: Turns) -> Cause | None:
     """The server has other members, or in another order, than the scenario claims."""
-    balancer, there = scenario["balancer"], scenario["members"]["before"] or scenario["members"]["after"]
+    balancer, there = scenario.balancer, scenario.members.before or scenario.members.after
     if not balancer or not there:
         return None
-    claimed = {member["route"]: _address(member["url"], scenario["addresses"]) for member in balancer["members"]}
-    extra = [member for member in there if member["route"] not in claimed]
+    claimed = {member.route: _address(member.url, scenario.addresses) for member in balancer.members}
+    extra = [member for member in there if member.route not in claimed]
     if extra:
-        routes = ", ".join(member["route"] or member["url"] for member in extra)
+        routes = ", ".join(member.route or member.url for member in extra)
         sentence = f"the server has {len(there)} members, the scenario knows {len(claimed)}: {routes} takes turns, too"
         return Cause(rule="members", sentence=sentence, evidence=tuple(_leads(member) for member in extra))
-    missing = [route for route in claimed if route not in {member["route"] for member in there}]
+    missing = [route for route in claimed if route not in {member.route for member in there}]
     if missing:
         sentence = f"the server has no member {', '.join(missing)}"
         return Cause(rule="members", sentence=sentence, evidence=tuple(_leads(member) for member in there))
     for member in there:
-        want = claimed[member["route"]]
-        if want and member["url"] != want:
-            sentence = f"{member['route']} leads to {member['url']}, the scenario claims {want}"
+        want = claimed[member.route]
+        if want and member.url != want:
+            sentence = f"{member.route} leads to {member.url}, the scenario claims {want}"
             return Cause(rule="members", sentence=sentence, evidence=tuple(_leads(one) for one in there))
-    order = [member["route"] for member in there]
+    order = [member.route for member in there]
     if order != list(claimed):
         sentence = (
             f"the server lists {', '.join(order)}, the scenario claims {', '.join(claimed)}: the first-listed member "
@@ -108,9 +109,9 @@ def other_members(scenario: Scenario, _: Turns) -> Cause | None:
     return None
 
 
-def unread(scenario: Scenario, _: Turns) -> Cause | None:
+def unread(scenario: SavedScenario, _: Turns) -> Cause | None:
     """balancer-manager showed nothing at all."""
-    if not scenario["balancer"] or not scenario["connections"] or any(True for _ in shown(scenario)):
+    if not scenario.balancer or not scenario.connections or any(True for _ in scenario.members.shown):
         return None
     return Cause(
         rule="unread",
@@ -128,5 +129,5 @@ def _address(url: str, addresses: Mapping[str, str]) -> str:
     return "" if resolved == url else resolved
 
 
-def _leads(member: Mapping[str, Any]) -> str:
-    return f"balancer-manager: {member['route'] or 'no route'} → {member['url']}"
+def _leads(member: MemberStatus) -> str:
+    return f"balancer-manager: {member.route or 'no route'} → {member.url}"

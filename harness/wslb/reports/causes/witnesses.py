@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
-
+from wslb.model.results import Claim
 from wslb.proxies.apache import ah_numbers
-from wslb.reports.causes.cause import Cause, Scenario, failed
+from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.document import SavedScenario, SavedWitnesses
 from wslb.reports.sequences import Turns
 
 __all__ = ["alike", "impostor", "logged", "lone_witness", "not_greeted"]
 
 
-def impostor(scenario: Scenario, _: Turns) -> Cause | None:
+def impostor(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A backend's greeting names another backend than the journals do."""
-    for c in scenario["connections"]:
-        told, journals = c["witnesses"]["greeting"], c["witnesses"]["journal"]
+    for c in scenario.connections:
+        told, journals = c.witnesses.greeting, c.witnesses.journal
         if told and journals and told not in journals:
             sentence = (
                 f"{journals[0]} greets as {told}: two backends run with one name, or one of them is misconfigured"
             )
-            return Cause(rule="impostor", sentence=sentence, evidence=(f"connection #{c['seq']}: {c['greeting']}",))
+            return Cause(rule="impostor", sentence=sentence, evidence=(f"connection #{c.seq}: {c.greeting}",))
     return None
 
 
-def lone_witness(scenario: Scenario, _: Turns) -> Cause | None:
+def lone_witness(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Greeting, X-Backend, journal and access log agree on a connection but for one of them."""
-    if "witnesses_agree" not in failed(scenario):
+    if Claim.WITNESSES not in failed(scenario):
         return None
-    for c in scenario["connections"]:
-        said = _said(c["witnesses"])
+    for c in scenario.connections:
+        said = _said(c.witnesses)
         names = [name for name in said.values() if name]
-        if c["status"] != 101 or not names:
+        if not c.accepted or not names:
             continue
         most = max(set(names), key=names.count)
         odd = [witness for witness, name in said.items() if name != most]
@@ -41,9 +39,9 @@ def lone_witness(scenario: Scenario, _: Turns) -> Cause | None:
         (witness,) = odd
         return Cause(
             rule="lone-witness",
-            sentence=_WHY[witness, bool(said[witness])].format(most=most, other=said[witness], seq=c["seq"]),
+            sentence=_WHY[witness, bool(said[witness])].format(most=most, other=said[witness], seq=c.seq),
             evidence=(
-                f"connection #{c['seq']}: "
+                f"connection #{c.seq}: "
                 + ", ".join(f"{witness} {name or 'nothing'}" for witness, name in said.items()),
             ),
         )
@@ -76,37 +74,37 @@ _WHY = {
 }
 
 
-def _said(witnesses: Mapping[str, Any]) -> dict[str, str]:
-    journal = list(dict.fromkeys(witnesses["journal"]))
+def _said(witnesses: SavedWitnesses) -> dict[str, str]:
+    journal = list(dict.fromkeys(witnesses.journal))
     return {
-        "greeting": witnesses["greeting"] or "",
-        "X-Backend": witnesses["header"] or "",
+        "greeting": witnesses.greeting or "",
+        "X-Backend": witnesses.header or "",
         "journal": journal[0] if len(journal) == 1 else "",
-        "access log": witnesses["access_log"] or "",
+        "access log": witnesses.access_log or "",
     }
 
 
-def not_greeted(scenario: Scenario, turns: Turns) -> Cause | None:
+def not_greeted(scenario: SavedScenario, turns: Turns) -> Cause | None:
     """A tunnel without a greeting: its backend is known from its journal."""
-    if not failed(scenario) & {"greeted", "alternates", "follows_model", "served_by", "witnesses_agree"}:
+    if not failed(scenario) & {Claim.GREETING, Claim.TURNS, Claim.ORDER, Claim.WITNESSES}:
         return None
     for i in turns.unserved:
-        c = scenario["connections"][i]
-        if c["status"] == 101 and c["witnesses"]["journal"]:
-            who = c["witnesses"]["journal"][0]
+        c = scenario.connections[i]
+        if c.accepted and c.witnesses.journal:
+            who = c.witnesses.journal[0]
             return Cause(
                 rule="not-greeted",
-                sentence=f"{who} accepted connection #{c['seq']}, but its greeting did not reach the client",
-                evidence=(f"connection #{c['seq']}: greeting {c['greeting'] or 'none'}, in the journal of {who}",),
+                sentence=f"{who} accepted connection #{c.seq}, but its greeting did not reach the client",
+                evidence=(f"connection #{c.seq}: greeting {c.greeting or 'none'}, in the journal of {who}",),
             )
     return None
 
 
-def alike(scenario: Scenario, _: Turns) -> Cause | None:
+def alike(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Different backends gave one and the same answer."""
-    if "told_apart" not in failed(scenario):
+    if Claim.IDENTITY not in failed(scenario):
         return None
-    answers = {c["backend"]: tuple(e["text"] for e in c["exchanges"] if not e["sent"]) for c in scenario["connections"]}
+    answers = {c.backend: tuple(e.text for e in c.exchanges if not e.sent) for c in scenario.connections}
     if len(answers) < 2 or len(set(answers.values())) != 1 or not next(iter(answers.values())):
         return None
     return Cause(
@@ -116,14 +114,15 @@ def alike(scenario: Scenario, _: Turns) -> Cause | None:
     )
 
 
-def logged(scenario: Scenario, _: Turns) -> Cause | None:
+def logged(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Only the error log is wrong: its first unexpected number, explained."""
-    failed = [verdict for verdict in scenario["verdicts"] if verdict["outcome"] == "failed"]
-    if [verdict["check"] for verdict in failed] != ["log_is_clean"]:
+    wrong = [verdict for verdict in scenario.verdicts if not verdict.holds]
+    if [verdict.claims for verdict in wrong] != [Claim.LOG]:
         return None
-    match = re.search(r"\bAH\d{5}\b", failed[0]["observed"])
-    number = ah_numbers.look_up(match[0]) if match else None
+    evidence = wrong[0].evidence[:1]
+    code = next((line.code for line in scenario.log if line.told in evidence), "")
+    number = ah_numbers.look_up(code) if code else None
     if number is None or not number.means:
         return None
     sentence = f"the traffic is as claimed; only Apache's log is not clean. {number.code}: {number.means} {number.do}"
-    return Cause(rule="logged", sentence=sentence.strip(), evidence=tuple(failed[0]["evidence"][:1]))
+    return Cause(rule="logged", sentence=sentence.strip(), evidence=evidence)

@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as edit
 
 from tests import runs
 from wslb.checks import accounting, carrier, distribution, handshake, log
 from wslb.model.balancer import Carrier
-from wslb.model.results import LogLine, MemberStatus, Record, ScenarioResult
+from wslb.model.handshake import Close
+from wslb.model.results import Claim, Event, LogLine, MemberStatus, Outcome, Record, ScenarioResult, Verdict
 from wslb.reports.causes import likely as causes
+from wslb.reports.document import SavedChange, SavedChanges, SavedScenario, SavedWitnesses
 from wslb.reports.json_file import document
 
 LINE = LogLine(at="x", module="proxy_balancer", level="error", code="AH01170", text="AH01170: All workers are in error")
@@ -20,9 +23,8 @@ WARNED = LogLine(
 )
 
 
-def saved(result: ScenarioResult) -> dict[str, Any]:
-    found: dict[str, Any] = document(runs.run(result))["scenarios"][0]
-    return found
+def saved(result: ScenarioResult) -> SavedScenario:
+    return document(runs.run(result)).scenarios[0]
 
 
 def changed(result: ScenarioResult, *, route: str, route_: str = "", **fields: Any) -> ScenarioResult:
@@ -175,54 +177,53 @@ def test_every_rule_is_silent_on_a_scenario_without_evidence() -> None:
     assert causes.look_at(empty) == "the evidence of the verdicts"
 
 
-def edited(*checks: str, **changes: Any) -> dict[str, Any]:
-    """A saved scenario in which these checks failed, with connection 2 changed so."""
-    scenario = saved(runs.passed())
-    scenario["outcome"] = "failed"
-    scenario["verdicts"] = [
-        {
-            "check": check,
-            "outcome": "failed",
-            "expected": "",
-            "observed": "connection 2: no",
-            "evidence": [],
-            "grade": "must",
-        }
-        for check in checks
-    ]
-    scenario["connections"][1] |= changes
-    return scenario
+def edited(*claims: Claim, **changes: Any) -> SavedScenario:
+    """A saved scenario in which checks with these claims failed, with connection 2 changed so."""
+    verdicts = tuple(
+        Verdict(check="x", outcome=Outcome.FAILED, expected="", observed="connection 2: no", claims=claim)
+        for claim in claims
+    )
+    return second(edit(saved(runs.passed()), outcome=Outcome.FAILED, verdicts=verdicts), **changes)
 
 
-def witnesses(**changes: Any) -> dict[str, Any]:
-    return {
-        "greeting": "node",
-        "header": "node",
-        "journal": ["node"],
-        "access_log": "node",
-        "access_log_status": 200,
-    } | changes
+def second(scenario: SavedScenario, **changes: Any) -> SavedScenario:
+    """The scenario with connection 2 changed so."""
+    first, odd, *rest = scenario.connections
+    return edit(scenario, connections=(first, edit(odd, **changes), *rest))
 
 
-END = {"code": 1006, "reason": "", "by": "", "clean": False}
+def counted(scenario: SavedScenario, **changes: Any) -> SavedScenario:
+    """The scenario with the first member shown so after it."""
+    first, *rest = scenario.members.after
+    shown = edit(scenario.members, after=(replace(first, **changes), *rest))
+    return edit(scenario, members=shown)
+
+
+def witnesses(**changes: Any) -> SavedWitnesses:
+    said: dict[str, Any] = {"greeting": "node", "header": "node", "journal": ("node",), "access_log": "node"}
+    return SavedWitnesses(**{**said, "access_log_status": 200, **changes})
+
+
+END = Close(code=1006)
 
 
 @pytest.mark.parametrize(
     ("rule", "scenario", "words"),
     [
-        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(header="liberty")), "X-Backend says liberty"),
-        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(header=None)), "lost its X-Backend"),
-        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(journal=[])), "journal lacks connection #2"),
-        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(access_log=None)), "log lacks connection #2"),
-        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(access_log="liberty")), "gives connection #2"),
-        ("lone-witness", edited("witnesses_agree", witnesses=witnesses(greeting=None)), "its greeting did not reach"),
-        ("httpd-refused", edited("answered_101", status=403, arrivals=[], changes=None), "httpd itself answered 403"),
-        ("ended-early", edited("listed", exchanges=[], closed=END), "broke before an answer came"),
-        ("ended-early", edited("listed", exchanges=[], closed=END | {"code": 1000, "clean": True, "by": "server"}),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header="liberty")), "X-Backend says liberty"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None)), "lost its X-Backend"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(journal=())), "journal lacks connection #2"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None)), "log lacks connection #2"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log="liberty")), "gives connection #2"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(greeting=None)), "its greeting did not reach"),
+        ("httpd-refused", edited(Claim.OPENING, status=403, accepted=False, arrivals=(), changes=None),
+         "httpd itself answered 403"),
+        ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=END), "broke before an answer came"),
+        ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=Close(code=1000, by="server")),
          "closed the tunnel with 1000 before it answered"),
     ],
 )  # fmt: skip
-def test_rule_matches_a_changed_connection(rule: str, scenario: dict[str, Any], words: str) -> None:
+def test_rule_matches_a_changed_connection(rule: str, scenario: SavedScenario, words: str) -> None:
     cause = causes.likely(scenario)
     assert cause is not None
     assert (cause.rule, words in cause.sentence) == (rule, True), cause
@@ -230,16 +231,17 @@ def test_rule_matches_a_changed_connection(rule: str, scenario: dict[str, Any], 
 
 
 def test_two_ends_of_one_tunnel() -> None:
-    scenario = edited("closed_as", closed=END)
+    scenario = edited(Claim.END, closed=END)
     assert causes.likely(scenario) is None, "the backend may not have seen an end yet"
-    scenario["connections"][1]["arrivals"][0]["closed"] = {"code": 4001, "reason": "x", "by": "server", "clean": True}
-    cause = causes.likely(scenario)
+    (arrival,) = scenario.connections[1].arrivals
+    ended = replace(arrival, closed=Close(code=4001, reason="x", by="server"))
+    cause = causes.likely(second(scenario, arrivals=(ended,)))
     assert cause is not None
     assert cause.evidence == ("client: 1006 by nobody", "backend: 4001 x by server")
 
 
 def test_two_witnesses_against_two_prove_nothing() -> None:
-    scenario = edited("witnesses_agree", witnesses=witnesses(header="liberty", access_log="liberty"))
+    scenario = edited(Claim.WITNESSES, witnesses=witnesses(header="liberty", access_log="liberty"))
     assert causes.likely(scenario) is None
 
 
@@ -247,9 +249,9 @@ def test_two_witnesses_against_two_prove_nothing() -> None:
     ("status", "words"), [(503, "node itself answered 503"), (None, "closed the connection without an answer")]
 )
 def test_backend_that_does_not_accept(status: int | None, words: str) -> None:
-    scenario = edited("answered_101", status=status, error="closed")
-    scenario["connections"][1]["arrivals"][0] |= {"status": status, "accepted": False}
-    cause = causes.likely(scenario)
+    scenario = edited(Claim.OPENING, status=status, accepted=False, error="closed")
+    (arrival,) = scenario.connections[1].arrivals
+    cause = causes.likely(second(scenario, arrivals=(replace(arrival, status=status, accepted=False),)))
     assert cause is not None
     assert words in cause.sentence
 
@@ -265,32 +267,27 @@ def test_backend_that_does_not_accept(status: int | None, words: str) -> None:
     ],
 )
 def test_field_that_the_proxy_has_no_business_with(what: dict[str, str], words: str | None) -> None:
-    scenario = edited("arrived_intact")
-    for connection in scenario["connections"]:
-        connection["changes"] = {"request": [], "response": []}
-    scenario["connections"][1]["changes"] = {"request": [what], "response": []}
-    cause = causes.likely(scenario)
+    scenario = edited(Claim.FIELDS)
+    none = SavedChanges(request=(), response=())
+    scenario = edit(scenario, connections=tuple(edit(one, changes=none) for one in scenario.connections))
+    cause = causes.likely(second(scenario, changes=SavedChanges(request=(SavedChange(**what),), response=())))
     assert (cause and cause.rule) == ("field" if words else None)
     assert words is None or (cause and words in cause.sentence)
 
 
 def test_counters_that_do_not_fit_the_connections() -> None:
-    more, fewer, cut = edited("elected_counted"), edited("elected_counted"), edited("elected_counted")
-    more["members"]["after"][0]["elected"] += 1
-    fewer["members"]["after"][0]["elected"] -= 1
-    cut["members"]["after"][0]["elected"] += 1
-    cut["events"] = [{"at": 1.0, "kind": "note", "text": "left out", "data": {"connections": 9, "shown": 8}}]
+    scenario = edited(Claim.ELECTED)
+    elected = scenario.members.after[0].elected
+    more, fewer = counted(scenario, elected=elected + 1), counted(scenario, elected=elected - 1)
+    cut = edit(more, events=(Event(at=1.0, kind="note", text="left out", data={"connections": 9, "shown": 8}),))
     found = [causes.likely(scenario) for scenario in (more, fewer, cut)]
     assert [cause and cause.rule for cause in found] == ["others", "counters", None]
 
 
 def test_tunnels_that_only_apache_still_counts() -> None:
-    scenario = edited("nothing_left_open")
-    scenario["members"]["after"][0]["busy"] = 2
-    for connection in scenario["connections"]:
-        connection["closed_at"] = 1.0
-    cause = causes.likely(scenario)
+    scenario = counted(edited(Claim.OPEN), busy=2)
+    closed = edit(scenario, connections=tuple(edit(one, closed_at=1.0) for one in scenario.connections))
+    cause = causes.likely(closed)
     assert cause is not None
     assert cause.evidence == ("balancer-manager: liberty busy 2",)
-    scenario["connections"][0]["closed_at"] = None
-    assert causes.likely(scenario) is None
+    assert causes.likely(second(closed, closed_at=None)) is None
