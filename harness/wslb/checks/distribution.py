@@ -25,7 +25,19 @@ __all__ = [
 
 
 def timeline(record: Record) -> tuple[Step, ...]:
-    """Elections, ends of tunnels, changes, and deaths and returns of backends, in the order in which they happened."""
+    """Elections, ends of tunnels, changes, and deaths and returns of backends, in the order in which they happened.
+
+    Theory. A replay is right only if it meets these steps as the balancer did, but all moments are the client's: it
+    says when it began to open and when a tunnel was closed for it, never when the balancer elected or counted. Between
+    two moments that differ the client's clock decides. Where moments are equal, causes come before effects:
+
+    * first (0) ends of tunnels: the lab waits for an end before it opens the next connection or changes a member, so
+      ``busy`` has gone down when the next election looks at it;
+    * then (1) openings, changes and events, among themselves in the order in which they were written down: the sort is
+      stable, and no key tells more than that order;
+    * last (2) the end of a handshake that was not accepted: it holds its member busy while it is tried, so it must end
+      after its own opening even where the two are one moment.
+    """
     moments: list[tuple[float, int, Step]] = []
     for handshake in record.handshakes:
         route = record.route_of(handshake)

@@ -1,4 +1,15 @@
-"""What a comparison of lbmethods says: which cell is best, what is noise, and one recommendation per workload."""
+"""What a comparison of lbmethods says: which cell is best, what is noise, and one recommendation per workload.
+
+Theory. A method has a median and a range over its runs in each column, and lower is better. The method with the
+lowest median leads; every other whose range touches the leader's cannot be told from it, and leads with it. Ranges of
+two equal methods with five runs each miss each other once in 126 (one side holds all five low ones: 2 of the 252 ways
+to choose five of ten). Of fewer runs it would be oftener, so these recommend nothing.
+
+A workload names its criteria, the weightiest first. They are asked in turn, each only of the methods that are left: a
+criterion that tells nobody apart, or that some run could not tell, passes the question on, and one that does drops
+those behind. What is left is recommended together, with the numbers that dropped the others; when nobody was dropped,
+nobody stands out. So a weightier criterion is never outvoted by lesser ones, and no sum of unlike units is formed.
+"""
 
 from __future__ import annotations
 
