@@ -43,3 +43,35 @@ def test_every_linked_file_is_there() -> None:
     assert targets
     for target in targets:
         assert (ROOT / target).is_file(), target
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "harness" / "wslb").rglob("*.py"))
+
+
+def test_every_path_that_contributing_names_is_there() -> None:
+    named = re.findall(r"`((?:harness|backends|tests|apache|docs)/[^` ]*)`", CONTRIBUTING)
+    assert len(named) > 25
+    for path in named:
+        assert (ROOT / path.partition("<")[0]).exists(), path
+
+
+def test_every_folder_of_its_tree_is_there_and_none_is_missing() -> None:
+    drawn = CONTRIBUTING.split("```")[1]
+    package = drawn.partition("backends/")[0]
+    named = set(
+        re.findall(
+            r"(?:^|\s\s)([a-z]+/?)(?=\s|$)", "\n".join(re.split(r"  {3,}", line)[0] for line in package.splitlines())
+        )
+    )
+    parts = {path.name + "/" for path in (ROOT / "harness" / "wslb").iterdir() if (path / "__init__.py").is_file()}
+    parts |= {path.stem for path in (ROOT / "harness" / "wslb").glob("[!_]*.py")}
+    assert parts <= named | {"harness/"}, parts - named
+
+
+def test_every_registry_and_class_that_contributing_names_exists() -> None:
+    table = CONTRIBUTING.partition("| I want to add |")[2].partition("## ")[0]
+    named = set(re.findall(r"`([A-Z][A-Za-z]+|[A-Z]{4,})(?:\(\.\.\.\))?`", table))
+    assert {"BACKENDS", "COMMANDS", "About"} <= named
+    for name in named:
+        assert re.search(rf"^(?:class {name}\b|{name}\b[^\n]*=)", SOURCES, re.MULTILINE), name
