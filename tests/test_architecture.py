@@ -61,9 +61,6 @@ MOST_IN_A_FOLDER = 15
 LARGE = {"checks", "scenarios", "reports"}
 """Folders that may hold more modules than that: all of one kind."""
 
-TO_GO = {"proxy"}
-"""Names of modules that stand for two things still."""
-
 
 @cache
 def tree(path: Path) -> ast.Module:
@@ -240,7 +237,7 @@ def test_no_two_modules_have_one_name() -> None:
         for module, path in MODULES.items()
         if not path.stem.startswith("__") and path.parent.name not in OF_ONE_KIND
     )
-    assert doubles(named).keys() == TO_GO
+    assert not doubles(named)
 
 
 def doubles(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from wslb.interfaces import Installation, Runtime
 from wslb.lab.placement import enter
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.proxies.apache.dialect import ApacheDialect
-from wslb.proxies.proxy import ManagedProxy
+from wslb.proxies.managed_proxy import ManagedProxy
 from wslb.runtimes.runfolder import RunFolder
 from wslb.waiting import until
 

@@ -26,7 +26,7 @@ from wslb.lab.lab import Lab
 from wslb.lab.placement import Placement, enter, silent
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect
-from wslb.proxies.proxy import ManagedProxy
+from wslb.proxies.managed_proxy import ManagedProxy
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.runtimes.local.openfiles import raise_limit
 from wslb.runtimes.runfolder import RunFolder, sweep
