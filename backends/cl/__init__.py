@@ -2,17 +2,16 @@
 
 import os
 
-from backends.cl.caller import Caller
 from backends.cl.emulator import Emulator
 from backends.cl.host import Host
+from backends.cl.interpreter import Caller, Interpreter
 from backends.cl.own import with_own_commands
-from backends.cl.runner import Runner
 from backends.cl.system import System
 
-__all__ = ["Caller", "Runner", "choose"]
+__all__ = ["Caller", "Interpreter", "choose"]
 
 
-def choose(kind: str, *, program: str, host_name: str, name: str, address: str) -> Runner:
+def choose(kind: str, *, program: str, host_name: str, name: str, address: str) -> Interpreter:
     """Return the runner for `--cl`: `emulator`, `system`, or `auto` for the system's own where this is IBM i."""
     if kind == "auto":
         kind = "system" if os.uname().sysname == "OS400" else "emulator"

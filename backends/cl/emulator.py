@@ -3,10 +3,10 @@
 import logging
 
 from backends.cl import command, messages
-from backends.cl.caller import Caller
 from backends.cl.catalogue import Definition
 from backends.cl.display import Display
 from backends.cl.host import Host
+from backends.cl.interpreter import Caller
 from backends.cl.messages import CommandError
 from backends.cl.work import Work
 
@@ -26,7 +26,7 @@ class Emulator:
         """The commands that the emulator knows."""
         return tuple(sorted(self._commands))
 
-    async def run(self, text: str, *, caller: Caller) -> str:  # noqa: ARG002  (part of the Runner interface)
+    async def run(self, text: str, *, caller: Caller) -> str:  # noqa: ARG002  (part of the interface of Interpreter)
         """Return the output of a command."""
         return self.answer(text)
 

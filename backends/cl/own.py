@@ -3,18 +3,17 @@
 from collections.abc import Callable
 
 from backends.cl import command, listing
-from backends.cl.caller import Caller
 from backends.cl.host import Host
+from backends.cl.interpreter import Caller, Interpreter
 from backends.cl.listing import Column
 from backends.cl.messages import CommandError, too_many
 from backends.cl.messages import listing as message_listing
-from backends.cl.runner import Runner
 
 
 class OwnCommands:
     """Answers our own commands and hands the others on."""
 
-    def __init__(self, runner: Runner, *, host: Host, backend: str, address: str) -> None:
+    def __init__(self, runner: Interpreter, *, host: Host, backend: str, address: str) -> None:
         self._runner = runner
         self._host = host
         self._backend = backend
@@ -61,6 +60,6 @@ class OwnCommands:
         return listing.table("Display WebSocket Request Headers", columns, caller.headers())
 
 
-def with_own_commands(runner: Runner, *, host: Host, backend: str, address: str) -> Runner:
+def with_own_commands(runner: Interpreter, *, host: Host, backend: str, address: str) -> Interpreter:
     """Return the runner with our two commands in front of it."""
     return OwnCommands(runner, host=host, backend=backend, address=address)

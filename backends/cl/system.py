@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 
-from backends.cl.caller import Caller
+from backends.cl.interpreter import Caller
 
 TIME_LIMIT_SECONDS = 30.0
 OUTPUT_LIMIT = 1024 * 1024
@@ -29,7 +29,7 @@ class System:
         self._time_limit = time_limit_seconds
         self._output_limit = output_limit
 
-    async def run(self, command: str, *, caller: Caller) -> str:  # noqa: ARG002  (part of the Runner interface)
+    async def run(self, command: str, *, caller: Caller) -> str:  # noqa: ARG002  (part of the interface of Interpreter)
         """Return what the utility printed, on either stream, and a sentence when a limit was reached."""
         if not command.strip():
             return "No command was entered; type a command, such as WRKSYSSTS."

@@ -7,7 +7,7 @@ import socket
 from aiohttp import web
 
 from backends.contract import faults
-from backends.contract.backend import Backend
+from backends.contract.stand_in import StandIn
 
 BODY_LIMIT = 64 * 1024
 
@@ -19,7 +19,7 @@ def _json(document: object, *, status: int = 200) -> web.Response:
 class Control:
     """The control server of one backend, on aiohttp in both programs."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: StandIn) -> None:
         self._backend = backend
         app = web.Application(client_max_size=BODY_LIMIT)
         app.router.add_get("/healthz", self._health)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Value = str | int | float
+FaultValue = str | int | float
 
 
 class FaultError(ValueError):
@@ -12,7 +12,7 @@ class FaultError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class FaultParameter:
     """A parameter of a kind of fault: the test it must pass, and the words for what it must be."""
 
     valid: Callable[[object], bool]
@@ -21,11 +21,11 @@ class Parameter:
 
 
 @dataclass(slots=True, kw_only=True)
-class Fault:
+class ActiveFault:
     """An active fault; `left` handshakes to go, or None for all until it is taken back."""
 
     kind: str
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, FaultValue] = field(default_factory=dict)
     left: int | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -57,19 +57,19 @@ def _close_reason(value: object) -> bool:
 
 
 _HEADER_LINE = "must be printable ASCII text"
-_COUNT = Parameter(valid=_whole(0, 1_000_000), must="must be a whole number from 0 to 1000000")
+_COUNT = FaultParameter(valid=_whole(0, 1_000_000), must="must be a whole number from 0 to 1000000")
 
-KINDS: dict[str, dict[str, Parameter]] = {
+KINDS: dict[str, dict[str, FaultParameter]] = {
     "impersonate": {
-        "name": Parameter(valid=_line, must=_HEADER_LINE),
-        "greeting": Parameter(valid=lambda value: isinstance(value, str), must="must be text"),
+        "name": FaultParameter(valid=_line, must=_HEADER_LINE),
+        "greeting": FaultParameter(valid=lambda value: isinstance(value, str), must="must be text"),
     },
-    "accept": {"value": Parameter(valid=_line, must=_HEADER_LINE)},
-    "upgrade": {"value": Parameter(valid=_line, must=_HEADER_LINE)},
+    "accept": {"value": FaultParameter(valid=_line, must=_HEADER_LINE)},
+    "upgrade": {"value": FaultParameter(valid=_line, must=_HEADER_LINE)},
     "status": {
-        "status": Parameter(valid=_whole(200, 599), must="must be an HTTP status from 200 to 599"),
-        "reason": Parameter(valid=_line, must=_HEADER_LINE, required=False),
-        "location": Parameter(valid=_line, must=_HEADER_LINE, required=False),
+        "status": FaultParameter(valid=_whole(200, 599), must="must be an HTTP status from 200 to 599"),
+        "reason": FaultParameter(valid=_line, must=_HEADER_LINE, required=False),
+        "location": FaultParameter(valid=_line, must=_HEADER_LINE, required=False),
     },
     "silent": {},
     "hangup": {},
@@ -78,19 +78,21 @@ KINDS: dict[str, dict[str, Parameter]] = {
     "cut": {"after_messages": _COUNT},
     "push": {
         "messages": _COUNT,
-        "interval_seconds": Parameter(valid=_seconds, must="must be a number from 0 to 3600"),
+        "interval_seconds": FaultParameter(valid=_seconds, must="must be a number from 0 to 3600"),
     },
-    "fragment": {"bytes": Parameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000")},
-    "ping": {"payload": Parameter(valid=_close_reason, must="must be text of at most 123 bytes")},
+    "fragment": {"bytes": FaultParameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000")},
+    "ping": {"payload": FaultParameter(valid=_close_reason, must="must be text of at most 123 bytes")},
     "close": {
-        "code": Parameter(valid=_close_code, must="must be a close code that a server may send, such as 1000 or 4000"),
-        "reason": Parameter(valid=_close_reason, must="must be text of at most 123 bytes"),
+        "code": FaultParameter(
+            valid=_close_code, must="must be a close code that a server may send, such as 1000 or 4000"
+        ),
+        "reason": FaultParameter(valid=_close_reason, must="must be text of at most 123 bytes"),
     },
 }
-_TIMES = Parameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000", required=False)
+_TIMES = FaultParameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000", required=False)
 
 
-def parse(document: object) -> Fault:
+def parse(document: object) -> ActiveFault:
     """Understand the body of `POST /fault`.
 
     Raises:
@@ -104,7 +106,7 @@ def parse(document: object) -> Fault:
     parameters = {**KINDS[kind], "times": _TIMES}
     for key in document.keys() - parameters.keys() - {"kind"}:
         raise FaultError(f"Unknown parameter {key!r} of {kind}; known are {', '.join(parameters)}.")
-    values: dict[str, Value] = {}
+    values: dict[str, FaultValue] = {}
     for key, parameter in parameters.items():
         if key not in document:
             if parameter.required:
@@ -114,10 +116,10 @@ def parse(document: object) -> Fault:
             raise FaultError(f"The parameter {key} of {kind} {parameter.must}, not {document[key]!r}.")
         values[key] = document[key]
     times = values.pop("times", None)
-    return Fault(kind=kind, values=values, left=times if isinstance(times, int) else None)
+    return ActiveFault(kind=kind, values=values, left=times if isinstance(times, int) else None)
 
 
-Plan = Mapping[str, Mapping[str, Value]]
+FaultPlan = Mapping[str, Mapping[str, FaultValue]]
 """What one handshake shall suffer: parameters by kind; empty for a backend that behaves."""
 
 
@@ -125,9 +127,9 @@ class FaultBoard:
     """The active faults, one of each kind at most."""
 
     def __init__(self) -> None:
-        self._active: dict[str, Fault] = {}
+        self._active: dict[str, ActiveFault] = {}
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: ActiveFault) -> None:
         """Activate a fault; it takes the place of an older one of its kind."""
         self._active.pop(fault.kind, None)
         self._active[fault.kind] = fault
@@ -136,7 +138,7 @@ class FaultBoard:
         """Behave again."""
         self._active.clear()
 
-    def take(self) -> Plan:
+    def take(self) -> FaultPlan:
         """Return what the next handshake shall suffer, and count it."""
         if not self._active:
             return {}

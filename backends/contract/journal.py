@@ -26,7 +26,7 @@ def pairs(headers: RawHeaders) -> list[list[str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closed:
+class Ending:
     """How a WebSocket connection ended; `by` is `lost` when no close frame came (code 1006)."""
 
     code: int
@@ -58,7 +58,7 @@ class Entry:
     subprotocol: str | None = None
     messages_received: int = 0
     messages_sent: int = 0
-    closed: Closed | None = None
+    closed: Ending | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry in the form of the contract."""
@@ -86,9 +86,13 @@ class Entry:
 
 
 class Journal:
-    """Entries in order of arrival; numbers go on after a clear."""
+    """Entries in order of arrival; numbers go on after a clear.
+
+    `accepted` counts the accepted handshakes since start, also those that a fault forgets.
+    """
 
     def __init__(self) -> None:
+        self.accepted = 0
         self._entries: list[Entry] = []
         self._last = 0
 

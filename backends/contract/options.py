@@ -1,14 +1,32 @@
-"""The command line of a backend."""
+"""The command line of a backend, and the one exception that ends it before it serves."""
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.contract.failure import StartFailure
 from backends.contract.profile import Profile
 
 NO_LISTENER = -1
+
+
+class StartFailure(Exception):
+    """A backend cannot start.
+
+    Args:
+        what: What could not be done.
+        why: The cause, as the system told it.
+        hint: What the user can do about it.
+    """
+
+    def __init__(self, *, what: str, why: str, hint: str) -> None:
+        super().__init__(what, why, hint)
+        self.what = what
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}; {self.hint}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

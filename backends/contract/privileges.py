@@ -17,7 +17,7 @@ import traceback
 import unicodedata
 from dataclasses import dataclass
 
-from backends.contract.failure import StartFailure
+from backends.contract.options import StartFailure
 
 PRELOADED = (
     concurrent.futures.thread, asyncio.subprocess, encodings.ascii, encodings.idna, encodings.latin_1,

@@ -1,7 +1,11 @@
 """What is fixed for one stand-in: its paths, its default addresses and its sentences."""
 
+import html
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+PAGE = Path(__file__).parents[1] / "console" / "WSConsole.html"
 
 Endpoint = Literal["cl", "echo"]
 
@@ -36,6 +40,15 @@ class Profile:
         if path in self.cl_paths:
             return "cl"
         return "echo" if path == self.echo_path else None
+
+    def page(self) -> bytes:
+        """Return the console page with the CL endpoint of its server filled in.
+
+        The file itself leaves the field empty: behind Apache, which serves it unchanged, the page then takes
+        the article's `/ws` or `/wss`.
+        """
+        field = '<meta name="wslb-uri" content="%s">'
+        return PAGE.read_text(encoding="utf-8").replace(field % "", field % html.escape(self.cl_paths[0])).encode()
 
 
 LIBERTY = Profile(

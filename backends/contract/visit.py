@@ -1,20 +1,12 @@
 """One request to a WebSocket endpoint, from its arrival to its answer."""
 
-import socket
-import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from backends.cl import Caller
-from backends.contract.faults import Plan
-from backends.contract.handshake import Refusal
-from backends.contract.journal import Closed, Entry, RawHeaders, pairs
+from backends.contract.faults import FaultPlan
+from backends.contract.journal import Ending, Entry, Journal, RawHeaders, pairs
 from backends.contract.profile import Endpoint
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from backends.contract.backend import Backend
+from backends.contract.request import PlainResponse
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,11 +16,12 @@ class Visit:
     `refusal` is None for a handshake to accept; `number` counts the accepted ones since start.
     """
 
-    backend: "Backend"
+    journal: Journal
+    backend: str
     endpoint: Endpoint
     entry: Entry
-    plan: Plan
-    refusal: Refusal | None
+    plan: FaultPlan
+    refusal: PlainResponse | None
     subprotocol: str | None
     number: int = 0
 
@@ -45,7 +38,7 @@ class Visit:
     @property
     def name(self) -> str:
         """The value of X-Backend."""
-        return str(self.plan["impersonate"]["name"]) if "impersonate" in self.plan else self.backend.name
+        return str(self.plan["impersonate"]["name"]) if "impersonate" in self.plan else self.backend
 
     @property
     def accept_value(self) -> str | None:
@@ -65,8 +58,8 @@ class Visit:
         if status == 101:
             entry.accepted = True
             entry.subprotocol = self.subprotocol
-            self.backend.accepted += 1
-            self.number = self.backend.accepted
+            self.journal.accepted += 1
+            self.number = self.journal.accepted
         self._write()
 
     def unanswered(self) -> None:
@@ -75,7 +68,7 @@ class Visit:
 
     def lost(self) -> None:
         """Journal that the connection was gone before the accepted handshake's answer could be sent."""
-        self.entry.closed = Closed(code=1006, reason="", by="lost")
+        self.entry.closed = Ending(code=1006, reason="", by="lost")
 
     def caller(self, *, age_seconds: float) -> Caller:
         """Return what a command may know of the connection that it came on."""
@@ -94,22 +87,4 @@ class Visit:
 
     def _write(self) -> None:
         if "forget" not in self.plan:
-            self.backend.journal.add(self.entry)
-
-
-def endpoint_name(address: tuple[str, int] | tuple[str, int, int, int] | str | None) -> str:
-    """Return a peer's address and port in one word, IPv6 in brackets."""
-    if not isinstance(address, tuple):
-        return "unknown"
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def reset(transport: "asyncio.BaseTransport | None") -> None:
-    """Close a TCP connection with a reset: SO_LINGER with time 0, then no more buffered bytes either."""
-    if transport is None:
-        return
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()  # type: ignore[attr-defined]  # every stream transport has it
+            self.journal.add(self.entry)

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from backends.contract import frames
-from backends.contract.frames import CLOSE, PING, PONG, Broken, Reader
-from backends.contract.journal import Closed
-from backends.contract.visit import reset
+from backends.contract.journal import Ending
+from backends.contract.sockets import reset
+from backends.lean import framing
+from backends.lean.framing import CLOSE, PING, PONG, Broken, Reader
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -28,10 +28,10 @@ class Framed:
         self.transport = transport
         self.reader = reader
         self.deflate = deflate
-        self.closed: Closed | None = None
+        self.closed: Ending | None = None
 
     def received(self, data: bytes) -> None:
-        """Take in bytes of frames."""
+        """Take in bytes of framing."""
         self.traffic()
         if self.closed is not None and self.closed.by != "server":
             return
@@ -45,7 +45,7 @@ class Framed:
                 opcode, content = message
                 if opcode == PING:
                     if self.closed is None:
-                        self.transport.write(frames.serialise(PONG, content))
+                        self.transport.write(framing.serialise(PONG, content))
                 elif opcode == CLOSE:
                     self._close_frame(content)
                     return
@@ -56,10 +56,10 @@ class Framed:
             self.fail(broken)
 
     def _close_frame(self, content: bytes) -> None:
-        code, reason = frames.close_of(content)
+        code, reason = framing.close_of(content)
         if self.closed is None:
-            self.transport.write(frames.serialise(CLOSE, content))
-            self.end(Closed(code=code, reason=reason, by="client"))
+            self.transport.write(framing.serialise(CLOSE, content))
+            self.end(Ending(code=code, reason=reason, by="client"))
         self.reader = _Deaf(limit=0, deflate=False)
         self.transport.close()
 
@@ -67,16 +67,16 @@ class Framed:
         """Answer a broken rule."""
         if self.closed is None:
             text = str(broken)
-            self.transport.write(frames.serialise(CLOSE, broken.code.to_bytes(2, "big") + text.encode()))
-            self.end(Closed(code=broken.code, reason=text, by="server"))
+            self.transport.write(framing.serialise(CLOSE, broken.code.to_bytes(2, "big") + text.encode()))
+            self.end(Ending(code=broken.code, reason=text, by="server"))
         _close_when_quiet(self)
 
     def say_close(self, code: int, reason: str) -> None:
         """Send our close frame and give the client some seconds to answer."""
         if self.closed is not None:
             return
-        self.transport.write(frames.serialise(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
-        self.end(Closed(code=code, reason=reason, by="server"))
+        self.transport.write(framing.serialise(CLOSE, code.to_bytes(2, "big") + reason.encode()[:123]))
+        self.end(Ending(code=code, reason=reason, by="server"))
         asyncio.get_running_loop().call_later(CLOSE_SECONDS, reset, self.transport)
 
     def reset(self) -> None:
@@ -86,7 +86,7 @@ class Framed:
     def lost(self) -> None:
         """Take note that the TCP connection has ended."""
         if self.closed is None:
-            self.end(Closed(code=1006, reason="", by="lost"))
+            self.end(Ending(code=1006, reason="", by="lost"))
 
     def traffic(self) -> None:
         """Take note of bytes."""
@@ -95,8 +95,8 @@ class Framed:
         """Take in a message."""
         raise NotImplementedError
 
-    def end(self, closed: Closed) -> None:
-        """Take note of how the conversation ended, once."""
+    def end(self, closed: Ending) -> None:
+        """Take note of how the connection ended, once."""
         self.closed = closed
 
 

@@ -7,26 +7,20 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from backends.contract import program
-from backends.contract.backend import Backend
-from backends.contract.conversation import Conversation
-from backends.contract.handshake import Refusal
-from backends.contract.head import read as head_of
-from backends.contract.listeners import BACKLOG
-from backends.contract.page import CONTENT_TYPE
+from backends.contract import daemon
+from backends.contract.dialogue import Dialogue
 from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
-from backends.contract.visit import Visit, endpoint_name
-from backends.liberty.channel import LibertyChannel, Socket
-
-HEAD_LIMIT = 64 * 1024
-"""How many bytes of a request are kept, in case the library cannot read it."""
+from backends.contract.request import HEAD_LIMIT, PlainResponse, bad, read_head
+from backends.contract.sockets import BACKLOG, endpoint_name
+from backends.contract.stand_in import StandIn
+from backends.contract.visit import Visit
+from backends.liberty.websocket import LibertyChannel, LibertySocket
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -36,17 +30,13 @@ LINGER_SECONDS = 1.0
 
 LIBRARY_LIMITS = {"cl": 64 * CL_MESSAGE_LIMIT, "echo": ECHO_MESSAGE_LIMIT + 1}
 """aiohttp refuses messages of this size or more. Above the contract's limit on the CL endpoint, because the
-conversation then closes in good order, where aiohttp would drop the connection at once."""
+dialogue then closes in good order, where aiohttp would drop the connection at once."""
 
 
-class Request(web.BaseRequest):
-    """A request that knows its visit, and when its connection is gone."""
+class LibertyRequest(web.BaseRequest):
+    """A request that knows its visit."""
 
     visit: Visit | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.lost = asyncio.Event()
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         # aiohttp calls this when all header fields are set and none has left: the moment to journal.
@@ -61,10 +51,6 @@ class Request(web.BaseRequest):
                 response.headers["Upgrade"] = visit.upgrade_value
         visit.answered(response.status, tuple(response.headers.items()))
 
-    def _cancel(self, exc: BaseException) -> None:
-        super()._cancel(exc)
-        self.lost.set()  # aiohttp calls this when the TCP connection is gone
-
 
 class NoAnswer(web.StreamResponse):
     """A response that sends nothing, for faults."""
@@ -78,16 +64,25 @@ class NoAnswer(web.StreamResponse):
         """Send nothing."""
 
 
-def refuse(refusal: Refusal, *, name: str) -> web.Response:
-    """Return the response for a refusal."""
+def refuse(refusal: PlainResponse, *, name: str) -> web.Response:
+    """Return the response for a refusal, or for the page."""
+    kind, _, charset = refusal.content_type.partition("; charset=")
     headers = {"X-Backend": name, **dict(refusal.headers)}
-    return web.Response(status=refusal.status, reason=refusal.reason, text=refusal.text, headers=headers)
+    return web.Response(
+        status=refusal.status,
+        reason=refusal.reason,
+        body=refusal.body,
+        headers=headers,
+        content_type=kind,
+        charset=charset,
+    )
 
 
-async def handle(backend: Backend, listener: Literal["ws", "wss"], base: web.BaseRequest) -> web.StreamResponse:
+async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.BaseRequest) -> web.StreamResponse:
     """Answer one HTTP request."""
-    request = cast("Request", base)
-    cast("Protocol", request.protocol).head = b""
+    request = cast("LibertyRequest", base)
+    protocol = cast("LibertyProtocol", request.protocol)
+    protocol.head = b""
     visit = backend.arrive(
         listener=listener,
         peer=endpoint_name(request.transport.get_extra_info("peername") if request.transport else None),
@@ -98,27 +93,25 @@ async def handle(backend: Backend, listener: Literal["ws", "wss"], base: web.Bas
         values=lambda name: request.headers.getall(name, []),
     )
     if visit is None:
-        answer = backend.plain(method=request.method, target=request.raw_path)
-        if answer.status != 200:
-            return refuse(answer, name=backend.name)
-        return web.Response(body=backend.page, headers={"Content-Type": CONTENT_TYPE, "X-Backend": backend.name})
+        return refuse(backend.plain(method=request.method, target=request.raw_path), name=backend.name)
     if visit.hangs_up or visit.keeps_silent:
         visit.unanswered()
         if visit.hangs_up and request.transport is not None:
             request.transport.close()
-        await request.lost.wait()
+        await protocol.lost.wait()
         return NoAnswer()
     request.visit = visit
     if visit.refusal is not None:
         response = refuse(visit.refusal, name=visit.name)
         response.force_close()
         return response
-    return await accept(visit, request)
+    return await accept(backend, visit, request)
 
 
-async def accept(visit: Visit, request: Request) -> web.StreamResponse:
-    """Accept a handshake and hold the conversation."""
-    response = Socket(
+async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web.StreamResponse:
+    """Accept a handshake and hold the dialogue."""
+    response = LibertySocket(
+        request,
         timeout=CLOSE_SECONDS,
         autoclose=False,
         autoping=False,
@@ -127,27 +120,34 @@ async def accept(visit: Visit, request: Request) -> web.StreamResponse:
         max_msg_size=LIBRARY_LIMITS[visit.endpoint],
     )
     response.headers["X-Backend"] = visit.name
-    cast("Protocol", request.protocol).head = None  # frames follow
+    protocol = cast("LibertyProtocol", request.protocol)
+    protocol.head = None  # frames follow
     try:
         await response.prepare(request)
     except ConnectionError:  # a proxy whose own client has gone closes before it has read the answer
         visit.lost()
         return NoAnswer()
-    channel = LibertyChannel(response, request)
-    await Conversation(visit=visit, channel=channel).run()
+    channel = LibertyChannel(response)
+    await Dialogue(backend=backend, visit=visit, channel=channel).run()
     if channel.failed:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(request.lost.wait(), LINGER_SECONDS)
+            await asyncio.wait_for(protocol.lost.wait(), LINGER_SECONDS)
     return response
 
 
-class Protocol(web.RequestHandler):
-    """The library's protocol, which also journals the requests that the library's parser refuses."""
+class LibertyProtocol(web.RequestHandler):
+    """The library's protocol; it knows when its connection is gone, and journals what the library's parser refuses."""
 
-    def __init__(self, server: "Server", **options: Any) -> None:
+    def __init__(self, server: "LibertyServer", **options: Any) -> None:
         super().__init__(server, **options)
-        self._server = server
+        self.lost = asyncio.Event()
         self.head: bytes | None = b""
+        self._server = server
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Note the end."""
+        super().connection_lost(exc)
+        self.lost.set()
 
     def data_received(self, data: bytes) -> None:
         """Keep the start of the data until its request was understood."""
@@ -155,50 +155,50 @@ class Protocol(web.RequestHandler):
             self.head += data[:HEAD_LIMIT]
         super().data_received(data)
 
-    def _make_error_handler(self, err_info: Any) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-        async def refuse_malformed(base: web.BaseRequest) -> web.StreamResponse:
-            request = cast("Request", base)
-            refusal = Refusal(status=400, text=f"400 Bad Request: {err_info.message}\n")
-            backend, head = self._server.backend, head_of(self.head or b"")
-            visit = None
-            if head is not None:
-                visit = backend.arrive(
-                    listener=self._server.listener,
-                    peer=endpoint_name(self.peername),
-                    method=head.method,
-                    target=head.target,
-                    http_version=head.http_version,
-                    headers=head.headers,
-                    values=head.values,
-                )
-            request.visit = visit
-            response = refuse((visit and visit.refusal) or refusal, name=backend.name if visit is None else visit.name)
-            response.force_close()
-            return response
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Answer a request that the library's parser refused, or whose own answer failed."""
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        backend, head = self._server.backend, read_head(self.head or b"")
+        visit = None
+        if head is not None:
+            visit = backend.arrive(
+                listener=self._server.listener,
+                peer=endpoint_name(self.peername),
+                method=head.method,
+                target=head.target,
+                http_version=head.http_version,
+                headers=head.headers,
+                values=head.values,
+            )
+        cast("LibertyRequest", request).visit = visit
+        refusal = (visit and visit.refusal) or bad(str(message))
+        response = refuse(refusal, name=backend.name if visit is None else visit.name)
+        response.force_close()
+        return response
 
-        return refuse_malformed
 
-
-class Server(web.Server):
+class LibertyServer(web.Server):
     """The library's low-level server: no routing, no middleware, a lean accept path."""
 
-    def __init__(self, backend: Backend, listener: Literal["ws", "wss"]) -> None:
-        super().__init__(partial(handle, backend, listener), request_factory=self._request)
+    def __init__(self, backend: StandIn, listener: Literal["ws", "wss"]) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(partial(handle, backend, listener), request_factory=partial(LibertyRequest, loop=loop))
         self.backend = backend
         self.listener = listener
+        self.loop = loop
 
-    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> Request:
-        return Request(message, payload, protocol, writer, task, self._loop)
-
-    def __call__(self) -> Protocol:
+    def __call__(self) -> LibertyProtocol:
         """Return the protocol of a new connection."""
-        return Protocol(self, loop=self._loop, access_log=None)
+        return LibertyProtocol(self, loop=self.loop, access_log=None)
 
 
-class Listener:
+class LibertyListener:
     """One listening socket."""
 
-    def __init__(self, server: Server, listening: asyncio.Server) -> None:
+    def __init__(self, server: LibertyServer, listening: asyncio.Server) -> None:
         self._server = server
         self._listening = listening
 
@@ -212,18 +212,17 @@ class Listener:
 
 
 async def serve(
-    backend: Backend, listener: Literal["ws", "wss"], sock: socket.socket, context: ssl.SSLContext | None
-) -> Listener:
+    backend: StandIn, listener: Literal["ws", "wss"], sock: socket.socket, context: ssl.SSLContext | None
+) -> LibertyListener:
     """Serve on a bound socket."""
     loop = asyncio.get_running_loop()
-
-    server = Server(backend, listener)
-    return Listener(server, await loop.create_server(server, sock=sock, ssl=context, backlog=BACKLOG))
+    server = LibertyServer(backend, listener)
+    return LibertyListener(server, await loop.create_server(server, sock=sock, ssl=context, backlog=BACKLOG))
 
 
 def main() -> int:
     """Run the Liberty stand-in."""
-    return program.main(None, profile=LIBERTY, serve=serve)
+    return daemon.main(None, profile=LIBERTY, serve=serve)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import string
 
 import pytest
 
-from backends.cl.caller import Caller
 from backends.cl.emulator import Emulator
 from backends.cl.host import Host
+from backends.cl.interpreter import Caller
 from backends.cl.listing import END, Column, dotted, table
 from backends.cl.own import with_own_commands
 

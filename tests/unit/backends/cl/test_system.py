@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from backends.cl.caller import Caller
+from backends.cl.interpreter import Caller
 from backends.cl.system import System
 
 CALLER = Caller(

@@ -4,7 +4,7 @@ import pytest
 
 from backends.contract import faults
 from backends.contract.faults import FaultBoard, FaultError
-from backends.contract.journal import Closed, Entry, Journal, text
+from backends.contract.journal import Ending, Entry, Journal, text
 
 
 def entry(**values: object) -> Entry:
@@ -44,7 +44,7 @@ def test_numbers_go_on_after_a_clear() -> None:
 def test_end_of_the_connection_is_told() -> None:
     live = entry()
     assert live.as_json()["closed"] is None
-    live.closed = Closed(code=1006, reason="", by="lost", at=1.5)
+    live.closed = Ending(code=1006, reason="", by="lost", at=1.5)
     assert live.as_json()["closed"] == {"code": 1006, "reason": "", "by": "lost", "at": 1.5}
 
 

@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backends.contract import options, privileges, program
-from backends.contract.failure import StartFailure
-from backends.contract.page import page
-from backends.contract.profile import LIBERTY, NODE, Profile
+from backends.contract import daemon, options, privileges
+from backends.contract.options import StartFailure
+from backends.contract.profile import LIBERTY, NODE, PAGE, Profile
 
 README = Path(__file__).parents[4] / "backends" / "README.md"
 
@@ -66,19 +66,19 @@ def test_unknown_user_is_told() -> None:
 def test_announcement_is_whole_and_readable_by_all(tmp_path: Path) -> None:
     file = tmp_path / "announcement"
     file.write_text("old")
-    program.announce(file, {"a": 1})
+    daemon.announce(file, {"a": 1})
     assert file.read_text() == '{"a": 1}\n'
     assert file.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_page_names_the_endpoint_of_its_server() -> None:
-    assert b'<meta name="wslb-uri" content="/CLRunner">' in page("/CLRunner")
-    assert b'content="&quot;&gt;"' in page('">')
+    assert b'<meta name="wslb-uri" content="/CLRunner">' in NODE.page()
+    assert b'content="&quot;&gt;"' in replace(NODE, cl_paths=('">',)).page()
 
 
 def test_page_keeps_its_promises() -> None:
-    text = page("").decode()
+    text = PAGE.read_text(encoding="utf-8")
     assert len(text) < 30_000
     ids = re.findall(r'\bid="([a-z]+)"', text)
     assert {"uri", "connect", "disconnect", "command", "run", "log", "status"} <= set(ids)
@@ -89,7 +89,7 @@ def test_page_keeps_its_promises() -> None:
 
 @pytest.mark.parametrize(("tag", "directive"), [("script", "script-src"), ("style", "style-src")])
 def test_page_policy_allows_its_own_code_only(tag: str, directive: str) -> None:
-    text = page("").decode()
+    text = PAGE.read_text(encoding="utf-8")
     [body] = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
     assert f"{directive} 'sha256-{digest}';" in text, f"after a change of <{tag}>, put sha256-{digest} into the policy"

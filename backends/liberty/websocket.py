@@ -1,25 +1,34 @@
-"""The library's WebSocket as a channel (`backends.contract.channel.Channel`), for the Liberty stand-in."""
+"""The library's WebSocket as a channel (`backends.contract.channel.Channel`)."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import WebSocketError, WSMsgType, web
+from websockets.frames import Frame, Opcode
 
-from backends.contract import frames
 from backends.contract.channel import ChannelClosed
-from backends.contract.journal import Closed
-from backends.contract.visit import reset
+from backends.contract.journal import Ending
+from backends.contract.sockets import reset
 
 
-class Socket(web.WebSocketResponse):
-    """The library's WebSocket, without its haste to close a failed connection."""
+class LibertySocket(web.WebSocketResponse):
+    """The library's WebSocket, without its haste to close a failed connection.
+
+    Args:
+        request: The request that it answers.
+        options: Those of the library's class.
+    """
+
+    def __init__(self, request: web.BaseRequest, **options: Any) -> None:
+        super().__init__(**options)
+        self.request = request
 
     def _close_transport(self) -> None:
         # Closing a TCP connection while its data is unread resets it, and the client may lose our close frame;
         # so end our side only, where the transport can. The handler lingers, then the library closes.
-        transport = self._req.transport if self._req is not None else None
+        transport = self.request.transport
         if transport is not None and transport.can_write_eof():
             with contextlib.suppress(OSError, RuntimeError):
                 transport.write_eof()
@@ -28,11 +37,10 @@ class Socket(web.WebSocketResponse):
 class LibertyChannel:
     """A channel over aiohttp."""
 
-    def __init__(self, response: Socket, request: web.BaseRequest) -> None:
+    def __init__(self, response: LibertySocket) -> None:
         self.on_traffic: Callable[[], None] = lambda: None
         self.failed = False
         self._response = response
-        self._request = request
 
     async def receive(self) -> str | bytes:
         """Return the next message."""
@@ -50,15 +58,15 @@ class LibertyChannel:
             else:
                 raise ChannelClosed(await self._closed(kind, message.data, message.extra))
 
-    async def _closed(self, kind: WSMsgType, data: object, reason: str | None) -> Closed:
+    async def _closed(self, kind: WSMsgType, data: object, reason: str | None) -> Ending:
         if kind is WSMsgType.CLOSE and isinstance(data, int):
             # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received"
             await self._response.close(code=data or 1000, drain=False)
-            return Closed(code=data or 1005, reason=reason or "", by="client")
+            return Ending(code=data or 1005, reason=reason or "", by="client")
         if kind is WSMsgType.ERROR and isinstance(data, WebSocketError):
             self.failed = True
-            return Closed(code=data.code, reason=str(data), by="server")
-        return Closed(code=1006, reason="", by="lost")
+            return Ending(code=data.code, reason=str(data), by="server")
+        return Ending(code=1006, reason="", by="lost")
 
     async def send(self, message: str | bytes) -> bool:
         """Send a message."""
@@ -73,11 +81,13 @@ class LibertyChannel:
 
     async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
         """Send a message in several frames, which aiohttp cannot: uncompressed ones, written below it."""
-        transport = self._request.transport
+        transport = self._response.request.transport
         if transport is None or transport.is_closing():
             return False
-        for frame in frames.fragmented(fragments):
-            transport.write(frame)
+        for number, fragment in enumerate(fragments):
+            opcode = Opcode.CONT if number else Opcode.TEXT if isinstance(fragment, str) else Opcode.BINARY
+            data = fragment.encode() if isinstance(fragment, str) else fragment
+            transport.write(Frame(opcode, data, fin=number == len(fragments) - 1).serialize(mask=False))
         return True
 
     async def ping(self, payload: bytes) -> None:
@@ -99,4 +109,4 @@ class LibertyChannel:
 
     def reset(self) -> None:
         """Reset the TCP connection."""
-        reset(self._request.transport)
+        reset(self._response.request.transport)

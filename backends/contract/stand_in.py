@@ -4,28 +4,26 @@ import asyncio
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from backends.cl import Runner
-from backends.contract import handshake
-from backends.contract.faults import FaultBoard, Plan
-from backends.contract.handshake import Refusal, Values
+from backends.cl import Interpreter
+from backends.contract import request
+from backends.contract.channel import IdleLimit, Live
+from backends.contract.faults import FaultBoard, FaultPlan
 from backends.contract.journal import Entry, Journal, RawHeaders
-from backends.contract.listeners import Listeners, port_of
 from backends.contract.options import Options
-from backends.contract.page import page
 from backends.contract.profile import Profile
+from backends.contract.request import FieldValues, PlainResponse
+from backends.contract.sockets import Listeners, port_of
 from backends.contract.visit import Visit
 
-if TYPE_CHECKING:
-    from backends.contract.conversation import Conversation
-    from backends.lean.open import Open
 
+class StandIn:
+    """Everything that the programs share; it knows nothing of the library that carries the bytes."""
 
-class Backend:
-    """Everything that both programs share; it knows nothing of the library that carries the bytes."""
-
-    def __init__(self, *, profile: Profile, options: Options, listeners: Listeners, host_name: str, cl: Runner) -> None:
+    def __init__(
+        self, *, profile: Profile, options: Options, listeners: Listeners, host_name: str, cl: Interpreter
+    ) -> None:
         self.profile = profile
         self.options = options
         self.name = options.name
@@ -34,12 +32,12 @@ class Backend:
         self.cl = cl
         self.journal = Journal()
         self.faults = FaultBoard()
-        self.accepted = 0
-        self.conversations: set[Conversation | Open] = set()
+        self.live: set[Live] = set()
+        self.idle = IdleLimit(options.idle_seconds)
         self.log = logging.getLogger(options.name)
         self.greeting = profile.greeting.format(host_name=host_name, address=listeners.address)
         self.reply_prefix = profile.reply_prefix.format(host_name=host_name, address=listeners.address)
-        self.page = page(profile.cl_paths[0])
+        self._page = profile.page()
         self._ports = {
             "ws": port_of(listeners.plain),
             "wss": port_of(listeners.tls),
@@ -55,15 +53,15 @@ class Backend:
         target: str,
         http_version: str,
         headers: RawHeaders,
-        values: Values,
+        values: FieldValues,
     ) -> Visit | None:
         """Take in a request; None when its path is no WebSocket endpoint."""
-        endpoint = self.profile.endpoint(handshake.path_of(target))
+        endpoint = self.profile.endpoint(request.path_of(target))
         if endpoint is None:
             return None
-        upgrade = handshake.asks_upgrade(values)
+        upgrade = request.asks_upgrade(values)
         plan = self.faults.take() if upgrade else {}
-        refused = self._faulty(plan) or handshake.refusal(method=method, http_version=http_version, values=values)
+        refused = self._faulty(plan) or request.refusal(method=method, http_version=http_version, values=values)
         entry = Entry(
             listener=listener,
             peer=peer,
@@ -73,30 +71,38 @@ class Backend:
             upgrade=upgrade,
             headers=headers,
         )
-        subprotocol = handshake.choose_subprotocol(values("Sec-WebSocket-Protocol"), known=self.options.subprotocols)
-        return Visit(backend=self, endpoint=endpoint, entry=entry, plan=plan, refusal=refused, subprotocol=subprotocol)
+        subprotocol = request.choose_subprotocol(values("Sec-WebSocket-Protocol"), known=self.options.subprotocols)
+        return Visit(
+            journal=self.journal,
+            backend=self.name,
+            endpoint=endpoint,
+            entry=entry,
+            plan=plan,
+            refusal=refused,
+            subprotocol=subprotocol,
+        )
 
     @staticmethod
-    def _faulty(plan: Plan) -> Refusal | None:
+    def _faulty(plan: FaultPlan) -> PlainResponse | None:
         if "status" not in plan:
             return None
         status, reason = plan["status"]["status"], plan["status"].get("reason")
         text = f"{status} {reason}\n" if reason else f"{status}\n"
         location = plan["status"].get("location")
-        return Refusal(
+        return PlainResponse(
             status=int(status),
-            text=text,
+            body=text.encode(),
             reason=None if reason is None else str(reason),
             headers=() if location is None else (("Location", str(location)),),
         )
 
-    def plain(self, *, method: str, target: str) -> Refusal:
+    def plain(self, *, method: str, target: str) -> PlainResponse:
         """Answer a request that is for no endpoint: the page, or 404. Only the exact path of the page is served."""
-        if handshake.path_of(target) != self.profile.page_path:
-            return Refusal(status=404, text="404 Not Found")
+        if request.path_of(target) != self.profile.page_path:
+            return PlainResponse(status=404, body=b"404 Not Found")
         if method not in ("GET", "HEAD"):
-            return Refusal(status=405, text="405 Method Not Allowed\n", headers=(("Allow", "GET, HEAD"),))
-        return Refusal(status=200, text="")
+            return PlainResponse(status=405, body=b"405 Method Not Allowed\n", headers=(("Allow", "GET, HEAD"),))
+        return PlainResponse(status=200, body=self._page, content_type="text/html; charset=utf-8")
 
     def health(self, *, uid: int | None = None) -> dict[str, Any]:
         """Return the object that `GET /healthz` answers and `--announce` writes."""
@@ -111,20 +117,21 @@ class Backend:
             "cl_path": self.profile.cl_paths[0],
             "echo_path": self.profile.echo_path,
             "page_path": self.profile.page_path,
-            "live": len(self.conversations),
-            "accepted": self.accepted,
+            "live": len(self.live),
+            "accepted": self.journal.accepted,
             "uid": os.geteuid() if uid is None else uid,
         }
 
     async def say_goodbye(self, *, limit_seconds: float) -> None:
         """Close every connection with 1001, and reset those whose client has not answered in time."""
-        talks = list(self.conversations)
-        for talk in talks:
-            talk.stop()
-        if talks:
-            await asyncio.wait([talk.ended for talk in talks], timeout=limit_seconds)
-        for talk in list(self.conversations):
-            talk.channel.reset()
+        self.idle.stop()
+        connections = list(self.live)
+        for connection in connections:
+            connection.stop()
+        if connections:
+            await asyncio.wait([connection.ended for connection in connections], timeout=limit_seconds)
+        for connection in list(self.live):
+            connection.reset()
 
 
 def own_host_name() -> str:

@@ -3,43 +3,45 @@
 import asyncio
 from collections import deque
 
-from backends.contract import frames
-from backends.contract.conversation import shown
-from backends.contract.frames import BINARY, TEXT, Reader
-from backends.contract.journal import Closed
+from backends.contract.dialogue import shown
+from backends.contract.journal import Ending
+from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
+from backends.lean import framing
 from backends.lean.framed import MOST_WAITING, Framed
+from backends.lean.framing import BINARY, TEXT, Reader
 from backends.lean.lines import Lines
-from backends.lean.sweep import Swept
 
 
-class Open(Framed):
+class Responder(Framed):
     """A connection that behaves: every message is answered where it arrives."""
 
-    __slots__ = ("_commands", "_future", "_idle", "_lines", "_since", "_task", "_visit", "touched")
+    __slots__ = ("_backend", "_commands", "_future", "_lines", "_since", "_task", "_visit", "touched")
 
     def __init__(
-        self, visit: Visit, transport: asyncio.Transport, reader: Reader, *, deflate: bool, lines: Lines, idle: Swept
+        self,
+        visit: Visit,
+        transport: asyncio.Transport,
+        reader: Reader,
+        *,
+        deflate: bool,
+        backend: StandIn,
+        lines: Lines,
     ) -> None:
         super().__init__(transport, reader, deflate=deflate)
         self._visit = visit
         self._lines = lines
-        self._idle = idle
+        self._backend = backend
         self._commands: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._future: asyncio.Future[None] | None = None
-        idle.add(self)
+        backend.idle.add(self)
         self._since = self.touched
-        visit.backend.conversations.add(self)
+        backend.live.add(self)
         lines.info(f"open #{visit.number} {visit.entry.listener} {visit.endpoint} from {visit.entry.peer}")
 
     @property
-    def channel(self) -> "Open":
-        """Itself: `Backend.say_goodbye` resets through it."""
-        return self
-
-    @property
-    def ended(self) -> "asyncio.Future[None]":
+    def ended(self) -> asyncio.Future[None]:
         """Done when the connection has ended."""
         if self._future is None:
             self._future = asyncio.get_running_loop().create_future()
@@ -53,7 +55,7 @@ class Open(Framed):
 
     def expired(self) -> None:
         """Close after too long a silence."""
-        self.say_close(1001, f"idle for {self._visit.backend.options.idle_seconds:g} s")
+        self.say_close(1001, f"idle for {self._backend.idle.seconds:g} s")
 
     def traffic(self) -> None:
         """Take note of bytes."""
@@ -90,8 +92,7 @@ class Open(Framed):
 
     async def _run(self) -> None:
         """Run the commands that wait, one after the other."""
-        visit = self._visit
-        backend = visit.backend
+        visit, backend = self._visit, self._backend
         try:
             while self._commands and self.closed is None:
                 command = self._commands.popleft()
@@ -106,19 +107,19 @@ class Open(Framed):
             self._task = None
 
     def _send(self, opcode: int, content: bytes) -> None:
-        self.transport.write(frames.serialise(opcode, content, deflate=self.deflate))
+        self.transport.write(framing.serialise(opcode, content, deflate=self.deflate))
         self._visit.entry.messages_sent += 1
 
-    def end(self, closed: Closed) -> None:
+    def end(self, closed: Ending) -> None:
         """Journal and log how it ended."""
         self.closed = closed
         self._visit.entry.closed = closed
-        self._idle.discard(self)
+        self._backend.idle.discard(self)
         self._lines.info(f"closed #{self._visit.number} by {closed.by}, code {closed.code} {closed.reason!a}")
 
     def lost(self) -> None:
         """Take note that the TCP connection has ended."""
         super().lost()
-        self._visit.backend.conversations.discard(self)
+        self._backend.live.discard(self)
         if self._future is not None and not self._future.done():
             self._future.set_result(None)

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from backends import cl
-from backends.contract import listeners, options, privileges
-from backends.contract.backend import Backend, own_host_name
+from backends.contract import options, privileges, sockets
 from backends.contract.control import Control
-from backends.contract.failure import StartFailure
 from backends.contract.profile import Profile
+from backends.contract.stand_in import StandIn, own_host_name
 
 GOODBYE_SECONDS = 1.0
 """How long clients may take to answer the close frame at the end; the contract allows 2 s for everything."""
@@ -37,7 +36,7 @@ class Running(Protocol):
         """End everything that is left."""
 
 
-Serve = Callable[[Backend, Literal["ws", "wss"], socket.socket, ssl.SSLContext | None], Awaitable[Running]]
+Serve = Callable[[StandIn, Literal["ws", "wss"], socket.socket, ssl.SSLContext | None], Awaitable[Running]]
 """Starts to serve WebSockets on a bound socket."""
 
 
@@ -72,7 +71,7 @@ def announce(file: Path, document: object) -> None:
     """Write the announcement so that a reader sees all of it or nothing.
 
     Raises:
-        StartFailure: The file cannot be written.
+        options.StartFailure: The file cannot be written.
     """
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
@@ -80,7 +79,7 @@ def announce(file: Path, document: object) -> None:
         temporary.chmod(0o644)
         temporary.replace(file)
     except OSError as error:
-        raise StartFailure(
+        raise options.StartFailure(
             what=f"cannot write {file}",
             why=(error.strerror or str(error)).lower(),
             hint="give --announce a file in a folder that the starting user may write",
@@ -104,14 +103,14 @@ def _watch_parent(stop: Callable[[], object]) -> None:
 async def _live(*, profile: Profile, chosen: options.Options, serve: Serve) -> None:
     account = privileges.find(chosen.user)
     host_name = chosen.host_name or own_host_name()
-    listeners.raise_file_limit()
-    bound = listeners.open_listeners(chosen, profile=profile, host_name=host_name)
+    sockets.raise_file_limit()
+    bound = sockets.open_listeners(chosen, profile=profile, host_name=host_name)
     with contextlib.closing(bound):
         await _serve(bound, account=account, host_name=host_name, profile=profile, chosen=chosen, serve=serve)
 
 
 async def _serve(
-    bound: listeners.Listeners,
+    bound: sockets.Listeners,
     *,
     account: privileges.Account | None,
     host_name: str,
@@ -122,7 +121,7 @@ async def _serve(
     runner = cl.choose(
         chosen.cl, program=chosen.cl_program, host_name=host_name, name=chosen.name, address=bound.address
     )
-    backend = Backend(profile=profile, options=chosen, listeners=bound, host_name=host_name, cl=runner)
+    backend = StandIn(profile=profile, options=chosen, listeners=bound, host_name=host_name, cl=runner)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -152,7 +151,7 @@ async def _serve(
         runner.kind,
     )
     await stop.wait()
-    backend.log.info("stop with %d open connections", len(backend.conversations))
+    backend.log.info("stop with %d open connections", len(backend.live))
     for each in running:
         await each.stop_listening()
     await backend.say_goodbye(limit_seconds=GOODBYE_SECONDS)
@@ -177,7 +176,7 @@ def main(arguments: Sequence[str] | None, *, profile: Profile, serve: Serve, fas
         _start_log()
         with asyncio.Runner(loop_factory=_fast_loop() if fast else None) as runner:
             runner.run(_live(profile=profile, chosen=chosen, serve=serve))
-    except StartFailure as failure:
+    except options.StartFailure as failure:
         sys.stderr.write(f"{profile.program}: {failure}\n")
         return EXIT_START_FAILURE
     return 0

@@ -1,7 +1,8 @@
-"""Who asks: the connection that a command came from."""
+"""What runs a command, and what it may know of who asks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +21,14 @@ class Caller:
     messages_sent: int
     subprotocol: str | None
     headers: Callable[[], list[list[str]]]
+
+
+class Interpreter(Protocol):
+    """Runs CL commands; `kind` is `emulator` or `system`, for the log."""
+
+    @property
+    def kind(self) -> str:
+        """Which interpreter this is."""
+
+    async def run(self, command: str, *, caller: Caller) -> str:
+        """Return the output of a command; errors are output too, never exceptions."""

@@ -1,13 +1,14 @@
-"""Listening sockets and the TLS context, made while the process still has its first privileges."""
+"""Listening sockets and the TLS context, made with the first privileges; names and resets of accepted sockets."""
 
+import asyncio
 import errno
 import resource
 import socket
 import ssl
+import struct
 from dataclasses import dataclass
 
-from backends.contract.failure import StartFailure
-from backends.contract.options import NO_LISTENER, Options
+from backends.contract.options import NO_LISTENER, Options, StartFailure
 from backends.contract.profile import Profile
 
 BACKLOG = 4096
@@ -158,3 +159,21 @@ def open_listeners(options: Options, *, profile: Profile, host_name: str) -> Lis
             each.close()
         raise
     return Listeners(address=_told(opened[0], host_name), plain=plain, tls=tls, tls_context=context, control=control)
+
+
+def endpoint_name(address: tuple[str, int] | tuple[str, int, int, int] | str | None) -> str:
+    """Return a peer's address and port in one word, IPv6 in brackets."""
+    if not isinstance(address, tuple):
+        return "unknown"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reset(transport: asyncio.BaseTransport | None) -> None:
+    """Close a TCP connection with a reset: SO_LINGER with time 0, then no more buffered bytes either."""
+    if transport is None:
+        return
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()  # type: ignore[attr-defined]  # every stream transport has it

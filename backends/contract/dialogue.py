@@ -1,11 +1,11 @@
-"""What is said on an accepted WebSocket connection, whatever library carries it."""
+"""What a backend says on an accepted WebSocket connection, whatever library carries it."""
 
 import asyncio
 
 from backends.contract.channel import Channel, ChannelClosed
-from backends.contract.idle import IdleTimer
-from backends.contract.journal import Closed
+from backends.contract.journal import Ending
 from backends.contract.profile import CL_MESSAGE_LIMIT
+from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
 
 LOGGED_COMMAND_LENGTH = 200
@@ -19,33 +19,39 @@ def shown(command: str) -> str:
     return ascii(command if len(command) <= LOGGED_COMMAND_LENGTH else command[:LOGGED_COMMAND_LENGTH] + "...")
 
 
-class Conversation:
+class Dialogue:
     """One accepted connection: greeting, replies, faults, the idle limit, and the end.
 
     Make it once the 101 answer has left, then await `run`.
     """
 
-    def __init__(self, *, visit: Visit, channel: Channel) -> None:
+    def __init__(self, *, backend: StandIn, visit: Visit, channel: Channel) -> None:
         self.channel = channel
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reset = channel.reset
         self._visit = visit
-        self._backend = visit.backend
+        self._backend = backend
         self._entry = visit.entry
-        self._idle = IdleTimer(visit.backend.options.idle_seconds, self._give_up_idle)
-        channel.on_traffic = self._idle.touch
+        channel.on_traffic = self.touch
         self._farewell: tuple[int, str] = (1001, "going away")
         self._leash: asyncio.Timeout | None = None
-        self._started = asyncio.get_running_loop().time()
+        self.touch()
+        self._started = self.touched
+
+    def touch(self) -> None:
+        """Note traffic."""
+        self.touched = asyncio.get_running_loop().time()
 
     def stop(self) -> None:
-        """Ask the conversation to close with 1001, wherever it stands."""
+        """Close with 1001, wherever the dialogue stands."""
         self._pull((1001, "the server is going away"))
 
-    def _give_up_idle(self) -> None:
-        self._pull((1001, f"idle for {self._backend.options.idle_seconds:g} s"))
+    def expired(self) -> None:
+        """Close after too long a silence."""
+        self._pull((1001, f"idle for {self._backend.idle.seconds:g} s"))
 
     def _pull(self, farewell: tuple[int, str]) -> None:
-        """Interrupt the conversation from outside: its task leaves what it awaits and closes by itself.
+        """Interrupt the dialogue from outside: its task leaves what it awaits and closes by itself.
 
         Closing from another task would not wait for the client's answer in aiohttp.
         """
@@ -57,19 +63,20 @@ class Conversation:
     async def run(self) -> None:
         """Talk until the connection ends, and journal how it ended."""
         backend, entry, visit = self._backend, self._entry, self._visit
-        backend.conversations.add(self)
+        backend.live.add(self)
+        backend.idle.add(self)
         backend.log.info("open #%d %s %s from %s", visit.number, entry.listener, visit.endpoint, entry.peer)
-        closed = Closed(code=1006, reason="", by="lost")
+        closed = Ending(code=1006, reason="", by="lost")
         try:
             closed = await self._talk_on_leash()
         finally:
-            self._idle.cancel()
+            backend.idle.discard(self)
             entry.closed = closed
-            backend.conversations.discard(self)
+            backend.live.discard(self)
             self.ended.set_result(None)
             backend.log.info("closed #%d by %s, code %d %s", visit.number, closed.by, closed.code, ascii(closed.reason))
 
-    async def _talk_on_leash(self) -> Closed:
+    async def _talk_on_leash(self) -> Ending:
         leash = asyncio.timeout(None)
         try:
             async with leash:
@@ -84,15 +91,15 @@ class Conversation:
             self._leash = None
         return await self._close(*self._farewell)
 
-    async def _close(self, code: int, reason: str) -> Closed:
+    async def _close(self, code: int, reason: str) -> Ending:
         try:
             async with asyncio.timeout(CLOSE_LIMIT_SECONDS):
                 await self.channel.close(code, reason)
         except TimeoutError:
             self.channel.reset()
-        return Closed(code=code, reason=reason, by="server")
+        return Ending(code=code, reason=reason, by="server")
 
-    async def _talk(self) -> Closed:
+    async def _talk(self) -> Ending:
         plan = self._visit.plan
         mute = "mute" in plan
         if self._visit.endpoint == "cl" and not mute:
@@ -113,14 +120,14 @@ class Conversation:
             pushing.cancel()
         return closed
 
-    async def _listen(self, *, cut: int | None, mute: bool) -> Closed:
+    async def _listen(self, *, cut: int | None, mute: bool) -> Ending:
         entry = self._entry
         if cut == 0:
             return self._cut()
         while True:
             message = await self.channel.receive()
             entry.messages_received += 1
-            self._idle.touch()
+            self.touch()
             if entry.messages_received == cut:
                 return self._cut()
             if self._visit.endpoint == "cl":
@@ -130,11 +137,11 @@ class Conversation:
             elif not mute:
                 await self._send(message)
 
-    def _cut(self) -> Closed:
+    def _cut(self) -> Ending:
         self.channel.reset()
-        return Closed(code=1006, reason="", by="lost")
+        return Ending(code=1006, reason="", by="lost")
 
-    async def _command(self, message: str | bytes, *, mute: bool) -> Closed | None:
+    async def _command(self, message: str | bytes, *, mute: bool) -> Ending | None:
         """Run one CL command and reply; returns how the connection ended when the message was none."""
         if isinstance(message, bytes):
             return await self._close(1003, "commands are text")
@@ -164,5 +171,5 @@ class Conversation:
             sent = await self.channel.send(message)
         if sent:
             self._entry.messages_sent += 1
-            self._idle.touch()
+            self.touch()
         return sent

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from backends.contract import head
-from backends.contract.handshake import choose_subprotocol, path_of, refusal
+from backends.contract.request import PlainResponse, choose_subprotocol, path_of, read_head, refusal
 
 GOOD = {
     "Host": ["a"],
@@ -78,13 +77,35 @@ def test_first_known_subprotocol_is_chosen(offered: list[str], chosen: str | Non
 
 
 def test_head_is_read_with_its_faults() -> None:
-    found = head.read(b"GET /x HTTP/1.1\r\nHost: a\r\nno colon\r\nhOST:b \r\n\r\nrest")
+    found = read_head(b"GET /x HTTP/1.1\r\nHost: a\r\nno colon\r\nhOST:b \r\n\r\nrest")
     assert found is not None
     assert (found.method, found.target, found.http_version) == ("GET", "/x", "1.1")
     assert found.headers == ((b"Host", b"a"), (b"no colon", b""), (b"hOST", b"b"))
     assert found.values("HOST") == ["a", "b"]
+    assert found.malformed
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"a b: c", b"a : b", b": x", b"a: \0", b" a: folded"])
+def test_malformed_line_is_told(line: bytes) -> None:
+    good, bad = (
+        read_head(b"GET / HTTP/1.1\r\nHost: a\r\nx:\r\n%sy: \xff\r\n\r\n" % each) for each in (b"", line + b"\r\n")
+    )
+    assert good is not None
+    assert bad is not None
+    assert (good.malformed, bad.malformed) == (False, True)
+
+
+def test_answer_without_content_names_none() -> None:
+    names = [name for name, _ in PlainResponse(status=204, body=b"").fields("node")]
+    assert names == ["X-Backend", "Date", "Connection"]
+    answer = PlainResponse(status=503, body=b"no\n", headers=(("Retry-After", "1"),))
+    assert ("Content-Length", "3") in answer.fields("node")
+    assert (answer.phrase(), answer.fields("node")[:2]) == (
+        "Service Unavailable",
+        [("X-Backend", "node"), ("Retry-After", "1")],
+    )
 
 
 @pytest.mark.parametrize("octets", [b"", b"GET /x HTTP/1.1\r\nHost: a\r\n", b"\0\r\n\r\n", b"GET /\r\n\r\n"])
 def test_what_is_no_head_is_none(octets: bytes) -> None:
-    assert head.read(octets) is None
+    assert read_head(octets) is None

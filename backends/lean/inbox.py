@@ -1,18 +1,18 @@
-"""A connection of the lean backend that suffers a fault: its messages wait for a conversation."""
+"""A connection of the lean backend that suffers a fault: its messages wait for a dialogue."""
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from backends.contract import frames
 from backends.contract.channel import ChannelClosed
-from backends.contract.frames import BINARY, PING, TEXT, Reader
-from backends.contract.journal import Closed
+from backends.contract.journal import Ending
+from backends.lean import framing
 from backends.lean.framed import MOST_WAITING, Framed
+from backends.lean.framing import BINARY, PING, TEXT, Reader
 
 
-class Queue(Framed):
-    """A connection whose messages wait for a conversation (`backends.contract.channel.Channel`)."""
+class Inbox(Framed):
+    """A connection whose messages wait for a dialogue (`backends.contract.channel.Channel`)."""
 
     __slots__ = ("_ended", "_messages", "_news", "_task", "_writable", "on_traffic")
 
@@ -27,7 +27,7 @@ class Queue(Framed):
         self._task: asyncio.Future[None] | None = None
 
     def keep(self, task: "asyncio.Future[None]") -> None:
-        """Hold the task of the conversation, so that it lives as long as the connection."""
+        """Hold the task of the dialogue, so that it lives as long as the connection."""
         self._task = task
 
     def traffic(self) -> None:
@@ -41,8 +41,8 @@ class Queue(Framed):
         if len(self._messages) > MOST_WAITING:
             self.transport.pause_reading()
 
-    def end(self, closed: Closed) -> None:
-        """Wake the conversation."""
+    def end(self, closed: Ending) -> None:
+        """Wake the dialogue."""
         self.closed = closed
         self._news.set()
 
@@ -77,7 +77,7 @@ class Queue(Framed):
         if self.closed is not None:
             return False
         opcode, content = (TEXT, message.encode()) if isinstance(message, str) else (BINARY, message)
-        self.transport.write(frames.serialise(opcode, content, deflate=self.deflate))
+        self.transport.write(framing.serialise(opcode, content, deflate=self.deflate))
         await self._writable.wait()
         return True
 
@@ -85,7 +85,7 @@ class Queue(Framed):
         """Send a message in several frames, uncompressed."""
         if self.closed is not None:
             return False
-        for frame in frames.fragmented(fragments):
+        for frame in framing.fragmented(fragments):
             self.transport.write(frame)
         await self._writable.wait()
         return True
@@ -93,7 +93,7 @@ class Queue(Framed):
     async def ping(self, payload: bytes) -> None:
         """Send a ping (RFC 6455 section 5.5.2)."""
         if self.closed is None:
-            self.transport.write(frames.serialise(PING, payload))
+            self.transport.write(framing.serialise(PING, payload))
 
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame and wait for the client's."""

@@ -1,0 +1,148 @@
+"""A TCP connection as long as it speaks HTTP: it reads one request and refuses it, or hands the handshake on.
+
+For programs whose library reads no HTTP, or journals too little of it.
+"""
+
+import asyncio
+from typing import Literal
+
+from backends.contract.channel import IdleLimit
+from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head, serialise_head
+from backends.contract.sockets import endpoint_name
+from backends.contract.stand_in import StandIn
+from backends.contract.visit import Visit
+
+REQUEST_SECONDS = 30.0
+"""How long a client may take to send its request."""
+
+LINGER_SECONDS = 1.0
+"""How long the connection of a refused request with a body stays half-open: closing it with bytes unread would reset
+it, and the client might lose the answer."""
+
+
+class Service:
+    """One listening socket and the TCP connections on it."""
+
+    def __init__(self, backend: StandIn, listener: Literal["ws", "wss"]) -> None:
+        self.backend = backend
+        self.listener: Literal["ws", "wss"] = listener
+        self.serving = True
+        self.everyone: set[HttpConnection] = set()
+        self.patience = IdleLimit(REQUEST_SECONDS)
+
+    async def stop_listening(self) -> None:
+        """Accept nobody any more."""
+        self.serving = False
+
+    async def stop(self) -> None:
+        """End what is left, such as requests without an answer."""
+        self.patience.stop()
+        for connection in list(self.everyone):
+            connection.transport.abort()
+
+
+class HttpConnection(asyncio.Protocol):
+    """One TCP connection; a program says in `accept` what becomes of a good handshake."""
+
+    __slots__ = ("_buffer", "_read", "peer", "service", "touched", "transport")
+
+    service: Service
+    transport: asyncio.Transport
+    peer: str
+    touched: float
+    _buffer: bytes
+    _read: bool
+
+    def serve(self, service: Service) -> None:
+        """Belong to a service; call this before anything else."""
+        self.service = service
+        self._buffer = b""
+        self._read = False
+
+    def accept(self, visit: Visit, head: RequestHead, rest: bytes) -> None:
+        """Accept a handshake; `rest` came after it already."""
+        raise NotImplementedError
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for a request."""
+        super().connection_made(transport)
+        self.transport = transport  # type: ignore[assignment]  # servers make stream transports
+        self.peer = endpoint_name(transport.get_extra_info("peername"))
+        self.service.everyone.add(self)
+        self.service.patience.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note the end."""
+        self.service.everyone.discard(self)
+        self.service.patience.discard(self)
+        super().connection_lost(exc)
+
+    def expired(self) -> None:
+        """Give up a client that sends no request."""
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes of the request; those that follow a refused one are dropped."""
+        if self._read:
+            return
+        buffer = self._buffer + data if self._buffer else data
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0 and len(buffer) <= HEAD_LIMIT:
+            self._buffer = buffer
+            return
+        self._buffer = b""
+        self._read = True
+        self.service.patience.discard(self)
+        head = read_head(buffer[: end + 4])
+        if head is None:
+            why = "this is no HTTP/1.1 request" if end >= 0 else "the head is too long"
+            self._refuse(bad(why), self.service.backend.name)
+            return
+        self._decide(head, buffer[end + 4 :])
+
+    def _decide(self, head: RequestHead, rest: bytes) -> None:
+        service = self.service
+        visit = service.backend.arrive(
+            listener=service.listener,
+            peer=self.peer,
+            method=head.method,
+            target=head.target,
+            http_version=head.http_version,
+            headers=head.headers,
+            values=head.values,
+        )
+        if visit is None:
+            self._refuse(service.backend.plain(method=head.method, target=head.target), service.backend.name, head=head)
+            return
+        if visit.hangs_up or visit.keeps_silent:
+            visit.unanswered()
+            if visit.hangs_up:
+                self.transport.close()
+            return
+        refusal = visit.refusal
+        if refusal is None and head.malformed:
+            refusal = bad("a header line is malformed")
+        if refusal is None and not service.serving:
+            refusal = PlainResponse(status=503, body=b"503 Service Unavailable: the server is going away\n")
+        if refusal is None:
+            self.accept(visit, head, rest)
+        else:
+            self._refuse(refusal, visit.name, head=head, visit=visit)
+
+    def _refuse(
+        self, response: PlainResponse, name: str, *, head: RequestHead | None = None, visit: Visit | None = None
+    ) -> None:
+        """Answer in full and end the connection."""
+        fields = response.fields(name)
+        if visit is not None:
+            visit.answered(response.status, fields)
+        transport = self.transport
+        transport.write(serialise_head(response.status, response.phrase(), fields))
+        if response.status not in (204, 304) and (head is None or head.method != "HEAD"):
+            transport.write(response.body)
+        if head is not None and (head.values("Content-Length") or head.values("Transfer-Encoding")):
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
+            if transport.can_write_eof():
+                transport.write_eof()
+        else:
+            transport.close()
