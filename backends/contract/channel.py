@@ -56,7 +56,7 @@ class Patient(Protocol):
     touched: float
 
     def expired(self) -> None:
-        """Take note that nothing happened for too long; may be called again."""
+        """Take note that nothing happened for too long."""
 
 
 class Live(Patient, Protocol):

@@ -20,7 +20,7 @@ from backends.contract.request import HEAD_LIMIT, PlainResponse, bad, read_head
 from backends.contract.sockets import BACKLOG, endpoint_name
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
-from backends.liberty.websocket import LibertyChannel, LibertySocket
+from backends.liberty.adapter import LibertyChannel, LibertySocket
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
