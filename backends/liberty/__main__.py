@@ -166,7 +166,7 @@ class LibertyProtocol(web.RequestHandler):
         if head is not None:
             visit = backend.arrive(
                 listener=self._server.listener,
-                peer=endpoint_name(self.peername),
+                peer=endpoint_name(self.transport.get_extra_info("peername") if self.transport else None),
                 method=head.method,
                 target=head.target,
                 http_version=head.http_version,

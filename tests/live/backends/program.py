@@ -17,10 +17,12 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from wslb.fleet.managed import BACKENDS
 from wslb.waiting import disconnect
 
 ROOT = Path(__file__).parents[3]
-PROGRAMS = ("liberty", "node", "lean-liberty", "lean-node")
+PROGRAMS = (*BACKENDS, "lean-liberty", "lean-node")
+"""Every backend of the lab, and the one for load in either part."""
 DEADLINE = 15.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
@@ -110,9 +112,9 @@ class Backend:
 
 def arguments(program: str, *options: str) -> list[str]:
     ports = () if "--port" in options else ("--port", "0")
-    module, _, plays = program.partition("-")
-    play = ("--play", plays) if plays else ()
-    return [sys.executable, "-m", f"backends.{module}", *play, *ports, "--control-port", "0", *options]
+    known = BACKENDS.get(program)
+    start = ["backends.lean", "--play", program.removeprefix("lean-")] if known is None else [known.module]
+    return [sys.executable, "-m", *start, *ports, "--control-port", "0", *options]
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import resource
@@ -253,3 +254,13 @@ def test_only_containers_of_dead_runs_of_this_machine_and_user_are_leftovers(tmp
     assert leftovers._ours_and_dead(gone)
     assert not leftovers._ours_and_dead(gone | {"wslb.owner.host": "elsewhere"})
     assert not leftovers._ours_and_dead(gone | {"wslb.owner.uid": "4242"})
+
+
+def test_the_parts_of_an_attached_stream_are_where_we_close_them() -> None:
+    """`close_attached` closes what the SDK keeps to itself: without it each attached container leaks a connection."""
+    told = f"docker {docker.__version__} keeps an attached stream otherwise: see close_attached in agent.py"
+    attach = inspect.getsource(getattr(docker.api.client.APIClient, "_get_raw_response_socket"))  # noqa: B009 - no stub
+    assert "sock._response = response" in attach, told
+    one, other = socket.socketpair()
+    with other, one, one.makefile("rb", buffering=0) as file:
+        assert file._sock is one, told  # type: ignore[attr-defined]  # the part in question
