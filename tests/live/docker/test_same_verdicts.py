@@ -19,7 +19,8 @@ from tests.live.command import place
 pytestmark = [pytest.mark.docker, pytest.mark.live, pytest.mark.slow]
 
 FAMILIES = tuple(os.environ.get("WSLB_COMPARE", "lb headers article").split())
-LIMIT_SECONDS = 1.5
+MOST = 1.5
+"""Of a warm run in a container to one on this machine, best of each; 1.12 where nothing else runs."""
 ROUNDS = 5
 
 
@@ -93,9 +94,9 @@ def test_a_container_adds_little_to_a_warm_run() -> None:
     for _ in range(ROUNDS):
         here.append(timed(["--runtime", "local"])[1])
         there.append(timed(words)[1])
-        if len(here) > 1 and min(there) - min(here) <= LIMIT_SECONDS:
+        if len(here) > 1 and min(there) <= MOST * min(here):
             break
-    assert min(there) - min(here) <= LIMIT_SECONDS, (here, there)
+    assert min(there) <= MOST * min(here), (here, there)
     print(f"local {min(here):.2f} s, docker {min(there):.2f} s")  # noqa: T201 - shown by pytest -s
 
 
