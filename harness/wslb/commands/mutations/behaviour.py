@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from wslb.commands.mutations.mutation import Mutation
+from wslb.commands.mutations.mutation import HEADERS, LB, Mutation
 from wslb.interfaces import Fault, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
@@ -56,103 +56,91 @@ async def _drained_by_hand(lab: Lab) -> None:
         await lab.proxy.change(balancer, MemberChange(route="node", state=MemberState.DRAIN))
 
 
-MUTATIONS: tuple[Mutation, ...] = (
-    Mutation(
-        name="greeting-lies",
-        what="node greets as liberty",
-        scenario="lb-byrequests",
-        checks=("witnesses_agree", "alternates"),
-        before=_greets_as_the_other,
+ROWS: tuple[tuple[str, str, str, tuple[str, ...], Before], ...] = (
+    ("greeting-lies", "node greets as liberty", LB, ("witnesses_agree", "alternates"), _greets_as_the_other),
+    ("signature-lies", "node signs its answers as liberty (X-Backend)", LB, ("witnesses_agree",), _signs_as_the_other),
+    (
+        "backend-lies",
+        "node greets and signs as liberty",
+        LB,
+        ("witnesses_agree", "alternates", "elected_counted"),
+        _is_the_other,
     ),
-    Mutation(
-        name="signature-lies",
-        what="node signs its answers as liberty (X-Backend)",
-        scenario="lb-byrequests",
-        checks=("witnesses_agree",),
-        before=_signs_as_the_other,
+    (
+        "journal-forgets",
+        "node's journal forgets its connections",
+        LB,
+        ("witnesses_agree", "carried_as_asked"),
+        fault("node", "forget"),
     ),
-    Mutation(
-        name="backend-lies",
-        what="node greets and signs as liberty",
-        scenario="lb-byrequests",
-        checks=("witnesses_agree", "alternates", "elected_counted"),
-        before=_is_the_other,
+    (
+        "journal-forgets-one",
+        "liberty's journal forgets one connection of ten",
+        LB,
+        ("witnesses_agree",),
+        fault("liberty", "forget", times=1),
     ),
-    Mutation(
-        name="journal-forgets",
-        what="node's journal forgets its connections",
-        scenario="lb-byrequests",
-        checks=("witnesses_agree", "carried_as_asked"),
-        before=fault("node", "forget"),
+    (
+        "accept-wrong",
+        "liberty answers with an Accept that belongs to another key",
+        HEADERS,
+        ("answered_101",),
+        fault("liberty", "accept", value="s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
     ),
-    Mutation(
-        name="journal-forgets-one",
-        what="liberty's journal forgets one connection of ten",
-        scenario="lb-byrequests",
-        checks=("witnesses_agree",),
-        before=fault("liberty", "forget", times=1),
+    ("backend-refuses", "node answers 503", LB, ("answered_101",), fault("node", "status", status=503)),
+    (
+        "backend-refuses-once",
+        "node answers one handshake with 403",
+        LB,
+        ("answered_101",),
+        fault("node", "status", status=403, times=1),
     ),
-    Mutation(
-        name="accept-wrong",
-        what="liberty answers with an Accept that belongs to another key",
-        scenario="headers-handshake",
-        checks=("answered_101",),
-        before=fault("liberty", "accept", value="s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+    (
+        "backend-hangs-up",
+        "node closes one connection without an answer",
+        LB,
+        ("answered_101",),
+        fault("node", "hangup", times=1),
     ),
-    Mutation(
-        name="backend-refuses",
-        what="node answers 503",
-        scenario="lb-byrequests",
-        checks=("answered_101",),
-        before=fault("node", "status", status=503),
+    (
+        "backend-closes-early",
+        "node closes every tunnel behind its greeting",
+        "article-listing8",
+        ("told_apart",),
+        fault("node", "close", code=1011, reason="no"),
     ),
-    Mutation(
-        name="backend-refuses-once",
-        what="node answers one handshake with 403",
-        scenario="lb-byrequests",
-        checks=("answered_101",),
-        before=fault("node", "status", status=403, times=1),
+    (
+        "backend-cuts",
+        "liberty resets the connection when the first command comes",
+        "article-commands",
+        ("listed",),
+        fault("liberty", "cut", after_messages=1),
     ),
-    Mutation(
-        name="backend-hangs-up",
-        what="node closes one connection without an answer",
-        scenario="lb-byrequests",
-        checks=("answered_101",),
-        before=fault("node", "hangup", times=1),
+    (
+        "probe-proxied",
+        "a readiness probe goes through the balancer once",
+        LB,
+        ("alternates", "elected_counted"),
+        probes(1),
     ),
-    Mutation(
-        name="backend-closes-early",
-        what="node closes every tunnel behind its greeting",
-        scenario="article-listing8",
-        checks=("told_apart",),
-        before=fault("node", "close", code=1011, reason="no"),
+    (
+        "probe-proxied-twice",
+        "two probes go through the balancer: the turns look right again",
+        LB,
+        ("elected_counted",),
+        probes(2),
     ),
-    Mutation(
-        name="backend-cuts",
-        what="liberty resets the connection when the first command comes",
-        scenario="article-commands",
-        checks=("listed",),
-        before=fault("liberty", "cut", after_messages=1),
+    (
+        "drained-by-hand",
+        "somebody drains node in balancer-manager",
+        LB,
+        ("alternates", "follows_model"),
+        _drained_by_hand,
     ),
-    Mutation(
-        name="probe-proxied",
-        what="a readiness probe goes through the balancer once",
-        scenario="lb-byrequests",
-        checks=("alternates", "elected_counted"),
-        before=probes(1),
-    ),
-    Mutation(
-        name="probe-proxied-twice",
-        what="two probes go through the balancer: the turns look right again",
-        scenario="lb-byrequests",
-        checks=("elected_counted",),
-        before=probes(2),
-    ),
-    Mutation(
-        name="drained-by-hand",
-        what="somebody drains node in balancer-manager",
-        scenario="lb-byrequests",
-        checks=("alternates", "follows_model"),
-        before=_drained_by_hand,
-    ),
+)
+"""Name, what is broken, the scenario, the checks that must go red, and how it is broken."""
+
+MUTATIONS = tuple(
+    Mutation(name=name, what=what, scenario=scenario, checks=checks, before=before)
+    for name, what, scenario, checks, before in ROWS
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.commands.mutations.mutation import Mutation
+from wslb.commands.mutations.mutation import LB, Mutation
 from wslb.model.balancer import Carrier, Site
 
 __all__ = ["MUTATIONS"]
@@ -22,7 +22,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         name="carrier-is-http",
         what="mod_proxy_http carries instead of mod_proxy_wstunnel",
-        scenario="lb-byrequests",
+        scenario=LB,
         checks=("carried_as_asked",),
         tamper=_through_http,
         carrier=Carrier.WSTUNNEL,
@@ -30,7 +30,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         name="carrier-is-wstunnel",
         what="mod_proxy_wstunnel carries instead of mod_proxy_http",
-        scenario="lb-byrequests",
+        scenario=LB,
         checks=("carried_as_asked",),
         tamper=_through_wstunnel,
         carrier=Carrier.HTTP,

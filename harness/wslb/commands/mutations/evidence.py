@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from wslb.commands.mutations.mutation import Mutation
+from wslb.commands.mutations.mutation import HEADERS, LB, Mutation
 from wslb.model.handshake import Handshake, Headers
 from wslb.model.results import LogLine, MemberStatus, Record
 
@@ -79,131 +79,119 @@ def _log_line(record: Record) -> Record:
     return replace(record, log=(*record.log, line))
 
 
-def _mutation(name: str, what: str, scenario: str, spoil: Spoil, *checks: str) -> Mutation:
-    return Mutation(name=name, what=what, scenario=scenario, checks=checks, spoil=spoil)
-
-
-MUTATIONS: tuple[Mutation, ...] = (
-    _mutation(
+ROWS: tuple[tuple[str, str, str, tuple[str, ...], Spoil], ...] = (
+    (
         "counter-stale",
         "balancer-manager shows the counters from before",
-        "lb-byrequests",
+        LB,
+        ("elected_counted",),
         lambda record: replace(record, after=record.before),
-        "elected_counted",
     ),
-    _mutation(
+    (
         "counter-off-by-one",
         "liberty's elected is one too many",
-        "lb-byrequests",
+        LB,
+        ("elected_counted",),
         after(lambda status: replace(status, elected=status.elected + 1)),
-        "elected_counted",
     ),
-    _mutation(
+    (
         "tunnel-left",
         "one tunnel is counted as open for ever",
-        "lb-byrequests",
+        LB,
+        ("nothing_left_open",),
         after(lambda status: replace(status, busy=1)),
-        "nothing_left_open",
     ),
-    _mutation(
+    (
         "bytes-off-by-one",
         "liberty's transferred is one byte too many",
         "lb-bytraffic",
+        ("bytes_counted",),
         after(lambda status: replace(status, transferred=status.transferred + 1)),
-        "bytes_counted",
     ),
-    _mutation(
+    (
         "status-unread",
         "balancer-manager was never read",
-        "lb-byrequests",
+        LB,
+        ("elected_counted", "members_as_claimed", "nothing_left_open"),
         lambda record: replace(record, before=(), after=()),
-        "elected_counted",
-        "members_as_claimed",
-        "nothing_left_open",
     ),
-    _mutation(
-        "connection-lost", "one connection is missing", "lb-byrequests", _one_lost, "alternates", "elected_counted"
-    ),
-    _mutation(
+    ("connection-lost", "one connection is missing", LB, ("alternates", "elected_counted"), _one_lost),
+    (
         "connections-swapped",
         "the first two connections changed places",
-        "lb-byrequests",
+        LB,
+        ("alternates", "follows_model"),
         _two_swapped,
-        "alternates",
-        "follows_model",
     ),
-    _mutation(
+    (
         "access-line-lost",
         "the access log lacks a line",
-        "lb-byrequests",
+        LB,
+        ("witnesses_agree", "carried_as_asked"),
         one(lambda h: replace(h, logged_by=None, logged_status=None)),
-        "witnesses_agree",
-        "carried_as_asked",
     ),
-    _mutation(
+    (
         "access-line-lies",
         "the access log names the other member",
-        "lb-byrequests",
+        LB,
+        ("witnesses_agree",),
         one(lambda h: replace(h, logged_by="node")),
-        "witnesses_agree",
     ),
-    _mutation(
+    (
         "greeting-lost",
         "one greeting did not come",
         "article-listing8",
+        ("greeted", "witnesses_agree"),
         one(lambda h: replace(h, greeting=None, greeters=(), signed_by=None)),
-        "greeted",
-        "witnesses_agree",
     ),
-    _mutation(
+    (
         "accept-altered",
         "one Sec-WebSocket-Accept is another key's",
-        "headers-handshake",
+        HEADERS,
+        ("accept_is_right",),
         one(lambda h: replace(h, response=_with("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")(h.response))),
-        "accept_is_right",
     ),
-    _mutation(
+    (
         "answer-field-lost",
         "one field of the backend's answer did not reach the client",
-        "headers-handshake",
+        HEADERS,
+        ("answer_reaches_client",),
         one(lambda h: replace(h, response=_without("x-backend")(h.response))),
-        "answer_reaches_client",
     ),
-    _mutation(
+    (
         "key-altered",
         "one key arrived at the backend as another",
-        "headers-handshake",
+        HEADERS,
+        ("arrived_intact", "only_known_changes"),
         one(lambda h: _arrived(h, _with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="))),
-        "arrived_intact",
-        "only_known_changes",
     ),
-    _mutation(
+    (
         "upgrade-lost",
         "one request arrived without Upgrade",
-        "headers-handshake",
+        HEADERS,
+        ("arrived_intact", "carried_as_asked"),
         one(lambda h: _arrived(h, _without("upgrade"))),
-        "arrived_intact",
-        "carried_as_asked",
     ),
-    _mutation(
+    (
         "carrier-disguised",
         "the access log has the status of the other carrier",
-        "lb-byrequests",
+        LB,
+        ("carried_as_asked",),
         one(lambda h: replace(h, logged_status={101: 200, 200: 101}.get(h.logged_status or 0))),
-        "carried_as_asked",
     ),
-    _mutation("frame-truncated", "the last message lacks a byte", "payload-text", one(_frame_cut), "echoed"),
-    _mutation(
+    ("frame-truncated", "the last message lacks a byte", "payload-text", ("echoed",), one(_frame_cut)),
+    (
         "close-code-dropped",
         "the client never saw the close code",
         "payload-close-by-backend",
+        ("closed_as",),
         one(lambda h: replace(h, closed=None)),
-        "closed_as",
     ),
-    _mutation(
+    (
         "close-reason-dropped",
         "the close reason is empty in the journal",
         "payload-close-by-backend",
+        ("closed_as",),
         one(
             lambda h: replace(
                 h,
@@ -212,39 +200,45 @@ MUTATIONS: tuple[Mutation, ...] = (
                 ),
             )
         ),
-        "closed_as",
     ),
-    _mutation("end-line-lost", "a listing lacks its end line", "article-listing8", one(_end_line_lost), "listed"),
-    _mutation("listings-alike", "both backends gave one answer", "article-listing8", _same_listing, "told_apart"),
-    _mutation("log-line", "an error stands in httpd's log", "lb-byrequests", _log_line, "log_is_clean"),
-    _mutation(
+    ("end-line-lost", "a listing lacks its end line", "article-listing8", ("listed",), one(_end_line_lost)),
+    ("listings-alike", "both backends gave one answer", "article-listing8", ("told_apart",), _same_listing),
+    ("log-line", "an error stands in httpd's log", LB, ("log_is_clean",), _log_line),
+    (
         "hop-fields-kept",
         "Keep-Alive and a field that Connection names reach the backend",
         "headers-hop-fields",
+        ("nominated_fields_dropped", "hop_fields_dropped"),
         one(lambda h: _arrived(h, lambda fields: (*fields, ("Keep-Alive", "timeout=5"), ("X-Hop", "1"))), number=2),
-        "nominated_fields_dropped",
-        "hop_fields_dropped",
     ),
-    _mutation(
+    (
         "host-second",
         "Host is the second field that the backend receives",
-        "headers-handshake",
+        HEADERS,
+        ("host_comes_first",),
         one(lambda h: _arrived(h, lambda fields: (*fields[1:2], fields[0], *fields[2:])), number=2),
-        "host_comes_first",
     ),
-    _mutation(
+    (
         "nothing-seen",
         "the record is empty",
-        "lb-byrequests",
+        LB,
+        (
+            "alternates",
+            "follows_model",
+            "answered_101",
+            "accept_is_right",
+            "members_as_claimed",
+            "witnesses_agree",
+            "elected_counted",
+            "nothing_left_open",
+            "carried_as_asked",
+        ),
         lambda record: Record(balancer=record.balancer),
-        "alternates",
-        "follows_model",
-        "answered_101",
-        "accept_is_right",
-        "members_as_claimed",
-        "witnesses_agree",
-        "elected_counted",
-        "nothing_left_open",
-        "carried_as_asked",
     ),
+)
+"""Name, what is broken, the scenario, the checks that must go red, and how it is broken."""
+
+MUTATIONS = tuple(
+    Mutation(name=name, what=what, scenario=scenario, checks=checks, spoil=spoil)
+    for name, what, scenario, checks, spoil in ROWS
 )

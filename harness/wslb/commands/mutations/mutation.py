@@ -9,7 +9,11 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Site
 from wslb.model.results import Record
 
-__all__ = ["Mutation"]
+__all__ = ["HEADERS", "LB", "Mutation"]
+
+LB = "lb-byrequests"
+HEADERS = "headers-handshake"
+"""The scenarios that most mutations break."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,6 @@ class Mutation:
         tamper: what the proxy is really given, behind the scenario's back.
         before: what happens after the proxy has started and before the scenario acts.
         spoil: what the record is turned into before it is judged.
-        needs: modules that the tampering needs, without ``mod_``.
         carrier: module that the scenario is asked with; None takes the run's setting.
     """
 
@@ -35,5 +38,4 @@ class Mutation:
     tamper: Callable[[Site], Site] | None = None
     before: Callable[[Lab], Awaitable[None]] | None = None
     spoil: Callable[[Record], Record] | None = None
-    needs: tuple[str, ...] = ()
     carrier: Carrier | None = None

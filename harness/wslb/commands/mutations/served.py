@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from wslb.commands.mutations.mutation import Mutation
+from wslb.commands.mutations.mutation import HEADERS, LB, Mutation
 from wslb.model.balancer import Balancer, LbMethod, Member, MemberState, Site
 from wslb.scenarios.sticky import RECIPE
 
@@ -59,237 +59,194 @@ def mount_path(path: str) -> Tamper:
     return lambda site: replace(site, mounts=tuple(replace(mount, target_path=path) for mount in site.mounts))
 
 
-def _state(state: MemberState, word: str) -> Mutation:
-    return Mutation(
-        name=f"member-{word}",
-        what=f"node is configured as {word}",
-        scenario="lb-byrequests",
-        checks=STATES,
-        tamper=member("node", state=state),
-    )
-
-
 def _elsewhere(site: Site) -> Site:
     node = site.balancers[0].member("node")
     assert urlsplit(node.url).hostname == "node"  # noqa: S101 - the shipped scenario names it so
     return member("node", url=node.url.replace("node", "node-2"))(site)
 
 
-MUTATIONS: tuple[Mutation, ...] = (
-    Mutation(
-        name="byrequests-is-bytraffic",
-        what="bytraffic elects instead of byrequests",
-        scenario="lb-byrequests",
-        checks=("members_as_claimed", *TURNS),
-        tamper=method(LbMethod.BYTRAFFIC),
-        needs=("lbmethod_bytraffic",),
+ROWS: tuple[tuple[str, str, str, tuple[str, ...], Tamper], ...] = (
+    ("byrequests-is-bytraffic", "bytraffic elects instead of byrequests", LB, STATES, method(LbMethod.BYTRAFFIC)),
+    (
+        "byrequests-is-bybusyness",
+        "bybusyness elects instead of byrequests; closed in turn, nobody can tell but balancer-manager",
+        LB,
+        ("members_as_claimed",),
+        method(LbMethod.BYBUSYNESS),
     ),
-    Mutation(
-        name="byrequests-is-bybusyness",
-        what="bybusyness elects instead of byrequests; closed in turn, nobody can tell but balancer-manager",
-        scenario="lb-byrequests",
-        checks=("members_as_claimed",),
-        tamper=method(LbMethod.BYBUSYNESS),
-        needs=("lbmethod_bybusyness",),
+    (
+        "byrequests-is-heartbeat",
+        "heartbeat elects, without a monitor",
+        LB,
+        ("answered_101", "log_is_clean", *TURNS),
+        method(LbMethod.HEARTBEAT),
     ),
-    Mutation(
-        name="byrequests-is-heartbeat",
-        what="heartbeat elects, without a monitor",
-        scenario="lb-byrequests",
-        checks=("answered_101", "log_is_clean", *TURNS),
-        tamper=method(LbMethod.HEARTBEAT),
-        needs=("lbmethod_heartbeat",),
+    (
+        "bybusyness-is-byrequests",
+        "byrequests elects instead of bybusyness, while tunnels of one side were closed",
+        "lb-bybusyness-held",
+        ("served_by", "follows_model", "members_as_claimed"),
+        method(LbMethod.BYREQUESTS),
     ),
-    Mutation(
-        name="bybusyness-is-byrequests",
-        what="byrequests elects instead of bybusyness, while tunnels of one side were closed",
-        scenario="lb-bybusyness-held",
-        checks=("served_by", "follows_model", "members_as_claimed"),
-        tamper=method(LbMethod.BYREQUESTS),
+    (
+        "bybusyness-is-bytraffic",
+        "bytraffic elects instead of bybusyness",
+        "lb-bybusyness-held",
+        ("served_by", "follows_model", "members_as_claimed"),
+        method(LbMethod.BYTRAFFIC),
     ),
-    Mutation(
-        name="bybusyness-is-bytraffic",
-        what="bytraffic elects instead of bybusyness",
-        scenario="lb-bybusyness-held",
-        checks=("served_by", "follows_model", "members_as_claimed"),
-        tamper=method(LbMethod.BYTRAFFIC),
-        needs=("lbmethod_bytraffic",),
+    (
+        "bytraffic-is-byrequests",
+        "byrequests elects instead of bytraffic",
+        "lb-bytraffic",
+        ("follows_model", "members_as_claimed"),
+        method(LbMethod.BYREQUESTS),
     ),
-    Mutation(
-        name="bytraffic-is-byrequests",
-        what="byrequests elects instead of bytraffic",
-        scenario="lb-bytraffic",
-        checks=("follows_model", "members_as_claimed"),
-        tamper=method(LbMethod.BYREQUESTS),
+    (
+        "bytraffic-is-bybusyness",
+        "bybusyness elects instead of bytraffic",
+        "lb-bytraffic-held",
+        ("follows_model", "members_as_claimed"),
+        method(LbMethod.BYBUSYNESS),
     ),
-    Mutation(
-        name="bytraffic-is-bybusyness",
-        what="bybusyness elects instead of bytraffic",
-        scenario="lb-bytraffic-held",
-        checks=("follows_model", "members_as_claimed"),
-        tamper=method(LbMethod.BYBUSYNESS),
-        needs=("lbmethod_bybusyness",),
+    ("weight-doubled", "liberty has loadfactor 2 where all are equal", LB, STATES, member("liberty", loadfactor=2)),
+    (
+        "weight-tripled-at-once",
+        "node has loadfactor 3 while 50 open at once",
+        "lb-byrequests-at-once",
+        ("split_within", "members_as_claimed"),
+        member("node", loadfactor=3),
     ),
-    Mutation(
-        name="weight-doubled",
-        what="liberty has loadfactor 2 where all are equal",
-        scenario="lb-byrequests",
-        checks=STATES,
-        tamper=member("liberty", loadfactor=2),
+    (
+        "weight-lost",
+        "the weights 3 to 1 are equal in truth",
+        "weights-3-1",
+        ("repeats", "follows_model", "members_as_claimed"),
+        member("liberty", loadfactor=1),
     ),
-    Mutation(
-        name="weight-tripled-at-once",
-        what="node has loadfactor 3 while 50 open at once",
-        scenario="lb-byrequests-at-once",
-        checks=("split_within", "members_as_claimed"),
-        tamper=member("node", loadfactor=3),
+    (
+        "order-reversed",
+        "the members are listed the other way round",
+        LB,
+        STATES,
+        balancer(lambda before: replace(before, members=before.members[::-1])),
     ),
-    Mutation(
-        name="weight-lost",
-        what="the weights 3 to 1 are equal in truth",
-        scenario="weights-3-1",
-        checks=("repeats", "follows_model", "members_as_claimed"),
-        tamper=member("liberty", loadfactor=1),
+    ("member-disabled", "node is configured as disabled", LB, STATES, member("node", state=MemberState.DISABLED)),
+    ("member-drain", "node is configured as drain", LB, STATES, member("node", state=MemberState.DRAIN)),
+    ("member-stopped", "node is configured as stopped", LB, STATES, member("node", state=MemberState.STOPPED)),
+    ("member-standby", "node is configured as standby", LB, STATES, member("node", state=MemberState.STANDBY)),
+    ("member-spare", "node is configured as spare", LB, STATES, member("node", state=MemberState.SPARE)),
+    ("members-crossed", "each member leads to the other's backend", LB, STATES, balancer(_crossed)),
+    ("member-elsewhere", "node's member leads to a second Node.js backend", LB, STATES, _elsewhere),
+    (
+        "member-hidden",
+        "a third member that the scenario knows nothing of",
+        LB,
+        STATES,
+        balancer(lambda before: replace(before, members=(*before.members, Member(route="node-2", url="ws://node-2")))),
     ),
-    Mutation(
-        name="order-reversed",
-        what="the members are listed the other way round",
-        scenario="lb-byrequests",
-        checks=STATES,
-        tamper=balancer(lambda before: replace(before, members=before.members[::-1])),
+    (
+        "member-dead",
+        "node's member leads to a port that refuses; the other takes its turns",
+        LB,
+        (*STATES, "log_is_clean"),
+        member("node", url="ws://refused"),
     ),
-    _state(MemberState.DISABLED, "disabled"),
-    _state(MemberState.DRAIN, "drain"),
-    _state(MemberState.STOPPED, "stopped"),
-    _state(MemberState.STANDBY, "standby"),
-    _state(MemberState.SPARE, "spare"),
-    Mutation(
-        name="members-crossed",
-        what="each member leads to the other's backend",
-        scenario="lb-byrequests",
-        checks=STATES,
-        tamper=balancer(_crossed),
+    (
+        "members-unencrypted",
+        "wss:// members lead to the plain ports of the same backends",
+        "lb-wss-byrequests",
+        ("members_as_claimed",),
+        balancer(_unencrypted),
     ),
-    Mutation(
-        name="member-elsewhere",
-        what="node's member leads to a second Node.js backend",
-        scenario="lb-byrequests",
-        checks=STATES,
-        tamper=_elsewhere,
-    ),
-    Mutation(
-        name="member-hidden",
-        what="a third member that the scenario knows nothing of",
-        scenario="lb-byrequests",
-        checks=STATES,
-        tamper=balancer(
-            lambda before: replace(before, members=(*before.members, Member(route="node-2", url="ws://node-2")))
-        ),
-    ),
-    Mutation(
-        name="member-dead",
-        what="node's member leads to a port that refuses; the other takes its turns",
-        scenario="lb-byrequests",
-        checks=(*STATES, "log_is_clean"),
-        tamper=member("node", url="ws://refused"),
-    ),
-    Mutation(
-        name="members-unencrypted",
-        what="wss:// members lead to the plain ports of the same backends",
-        scenario="lb-wss-byrequests",
-        checks=("members_as_claimed",),
-        tamper=balancer(_unencrypted),
-    ),
-    Mutation(
-        name="sticky-cookie",
-        what="a cookie pins every connection to node",
-        scenario="lb-byrequests",
-        checks=TURNS,
-        tamper=lambda site: directives("RequestHeader set Cookie ROUTEID=.node early")(
+    (
+        "sticky-cookie",
+        "a cookie pins every connection to node",
+        LB,
+        TURNS,
+        lambda site: directives("RequestHeader set Cookie ROUTEID=.node early")(
             balancer(lambda before: replace(before, stickysession="ROUTEID"))(site)
         ),
-        needs=("headers",),
     ),
-    Mutation(
-        name="path-changed",
-        what="the balancer's path ends with a slash",
-        scenario="headers-query",
-        checks=("arrived_at", "answered_101"),
-        tamper=mount_path("/CLRunner/"),
+    (
+        "path-changed",
+        "the balancer's path ends with a slash",
+        "headers-query",
+        ("arrived_at", "answered_101"),
+        mount_path("/CLRunner/"),
     ),
-    Mutation(
-        name="host-preserved",
-        what="ProxyPreserveHost On",
-        scenario="headers-handshake",
-        checks=("forwarded_headers",),
-        tamper=directives("ProxyPreserveHost On", modules=()),
+    (
+        "host-preserved",
+        "ProxyPreserveHost On",
+        HEADERS,
+        ("forwarded_headers",),
+        directives("ProxyPreserveHost On", modules=()),
     ),
-    Mutation(
-        name="forwarded-dropped",
-        what="ProxyAddHeaders Off",
-        scenario="headers-handshake",
-        checks=("forwarded_headers",),
-        tamper=directives("ProxyAddHeaders Off", modules=()),
+    (
+        "forwarded-dropped",
+        "ProxyAddHeaders Off",
+        HEADERS,
+        ("forwarded_headers",),
+        directives("ProxyAddHeaders Off", modules=()),
     ),
-    Mutation(
-        name="origin-rewritten",
-        what="mod_headers sets another Origin",
-        scenario="headers-handshake",
-        checks=("arrived_intact", "only_known_changes"),
-        tamper=directives("RequestHeader set Origin http://elsewhere.example"),
-        needs=("headers",),
+    (
+        "origin-rewritten",
+        "mod_headers sets another Origin",
+        HEADERS,
+        ("arrived_intact", "only_known_changes"),
+        directives("RequestHeader set Origin http://elsewhere.example"),
     ),
-    Mutation(
-        name="agent-removed",
-        what="mod_headers takes User-Agent off",
-        scenario="headers-handshake",
-        checks=("arrived_intact", "only_known_changes"),
-        tamper=directives("RequestHeader unset User-Agent"),
-        needs=("headers",),
+    (
+        "agent-removed",
+        "mod_headers takes User-Agent off",
+        HEADERS,
+        ("arrived_intact", "only_known_changes"),
+        directives("RequestHeader unset User-Agent"),
     ),
-    Mutation(
-        name="field-added",
-        what="mod_headers adds a field",
-        scenario="headers-handshake",
-        checks=("only_known_changes",),
-        tamper=directives("RequestHeader set X-Stowaway 1"),
-        needs=("headers",),
+    (
+        "field-added",
+        "mod_headers adds a field",
+        HEADERS,
+        ("only_known_changes",),
+        directives("RequestHeader set X-Stowaway 1"),
     ),
-    Mutation(
-        name="offer-removed",
-        what="mod_headers takes the offered subprotocols off",
-        scenario="headers-subprotocol",
-        checks=("subprotocol_chosen", "arrived_intact"),
-        tamper=directives("RequestHeader unset Sec-WebSocket-Protocol"),
-        needs=("headers",),
+    (
+        "offer-removed",
+        "mod_headers takes the offered subprotocols off",
+        "headers-subprotocol",
+        ("subprotocol_chosen", "arrived_intact"),
+        directives("RequestHeader unset Sec-WebSocket-Protocol"),
     ),
-    Mutation(
-        name="key-removed",
-        what="mod_headers takes the key off",
-        scenario="headers-handshake",
-        checks=("answered_101",),
-        tamper=directives("RequestHeader unset Sec-WebSocket-Key"),
-        needs=("headers",),
+    (
+        "key-removed",
+        "mod_headers takes the key off",
+        HEADERS,
+        ("answered_101",),
+        directives("RequestHeader unset Sec-WebSocket-Key"),
     ),
-    Mutation(
-        name="route-forbidden",
-        what="every second connection is refused by httpd itself",
-        scenario="lb-byrequests",
-        checks=("answered_101", *TURNS),
-        tamper=directives(
+    (
+        "route-forbidden",
+        "every second connection is refused by httpd itself",
+        LB,
+        ("answered_101", *TURNS),
+        directives(
             "RewriteEngine On",
             'RewriteCond expr "%{HTTP:X-Wslb-Conn} =~ /[02468]$/"',
             "RewriteRule ^/ws - [F]",
             modules=("rewrite",),
         ),
-        needs=("rewrite",),
     ),
-    Mutation(
-        name="cookie-set-twice",
-        what="the route cookie is set by Header and once more by Header always",
-        scenario="sticky-set-cookie",
-        checks=("cookies_once",),
-        tamper=directives(RECIPE.replace("add", "always add", 1), modules=()),
-        needs=("headers",),
+    (
+        "cookie-set-twice",
+        "the route cookie is set by Header and once more by Header always",
+        "sticky-set-cookie",
+        ("cookies_once",),
+        directives(RECIPE.replace("add", "always add", 1), modules=()),
     ),
+)
+"""Name, what is broken, the scenario, the checks that must go red, and how it is broken."""
+
+MUTATIONS = tuple(
+    Mutation(name=name, what=what, scenario=scenario, checks=checks, tamper=tamper)
+    for name, what, scenario, checks, tamper in ROWS
 )
