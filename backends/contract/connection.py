@@ -102,15 +102,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _decide(self, head: RequestHead, rest: bytes) -> None:
         service = self.service
-        visit = service.backend.arrive(
-            listener=service.listener,
-            peer=self.peer,
-            method=head.method,
-            target=head.target,
-            http_version=head.http_version,
-            headers=head.headers,
-            values=head.values,
-        )
+        visit = service.backend.arrive(head, listener=service.listener, peer=self.peer)
         if visit is None:
             self._refuse(service.backend.plain(method=head.method, target=head.target), service.backend.name, head=head)
             return

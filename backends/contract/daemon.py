@@ -62,7 +62,7 @@ def _start_log() -> None:
     # Two lines per connection: do not look up what the format never shows (logging HOWTO, "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The libraries would add lines of their own to each connection.
-    logging.getLogger("websockets").setLevel(logging.ERROR)
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # until version 16 each refused request is an ERROR
     logging.getLogger("aiohttp").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 

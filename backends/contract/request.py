@@ -7,12 +7,9 @@ import base64
 import binascii
 import http.client
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from email.utils import formatdate
-
-FieldValues = Callable[[str], list[str]]
-"""Returns all values of the header field of that name, without regard to case."""
 
 HEAD_LIMIT = 64 * 1024
 """Longest request head that is read, in bytes."""
@@ -24,18 +21,22 @@ _FIELD = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestHead:
-    """The head of an HTTP request as it came, also one that a library's own parser refuses."""
+    """The head of an HTTP request as it came; `malformed` when a library's own parser would refuse a line of it."""
 
     method: str
     target: str
     http_version: str
     headers: tuple[tuple[bytes, bytes], ...]
-    table: dict[str, list[str]]
-    malformed: bool
+    malformed: bool = False
+    _table: dict[str, list[str]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.headers:
+            self._table.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
 
     def values(self, name: str) -> list[str]:
         """Return all values of the header field of that name, without regard to case."""
-        return self.table.get(name.lower(), [])
+        return self._table.get(name.lower(), [])
 
 
 def read_head(octets: bytes) -> RequestHead | None:
@@ -45,16 +46,12 @@ def read_head(octets: bytes) -> RequestHead | None:
     if line is None or b"\r\n\r\n" not in octets:
         return None
     headers = tuple((name, value.strip(b" \t")) for name, _, value in (other.partition(b":") for other in others))
-    table: dict[str, list[str]] = {}
-    for name, value in headers:
-        table.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
     method, target, version = (group.decode("latin-1") for group in line.groups())
     return RequestHead(
         method=method,
         target=target,
         http_version=version,
         headers=headers,
-        table=table,
         malformed=not all(map(_FIELD.fullmatch, others)),
     )
 
@@ -105,9 +102,9 @@ def tokens(values: list[str]) -> list[str]:
     return [token.strip().lower() for value in values for token in value.split(",") if token.strip()]
 
 
-def asks_upgrade(values: FieldValues) -> bool:
+def asks_upgrade(head: RequestHead) -> bool:
     """Tell whether the request asks for the websocket protocol."""
-    return tokens(values("Upgrade")) == ["websocket"]
+    return tokens(head.values("Upgrade")) == ["websocket"]
 
 
 def bad(sentence: str, *headers: tuple[str, str]) -> PlainResponse:
@@ -122,30 +119,30 @@ def _is_key(key: str) -> bool:
         return False
 
 
-def refusal(*, method: str, http_version: str, values: FieldValues) -> PlainResponse | None:  # noqa: PLR0911  (one line per rule)
+def refusal(head: RequestHead) -> PlainResponse | None:  # noqa: PLR0911  (one line per rule)
     """Return the answer to a request that is no valid opening handshake, or None when it is one."""
-    if method != "GET":
+    if head.method != "GET":
         return PlainResponse(
             status=405, body=b"405 Method Not Allowed: a handshake is a GET request\n", headers=(("Allow", "GET"),)
         )
-    if not asks_upgrade(values):
+    if not asks_upgrade(head):
         # RFC 9110 section 15.5.22: the answer 426 must name the protocol to upgrade to.
         return PlainResponse(
             status=426,
             body=b"426 Upgrade Required: this is a WebSocket endpoint\n",
             headers=(("Upgrade", "websocket"),),
         )
-    if http_version != "1.1":
+    if head.http_version != "1.1":
         return bad("the handshake needs HTTP/1.1 (RFC 6455 section 4.2.1)")
-    if len(values("Host")) != 1:
+    if len(head.values("Host")) != 1:
         return bad("there must be one Host field (RFC 9112 section 3.2)")
-    if "upgrade" not in tokens(values("Connection")):
+    if "upgrade" not in tokens(head.values("Connection")):
         return bad("Connection does not name Upgrade (RFC 6455 section 4.2.1)")
-    versions = values("Sec-WebSocket-Version")
+    versions = head.values("Sec-WebSocket-Version")
     if versions != ["13"]:
         # RFC 6455 section 4.4: a server that does not speak the version names those it does.
         return bad("Sec-WebSocket-Version is not 13", ("Sec-WebSocket-Version", "13"))
-    keys = values("Sec-WebSocket-Key")
+    keys = head.values("Sec-WebSocket-Key")
     if len(keys) != 1 or not _is_key(keys[0]):
         return bad("Sec-WebSocket-Key is not one base64 value of 16 bytes (RFC 6455 section 4.2.1)")
     return None

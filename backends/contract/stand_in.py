@@ -10,10 +10,10 @@ from backends.cl import Interpreter
 from backends.contract import request
 from backends.contract.channel import IdleLimit, Live
 from backends.contract.faults import FaultBoard, FaultPlan
-from backends.contract.journal import Entry, Journal, RawHeaders
+from backends.contract.journal import Entry, Journal
 from backends.contract.options import Options
 from backends.contract.profile import Profile
-from backends.contract.request import FieldValues, PlainResponse
+from backends.contract.request import PlainResponse, RequestHead
 from backends.contract.sockets import Listeners, port_of
 from backends.contract.visit import Visit
 
@@ -44,34 +44,24 @@ class StandIn:
             "control": port_of(listeners.control),
         }
 
-    def arrive(
-        self,
-        *,
-        listener: Literal["ws", "wss"],
-        peer: str,
-        method: str,
-        target: str,
-        http_version: str,
-        headers: RawHeaders,
-        values: FieldValues,
-    ) -> Visit | None:
+    def arrive(self, head: RequestHead, *, listener: Literal["ws", "wss"], peer: str) -> Visit | None:
         """Take in a request; None when its path is no WebSocket endpoint."""
-        endpoint = self.profile.endpoint(request.path_of(target))
+        endpoint = self.profile.endpoint(request.path_of(head.target))
         if endpoint is None:
             return None
-        upgrade = request.asks_upgrade(values)
+        upgrade = request.asks_upgrade(head)
         plan = self.faults.take() if upgrade else {}
-        refused = self._faulty(plan) or request.refusal(method=method, http_version=http_version, values=values)
+        refused = self._faulty(plan) or request.refusal(head)
         entry = Entry(
             listener=listener,
             peer=peer,
-            method=method,
-            target=target,
-            http_version=http_version,
+            method=head.method,
+            target=head.target,
+            http_version=head.http_version,
             upgrade=upgrade,
-            headers=headers,
+            headers=head.headers,
         )
-        subprotocol = request.choose_subprotocol(values("Sec-WebSocket-Protocol"), known=self.options.subprotocols)
+        subprotocol = request.choose_subprotocol(head.values("Sec-WebSocket-Protocol"), known=self.options.subprotocols)
         return Visit(
             journal=self.journal,
             backend=self.name,

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from backends.contract import daemon
 from backends.contract.dialogue import Dialogue
 from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
-from backends.contract.request import HEAD_LIMIT, PlainResponse, bad, read_head
+from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head
 from backends.contract.sockets import BACKLOG, endpoint_name
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
@@ -83,15 +83,13 @@ async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.Bas
     request = cast("LibertyRequest", base)
     protocol = cast("LibertyProtocol", request.protocol)
     protocol.head = b""
-    visit = backend.arrive(
-        listener=listener,
-        peer=endpoint_name(request.transport.get_extra_info("peername") if request.transport else None),
+    head = RequestHead(
         method=request.method,
         target=request.raw_path,
         http_version=f"{request.version.major}.{request.version.minor}",
         headers=request.raw_headers,
-        values=lambda name: request.headers.getall(name, []),
     )
+    visit = backend.arrive(head, listener=listener, peer=protocol.peer)
     if visit is None:
         return refuse(backend.plain(method=request.method, target=request.raw_path), name=backend.name)
     if visit.hangs_up or visit.keeps_silent:
@@ -142,7 +140,13 @@ class LibertyProtocol(web.RequestHandler):
         super().__init__(server, **options)
         self.lost = asyncio.Event()
         self.head: bytes | None = b""
+        self.peer = ""
         self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who connects."""
+        super().connection_made(transport)
+        self.peer = endpoint_name(transport.get_extra_info("peername"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Note the end."""
@@ -164,15 +168,7 @@ class LibertyProtocol(web.RequestHandler):
         backend, head = self._server.backend, read_head(self.head or b"")
         visit = None
         if head is not None:
-            visit = backend.arrive(
-                listener=self._server.listener,
-                peer=endpoint_name(self.transport.get_extra_info("peername") if self.transport else None),
-                method=head.method,
-                target=head.target,
-                http_version=head.http_version,
-                headers=head.headers,
-                values=head.values,
-            )
+            visit = backend.arrive(head, listener=self._server.listener, peer=self.peer)
         cast("LibertyRequest", request).visit = visit
         refusal = (visit and visit.refusal) or bad(str(message))
         response = refuse(refusal, name=backend.name if visit is None else visit.name)

@@ -161,7 +161,11 @@ async def talk(connection: ServerConnection) -> None:
     """Hold the dialogue of one accepted connection."""
     if isinstance(connection, NodeConnection) and connection.visit is not None:
         backend = connection.service.backend
-        await Dialogue(backend=backend, visit=connection.visit, channel=NodeChannel(connection)).run()
+        try:
+            await Dialogue(backend=backend, visit=connection.visit, channel=NodeChannel(connection)).run()
+        except Exception:
+            backend.log.exception("dialogue failed")  # the library's own log is off
+            raise
 
 
 class NodeService(Service):

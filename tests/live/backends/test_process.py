@@ -186,6 +186,13 @@ async def test_log_has_one_line_per_event(program: str, tmp_path: Path) -> None:
             await connection.send("WRKSBS\nfake line")
             await connection.recv()
         await backend.closed()
+        refused = (
+            handshake(backend, drop="Sec-WebSocket-Key"),
+            b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+        )
+        assert [status(await backend.exchange(request)) for request in refused] == [400, 404]
+        async with backend.connected():
+            pass
         backend.process.terminate()
         await backend.process.wait()
         lines = [line.split(" INFO ")[1].split()[0] for line in backend.log.read_text().splitlines()]
