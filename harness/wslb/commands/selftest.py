@@ -115,15 +115,15 @@ async def prove(mutation: Mutation, lab: Lab, *, sound: ScenarioResult) -> Proof
         sound: the same scenario with nothing broken: when it is not green, going red proves nothing.
     """
     begin = time.monotonic()
-    scenario = scenario_of(mutation)
-    broken = replace(scenario, site=mutation.tamper(scenario.site)) if mutation.tamper else scenario
-    lacking = sound.reason if sound.outcome is Outcome.SKIPPED else runner.lacking(broken, lab)
-    if lacking:
-        return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=lacking)
+    if sound.outcome is Outcome.SKIPPED:
+        return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=sound.reason)
     if sound.outcome is not Outcome.PASSED:
         told = sound.first_failure.observed if sound.first_failure else sound.reason
         reason = f"{mutation.scenario} is {sound.outcome.value} with nothing broken: {told}"
         return Proof(mutation=mutation, outcome=Outcome.ERRORED, reason=reason)
+    scenario = scenario_of(mutation)
+    if mutation.tamper and (lacking := runner.lacking(replace(scenario, site=mutation.tamper(scenario.site)), lab)):
+        return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=lacking)
     if mutation.spoil is not None:
         record = mutation.spoil(sound.record)
         result = runner.judge(scenario, record, lab=lab, began=begin)

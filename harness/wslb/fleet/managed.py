@@ -48,11 +48,6 @@ class Program:
     options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
 
-    @property
-    def member_path(self) -> str:
-        """Path that a BalancerMember needs so that ``balancer://name/CLRunner`` reaches the CL endpoint."""
-        return self.cl_path.removesuffix("/CLRunner")
-
 
 BACKENDS: dict[str, Program] = {
     "liberty": Program(

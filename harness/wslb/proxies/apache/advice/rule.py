@@ -65,12 +65,10 @@ class Rule:
 
     Attributes:
         id: stable; never given to another rule.
-        title: in a few words, for a list of all rules.
     """
 
     id: str
     severity: Severity
-    title: str
     why: str
     cure: str
     find: Callable[[Configuration], Iterable[Spot]]

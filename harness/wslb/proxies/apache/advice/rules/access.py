@@ -122,7 +122,6 @@ RULES = (
     Rule(
         id="WSLB-C080",
         severity=Severity.WARNING,
-        title="an open balancer-manager",
         why="Anybody who reaches the page can see all backends, and take members out of service.",
         cure="Require local, or Require ip with the administrators' network",
         find=_open_manager,
@@ -130,7 +129,6 @@ RULES = (
     Rule(
         id="WSLB-C081",
         severity=Severity.WARNING,
-        title="balancer-manager for everybody",
         why="Anybody who reaches the page can see all backends, and take members out of service.",
         cure="Require local, or Require ip with the administrators' network",
         find=_wide_manager,
@@ -138,7 +136,6 @@ RULES = (
     Rule(
         id="WSLB-C082",
         severity=Severity.WARNING,
-        title="nonce=None",
         why="balancer-manager then refuses every change, and says 200 to it.",
         cure="Leave nonce= out: httpd makes a new one at every start.",
         find=_no_nonce,
@@ -146,7 +143,6 @@ RULES = (
     Rule(
         id="WSLB-C083",
         severity=Severity.WARNING,
-        title="balancer-manager behind a ProxyPass",
         why="ProxyPass goes before SetHandler: the request for the page is sent to a backend.",
         cure="ProxyPass /balancer-manager ! before that line",
         find=_hidden_manager,
@@ -154,7 +150,6 @@ RULES = (
     Rule(
         id="WSLB-C084",
         severity=Severity.WARNING,
-        title="BalancerPersist On",
         why="States and loadfactors set by hand survive even a stop, and win over this file when it is edited.",
         cure="Leave it off; or remove slotmem-shm-*.persist from DefaultRuntimeDir after every edit of a balancer.",
         find=_persist,
@@ -162,7 +157,6 @@ RULES = (
     Rule(
         id="WSLB-C085",
         severity=Severity.WARNING,
-        title="a forward proxy",
         why="A reverse proxy does not need it, and with it anybody who may connect can reach anything from here.",
         cure="ProxyRequests Off",
         find=_forward,
@@ -170,7 +164,6 @@ RULES = (
     Rule(
         id="WSLB-C086",
         severity=Severity.WARNING,
-        title="a <Proxy> section that shuts the door",
         why="It counts for reverse proxying too: every request is answered 403 (AH01630).",
         cure="Remove the section; ProxyRequests Off is what keeps strangers out.",
         find=_denied,

@@ -68,7 +68,6 @@ RULES = (
     Rule(
         id="WSLB-C032",
         severity=Severity.ERROR,
-        title="every member is off",
         why="No member may be elected: every request is answered 503 (AH01170).",
         cure="Take status=+D or +S off at least one member.",
         find=_none_usable,
@@ -76,7 +75,6 @@ RULES = (
     Rule(
         id="WSLB-C033",
         severity=Severity.WARNING,
-        title="retry=0",
         why="A dead member is tried again at every turn: each such client waits for the connect before it fails over.",
         cure="retry=5 or more, or mod_proxy_hcheck with hcmethod=TCP",
         find=_retry_zero,
@@ -84,7 +82,6 @@ RULES = (
     Rule(
         id="WSLB-C034",
         severity=Severity.WARNING,
-        title="forcerecovery=Off",
         why="When every member is in error, all clients get 503 until a retry time is over, even if a backend is back.",
         cure="Leave it at its default, On, or make retry= short.",
         find=_no_recovery,
@@ -92,7 +89,6 @@ RULES = (
     Rule(
         id="WSLB-C035",
         severity=Severity.WARNING,
-        title="failonstatus or failontimeout over mod_proxy_wstunnel",
         why="mod_proxy_wstunnel passes the backend's bytes on unread: it never sees the status, and it waits for ever.",
         cure="Let mod_proxy_http carry: remove ProxyWebsocketFallbackToProxyHttp Off and load proxy_http_module.",
         find=_not_over_wstunnel,
@@ -100,7 +96,6 @@ RULES = (
     Rule(
         id="WSLB-C037",
         severity=Severity.WARNING,
-        title="a health check that a WebSocket server does not understand",
         why="The check is no opening handshake: a server that knows WebSockets only answers 405 or 426, every "
         "member is in error (HcFl), every open gets 503.",
         cure="hcmethod=TCP, or GET11 with hcuri= of a page that answers 200, or hcexpr= that takes the 426",

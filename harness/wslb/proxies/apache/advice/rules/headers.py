@@ -56,7 +56,6 @@ RULES = (
     Rule(
         id="WSLB-C110",
         severity=Severity.ERROR,
-        title="a handshake field is taken off",
         why="The backend needs it: without Upgrade it answers 426, without key or version 400.",
         cure="Remove the line, or limit it to other paths with <Location>.",
         find=_unset,
@@ -64,7 +63,6 @@ RULES = (
     Rule(
         id="WSLB-C111",
         severity=Severity.WARNING,
-        title="Origin is rewritten",
         why="The backend compares Origin with its own host to refuse foreign pages: this takes the comparison away.",
         cure="ProxyPreserveHost On, so that Host is what Origin names; or allow the origin at the backend",
         find=_origin,
@@ -72,7 +70,6 @@ RULES = (
     Rule(
         id="WSLB-C112",
         severity=Severity.ERROR,
-        title="HTTP/1.0 towards the backends",
         why="An upgrade needs HTTP/1.1: the backend refuses the handshake.",
         cure="Remove force-proxy-request-1.0, or limit it to other paths.",
         find=_old_protocol,

@@ -138,7 +138,6 @@ RULES = (
     Rule(
         id="WSLB-C024",
         severity=Severity.ERROR,
-        title="a balancer without members",
         why="httpd -t says Syntax OK, but every request is answered 503 (AH01171).",
         cure="Define <Proxy balancer://name> with its members in the same server or in the main one.",
         find=_nobody,
@@ -146,7 +145,6 @@ RULES = (
     Rule(
         id="WSLB-C025",
         severity=Severity.NOTE,
-        title="a balancer with one member",
         why="There is nobody to elect, and nobody to fail over to.",
         cure="Add a second BalancerMember, or lead ProxyPass to the backend itself.",
         find=_alone,
@@ -154,7 +152,6 @@ RULES = (
     Rule(
         id="WSLB-C026",
         severity=Severity.WARNING,
-        title="one member twice",
         why="A URL is one member, however often it is listed: it gets one share of the elections, not two.",
         cure="Remove the line; loadfactor=2 gives a double share.",
         find=_twice,
@@ -162,7 +159,6 @@ RULES = (
     Rule(
         id="WSLB-C027",
         severity=Severity.WARNING,
-        title="an http:// member without upgrade=",
         why="mod_proxy_http then takes Upgrade off the request: the backend answers as to any GET, often 426 or 400.",
         cure="ws:// members, or upgrade=websocket on the http:// ones",
         find=_no_upgrade,
@@ -170,7 +166,6 @@ RULES = (
     Rule(
         id="WSLB-C028",
         severity=Severity.WARNING,
-        title="upgrade=ANY",
         why="It lets every protocol through, and over mod_proxy_wstunnel the backend receives a literal Upgrade: * and "
         "refuses.",
         cure="upgrade=websocket, or ws:// without the parameter",
@@ -179,7 +174,6 @@ RULES = (
     Rule(
         id="WSLB-C030",
         severity=Severity.NOTE,
-        title="one backend in two balancers",
         why="Each balancer counts for itself: together they may load one backend more than the other.",
         cure="Nothing, if each takes its own turns; one balancer for all paths, if the sum must be even.",
         find=_two_books,
@@ -187,7 +181,6 @@ RULES = (
     Rule(
         id="WSLB-C031",
         severity=Severity.NOTE,
-        title="bytraffic for tunnels",
         why="Bytes inside a tunnel are not counted: bytraffic compares the sizes of the opening requests.",
         cure="lbmethod=bybusyness spreads open tunnels, byrequests takes turns",
         find=_bytraffic,
@@ -195,7 +188,6 @@ RULES = (
     Rule(
         id="WSLB-C036",
         severity=Severity.ERROR,
-        title="BalancerMember outside of a balancer",
         why="httpd does not start: it does not know which balancer the member belongs to.",
         cure="Put it into <Proxy balancer://name>, or write BalancerMember balancer://name URL.",
         find=_outside,

@@ -143,7 +143,6 @@ RULES = (
     Rule(
         id="WSLB-C001",
         severity=Severity.ERROR,
-        title="mod_lbmethod_byrequests is missing",
         why="A balancer that names no other lbmethod uses byrequests: httpd -t says Syntax OK, but the start ends with "
         "AH01183.",
         cure="LoadModule lbmethod_byrequests_module modules/mod_lbmethod_byrequests.so",
@@ -152,7 +151,6 @@ RULES = (
     Rule(
         id="WSLB-C002",
         severity=Severity.ERROR,
-        title="mod_slotmem_shm is missing",
         why="Balancers keep their counters in shared memory: httpd -t says Syntax OK, but the start ends with AH01177.",
         cure="LoadModule slotmem_shm_module modules/mod_slotmem_shm.so",
         find=_slotmem,
@@ -160,7 +158,6 @@ RULES = (
     Rule(
         id="WSLB-C003",
         severity=Severity.ERROR,
-        title="mod_proxy_balancer is missing",
         why="Nothing handles balancer:// then: every request is answered 500 (AH01144).",
         cure="LoadModule proxy_balancer_module modules/mod_proxy_balancer.so",
         find=_balancer,
@@ -168,7 +165,6 @@ RULES = (
     Rule(
         id="WSLB-C004",
         severity=Severity.ERROR,
-        title="mod_authz_core is missing",
         why="httpd asks it about every request: httpd -t says Syntax OK, but every request is answered 500 (AH00025).",
         cure="LoadModule authz_core_module modules/mod_authz_core.so",
         find=_authz_core,
@@ -176,7 +172,6 @@ RULES = (
     Rule(
         id="WSLB-C005",
         severity=Severity.ERROR,
-        title="no module carries ws://",
         why="httpd -t says Syntax OK, but every request is answered 503 (AH00934).",
         cure="LoadModule proxy_http_module modules/mod_proxy_http.so (2.4.47 and later), or proxy_wstunnel_module",
         find=_carrier,
@@ -184,7 +179,6 @@ RULES = (
     Rule(
         id="WSLB-C006",
         severity=Severity.ERROR,
-        title="the chosen lbmethod is not loaded",
         why="httpd does not start: unknown lbmethod.",
         cure="Load the module of the lbmethod.",
         find=_lbmethod,
@@ -192,7 +186,6 @@ RULES = (
     Rule(
         id="WSLB-C007",
         severity=Severity.ERROR,
-        title="no such lbmethod",
         why="httpd does not start: unknown lbmethod.",
         cure="lbmethod=byrequests, or bybusyness to spread the tunnels that are open",
         find=_no_such_method,
@@ -200,7 +193,6 @@ RULES = (
     Rule(
         id="WSLB-C008",
         severity=Severity.ERROR,
-        title="mod_ssl is missing for wss:// members",
         why="A member over TLS needs mod_ssl on this side: every request is answered 500 (AH00961 or AH01144).",
         cure="LoadModule ssl_module modules/mod_ssl.so, and SSLProxyEngine on",
         find=_ssl,
@@ -208,7 +200,6 @@ RULES = (
     Rule(
         id="WSLB-C009",
         severity=Severity.ERROR,
-        title="mod_proxy_hcheck is missing",
         why="Without the module its parameters are unknown, and httpd does not start.",
         cure="LoadModule proxy_hcheck_module modules/mod_proxy_hcheck.so (watchdog_module too, if not built in)",
         find=_hcheck,
@@ -216,7 +207,6 @@ RULES = (
     Rule(
         id="WSLB-C010",
         severity=Severity.ERROR,
-        title="heartbeat without a monitor",
         why="mod_lbmethod_heartbeat elects only members that mod_heartmonitor hears of: until then every request is "
         "answered 503 (AH01213, AH01170).",
         cure="lbmethod=bybusyness, or HeartbeatListen here and mod_heartbeat on every backend's host",
@@ -225,7 +215,6 @@ RULES = (
     Rule(
         id="WSLB-C011",
         severity=Severity.ERROR,
-        title="mod_proxy is missing",
         why="httpd does not start: its directives are unknown.",
         cure="LoadModule proxy_module modules/mod_proxy.so",
         find=_proxy,
@@ -233,7 +222,6 @@ RULES = (
     Rule(
         id="WSLB-C012",
         severity=Severity.ERROR,
-        title="mod_proxy_http is missing for http:// members",
         why="No handler takes the URL: every request is answered 500 (AH01144).",
         cure="LoadModule proxy_http_module modules/mod_proxy_http.so",
         find=_http,
@@ -241,7 +229,6 @@ RULES = (
     Rule(
         id="WSLB-C013",
         severity=Severity.ERROR,
-        title="a URL that mod_proxy cannot lead to",
         why="An unknown scheme is answered 500 (AH01144); a URL without :// and a host stops the start.",
         cure="ws://host:port/path, wss:// over TLS, or http:// with upgrade=websocket",
         find=_schemes,

@@ -120,7 +120,6 @@ RULES = (
     Rule(
         id="WSLB-C020",
         severity=Severity.ERROR,
-        title="a member's parameter on the balancer",
         why="Parameters of a connection belong to its member: httpd does not start, unknown Balancer parameter.",
         cure="Write it on every BalancerMember line.",
         find=_on_members_only,
@@ -128,7 +127,6 @@ RULES = (
     Rule(
         id="WSLB-C021",
         severity=Severity.ERROR,
-        title="a balancer's parameter on a member",
         why="Parameters of the election belong to the balancer: httpd does not start, unknown Worker parameter.",
         cure="Write it with ProxySet inside <Proxy balancer://…>.",
         find=_on_balancers_only,
@@ -136,7 +134,6 @@ RULES = (
     Rule(
         id="WSLB-C022",
         severity=Severity.ERROR,
-        title="no such parameter",
         why="httpd does not start: unknown Worker or Balancer parameter.",
         cure="See ProxyPass in the manual of mod_proxy for the names.",
         find=_unknown,
@@ -144,7 +141,6 @@ RULES = (
     Rule(
         id="WSLB-C023",
         severity=Severity.ERROR,
-        title="a value out of range",
         why="httpd does not start with this value.",
         cure="Correct the value.",
         find=_values,
@@ -152,7 +148,6 @@ RULES = (
     Rule(
         id="WSLB-C029",
         severity=Severity.WARNING,
-        title="parameters lost to sharing",
         why="ProxyPass lines whose URLs begin alike share the connection settings of the first: later ones are ignored "
         "(AH01146).",
         cure="Put the parameters on the first line, or the longer URL before the shorter.",

@@ -203,7 +203,6 @@ RULES = (
     Rule(
         id="WSLB-C050",
         severity=Severity.ERROR,
-        title="a ProxyPass that an earlier one covers",
         why="The first ProxyPass whose path fits takes the request; the others are not asked.",
         cure="Put the longer path first, the WebSocket line before the one for /.",
         find=_shadowed,
@@ -211,7 +210,6 @@ RULES = (
     Rule(
         id="WSLB-C051",
         severity=Severity.ERROR,
-        title="a ProxyPass that a <Location> overrules",
         why="ProxyPass in <Location> goes before every other, and of several the last one that fits counts.",
         cure="Put the <Location> with the longer path last, or write all as ProxyPass /path URL, longest first.",
         find=_location_order,
@@ -219,7 +217,6 @@ RULES = (
     Rule(
         id="WSLB-C052",
         severity=Severity.WARNING,
-        title="slashes that do not match",
         why="The path is cut off and the rest appended as it is: /ws/sub then becomes …//sub, or sub joins the name.",
         cure="End both with a slash, or neither.",
         find=_slashes,
@@ -227,7 +224,6 @@ RULES = (
     Rule(
         id="WSLB-C053",
         severity=Severity.WARNING,
-        title="a balancer without a path, members with one",
         why="An empty path becomes a slash behind the member's own: the backend is asked for /path/ instead of /path.",
         cure="Put the endpoint behind the balancer's name.",
         find=_no_path,
@@ -235,7 +231,6 @@ RULES = (
     Rule(
         id="WSLB-C054",
         severity=Severity.WARNING,
-        title="a member that ends with a slash",
         why="The balancer's path is appended to the member's: the backend is asked for //path, which most answer 404.",
         cure="Take the slash off the member.",
         find=_double_slash,
@@ -243,7 +238,6 @@ RULES = (
     Rule(
         id="WSLB-C055",
         severity=Severity.ERROR,
-        title="a path inside <Location>",
         why="httpd does not start: ProxyPass takes its path from the section.",
         cure="Leave the path out inside <Location>, or take the line out of it.",
         find=_path_in_location,
@@ -251,7 +245,6 @@ RULES = (
     Rule(
         id="WSLB-C056",
         severity=Severity.ERROR,
-        title="a pattern in ProxyPass",
         why="ProxyPass compares plain paths, without the query: the line never fits.",
         cure="ProxyPassMatch for patterns; RewriteCond %{QUERY_STRING} with RewriteRule … [P] for queries",
         find=_pattern,
@@ -259,7 +252,6 @@ RULES = (
     Rule(
         id="WSLB-C057",
         severity=Severity.WARNING,
-        title="ProxyPassMatch that keeps the client's path",
         why="Without a $1, the whole path of the request is appended: /ws to ws://host/path asks for /path/ws.",
         cure="Group the rest of the path and put it in as $1.",
         find=_match_appends,
@@ -267,7 +259,6 @@ RULES = (
     Rule(
         id="WSLB-C058",
         severity=Severity.ERROR,
-        title="a RewriteRule to ws:// without [P]",
         why="It redirects: the client gets 302 instead of 101, and WebSocket clients do not follow.",
         cure="[P,L] behind the rule",
         find=_redirected,
@@ -275,7 +266,6 @@ RULES = (
     Rule(
         id="WSLB-C059",
         severity=Severity.WARNING,
-        title="a RewriteRule that drops the path",
         why="Only what stands in the rule's URL is asked for: without a path the backend sees /, whatever was asked.",
         cure="Put the path in.",
         find=_path_lost,
@@ -283,7 +273,6 @@ RULES = (
     Rule(
         id="WSLB-C060",
         severity=Severity.ERROR,
-        title="RewriteRule without RewriteEngine",
         why="The rule is never asked.",
         cure="RewriteEngine On",
         find=_engine_off,
@@ -291,7 +280,6 @@ RULES = (
     Rule(
         id="WSLB-C061",
         severity=Severity.WARNING,
-        title="a condition on the exact Connection field",
         why="Connection is a list: Firefox sends keep-alive, Upgrade, and its WebSockets do not fit the condition.",
         cure="RewriteCond %{HTTP:Connection} upgrade [NC]",
         find=_exact_connection,
@@ -299,7 +287,6 @@ RULES = (
     Rule(
         id="WSLB-C062",
         severity=Severity.NOTE,
-        title="a condition on the spelling of websocket",
         why="The value of Upgrade compares without case (RFC 6455 section 4.2.1): a client that sends WebSocket is not "
         "recognised.",
         cure="[NC] behind the condition",

@@ -107,7 +107,6 @@ RULES = (
     Rule(
         id="WSLB-C120",
         severity=Severity.ERROR,
-        title="no Listen",
         why="httpd -t says Syntax OK, but the start ends with AH00015.",
         cure="Listen 80, or an address and port of this machine",
         find=_no_listen,
@@ -115,7 +114,6 @@ RULES = (
     Rule(
         id="WSLB-C121",
         severity=Severity.NOTE,
-        title="no ServerName",
         why="httpd guesses it (AH00558); X-Forwarded-Server tells the guess to every backend.",
         cure="ServerName with the name that clients use",
         find=_no_name,
@@ -123,7 +121,6 @@ RULES = (
     Rule(
         id="WSLB-C122",
         severity=Severity.WARNING,
-        title="a virtual host nobody listens for",
         why="<VirtualHost> opens no port: nobody ever reaches it.",
         cure="Listen with that port",
         find=_nobody_listens,
@@ -131,7 +128,6 @@ RULES = (
     Rule(
         id="WSLB-C123",
         severity=Severity.NOTE,
-        title="an included file is not there",
         why="What stands in it is not looked at here; where httpd runs, a missing Include stops the start.",
         cure="Run wslb doctor --conf where the files are, or make it IncludeOptional.",
         find=_missing,
@@ -139,7 +135,6 @@ RULES = (
     Rule(
         id="WSLB-C124",
         severity=Severity.ERROR,
-        title="sections that do not fit together",
         why="httpd does not start: Expected another end.",
         cure="Close every section in the opposite order of opening.",
         find=_nesting,
@@ -147,7 +142,6 @@ RULES = (
     Rule(
         id="WSLB-C125",
         severity=Severity.WARNING,
-        title="a comment that takes in the next line",
         why="A backslash at its end continues a comment too: the next line is not read.",
         cure="Take the backslash off.",
         find=_swallowed,
@@ -155,7 +149,6 @@ RULES = (
     Rule(
         id="WSLB-C126",
         severity=Severity.ERROR,
-        title="Use of an unknown macro",
         why="httpd does not start.",
         cure="Put <Macro> before its Use.",
         find=_macro,
@@ -163,7 +156,6 @@ RULES = (
     Rule(
         id="WSLB-C127",
         severity=Severity.NOTE,
-        title="a variable that is not defined",
         why="Unless the environment of httpd has it, the text stays as it is (AH00111).",
         cure="Define NAME value before its first use.",
         find=_undefined,
@@ -171,7 +163,6 @@ RULES = (
     Rule(
         id="WSLB-C128",
         severity=Severity.ERROR,
-        title="a misspelt directive",
         why="httpd does not start: Invalid command.",
         cure="Correct the name.",
         find=_spelling,

@@ -69,7 +69,6 @@ RULES = (
     Rule(
         id="WSLB-C040",
         severity=Severity.WARNING,
-        title="stickysession without route=",
         why="A cookie names a route: a member without one can never be named, and its clients are balanced anew.",
         cure="BalancerMember … route=name, a different name for each member, no dot in it",
         find=_no_routes,
@@ -77,7 +76,6 @@ RULES = (
     Rule(
         id="WSLB-C041",
         severity=Severity.NOTE,
-        title="route= without stickysession",
         why="Routes are looked for only in the cookie or parameter that stickysession= names: nobody sticks.",
         cure="ProxySet stickysession=ROUTEID, or no route=",
         find=_no_stickiness,
@@ -85,7 +83,6 @@ RULES = (
     Rule(
         id="WSLB-C042",
         severity=Severity.WARNING,
-        title="one route twice",
         why="The first member of a route takes all its clients.",
         cure="Give every member a route of its own.",
         find=_same_route,
@@ -93,7 +90,6 @@ RULES = (
     Rule(
         id="WSLB-C043",
         severity=Severity.NOTE,
-        title="a route with a dot",
         why="httpd takes everything behind the first dot of the cookie's value for the route: whatever else puts a dot "
         "into the value, or reads its last part, disagrees.",
         cure="A route of letters, digits and hyphens.",
@@ -102,7 +98,6 @@ RULES = (
     Rule(
         id="WSLB-C044",
         severity=Severity.WARNING,
-        title="the cookie recipe that never reaches a 101",
         why="Output filters, mod_headers among them, do not run for 101 Switching Protocols: a client that opens only "
         "WebSockets never gets the cookie.",
         cure="Let the backend set the cookie in its handshake answer, or an earlier page of the same balancer.",

@@ -163,7 +163,6 @@ RULES = (
     Rule(
         id="WSLB-C090",
         severity=Severity.WARNING,
-        title="a timeout that cannot win",
         why="mod_proxy_http ends an idle tunnel after the larger of Timeout and timeout= (or ProxyTimeout): the "
         "smaller bounds the connect and the handshake, and changes nothing for idle tunnels.",
         cure="Lower Timeout itself, or let the server's own idle limit end tunnels.",
@@ -172,7 +171,6 @@ RULES = (
     Rule(
         id="WSLB-C091",
         severity=Severity.WARNING,
-        title="a timeout that mod_proxy_wstunnel ignores",
         why="It bounds the connect only: mod_proxy_wstunnel has no idle limit, a dead tunnel stays open for ever.",
         cure="Let the server or the client end idle tunnels, or let mod_proxy_http carry them.",
         find=_never_idle,
@@ -180,7 +178,6 @@ RULES = (
     Rule(
         id="WSLB-C092",
         severity=Severity.ERROR,
-        title="Timeout 0",
         why="Zero is not unlimited: every connect to a member fails at once (AH00957), and all clients get 503.",
         cure="Timeout 60, the default, or what idle tunnels need",
         find=_zero,
@@ -188,7 +185,6 @@ RULES = (
     Rule(
         id="WSLB-C093",
         severity=Severity.NOTE,
-        title="a short Timeout for tunnels",
         why="A tunnel without any bytes for that long is cut, without a close frame (1006 at the client).",
         cure="Pings more often than that, or a longer Timeout",
         find=_short,
@@ -196,7 +192,6 @@ RULES = (
     Rule(
         id="WSLB-C094",
         severity=Severity.ERROR,
-        title="a directive of another version",
         why="httpd 2.4 does not start: Invalid command.",
         cure="Remove it: 2.4 has no such setting.",
         find=_of_trunk,
@@ -204,7 +199,6 @@ RULES = (
     Rule(
         id="WSLB-C095",
         severity=Severity.ERROR,
-        title="ProxyWebsocketFallbackToProxyHttp without its module",
         why="httpd does not start: Invalid command.",
         cure="LoadModule proxy_wstunnel_module, or remove the line: without that module mod_proxy_http carries anyway",
         find=_fallback_unknown,
@@ -212,7 +206,6 @@ RULES = (
     Rule(
         id="WSLB-C096",
         severity=Severity.NOTE,
-        title="two carriers, none chosen",
         why="From 2.4.47 on mod_proxy_http carries ws:// then, before it mod_proxy_wstunnel: timeouts, failonstatus "
         "and handshake errors differ.",
         cure="ProxyWebsocketFallbackToProxyHttp On or Off, so that an update changes nothing",
@@ -221,7 +214,6 @@ RULES = (
     Rule(
         id="WSLB-C100",
         severity=Severity.WARNING,
-        title="too few threads for the tunnels",
         why="A tunnel holds a thread for its whole life. Past the limit clients connect and wait, and so does every "
         "other request, with no answer at all.",
         cure="ServerLimit × ThreadsPerChild and MaxRequestWorkers above the tunnels expected, with room for requests",
@@ -230,7 +222,6 @@ RULES = (
     Rule(
         id="WSLB-C101",
         severity=Severity.WARNING,
-        title="MaxRequestWorkers that is cut down",
         why="httpd lowers it to ServerLimit × ThreadsPerChild, with a line on the console only (AH00515).",
         cure="Raise ServerLimit, ThreadLimit and ThreadsPerChild along with it.",
         find=_cut_down,
@@ -238,7 +229,6 @@ RULES = (
     Rule(
         id="WSLB-C102",
         severity=Severity.NOTE,
-        title="tunnels under prefork",
         why="Each tunnel holds a whole process: 256 by default, several megabytes each.",
         cure="LoadModule mpm_event_module instead",
         find=_prefork,

@@ -149,7 +149,6 @@ RULES = (
     Rule(
         id="WSLB-C070",
         severity=Severity.ERROR,
-        title="wss:// members without SSLProxyEngine",
         why="httpd does not speak TLS to backends unless told to: every request is answered 500 (AH00961).",
         cure="SSLProxyEngine on, in the server that has the ProxyPass or in the main one",
         find=_engine,
@@ -157,7 +156,6 @@ RULES = (
     Rule(
         id="WSLB-C071",
         severity=Severity.WARNING,
-        title="mod_proxy_wstunnel over TLS 1.3",
         why="It waits on the socket while mod_ssl already holds the 101 behind a session ticket: more than half of the "
         "opens hang, and nothing is logged.",
         cure="SSLProxyProtocol TLSv1.2, or let mod_proxy_http carry the tunnels",
@@ -166,7 +164,6 @@ RULES = (
     Rule(
         id="WSLB-C072",
         severity=Severity.WARNING,
-        title="a wss:// member named by its address",
         why="mod_ssl does not look at IP addresses in a certificate (SAN IP): unless its CN or a DNS name is the "
         "address itself, every request is answered 500.",
         cure="Name the member by a host name of its certificate.",
@@ -175,7 +172,6 @@ RULES = (
     Rule(
         id="WSLB-C073",
         severity=Severity.WARNING,
-        title="certificates of the members are not checked",
         why="Whoever answers on that address is taken for the backend.",
         cure="SSLProxyVerify require, SSLProxyCACertificateFile, SSLProxyCheckPeerName on",
         find=_unchecked,
@@ -183,7 +179,6 @@ RULES = (
     Rule(
         id="WSLB-C074",
         severity=Severity.NOTE,
-        title="the issuer of the members' certificates is not checked",
         why="Name and expiry are, by default, but a certificate of any issuer is taken.",
         cure="SSLProxyVerify require with SSLProxyCACertificateFile",
         find=_unverified,
@@ -191,7 +186,6 @@ RULES = (
     Rule(
         id="WSLB-C075",
         severity=Severity.ERROR,
-        title="SSLProxyVerify require without a CA",
         why="No certificate can be verified against nothing: every request is answered 500 (AH00898).",
         cure="SSLProxyCACertificateFile with the issuer of the backends' certificates",
         find=_no_ca,
@@ -199,7 +193,6 @@ RULES = (
     Rule(
         id="WSLB-C076",
         severity=Severity.WARNING,
-        title="ProxyPreserveHost with checked wss:// members",
         why="With it the certificate is compared with the client's Host instead of the member's name: unless it has "
         "both, every request is answered 500 (AH00898).",
         cure="ProxyPreserveHost Off (the backend finds the client's host in X-Forwarded-Host), or that name in the "
@@ -209,7 +202,6 @@ RULES = (
     Rule(
         id="WSLB-C077",
         severity=Severity.WARNING,
-        title="ws:// and wss:// in one balancer",
         why="Half of the tunnels travel in the clear, in turns.",
         cure="The same scheme for all members.",
         find=_mixed,
