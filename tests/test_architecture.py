@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 WSLB = ROOT / "harness" / "wslb"
 
 FLOORS = (
-    "errors waiting",
+    "caller errors waiting",
     "identity resources",
     "certificates model",
     "config wire interfaces checks",

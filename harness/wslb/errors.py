@@ -9,7 +9,7 @@
     │   ├── StartError             exited early, or not ready in time
     │   ├── ProxyConfigRejected    the proxy's own syntax check said no
     │   └── ContractError          a backend answered outside its contract
-    └── EvidenceError              a report, journal or status page cannot be read
+    └── EvidenceError              a report, journal or status page cannot be read, or not be written
 
 Each carries its data as attributes; ``str()`` makes one sentence of what and why, and ``hint`` says what to do.
 """
@@ -120,12 +120,12 @@ class ContractError(LabError):
 
 
 class EvidenceError(HarnessError):
-    """A report, journal or status page cannot be read."""
+    """A report, journal or status page cannot be read, or not be written."""
 
-    def __init__(self, *, path: Path | str, detail: str, hint: str = "") -> None:
+    def __init__(self, *, path: Path | str, detail: str, hint: str = "", doing: str = "read") -> None:
         super().__init__(path, detail)
-        self.path, self.detail = path, detail
+        self.path, self.detail, self.doing = path, detail, doing
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"Cannot read {self.path}: {self.detail}."
+        return f"Cannot {self.doing} {self.path}: {self.detail}."

@@ -50,6 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         group.addoption(f"--wslb-{name}", metavar=metavar, help=text)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Before pytest keeps its streams: a broken one would end a session, and its report, in the middle."""
+    if early_config.known_args_namespace.wslb_report:
+        from wslb.caller import lasting_streams
+
+        lasting_streams()
+    return (yield)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Markers; settings too where an option is given, so that a wrong one is a usage error."""
     config.addinivalue_line("markers", "wslb_lb: asks a shipped scenario of the main job")
@@ -102,10 +112,14 @@ class Asked:
     def __init__(self, config: pytest.Config) -> None:
         from wslb.config import read_settings
         from wslb.errors import ConfigError
+        from wslb.reports.files import try_folder
         from wslb.reports.ongoing import Ongoing
 
+        self._folder = config.getoption("--wslb-report")
         try:
             self.settings = read_settings(_options(config), os.environ)
+            if self._folder:
+                try_folder(Path(self._folder), option="--wslb-report")
         except ConfigError as exc:
             raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
         self.run = Ongoing(
@@ -113,7 +127,8 @@ class Asked:
             command=shlex.join(["pytest", *config.invocation_params.args]),
             percentiles=self.settings.percentiles,
         )
-        self._folder = config.getoption("--wslb-report")
+        self._users: frozenset[str] = frozenset()
+        self._failed = ""
         self._written: tuple[Path, ...] = ()
 
     @classmethod
@@ -125,9 +140,10 @@ class Asked:
         return config.stash[_ASKED]
 
     def plan(self, items: list[pytest.Item]) -> None:
-        """Keep which scenarios these tests ask, as far as their parameters tell."""
+        """Keep which tests use us, and which scenarios they ask, as far as their parameters tell."""
         from wslb.scenarios.scenario import Scenario
 
+        self._users = frozenset(item.nodeid for item in items)
         scenarios = [
             item.callspec.params.get("scenario")
             for item in items
@@ -142,18 +158,31 @@ class Asked:
         return f"wslb: runtime {self.settings.runtime.value}, carrier {self.settings.carrier.module}"
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember that the session did not come to its end."""
-        if isinstance(excinfo.value, KeyboardInterrupt):
+        """Remember that somebody ended the session; what pytest ends by itself has no signal."""
+        if isinstance(excinfo.value, KeyboardInterrupt) and not isinstance(excinfo.value, pytest.Session.Interrupted):
             self.run.interrupted = self.run.interrupted or "SIGINT"
 
-    def pytest_sessionfinish(self) -> None:
-        """Write the report, also of a session that failed or was interrupted."""
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remember a test that uses us and failed, with or without a scenario that did."""
+        if report.failed and report.nodeid in self._users:
+            self._failed = self._failed or f"{report.nodeid} failed; the output of pytest says why"
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Write the report, also of a session that failed or was interrupted: a red one leaves no green report."""
+        if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
+            self._failed = self._failed or f"pytest ended with exit code {int(exitstatus)}"
+        if self._failed and self.run.report().exit_code in {0, 5}:
+            self.run.error, self.run.error_exit_code = self._failed, 4
         if self._folder and (self.run.results or self.run.error or (self.run.planned and self.run.interrupted)):
+            from wslb.errors import EvidenceError
             from wslb.reports import github, json_file
             from wslb.reports.files import write
 
             report = self.run.report()
-            self._written = write(report, Path(self._folder))
+            try:
+                self._written = write(report, Path(self._folder))
+            except EvidenceError as exc:
+                raise pytest.exit.Exception(f"{exc} {exc.hint}", returncode=exitstatus or 4) from exc
             github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -173,22 +202,25 @@ def wslb_settings(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def _wslb_term(pytestconfig: pytest.Config) -> Iterator[None]:
-    """SIGTERM ends a session that has a lab as Ctrl+C does: fixtures are torn down and the report is written."""
+def _wslb_signals(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Signals end a session that has a lab as Ctrl+C does: fixtures are torn down and the report is written."""
+    from wslb.caller import ENDING
+
     run = Asked.of(pytestconfig).run
 
     def interrupt(number: int, _: object) -> None:
         run.interrupted = signal.Signals(number).name
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in ENDING}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, known in before.items():
+        signal.signal(number, known)
 
 
 @pytest.fixture(scope="session")
 def _wslb_opened(
-    wslb_settings: Settings, pytestconfig: pytest.Config, _wslb_term: None
+    wslb_settings: Settings, pytestconfig: pytest.Config, _wslb_signals: None
 ) -> Iterator[tuple[Lab, LoopThread]]:
     """One lab for the whole session; without one, the session ends with exit code 3 instead of a quiet skip."""
     from wslb.errors import HarnessError

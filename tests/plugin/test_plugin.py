@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.plugin.project import QUIET, ROOT, environment, run
+from wslb.caller import ENDING
 
 pytestmark = pytest.mark.live
 
@@ -83,7 +84,7 @@ async def test_many(wslb_ask, number):
 )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+@pytest.mark.parametrize("number", ENDING)
 def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "test_slow.py").write_text(SLOW, encoding="utf-8")
     process = subprocess.Popen(
@@ -105,3 +106,72 @@ def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: P
     document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert document["interrupted"] == number.name, out
     assert document["scenarios"]
+
+
+BREAKING = ["| head -1", ">/dev/full", ">&-", "2>&-", ">&- 2>&- <&-"]
+
+
+@pytest.mark.parametrize("redirection", BREAKING)
+def test_streams_that_break_cost_neither_report_nor_exit_code(tmp_path: Path, redirection: str) -> None:
+    (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
+    words = [sys.executable, "-m", "pytest", *QUIET, "--wslb-report=out"]
+    ended = subprocess.run(
+        ["/bin/bash", "-c", f'"$@" {redirection}; exit ${{PIPESTATUS[0]}}', "-", *words],
+        cwd=tmp_path,
+        env=environment(PYTHONIOENCODING="ascii"),
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 1, ended
+    document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert [s["outcome"] for s in document["scenarios"]] == ["passed", "failed"]
+
+
+RED = {
+    "a test asks more than its scenario": """
+async def test_one(wslb_ask):
+    await wslb_ask("lb-byrequests")
+    assert False
+""",
+    "a fixture beside the lab fails": """
+import pytest
+
+@pytest.fixture
+def broken():
+    raise RuntimeError("broken")
+
+async def test_one(wslb_ask, broken):
+    await wslb_ask("lb-byrequests")
+""",
+    "a file cannot be read": "raise RuntimeError",
+}
+
+
+@pytest.mark.parametrize("text", RED.values(), ids=RED)
+def test_a_red_session_leaves_no_green_report(tmp_path: Path, text: str) -> None:
+    (tmp_path / "test_ask.py").write_text("async def test_one(wslb_ask):\n    await wslb_ask('lb-byrequests')\n")
+    assert run(tmp_path, "--wslb-report=out").returncode == 0
+    assert json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))["exit_code"] == 0
+    (tmp_path / "test_ask.py").write_text(text, encoding="utf-8")
+    ended = run(tmp_path, "--wslb-report=out")
+    assert ended.returncode in {1, 2}, ended.stdout
+    document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert document["exit_code"] == 4
+    assert document["error"]
+
+
+@pytest.mark.parametrize("words", ["-n2", "--dist=each --tx=2*popen", "-n2 --dist=loadfile"])
+def test_workers_that_each_have_a_lab_leave_no_report(tmp_path: Path, words: str) -> None:
+    (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
+    ended = run(tmp_path, "--wslb-report=out", PYTEST_ADDOPTS=words)
+    assert ended.returncode == 4, ended.stdout
+    assert "--wslb-report needs all tests in one process" in ended.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    ended = run(tmp_path, "--wslb-report=out/lb")
+    assert ended.returncode == 4
+    assert "--wslb-report is 'out/lb', but must be a folder that can be written (not a directory)" in ended.stderr

@@ -37,9 +37,9 @@ def command(
       wslb check ws://127.0.0.1:8080/ws
       wslb check wss://example.com/socket --identify header:X-Served-By --backends 2
     """
-    import asyncio
     from dataclasses import asdict
 
+    from wslb.cli.running import until_signal
     from wslb.commands.check import Mark, NameRule, Probe, ServerUrl
     from wslb.connectors import CONNECTORS
 
@@ -51,7 +51,7 @@ def command(
         tls=_trust(ca, insecure=insecure) if url.startswith("wss") else None,
         backends=backends,
     )
-    answers = asyncio.run(_ask(probe, quiet=as_json))
+    answers = until_signal(_ask(probe, quiet=as_json))
     asked = [answer for answer in answers if answer.mark != Mark.NOTE]
     held = sum(answer.mark == Mark.HOLDS for answer in asked)
     code = 0 if held == len(asked) else 1

@@ -15,10 +15,9 @@ def command() -> None:
     Example:
       wslb clean
     """
-    import asyncio
-
+    from wslb.cli.running import until_signal
     from wslb.lab.launch import clean
 
-    for sentence in (found := asyncio.run(clean())):
+    for sentence in (found := until_signal(clean())):
         click.echo(sentence)
     click.echo(f"{len(found)} leftover{'' if len(found) == 1 else 's'} removed")

@@ -29,8 +29,7 @@ def command(name: str | None, compose: bool, **options: Any) -> None:
     """
     settings = read_settings(options, os.environ)
 
-    import asyncio
-
+    from wslb.cli.running import until_signal
     from wslb.commands import preview
     from wslb.scenarios import SCENARIOS
     from wslb.scenarios.scenario import select
@@ -39,4 +38,4 @@ def command(name: str | None, compose: bool, **options: Any) -> None:
         click.echo(preview.compose_configuration(settings.lbmethod), nl=False)
         return
     scenario = select(SCENARIOS, (name,))[0] if name else None
-    click.echo(asyncio.run(preview.configuration(settings, scenario)), nl=False)
+    click.echo(until_signal(preview.configuration(settings, scenario)), nl=False)

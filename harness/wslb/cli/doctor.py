@@ -45,14 +45,12 @@ def command(
     """
     settings = read_settings(options, os.environ)
 
-    import asyncio
-
     from wslb.cli.running import until_signal, waiting_bar
     from wslb.commands import doctor
     from wslb.proxies.apache import provision
 
     if conf is not None:
-        answer = asyncio.run(doctor.advise(settings, conf, tunnels=tunnels))
+        answer = until_signal(doctor.advise(settings, conf, tunnels=tunnels))
         if as_json:
             click.echo(json.dumps(answer.document(), indent=1, ensure_ascii=False))
         else:
@@ -63,11 +61,11 @@ def command(
     if not install and settings.pull is PullPolicy.MISSING:
         settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
     with waiting_bar() as bar:
-        findings = asyncio.run(doctor.examine(settings, progress=bar))
+        findings = until_signal(doctor.examine(settings, progress=bar))
     missing = any(finding.name == "httpd" and not finding.fine for finding in findings)
     if install and missing and not (settings.httpd or settings.image or settings.runtime is RuntimeChoice.DOCKER):
         provision.install(say=lambda line: click.echo(line, err=True))
-        findings = asyncio.run(doctor.examine(settings))
+        findings = until_signal(doctor.examine(settings))
     for finding in findings:
         if not (quiet and finding.fine):
             click.echo(str(finding))

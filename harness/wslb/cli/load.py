@@ -16,7 +16,7 @@ Exit codes:
   0  every limit holds        1  a limit does not hold, or a process was lost
   2  wrong usage              3  the lab is not ready
   4  INVALID: the client could not do what was asked, so the latencies say nothing
-  130, 143  interrupted (SIGINT, SIGTERM); the partial result is written
+  129, 130, 131, 143  interrupted (SIGHUP, SIGINT, SIGQUIT, SIGTERM); the partial result is written
 """
 
 

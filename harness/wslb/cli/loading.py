@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -18,8 +15,11 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
+from wslb.caller import in_order
+from wslb.cli.main import say
+from wslb.cli.running import until_signal
 from wslb.config import Settings, read_settings
-from wslb.errors import ConfigError, RuntimeUnavailable
+from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Forwarder
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
@@ -38,6 +38,7 @@ from wslb.load.saved import LoadDocument
 from wslb.load.site import ECHO_PATH, load_site
 from wslb.load.speech import progress_line, summary
 from wslb.model.balancer import LbMethod, Listener
+from wslb.reports.files import try_folder
 
 __all__ = ["run_load"]
 
@@ -56,7 +57,8 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
     """Conduct what the options of ``wslb load`` ask for, write the result, and end with its exit code.
 
     Raises:
-        ConfigError: they make no sense.
+        ConfigError: they make no sense, or the folder of the result cannot be written.
+        Interrupted: a signal came before there was anything to tell.
         LabError: the lab could not be brought up.
     """
     chosen = tuple(limit_rules.parse_limit(text) for text in options["limits"]) or _default_limits(options["faults"])
@@ -70,11 +72,20 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
         _ask(plan, yes=options["yes"])
     report = options["report"] or Path("reports") / "load"
     show = _Show(json_lines=options["json_lines"])
-    with _engine(options) as engine:
-        made = _run(plan, settings, engine, {**options, "url": url}, show, limits=chosen, faults=faults)
-    paths = save(made, report)
+    try_folder(report)
+    paths: tuple[Path, ...] = ()
+    problem: EvidenceError | None = None
+    with in_order():  # until the result is written: one signal does not lose it
+        with _engine(options) as engine:
+            made = _run(plan, settings, engine, {**options, "url": url}, show, limits=chosen, faults=faults)
+        try:
+            paths = save(made, report)
+        except EvidenceError as exc:
+            problem = exc
     show.end(made, paths)
-    sys.exit(made.outcome.exit_code)
+    if problem:
+        say(problem)
+    sys.exit(made.outcome.exit_code or (4 if problem else 0))
 
 
 def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
@@ -185,22 +196,26 @@ def _run(
     command = shlex.join(["wslb", *sys.argv[1:]])
     percents = settings.percentiles or PERCENTILES
 
+    conducting: list[Conductor] = []
+
+    def interrupt(signal_name: str) -> bool:
+        for conductor in conducting:
+            conductor.interrupt(signal_name)
+        return bool(conducting)
+
+    async def conducted(conductor: Conductor, environment: Mapping[str, object]) -> LoadDocument:
+        conducting.append(conductor)
+        return await conductor.conduct(limits, command=command, environment=environment, percentiles=percents)
+
     async def whole() -> LoadDocument:
         if options["url"] is not None:
-            conductor = Conductor(plan, engine, news=show.news)
-            with _signals(lambda: conductor):
-                return await conductor.conduct(limits, command=command, environment={}, percentiles=percents)
-        holder: list[Conductor] = []
-        with _signals(lambda: holder[0] if holder else None):
-            async with open_lab(settings) as lab:
-                served = await _serve(lab, plan, options)
-                conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
-                holder.append(conductor)
-                return await conductor.conduct(
-                    limits, command=command, environment=lab.environment, percentiles=percents
-                )
+            return await conducted(Conductor(plan, engine, news=show.news), {})
+        async with open_lab(settings) as lab:
+            served = await _serve(lab, plan, options)
+            conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
+            return await conducted(conductor, lab.environment)
 
-    return asyncio.run(whole())
+    return until_signal(whole(), gently=interrupt)
 
 
 async def _serve(lab: Lab, plan: LoadPlan, options: Mapping[str, Any]) -> LoadPlan:
@@ -234,34 +249,3 @@ def _refuse_what_breaks(at_once: int, forwarder: Forwarder | None) -> None:
             reason=f"{at_once:,} connections at a time are more than its published ports carry ({forwarder.text})",
             hint="Set WSLB_DOCKER_NETWORK=host or WSLB_RUNTIME=local, or open fewer: --connections N",
         )
-
-
-@contextlib.contextmanager
-def _signals(conductor: Callable[[], Conductor | None]) -> Any:
-    """The first SIGINT or SIGTERM ends the run in order, the second at once."""
-    loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
-    caught: list[int] = []
-
-    def one(number: signal.Signals) -> None:
-        if caught:
-            os._exit(128 + number)
-        caught.append(number)
-        click.echo(f"\n{number.name}: ending the run; once more quits at once.", err=True)
-        running = conductor()
-        if running is not None:
-            running.interrupt(number.name)
-        elif task is not None:
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, one, number)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if caught:
-            raise click.exceptions.Exit(128 + caught[0]) from None
-        raise
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

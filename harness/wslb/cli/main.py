@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from wslb.caller import Interrupted, code_of, end_by_signals, lasting_streams
 from wslb.cli import cli
 from wslb.errors import EvidenceError, HarnessError
 
@@ -15,6 +16,8 @@ __all__ = ["main", "say"]
 
 def main() -> None:
     """Entry point: every outcome has its exit code, and no traceback reaches a user without ``WSLB_DEBUG=1``."""
+    end_by_signals()
+    lasting_streams()
     try:
         cli.main(prog_name="wslb", standalone_mode=False)
     except click.exceptions.Abort:
@@ -29,9 +32,8 @@ def main() -> None:
 
         say(exc)
         sys.exit(2 if isinstance(exc, EvidenceError) else exit_code_of(exc))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except Interrupted as exc:
+        sys.exit(code_of(exc.name))
     except Exception as exc:  # noqa: BLE001 - the last stop: an error of our own gets a sentence and exit code 4
         if os.environ.get("WSLB_DEBUG"):
             import traceback  # a plain run needs none of it

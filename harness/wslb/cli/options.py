@@ -18,7 +18,7 @@ EXIT_CODES = """\b
 Exit codes:
   0  all claims hold          1  a claim failed       2  wrong usage
   3  the lab is not ready     4  could not look       5  nothing ran
-  130, 143  interrupted (SIGINT, SIGTERM); the partial report is written
+  129, 130, 131, 143  interrupted (SIGHUP, SIGINT, SIGQUIT, SIGTERM); the partial report is written
 """
 
 

@@ -32,8 +32,10 @@ def command(file: Path, report: Path | None, baseline: Path | None, percentiles:
     import msgspec
 
     from wslb.reports import json_file
-    from wslb.reports.files import redraw
+    from wslb.reports.files import redraw, try_folder
 
+    if report is not None:
+        try_folder(report)
     document = json_file.load(file)
     if settings.percentiles:
         document = msgspec.structs.replace(document, percentiles=settings.percentiles)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -14,33 +13,26 @@ from typing import Any, NoReturn, TypeVar
 import click
 from rich.console import Console
 
+from wslb.caller import Interrupted, in_order
 from wslb.cli.main import say
 from wslb.config import Settings
-from wslb.errors import HarnessError
+from wslb.errors import EvidenceError, HarnessError
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.results import Report, ScenarioResult
 from wslb.reports import github, json_file
 from wslb.reports.causes.likely import likely
 from wslb.reports.document import Document
-from wslb.reports.files import write
+from wslb.reports.files import try_folder, write
 from wslb.reports.ongoing import Ongoing
 from wslb.reports.screen import Colour, Screen, Verbosity
 from wslb.reports.waiting_bar import WaitingBar
 from wslb.scenarios import runner
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["Interrupted", "run_of", "run_scenarios", "until_signal", "waiting_bar"]
+__all__ = ["run_of", "run_scenarios", "until_signal", "waiting_bar"]
 
 T = TypeVar("T")
-
-
-class Interrupted(Exception):
-    """A signal ended the command early."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
 
 
 def waiting_bar() -> WaitingBar:
@@ -75,8 +67,10 @@ def run_scenarios(
         table: lines for the end, made from the saved document.
 
     Raises:
+        ConfigError: the folder of the report cannot be written.
         EvidenceError: the baseline cannot be read.
     """
+    try_folder(settings.report)
     earlier = json_file.load(baseline) if baseline else None
     bar = waiting_bar()
     screen = Screen.open(
@@ -99,19 +93,24 @@ def run_scenarios(
             screen.headline(lab.environment, len(chosen))
             await runner.run_all(chosen, lab, done=done, running=screen.running)
 
-    problem: HarnessError | None = None
-    try:
-        if run.planned:
-            with bar:
-                until_signal(all_of_them())
-    except Interrupted as exc:
-        run.interrupted = exc.name
-    except HarnessError as exc:
-        problem = exc
-        run.failed(exc)
-    report = run.report()
-    paths = write(report, settings.report, baseline=earlier)
-    _close(report, paths, screen, as_json=output["as_json"], problem=problem, table=table)
+    problems: list[HarnessError] = []
+    with in_order():  # until the report is written: one signal does not lose it
+        try:
+            if run.planned:
+                with bar:
+                    until_signal(all_of_them())
+        except Interrupted as exc:
+            run.interrupted = exc.name
+        except HarnessError as exc:
+            problems.append(exc)
+            run.failed(exc)
+        report = run.report()
+        try:
+            paths = write(report, settings.report, baseline=earlier)
+        except EvidenceError as exc:
+            paths = ()
+            problems.append(exc)
+    _close(report, paths, screen, as_json=output["as_json"], problems=problems, table=table)
 
 
 def _close(
@@ -120,53 +119,59 @@ def _close(
     screen: Screen,
     *,
     as_json: bool,
-    problem: HarnessError | None,
+    problems: Sequence[HarnessError],
     table: Callable[[Document], Sequence[str]],
 ) -> NoReturn:
     document = json_file.document(report)
     if as_json:
         click.echo(json_file.line(document))
-    if problem:
+    for problem in problems:
         say(problem)
     github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))
-    html = next((path for path in paths if path.suffix == ".html"), paths[0])
     screen.close(
         report,
-        paths=[f"report  {html.resolve().as_uri()}"],
+        paths=[f"report  {path.resolve().as_uri()}" for path in paths if path.suffix == ".html"],
         annotations=github.annotate(document) if screen.github else (),
         table=table(document),
         causes={s.name: cause.sentence for s in document.scenarios if (cause := likely(s))},
     )
-    sys.exit(report.exit_code)
+    sys.exit(report.exit_code or (0 if paths else 4))
 
 
-def until_signal(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; the first SIGINT or SIGTERM lets the lab close in order, the second quits at once.
+def until_signal(work: Coroutine[Any, Any, T], *, gently: Callable[[str], bool] = lambda _: False) -> T:
+    """Run to the end; the first signal of `wslb.caller.ENDING` lets it end in order, the second quits at once.
+
+    Args:
+        work: what to run.
+        gently: told the signal's name; whether it sees to an end itself, so that nothing need be cancelled.
 
     Raises:
         Interrupted: a signal came.
     """
-    caught: list[str] = []
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    def end(name: str, task: asyncio.Task[Any]) -> None:
+        if not gently(name):
+            task.cancel()
+
+    def asked(name: str) -> None:
+        for loop, task in running:
+            loop.call_soon_threadsafe(end, name, task)
 
     async def supervised() -> T:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-
-        def caught_one(number: signal.Signals) -> None:
-            if caught:
-                os._exit(128 + number)
-            caught.append(number.name)
-            click.echo(f"\n{number.name}: stopping the lab; once more quits at once.", err=True)
-            if task:
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, caught_one, number)
-        return await work
-
-    try:
-        return asyncio.run(supervised())
-    except (asyncio.CancelledError, HarnessError):
+        own = asyncio.create_task(work)
+        running.append((asyncio.get_running_loop(), own))
         if caught:
-            raise Interrupted(caught[0]) from None
-        raise
+            own.cancel()
+        try:
+            return await own
+        finally:
+            running.clear()
+
+    with in_order(asked) as caught:
+        try:
+            return asyncio.run(supervised())
+        except (asyncio.CancelledError, HarnessError):
+            if caught:
+                raise Interrupted(caught[0]) from None
+            raise

@@ -29,7 +29,8 @@ def command(**options: Any) -> None:
     options["tls_port"] = 8443 if options["tls_port"] is None else options["tls_port"]
     settings = read_settings({**options, "fixed_ports": True}, os.environ)
 
-    from wslb.cli.running import Interrupted, until_signal, waiting_bar
+    from wslb.caller import Interrupted, code_of
+    from wslb.cli.running import until_signal, waiting_bar
     from wslb.commands.up import stand
 
     try:
@@ -37,4 +38,4 @@ def command(**options: Any) -> None:
             until_signal(stand(settings, say=click.echo, progress=bar))
     except Interrupted as exc:
         click.echo(f"\nStopped by {exc.name}; nothing is left running.")
-        sys.exit(0 if exc.name == "SIGINT" else 143)
+        sys.exit(0 if exc.name == "SIGINT" else code_of(exc.name))

@@ -15,6 +15,7 @@ from wslb.load.speech import summary
 from wslb.load.tally import Histogram
 from wslb.model.percentiles import BEYOND
 from wslb.reports import pages, svg
+from wslb.reports.files import put
 
 __all__ = ["draw", "save"]
 
@@ -32,12 +33,13 @@ class Curve:
 
 
 def save(document: LoadDocument, folder: Path) -> tuple[Path, ...]:
-    """Save the document and draw it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data, drawn = folder / "load.json", folder / "load.html"
-    data.write_text(encode(document), encoding="utf-8")
-    drawn.write_text(draw(document), encoding="utf-8")
-    return drawn, data
+    """Save the document and draw it; the page first in what is returned.
+
+    Raises:
+        EvidenceError: the folder cannot be written.
+    """
+    data = put(folder / "load.json", encode(document))
+    return put(folder / "load.html", draw(document)), data
 
 
 def draw(document: LoadDocument) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from wslb.caller import code_of
 from wslb.load.engines.running import Result
 from wslb.load.plan import LoadPlan
 from wslb.load.saved import (
@@ -86,8 +87,7 @@ def _outcome(
 ) -> LoadOutcome:
     """Interrupted before invalid before failed before passed."""
     if interrupted:
-        code = 130 if interrupted == "SIGINT" else 143
-        return LoadOutcome(word="interrupted", exit_code=code, reasons=(f"by {interrupted}",))
+        return LoadOutcome(word="interrupted", exit_code=code_of(interrupted), reasons=(f"by {interrupted}",))
     gone = [f"{lost.place} was lost with {lost.connections} connections: {lost.reason}" for lost in result.lost]
     broken = [f"limit {one.text}: {one.observed}" for one in judged if not one.holds]
     invalid = _invalid(plan, result, totals)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from wslb.caller import code_of
 from wslb.model.balancer import Balancer, Carrier, Site
 from wslb.model.comparison import ComparedMethods
 from wslb.model.handshake import Handshake
@@ -334,9 +335,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all held, 1 a claim failed, 3 no lab, 4 could not look, 5 nothing ran, 130 and 143 interrupted."""
+        """0 all held, 1 a claim failed, 3 no lab, 4 could not look, 5 nothing ran, 128 and more interrupted."""
         if self.interrupted:
-            return 143 if self.interrupted == "SIGTERM" else 130
+            return code_of(self.interrupted)
         if self.error:
             return self.error_exit_code
         if self.count(Outcome.FAILED):

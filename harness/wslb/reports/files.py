@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from wslb.errors import EvidenceError
+from wslb.errors import ConfigError, EvidenceError
 from wslb.model.results import Report
 from wslb.reports import REPORTERS, json_file
 from wslb.reports import history as past
 from wslb.reports.document import Document
 from wslb.reports.history import PastRun
 
-__all__ = ["DOCUMENT", "HISTORY", "redraw", "write"]
+__all__ = ["DOCUMENT", "HISTORY", "put", "redraw", "try_folder", "write"]
 
 DOCUMENT = "report.json"
 HISTORY = "history.jsonl"
@@ -35,7 +36,7 @@ def write(run: Report | Document, folder: Path, *, baseline: Document | None = N
     """
     text = json_file.text(json_file.document(run) if isinstance(run, Report) else run)
     document = json_file.decode(text)  # what is drawn is what was saved
-    first = _put(folder / DOCUMENT, text)
+    first = put(folder / DOCUMENT, text)
     drawn = _draw(document, folder, baseline, past.read(folder / HISTORY))
     try:
         past.append(folder / HISTORY, document)
@@ -58,12 +59,16 @@ def _draw(
     earlier: Sequence[PastRun],
 ) -> tuple[Path, ...]:
     return tuple(
-        _put(folder / name, render(document, baseline=baseline, history=earlier)) for name, render in REPORTERS.items()
+        put(folder / name, render(document, baseline=baseline, history=earlier)) for name, render in REPORTERS.items()
     )
 
 
-def _put(path: Path, text: str) -> Path:
-    """Put a file in place at once, so that a reader, or a crash, never meets half of one."""
+def put(path: Path, text: str) -> Path:
+    """Put a file in place at once, so that a reader, or a crash, never meets half of one.
+
+    Raises:
+        EvidenceError: it cannot be written.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,12 +77,40 @@ def _put(path: Path, text: str) -> Path:
     except OSError as exc:
         raise _unwritable(path, exc) from exc
     finally:
-        if partial.parent.is_dir():
-            partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return path
 
 
 def _unwritable(path: Path, exc: OSError) -> EvidenceError:
-    return EvidenceError(
-        path=path, detail=f"it cannot be written ({exc.strerror})", hint="Name another folder: --report DIR"
-    )
+    return EvidenceError(path=path, detail=_why(exc), hint="Name another folder: --report DIR", doing="write")
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def try_folder(folder: Path, *, option: str = "--report") -> None:
+    """Find out before a run whether its files can be written: make the folder, write into it, take both away again.
+
+    Raises:
+        ConfigError: they cannot.
+    """
+    trial = folder / f".{os.getpid()}.trial"
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            trial.write_bytes(b"trial")
+        finally:
+            trial.unlink(missing_ok=True)
+            for part in missing:
+                if part.exists():
+                    part.rmdir()
+    except OSError as exc:
+        raise ConfigError(
+            option=option,
+            value=str(folder),
+            allowed=f"a folder that can be written ({_why(exc)})",
+            hint=f"Name another folder: {option} DIR",
+        ) from exc

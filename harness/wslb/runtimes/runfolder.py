@@ -10,12 +10,14 @@ name that we give, in it a regular file of our own user. What the files say is n
 their user and by a whole path on their command line, segments of shared memory by name and by the inode noted.
 
 A run makes its folder, then the file, then takes the lock. A sweep that comes in between removes the folder; the run
-notices that what it locked is no longer there, and makes another.
+notices that what it locked is no longer there, and makes another. The file goes last, so that what a run or a sweep
+leaves when it is killed while it removes still says whose it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import pwd
@@ -23,6 +25,7 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +40,7 @@ _OWNER = "owner"
 _SEGMENTS = "shared-memory"
 _SEGMENT = re.compile(r"/dev/shm/ShM\.[0-9A-Za-z]+")  # noqa: S108 - read, not made
 """APR's POSIX shared memory, as the kernel shows it in a process's maps."""
+_KEY_FILES = "slotmem-shm-*.shm"
 _MOST_BYTES = 65_536
 
 
@@ -80,9 +84,19 @@ class RunFolder:
         if self._lock is None:
             return
         forget_shared_memory(self.path)
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
         os.close(self._lock)
         self._lock = None
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != _OWNER:
+                shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    path.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own(path: Path) -> int:
@@ -93,6 +107,7 @@ def _own(path: Path) -> int:
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
+        os.fchmod(descriptor, 0o644)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
             raise FileNotFoundError(path)
@@ -131,7 +146,12 @@ def remember_shared_memory(folder: Path, pid: int) -> None:
 
 
 def forget_shared_memory(folder: Path) -> None:
-    """Remove what `remember_shared_memory` noted and httpd did not remove itself."""
+    """Remove what httpd did not remove itself: what `remember_shared_memory` noted, and what files of its folder name.
+
+    A System V segment gets its key from device and inode of such a file, which holds the segment's size (APR, shm.c).
+    """
+    for segment in _keyed(folder):
+        ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID; one that has gone meanwhile is no matter
     for name, inode in _noted(folder):
         with contextlib.suppress(OSError):
             there = os.lstat(name)
@@ -146,6 +166,21 @@ def _noted(folder: Path) -> Iterator[tuple[str, str]]:
         for line in _text(directory, _SEGMENTS).splitlines():
             name, _, inode = line.partition(" ")
             yield name, inode
+
+
+def _keyed(folder: Path) -> Iterator[int]:
+    """Ids of System V segments of ours that nobody has attached and that a file in the folder names (proc(5))."""
+    with contextlib.suppress(OSError, ValueError):
+        wanted = set()
+        for path in folder.glob(_KEY_FILES):
+            file = path.lstat()
+            if stat.S_ISREG(file.st_mode) and file.st_size == ctypes.sizeof(ctypes.c_size_t):
+                key = (file.st_dev & 0xFF) << 16 | file.st_ino & 0xFFFF  # ftok(3), but for the top byte: a hash of APR
+                wanted.add((key, int.from_bytes(path.read_bytes(), sys.byteorder)))
+        for line in Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]:
+            number, segment, _, size, _, _, attached, uid, *_ = map(int, line.split())
+            if (number & 0xFFFFFF, size) in wanted and uid in _our_users() and attached == 0:
+                yield segment
 
 
 def sweep(base: Path | None = None) -> tuple[Leftover, ...]:
@@ -166,15 +201,27 @@ def _swept(folder: Path) -> Leftover | None:
             return None
         with _taken(directory) as owner:
             if owner is None:
-                # Killed before it could own the folder: then the folder is empty, and goes if it is.
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-                return None
+                return _swept_without_owner(folder, named[1])
             pid = os.pread(owner, 20, 0)
             killed = _kill_all(folder)
             forget_shared_memory(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             return Leftover(run_id=named[1], owner_pid=int(pid) if pid.isdigit() else 0, killed=killed)
+
+
+def _swept_without_owner(folder: Path, run_id: str) -> Leftover | None:
+    """Killed before it could own the folder, which is empty then; or somebody took the owner's file away.
+
+    A live run may have lost its file too, to a program that removes old files: its processes name the folder.
+    """
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+        return None
+    if os.path.lexists(folder / _OWNER) or _naming(folder):
+        return None
+    forget_shared_memory(folder)
+    _remove(folder)
+    return Leftover(run_id=run_id, owner_pid=0, killed=())
 
 
 @contextlib.contextmanager
@@ -243,16 +290,10 @@ def _open_to_all(folder: Path) -> bool:
 
 def _kill_all(folder: Path) -> tuple[str, ...]:
     """End every process of ours that names the folder, or something in it, on its command line."""
-    named = re.compile(rf"(?<![^\s=:'\"]){re.escape(str(folder))}(?![^/\s'\"])")
-    ours = {os.geteuid()} | ({pwd.getpwnam("nobody").pw_uid} if os.geteuid() == 0 else set())
-    victims: list[psutil.Process] = []
-    names: list[str] = []
-    for process in psutil.process_iter(["cmdline", "name", "uids"]):
-        words, uids = process.info["cmdline"] or [], process.info["uids"]
-        if process.pid != os.getpid() and uids and uids.real in ours and any(map(named.search, words)):
-            remember_shared_memory(folder, process.pid)
-            victims.append(process)
-            names.append(f"{process.info['name']} ({process.pid})")
+    victims = _naming(folder)
+    names = [f"{process.info['name']} ({process.pid})" for process in victims]
+    for process in victims:
+        remember_shared_memory(folder, process.pid)
     for process in victims:
         with contextlib.suppress(psutil.Error):
             process.kill()
@@ -261,3 +302,18 @@ def _kill_all(folder: Path) -> tuple[str, ...]:
         with contextlib.suppress(psutil.Error, FileNotFoundError):
             process.wait(timeout=5)
     return tuple(names)
+
+
+def _naming(folder: Path) -> list[psutil.Process]:
+    named = re.compile(rf"(?<![^\s=:'\"]){re.escape(str(folder))}(?![^/\s'\"])")
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter(["cmdline", "name", "uids"]):
+        words, uids = process.info["cmdline"] or [], process.info["uids"]
+        if process.pid != os.getpid() and uids and uids.real in _our_users() and any(map(named.search, words)):
+            found.append(process)
+    return found
+
+
+def _our_users() -> set[int]:
+    """Ourselves, and for root the user that servers become."""
+    return {os.geteuid()} | ({pwd.getpwnam("nobody").pw_uid} if os.geteuid() == 0 else set())

@@ -12,7 +12,7 @@ import pytest
 
 from tests import runs
 from wslb import reports
-from wslb.errors import EvidenceError
+from wslb.errors import ConfigError, EvidenceError
 from wslb.reports import REPORTERS, files, history, json_file
 from wslb.resources import resource
 
@@ -94,3 +94,26 @@ def test_redrawing_gives_the_same_bytes_and_adds_nothing_to_the_history(tmp_path
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     files.redraw(json_file.load(document), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "report.json").write_text("kept")
+    for folder in (tmp_path / "there", tmp_path / "made" / "for" / "it"):
+        files.try_folder(folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there", "report.json"]
+
+
+@pytest.mark.parametrize("folder", ["file", "file/in/it", "/proc/1/lb", "/dev/null"])
+def test_a_folder_that_cannot_be_written_is_named_before_the_run(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"--report is '.*', but must be a folder that can be written \("):
+        files.try_folder(tmp_path / folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["file"]
+
+
+def test_a_file_that_cannot_be_written_has_a_sentence_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(EvidenceError, match=r"Cannot write .*report.json: is a directory"):
+        files.write(runs.run(runs.passed()), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["report.json"]

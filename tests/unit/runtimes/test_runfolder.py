@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import stat
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -107,6 +109,47 @@ def test_a_run_that_was_killed_before_it_owned_its_folder_leaves_nothing(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_whose_owner_was_taken_away_goes_unless_something_lives_in_it(
+    tmp_path: Path, children: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    for name in ("wslb-0123abcd", "wslb-4567cdef"):
+        (tmp_path / name / "tls").mkdir(parents=True)
+        (tmp_path / name / "tls" / "proxy.key").touch()
+    served = children(str(tmp_path / "wslb-4567cdef" / "httpd.conf"))
+    assert [found.run_id for found in sweep(tmp_path)] == ["0123abcd"]
+    assert served.poll() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["wslb-4567cdef"]
+
+
+@pytest.mark.parametrize("removing", ["run", "sweep"])
+def test_whoever_is_killed_while_it_removes_leaves_the_owner_to_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removing: str
+) -> None:
+    run = RunFolder(tmp_path) if removing == "run" else None
+    folder = run.path if run else abandoned(tmp_path)
+    for name in ("a", "z.log"):
+        (folder / name).touch()
+    (folder / "tls").mkdir()
+    steps: list[list[str]] = []
+    monkeypatch.setattr(os, "unlink", _seeing(os.unlink, folder, steps))
+    monkeypatch.setattr(os, "rmdir", _seeing(os.rmdir, folder, steps))
+    if run:
+        run.remove()
+    else:
+        sweep(tmp_path)
+    assert not folder.exists()
+    assert len(steps) >= 4
+    assert all("owner" in left for left in steps if left)
+
+
+def _seeing(real: Callable[..., None], folder: Path, steps: list[list[str]]) -> Callable[..., None]:
+    def seen(*arguments: Any, **named: Any) -> None:
+        real(*arguments, **named)
+        steps.append([path.name for path in folder.iterdir()] if folder.exists() else [])
+
+    return seen
+
+
 def test_a_sweep_between_folder_and_lock_makes_the_run_take_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +238,35 @@ def test_a_segment_is_removed_only_if_it_is_the_one_that_was_noted(tmp_path: Pat
         ours.unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def system_v(key: int, size: int) -> int:
+    """A new System V segment of shared memory that nobody has attached."""
+    segment: int = ctypes.CDLL(None).shmget(ctypes.c_int(key), ctypes.c_size_t(size), 0o1600)  # IPC_CREAT
+    assert segment >= 0
+    return segment
+
+
+def there(segment: int) -> bool:
+    return any(line.split()[1] == str(segment) for line in Path("/proc/sysvipc/shm").read_text().splitlines())
+
+
+@pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="this system does not list System V segments")
+def test_a_system_v_segment_is_removed_by_the_file_that_names_it(tmp_path: Path) -> None:
+    folder = abandoned(tmp_path)
+    file = folder / "slotmem-shm-p1_cluster.shm"
+    file.write_bytes((2922).to_bytes(ctypes.sizeof(ctypes.c_size_t), sys.byteorder))
+    key = (file.stat().st_dev & 0xFF) << 16 | file.stat().st_ino & 0xFFFF
+    own = system_v(0x5A << 24 | key, 2922)
+    others = [system_v(0x5B << 24 | key, 2923), system_v(0x5A << 24 | key ^ 1, 2922)]
+    try:
+        sweep(tmp_path)
+        assert not there(own)
+        assert [there(other) for other in others] == [True, True]
+    finally:
+        for segment in (own, *others):
+            ctypes.CDLL(None).shmctl(segment, 0, None)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077, 0o777])
 def test_the_folder_can_be_read_by_an_unprivileged_server(tmp_path: Path, mask: int) -> None:
     before = os.umask(mask)
     try:
@@ -203,4 +274,5 @@ def test_the_folder_can_be_read_by_an_unprivileged_server(tmp_path: Path, mask: 
     finally:
         os.umask(before)
     assert run.path.stat().st_mode & 0o777 == 0o755
+    assert (run.path / "owner").stat().st_mode & 0o777 == 0o644
     run.remove()

@@ -1,15 +1,26 @@
-"""Processes of this machine, one for each shard."""
+"""Processes of this machine, one for each shard.
+
+A child ends when its parent has ended, however that was: it watches the pipe that multiprocessing keeps between them.
+It leaves its parent's process group, so that a signal to the group (a terminal's, or that of ``timeout``) asks the
+parent for an orderly end, and takes no shard away. Until the child has left, such signals wait.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import queue
+import signal
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
+from typing import Any, TypeVar
 
+from wslb.caller import ENDING
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.progress import ShardProgress
 from wslb.load.shards import worker
@@ -17,16 +28,40 @@ from wslb.load.shards import worker
 __all__ = ["processes"]
 
 
+T = TypeVar("T")
+
 _channel: tuple[Queue[ShardProgress], Event] | None = None
 
 
 def _begin(news: Queue[ShardProgress], stopping: Event) -> None:
-    """Set up a child process; Ctrl+C belongs to the parent, which asks for an orderly end."""
-    import signal  # noqa: PLC0415 - in the child only
-
+    """Set up a child process."""
     global _channel  # noqa: PLW0603 - a child process has one channel
     _channel = (news, stopping)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    os.setsid()
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)  # which also forgets one that waits
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an executor ends a broken process by it
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+class _Executor(ProcessPoolExecutor):
+    """An executor of one process, started with the first work, and with the signals blocked that `_begin` lets in."""
+
+    def submit(self, function: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
+        """As an executor does."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return super().submit(function, *arguments, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _beat(progress: ShardProgress) -> bool:
@@ -52,9 +87,7 @@ class _Processes:
         self.places = [
             ShardPlace(
                 name=f"process {index + 1}",
-                executor=ProcessPoolExecutor(
-                    1, mp_context=context, initializer=_begin, initargs=(self._news, self._stopping)
-                ),
+                executor=_Executor(1, mp_context=context, initializer=_begin, initargs=(self._news, self._stopping)),
                 alive=lambda: True,  # a broken pool raises by itself
             )
             for index in range(count)

@@ -98,6 +98,7 @@ class Httpd:
                 log_tail=await self.log_tail(),
                 hint="The last lines of its log say why.",
             )
+        await self._runtime.started(self._process)  # already now: a killed run must leave nothing that nobody knows
         if await self._answer(self._ready_url) != self._ready_text:
             return False
         return not self._threads or self._dialect.parse_threads(await self._answer(self._children_url)) >= self._threads
