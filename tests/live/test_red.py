@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ import pytest
 from wslb.interfaces import Fault
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, MemberState, Site
-from wslb.model.results import Grade, Outcome, ScenarioResult
+from wslb.model.results import Grade, Outcome, Report, ScenarioResult
+from wslb.reports.causes import likely as causes
+from wslb.reports.json_file import document
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
 from wslb.scenarios.sticky import RECIPE
@@ -148,3 +151,39 @@ async def test_an_act_that_breaks_is_an_error_of_the_harness(lab: Lab) -> None:
     assert result.outcome is Outcome.ERRORED
     assert not result.lab_failed
     assert "ZeroDivisionError: oops" in result.reason
+
+
+LIVING = (
+    "lb-byrequests-held",
+    "lb-byrequests",
+    "lb-byrequests-at-once",
+    "concurrency-500",
+    "weights-3-1-held",
+    "headers-handshake",
+)
+"""Scenarios whose claims would hold over tunnels that are all dead."""
+
+
+@pytest.mark.parametrize("name", LIVING)
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        (Fault(kind="cut", parameters={"after_messages": 0}), "neither end received a Close frame|did not reach"),
+        (Fault(kind="close", parameters={"code": 1011, "reason": "no"}), "itself closed the tunnel with 1011"),
+    ],
+    ids=["cut", "close"],
+)
+async def test_tunnels_that_die_at_once(lab: Lab, name: str, fault: Fault, cause: str) -> None:
+    scenario = shipped(name)
+
+    async def dying(lab: Lab) -> None:
+        for backend in ("liberty", "node"):
+            await lab.fleet[backend].fault(fault)
+        await scenario.act(lab)
+
+    result = await runner.run(replace(scenario, act=dying), lab)
+    opened = len(result.record.accepted)
+    assert f"; 0 of {opened} tunnels so" in observed(result, "ended_orderly")
+    likely = causes.likely(document(Report(results=(result,))).scenarios[0])
+    assert likely is not None
+    assert re.search(cause, likely.sentence), likely

@@ -24,6 +24,7 @@ import h2.settings
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
+from wslb.connectors.websocket import UNANSWERED
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers, one_header
 
@@ -134,9 +135,9 @@ class Http2Tunnel:
         """Close code, reason and who began."""
         if not self._ended.is_set():
             return None
-        received = self._ws.close_rcvd
+        received, sent = self._ws.close_rcvd, self._ws.close_sent
         if received is None:
-            return 1006, "", "lost"
+            return 1006, UNANSWERED if sent else "", "lost"
         return int(received.code), received.reason, "server" if self._ws.close_rcvd_then_sent else "client"
 
     async def _read(self) -> None:

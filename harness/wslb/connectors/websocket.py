@@ -26,9 +26,30 @@ from websockets.uri import parse_uri
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers
 
-__all__ = ["WebSocketConnector", "WebSocketTunnel"]
+__all__ = ["UNANSWERED", "WebSocketConnector", "WebSocketTunnel", "broken_rule"]
 
 _CLOSE_SECONDS = 5.0
+_GIVEN_UP = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
+
+UNANSWERED = "no Close frame answered ours"
+"""Reason of an end that came after our Close frame and without one of the other side's."""
+
+_SECTIONS = {
+    "invalid opcode": "5.2",
+    "incorrect masking": "5.1",
+    "reserved bits must be 0": "5.2",
+    "control frame too long": "5.5",
+    "fragmented control frame": "5.5",
+    "expected a continuation frame": "5.4",
+    "unexpected continuation frame": "5.4",
+    "close frame too short": "5.5.1",
+    "invalid status code": "7.4",
+}
+
+
+def broken_rule(reason: str) -> str:
+    """What the library says of bytes that no server may send, with the section of RFC 6455; else it is text (8.1)."""
+    return f"{reason} (RFC 6455 section {_SECTIONS.get(reason, '8.1')})"
 
 
 class WebSocketTunnel:
@@ -71,13 +92,15 @@ class WebSocketTunnel:
 
     @property
     def ended(self) -> tuple[int, str, str] | None:
-        """Close code, reason and who began."""
+        """Close code, reason and who began; our own where we had to end it for what came (RFC 6455 section 7.1.7)."""
         protocol = self._connection.protocol
-        code = self._connection.close_code
+        code, sent = self._connection.close_code, protocol.close_sent
         if code is None:
             return None
+        if sent and sent.code in _GIVEN_UP and not protocol.close_rcvd_then_sent:
+            return int(sent.code), broken_rule(sent.reason), "client"
         if code == CloseCode.ABNORMAL_CLOSURE:
-            return int(code), "", "lost"
+            return int(code), UNANSWERED if sent else "", "lost"
         by = "server" if protocol.close_rcvd_then_sent else "client"
         return int(code), self._connection.close_reason or "", by
 

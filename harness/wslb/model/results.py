@@ -51,7 +51,7 @@ class Claim(StrEnum):
     """What a check makes a claim about: the pictures and the likely causes that belong to its verdict.
 
     ``turns`` claims that no member serves twice in a row, ``order`` whom the model elects each time, ``share`` how
-    many each member gets.
+    many each member gets; ``end`` how a scenario ends its tunnels, ``living`` that none ended before.
     """
 
     TURNS = "turns"
@@ -64,6 +64,7 @@ class Claim(StrEnum):
     MESSAGES = "messages"
     IDENTITY = "identity"
     END = "end"
+    LIVING = "living"
     WITNESSES = "witnesses"
     ELECTED = "elected"
     OPEN = "open"

@@ -169,6 +169,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             *TRANSPARENT,
         ),
         explanation="Apache does not fail a member whose tunnels end: only a connect that fails puts it in error.",
+        otherwise=2,
     ),
     ask(
         "stop",
@@ -177,6 +178,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         _stopped_under_tunnels,
         (tunnels.closed_with(1001, count=2), tunnels.answered("after the stop", "liberty", count=2), *TRANSPARENT),
         allow_log=(),
+        otherwise=2,
     ),
     ask(
         "retry",
@@ -276,5 +278,6 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Fewest open tunnels wins, so a server that has just started gets every new one until it is level. It gets "
             "one less than it lacks: a tunnel that failed over counts as busy on the dead member too, until it ends."
         ),
+        otherwise=2,
     ),
 )

@@ -92,6 +92,7 @@ def _end(
         (payload.closed_as(*ends, own_reason=own_reason), *SOUND),
         site=CL if act is not _half_closed and act is not _reset else ECHO,
         explanation=explanation,
+        otherwise=0 if (ends[0].code, ends[0].by) == (1000, "client") else 2,
     )
 
 
@@ -106,6 +107,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"{len(CODES)} of {len(CODES)}, from 1000 to 4999, the longest reason of 123 bytes among them",
         closing(*CODES),
         (payload.closed_as(*_by_client(*CODES)), *SOUND),
+        otherwise=len(CODES) - 1,
     ),
     _end(
         "close-by-backend",

@@ -222,6 +222,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "The children let go of their sockets but do not end; for about 10 s the parent waits for them (AH00045, "
             "AH00046) while the kernel accepts new connections that nobody serves."
         ),
+        otherwise=4,
     ),
     ask(
         "winch",
@@ -244,6 +245,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (tunnels.lost(count=4, before_signal=True), lifecycle.signalled("TERM"), lifecycle.not_served(5)),
         allow_log=CUT,
         explanation="No close frame is sent: clients see 1006. The parent needs 10 s more to end (AH00045, AH00046).",
+        otherwise=4,
     ),
     ask(
         "term-idle",

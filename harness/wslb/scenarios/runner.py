@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
+from wslb.checks import endings
 from wslb.checks import log as log_checks
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
 from wslb.errors import HarnessError, LabError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
-from wslb.model.results import Outcome, Record, ScenarioResult, Verdict
+from wslb.model.results import Check, Outcome, Record, ScenarioResult, Verdict
 from wslb.scenarios.scenario import Scenario
 
 __all__ = ["lacking", "roomy", "run", "run_all"]
@@ -71,13 +72,17 @@ def roomy(site: Site, connections: int) -> Site:
 
 
 def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> ScenarioResult:
-    """Every check of the scenario on its record, and the gate of the error log."""
-    verdicts: list[Verdict] = []
-    for check in (*scenario.checks, log_checks.only_announced(*scenario.allow_log)):
-        verdicts.append(check(record))
+    """Every check of the scenario on its record, and those that every record must pass."""
+    verdicts = [check(record) for check in (*scenario.checks, *_always(scenario, record))]
     outcome = Outcome.FAILED if any(verdict.breaks for verdict in verdicts) else Outcome.PASSED
     shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
     return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))
+
+
+def _always(scenario: Scenario, record: Record) -> tuple[Check, ...]:
+    """Checks of every scenario: no tunnel died and no line came into the log but those that it announces."""
+    log_is_clean = log_checks.only_announced(*scenario.allow_log)
+    return (endings.ended_orderly(scenario.otherwise), log_is_clean) if record.accepted else (log_is_clean,)
 
 
 async def run_all(

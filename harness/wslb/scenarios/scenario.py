@@ -32,6 +32,7 @@ class Scenario:
         allow_log: AH numbers of warnings and errors that belong to this scenario.
         explanation: why Apache answers as it does, where that surprises; with the AH number or manual page.
         balancer: whose members the evidence is about; by default the site's first.
+        otherwise: how many tunnels end otherwise than by the client's close with 1000; checks of its own say how.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scenario:
     allow_log: tuple[str, ...] = ()
     explanation: str = ""
     balancer: Balancer | None = None
+    otherwise: int = 0
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -84,6 +86,7 @@ class Family:
         site: Site | None = None,
         allow_log: tuple[str, ...] | None = None,
         explanation: str = "",
+        otherwise: int = 0,
     ) -> Scenario:
         """The scenario ``family-name``; `Scenario` says what the arguments are."""
         return Scenario(
@@ -95,6 +98,7 @@ class Family:
             checks=checks,
             allow_log=self.allow_log if allow_log is None else allow_log,
             explanation=explanation,
+            otherwise=otherwise,
         )
 
 

@@ -100,6 +100,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         cut(least_seconds=1.0),
         site=site(timeout=1, carried=Carrier.HTTP),
         explanation="The mysterious disconnect after 60 seconds: httpd's default Timeout on a tunnel without traffic.",
+        otherwise=2,
     ),
     ask(
         "idle-wstunnel",
@@ -118,6 +119,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         cut(least_seconds=2.0),
         site=site(timeout=1, carried=Carrier.HTTP, of=with_timeout("2")),
         explanation="The larger of the client's and the member's limit wins (2.4.53 and later).",
+        otherwise=2,
     ),
     ask(
         "proxytimeout-wins-http",
@@ -126,6 +128,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         _until_cut,
         cut(least_seconds=2.0),
         site=site(timeout=1, carried=Carrier.HTTP, directives=("ProxyTimeout 2",)),
+        otherwise=2,
     ),
     ask(
         "member-shorter-http",
@@ -192,6 +195,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             )
         ),
         explanation="A close frame is payload for both carriers: whoever must end a tunnel politely is the backend.",
+        otherwise=2,
     ),
     ask(
         "silent-handshake-http",

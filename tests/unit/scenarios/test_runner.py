@@ -64,7 +64,12 @@ def test_scenario_that_counts_its_threads_keeps_them() -> None:
 async def test_what_holds_passes_with_all_its_evidence(fakes: FakeLab) -> None:
     result = await runner.run(ASKED, fakes.lab)
     assert (result.outcome, result.reason, red(result)) == (Outcome.PASSED, "", set())
-    assert [verdict.check for verdict in result.verdicts] == ["alternates", "answered_101", "log_is_clean"]
+    assert [verdict.check for verdict in result.verdicts] == [
+        "alternates",
+        "answered_101",
+        "ended_orderly",
+        "log_is_clean",
+    ]
     assert result.record.elections == ("liberty", "node", "liberty", "node")
     assert [m.elected for m in result.record.before] == [0, 0]
     assert [m.elected for m in result.record.after] == [2, 2]

@@ -7,6 +7,7 @@ To add one, write a function from a scenario of the saved document and its turns
 from __future__ import annotations
 
 from wslb.reports.causes.answers import (
+    died,
     dropped_upgrade,
     end_lost,
     ended_early,
@@ -49,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     refused,
     hung_up,
     silent_over_tls,
+    died,
     ended_early,
     end_lost,
     lone_witness,

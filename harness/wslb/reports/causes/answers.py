@@ -8,7 +8,19 @@ from wslb.reports.causes.cause import Cause, failed
 from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
-__all__ = ["dropped_upgrade", "end_lost", "ended_early", "hung_up", "not_upgraded", "refused", "silent_over_tls"]
+__all__ = [
+    "died",
+    "dropped_upgrade",
+    "end_lost",
+    "ended_early",
+    "hung_up",
+    "not_upgraded",
+    "refused",
+    "silent_over_tls",
+]
+
+_UNREADABLE = frozenset({1002, 1007, 1009})
+"""Codes with which an end gives up on what it received (RFC 6455 section 7.4.1)."""
 
 
 def dropped_upgrade(scenario: SavedScenario, _: Turns) -> Cause | None:
@@ -113,6 +125,49 @@ def ended_early(scenario: SavedScenario, _: Turns) -> Cause | None:
             sentence = f"the tunnel to {who} broke before an answer came: no Close frame was seen ({end.code})"
         return Cause(rule="ended-early", sentence=sentence, evidence=(f"connection #{c.seq}: {_end(end)}",))
     return None
+
+
+def died(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """Tunnels that did not live until the client closed them: who ended them, from both ends."""
+    if Claim.LIVING not in failed(scenario):
+        return None
+    for c in scenario.connections:
+        accepted = [arrival for arrival in c.arrivals if arrival.accepted]
+        here, there = c.closed, accepted[-1].closed if accepted else None
+        if not c.accepted or not here or not there:
+            continue
+        who = accepted[-1].backend
+        if sentence := _death(who, here, there):
+            seen = (f"connection #{c.seq}, client: {_end(here)}", f"journal of {who}: {_end(there)}")
+            return Cause(rule="died", sentence=sentence, evidence=seen)
+    return None
+
+
+def _death(who: str, here: Close, there: Close) -> str:
+    """Who ended a tunnel, as far as its two ends tell; empty for one that the client closed orderly."""
+    both = not here.clean and not there.clean
+    kept = "" if here.clean else ", and its Close frame did not reach the client"
+    told = {
+        f"what came from {who} breaks RFC 6455, so the client had to end the tunnel: {here.reason}": (
+            here.by == "client" and here.code in _UNREADABLE
+        ),
+        f"{who} itself closed the tunnel with {there.code} before the client did{kept}": (
+            there.by == "server" and there.clean
+        ),
+        f"{who} ended the tunnel with {there.code}: what reached it broke RFC 6455": (
+            there.by == "client" and there.code in _UNREADABLE
+        ),
+        f"the client received a Close frame ({here.code}) that {who} did not send: something between sent it": (
+            here.by == "server" and not there.clean
+        ),
+        f"the client's Close frame did not reach {who}: it was lost between, or the tunnel was dead by then": (
+            both and here.reason != ""
+        ),
+        f"the tunnel to {who} broke: neither end received a Close frame; {who} reset it, or what stands between": both,
+        f"{who} received the client's Close frame, but its own did not come back to the client": not here.clean,
+        f"the client closed the tunnel in order, but its Close frame did not reach {who}": not there.clean,
+    }
+    return next((sentence for sentence, so in told.items() if so), "")
 
 
 def end_lost(scenario: SavedScenario, _: Turns) -> Cause | None:

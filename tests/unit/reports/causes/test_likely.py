@@ -205,6 +205,30 @@ def witnesses(**changes: Any) -> SavedWitnesses:
 
 
 END = Close(code=1006)
+BYE = Close(code=1000, by="client")
+
+DEATHS = (
+    (END, END, "neither end received a Close frame"),
+    (Close(code=1006, reason="no Close frame answered ours"), END, "the client's Close frame did not reach node"),
+    (END, BYE, "node received the client's Close frame, but its own did not come back"),
+    (BYE, END, "closed the tunnel in order, but its Close frame did not reach node"),
+    (Close(code=1011, by="server"), Close(code=1011, by="server"), "node itself closed the tunnel with 1011"),
+    (END, Close(code=1011, by="server"), "with 1011 before the client did, and its Close frame did not reach"),
+    (
+        Close(code=1002, reason="RSV (RFC 6455 section 5.2)", by="client"),
+        END,
+        "so the client had to end the tunnel: RSV (RFC",
+    ),
+    (END, Close(code=1007, by="client"), "node ended the tunnel with 1007: what reached it broke RFC 6455"),
+    (Close(code=1000, by="server"), END, "a Close frame (1000) that node did not send"),
+)
+
+
+def died(here: Close, there: Close) -> SavedScenario:
+    """A saved scenario whose connection 2 ended so for the client and so for its backend."""
+    scenario = edited(Claim.LIVING, closed=here)
+    arrivals = tuple(replace(arrival, closed=there) for arrival in scenario.connections[1].arrivals)
+    return second(scenario, arrivals=arrivals)
 
 
 @pytest.mark.parametrize(
@@ -218,6 +242,7 @@ END = Close(code=1006)
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(greeting=None)), "its greeting did not reach"),
         ("httpd-refused", edited(Claim.OPENING, status=403, accepted=False, arrivals=(), changes=None),
          "httpd itself answered 403"),
+        *(("died", died(here, there), words) for here, there, words in DEATHS),
         ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=END), "broke before an answer came"),
         ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=Close(code=1000, by="server")),
          "closed the tunnel with 1000 before it answered"),
