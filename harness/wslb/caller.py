@@ -46,7 +46,12 @@ _caught: list[str] = []
 
 
 def end_by_signals() -> None:
-    """End this process by a signal, with one line; SIGHUP stays ignored where it is, as ``nohup`` wants."""
+    """End this process by a signal, with one line; SIGHUP stays ignored where it is, as ``nohup`` wants.
+
+    Whoever started us may have blocked signals, or ignored the end of children, which would hide their exit codes.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*ENDING, signal.SIGCHLD})
     for number in ENDING:
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _came)

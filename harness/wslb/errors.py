@@ -8,14 +8,18 @@
     │   ├── RuntimeUnavailable     no place to run the proxy in
     │   ├── StartError             exited early, or not ready in time
     │   ├── ProxyConfigRejected    the proxy's own syntax check said no
-    │   └── ContractError          a backend answered outside its contract
+    │   ├── ContractError          a backend answered outside its contract
+    │   └── MachineExhausted       memory, disk, descriptors or processes have run out
     └── EvidenceError              a report, journal or status page cannot be read, or not be written
+
+A foreign error that says that the machine has run out of something is put into our words by `exhausted`.
 
 Each carries its data as attributes; ``str()`` makes one sentence of what and why, and ``hint`` says what to do.
 """
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 __all__ = [
@@ -24,9 +28,11 @@ __all__ = [
     "EvidenceError",
     "HarnessError",
     "LabError",
+    "MachineExhausted",
     "ProxyConfigRejected",
     "RuntimeUnavailable",
     "StartError",
+    "exhausted",
 ]
 
 
@@ -117,6 +123,50 @@ class ContractError(LabError):
 
     def __str__(self) -> str:
         return f"Backend {self.backend} broke its contract: {self.detail}."
+
+
+class MachineExhausted(LabError):
+    """Something that every program needs has run out on this machine, or for this user or process."""
+
+    def __init__(self, *, what: str, detail: str, hint: str) -> None:
+        super().__init__(what, detail)
+        self.what, self.detail, self.hint = what, detail, hint
+
+    def __str__(self) -> str:
+        return f"There {self.what} left: {self.detail}."
+
+
+_DISK = ("is no room on the disk", "Free some, or name a folder on another disk: TMPDIR, and --report DIR.")
+_MEMORY = ("is no memory", "Give it more: ulimit -v, or the memory of its container.")
+_PROCESSES = ("is no process or thread", "Allow more: ulimit -u, ulimit -v, or the process limit of its container.")
+_EXHAUSTED = {
+    errno.ENOSPC: _DISK,
+    errno.EDQUOT: _DISK,
+    errno.EFBIG: ("is no room in a file", "Allow larger files: ulimit -f"),
+    errno.EMFILE: ("is no open file", "Allow this process more: ulimit -n 4096"),
+    errno.ENFILE: ("is no open file", "Close programs, or raise fs.file-max: the whole system has none left."),
+    errno.ENOMEM: _MEMORY,
+    errno.EAGAIN: _PROCESSES,
+    errno.EADDRNOTAVAIL: ("is no free port", "Close connections, or widen net.ipv4.ip_local_port_range."),
+}
+_NO_THREAD = "can't start new thread"
+"""What threading says, in a RuntimeError (CPython, Modules/_threadmodule.c)."""
+
+
+def exhausted(error: BaseException) -> MachineExhausted | None:
+    """The error in our words when it says that the machine has run out of something; of a group, its first such."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(exhausted, error.exceptions)), None)
+    if isinstance(error, MemoryError):
+        said, detail = _MEMORY, "an allocation failed"
+    elif isinstance(error, OSError) and error.errno in _EXHAUSTED:
+        said, detail = _EXHAUSTED[error.errno], (error.strerror or str(error)).lower()
+    elif isinstance(error, RuntimeError) and _NO_THREAD in str(error):
+        said, detail = _PROCESSES, _NO_THREAD
+    else:
+        return None
+    file = getattr(error, "filename", None)
+    return MachineExhausted(what=said[0], detail=f"{detail} ({file})" if file else detail, hint=said[1])
 
 
 class EvidenceError(HarnessError):

@@ -111,7 +111,7 @@ def asked(name): print(name, flush=True)
 def ready(): print("ready", flush=True)
 {work}
 """
-IDLE = "ready()\nwhile True: signal.pause()"
+IDLE = "ready(); [signal.pause() for _ in iter(int, 1)]"
 ORDERLY = "with in_order(asked):\n    ready()\n    while True: signal.pause()"
 ONE = (
     "with in_order(asked) as caught:\n    ready()\n    while not caught: pass\nprint('saved', flush=True)\nsys.exit(5)"
@@ -164,3 +164,10 @@ def test_nohup_keeps_its_word() -> None:
 @pytest.mark.parametrize(("word", "code"), [("SIGINT", 130), ("SIGHUP", 129), ("a sentence", 130)])
 def test_every_interruption_has_its_exit_code(word: str, code: int) -> None:
     assert code_of(word) == code
+
+
+def test_what_was_blocked_or_ignored_by_whoever_started_us_is_undone() -> None:
+    """With SIGCHLD ignored, every child seems to have ended with 255; a blocked signal would never come."""
+    before = "signal.signal(signal.SIGCHLD, signal.SIG_IGN); signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))"
+    work = "import subprocess\nif subprocess.run(['/bin/sh', '-c', 'exit 3']).returncode == 3: " + IDLE
+    assert signalled(work, signal.SIGTERM, before=before) == (143, ["ready"], "\nSIGTERM: ended.\n")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,13 @@ CASES = [
         3,
     ),
     (errors.ContractError(backend="node", detail="no journal"), "Backend node broke its contract: no journal.", 3),
+    (
+        errors.MachineExhausted(what="is no memory", detail="an allocation failed", hint="get more"),
+        "There is no memory left: an allocation failed.",
+        3,
+    ),
     (errors.EvidenceError(path="r.json", detail="it is not JSON"), "Cannot read r.json: it is not JSON.", 4),
+    (errors.EvidenceError(path="r.json", detail="no room", doing="write"), "Cannot write r.json: no room.", 4),
 ]
 
 
@@ -35,3 +43,32 @@ def test_every_error_is_listed_in_the_drawn_tree() -> None:
     assert errors.__all__
     for name in errors.__all__:
         assert name in (errors.__doc__ or "")
+
+
+def refusal(number: int, file: str | None = None) -> OSError:
+    return OSError(number, os.strerror(number), file)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (refusal(errno.ENOSPC, "/srv/x"), "There is no room on the disk left: no space left on device (/srv/x)."),
+        (refusal(errno.EMFILE), "There is no open file left: too many open files."),
+        (refusal(errno.EAGAIN), "There is no process or thread left: resource temporarily unavailable."),
+        (RuntimeError("can't start new thread"), "There is no process or thread left: can't start new thread."),
+        (MemoryError(), "There is no memory left: an allocation failed."),
+        (
+            ExceptionGroup("two", [ValueError(), ExceptionGroup("one", [refusal(errno.EFBIG)])]),
+            "There is no room in a file left: file too large.",
+        ),
+    ],
+)
+def test_a_machine_that_has_run_out_of_something_is_no_error_of_ours(error: Exception, sentence: str) -> None:
+    assert str(errors.exhausted(error)) == sentence
+
+
+@pytest.mark.parametrize(
+    "error", [refusal(errno.ECONNREFUSED), RuntimeError("other"), ExceptionGroup("", [ValueError()])]
+)
+def test_any_other_error_is_left_as_it_is(error: Exception) -> None:
+    assert errors.exhausted(error) is None

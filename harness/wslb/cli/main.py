@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import click
 
 from wslb.caller import Interrupted, code_of, end_by_signals, lasting_streams
 from wslb.cli import cli
-from wslb.errors import EvidenceError, HarnessError
+from wslb.errors import EvidenceError, HarnessError, exhausted
 
 __all__ = ["main", "say"]
 
@@ -28,13 +29,12 @@ def main() -> None:
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except HarnessError as exc:
-        from wslb.reports.ongoing import exit_code_of
-
-        say(exc)
-        sys.exit(2 if isinstance(exc, EvidenceError) else exit_code_of(exc))
+        _refuse(exc)
     except Interrupted as exc:
         sys.exit(code_of(exc.name))
     except Exception as exc:  # noqa: BLE001 - the last stop: an error of our own gets a sentence and exit code 4
+        if lacking := exhausted(exc):
+            _refuse(lacking)
         if os.environ.get("WSLB_DEBUG"):
             import traceback  # a plain run needs none of it
 
@@ -42,6 +42,13 @@ def main() -> None:
         click.echo(f"error: wslb itself failed: {type(exc).__name__}: {exc}", err=True)
         click.echo("  do:  Run it again with WSLB_DEBUG=1 and report the traceback.", err=True)
         sys.exit(4)
+
+
+def _refuse(error: HarnessError) -> NoReturn:
+    from wslb.reports.ongoing import exit_code_of
+
+    say(error)
+    sys.exit(2 if isinstance(error, EvidenceError) else exit_code_of(error))
 
 
 def say(error: HarnessError) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from wslb.caller import Interrupted, in_order
 from wslb.cli.main import say
 from wslb.config import Settings
-from wslb.errors import EvidenceError, HarnessError
+from wslb.errors import EvidenceError, HarnessError, exhausted
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.results import Report, ScenarioResult
@@ -147,6 +147,7 @@ def until_signal(work: Coroutine[Any, Any, T], *, gently: Callable[[str], bool] 
 
     Raises:
         Interrupted: a signal came.
+        MachineExhausted: something ran out.
     """
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
@@ -174,4 +175,8 @@ def until_signal(work: Coroutine[Any, Any, T], *, gently: Callable[[str], bool] 
         except (asyncio.CancelledError, HarnessError):
             if caught:
                 raise Interrupted(caught[0]) from None
+            raise
+        except (OSError, MemoryError, RuntimeError, ExceptionGroup) as exc:
+            if lacking := exhausted(exc):
+                raise lacking from exc
             raise

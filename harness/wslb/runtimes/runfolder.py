@@ -33,10 +33,15 @@ from pathlib import Path
 
 import psutil
 
+from wslb.errors import RuntimeUnavailable
+
 __all__ = ["Leftover", "RunFolder", "dead", "forget_shared_memory", "remember_shared_memory", "sweep"]
 
 _NAME = re.compile(r"wslb-([0-9a-f]{8})")
 _OWNER = "owner"
+_NAMEABLE = re.compile(r"[^\x00-\x1f\x7f\"'$\\<>\ud800-\udfff]{1,200}")
+"""Paths that stand in a configuration as they are: no quotes, no variables of httpd, no bytes that are no text."""
+
 _SEGMENTS = "shared-memory"
 _SEGMENT = re.compile(r"/dev/shm/ShM\.[0-9A-Za-z]+")  # noqa: S108 - read, not made
 """APR's POSIX shared memory, as the kernel shows it in a process's maps."""
@@ -64,20 +69,42 @@ class Leftover:
 
 
 class RunFolder:
-    """A run's folder, 0755 so that an unprivileged httpd can serve from it; secrets lie in a 0700 folder inside."""
+    """A run's folder, 0755 so that an unprivileged httpd can serve from it; secrets in it are readable by us alone.
+
+    Raises:
+        RuntimeUnavailable: there is no place for it.
+    """
 
     _lock: int | None
 
     def __init__(self, base: Path | None = None) -> None:
-        place = base or _bases()[0]
+        refusals: list[str] = []
+        for place in [base] if base else _bases():
+            try:
+                self._make(place)
+            except OSError as exc:
+                refusals.append(f"{place} ({(exc.strerror or str(exc)).lower()})")
+            else:
+                return
+        raise RuntimeUnavailable(
+            runtime="local",
+            reason=f"no folder for temporary files can be used: {', '.join(refusals)}",
+            hint="Set TMPDIR to a folder that can be written and has some room.",
+        )
+
+    def _make(self, place: Path) -> None:
         while True:
             self.run_id = secrets.token_hex(4)
             self.path = place / f"wslb-{self.run_id}"
             self.path.mkdir(mode=0o755)
-            self.path.chmod(0o755)
-            with contextlib.suppress(FileNotFoundError, BlockingIOError):
-                self._lock = _own(self.path / _OWNER)
-                return
+            try:
+                self.path.chmod(0o755)
+                with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                    self._lock = _own(self.path / _OWNER)
+                    return
+            except BaseException:
+                shutil.rmtree(self.path, ignore_errors=True)
+                raise
 
     def remove(self) -> None:
         """Remove the folder and the shared memory that its httpd left; twice is once."""
@@ -278,10 +305,14 @@ def _text(directory: int, name: str) -> str:
 
 
 def _bases() -> list[Path]:
-    """Where run folders may lie, the best first: for root, only where an unprivileged httpd can follow."""
-    own, common = Path(tempfile.gettempdir()).resolve(), Path("/tmp").resolve()  # noqa: S108 - each run makes its own
-    places = [own] if os.geteuid() != 0 or _open_to_all(own) else []
-    return list(dict.fromkeys([*places, common]))
+    """Where run folders may lie, the best first: only where httpd's language can name them, and its user can go."""
+    common = Path("/tmp").resolve()  # noqa: S108 - each run makes its own
+    try:
+        own = Path(tempfile.gettempdir()).resolve()
+    except OSError:  # no folder of all that Python knows can be written
+        return [common]
+    fits = _NAMEABLE.fullmatch(str(own)) is not None and (os.geteuid() != 0 or _open_to_all(own))
+    return list(dict.fromkeys([*([own] if fits else []), common]))
 
 
 def _open_to_all(folder: Path) -> bool:

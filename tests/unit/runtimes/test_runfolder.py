@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
+from wslb.errors import RuntimeUnavailable
 from wslb.runtimes import runfolder
 from wslb.runtimes.runfolder import RunFolder, dead, sweep
 
@@ -275,4 +278,48 @@ def test_the_folder_can_be_read_by_an_unprivileged_server(tmp_path: Path, mask: 
         os.umask(before)
     assert run.path.stat().st_mode & 0o777 == 0o755
     assert (run.path / "owner").stat().st_mode & 0o777 == 0o644
+    run.remove()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["it's", 'a "b"', "${RUN}", "a\\b", "<If>", "two\nlines", "\x1b[2J", os.fsdecode(b"caf\xe9"), "x" * 201],
+    ids=ascii,
+)
+def test_a_folder_that_httpd_cannot_name_is_passed_over(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(runfolder, "_open_to_all", lambda _: True)
+    monkeypatch.setattr(tempfile, "tempdir", f"/srv/{name}")
+    assert runfolder._bases() == [Path("/tmp").resolve()]  # noqa: S108 - read, not made
+
+
+def test_any_other_folder_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runfolder, "_open_to_all", lambda _: True)
+    for name in ("with two  spaces", "100% #1", "временный"):
+        monkeypatch.setattr(tempfile, "tempdir", f"/srv/{name}")
+        assert runfolder._bases() == [Path(f"/srv/{name}"), Path("/tmp").resolve()]  # noqa: S108 - read, not made
+
+
+def test_where_no_folder_can_be_made_each_is_named_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    sentence = rf"no folder for temporary files can be used: {tmp_path}/file \(not a directory\)\."
+    with pytest.raises(RuntimeUnavailable, match=sentence):
+        RunFolder(tmp_path / "file")
+
+
+def test_the_next_folder_is_taken_where_the_first_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full, empty = tmp_path / "full", tmp_path / "empty"
+    full.mkdir()
+    empty.mkdir()
+    own = runfolder._own
+
+    def in_the_second(path: Path) -> int:
+        if path.is_relative_to(full):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return own(path)
+
+    monkeypatch.setattr(runfolder, "_own", in_the_second)
+    monkeypatch.setattr(runfolder, "_bases", lambda: [full, empty])
+    run = RunFolder()
+    assert run.path.parent == empty
+    assert list(full.iterdir()) == []
     run.remove()

@@ -17,6 +17,9 @@ from wslb.waiting import disconnect, until
 
 __all__ = ["LocalProcess", "LocalRuntime", "free_port"]
 
+_UMASK = 0o022
+"""Of every program: an unprivileged httpd, or backend, reads what another part of the lab has made."""
+
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/homebrew/sbin")
 
 
@@ -124,6 +127,7 @@ class LocalRuntime:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            umask=_UMASK,
         )
         try:
             output, _ = await asyncio.wait_for(process.communicate(), timeout_seconds)
@@ -150,6 +154,7 @@ class LocalRuntime:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
+                umask=_UMASK,
                 env={**os.environ, **environ} if environ else None,
             )
         return LocalProcess(process, name=name, log=log)
@@ -157,10 +162,13 @@ class LocalRuntime:
     async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
         """Write a file into the run's folder."""
         path = self._path / name
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+        for folder in reversed(Path(name).parents[:-1]):
+            (self._path / folder).mkdir(exist_ok=True)
+            (self._path / folder).chmod(0o755)
         if secret:
             path.unlink(missing_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.fchmod(descriptor, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
         else:
