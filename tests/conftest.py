@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def session_lab(wslb_settings: Settings, _wslb_term: None) -> AsyncIterator[Lab]:
+async def session_lab(wslb_settings: Settings, _wslb_signals: None) -> AsyncIterator[Lab]:
     """One lab for all tests that look into it; what stands for it in the plugin is for those that use it."""
     try:
         async with open_lab(wslb_settings) as lab:

@@ -260,6 +260,7 @@ def test_the_environment_is_read_in_two_places() -> None:
 
 TIME_IS_THE_THING = {
     "commands/up.py": "the pace of a display",
+    "lab/relay.py": "delay that a tunnel must endure",
     "load/conduct.py": "the pace at which programs and members are looked at, and the hour of a fault",
     "load/shards/shard.py": "the pace of progress",
     "scenarios/acts.py": "silence that a tunnel must endure",

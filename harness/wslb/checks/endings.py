@@ -8,8 +8,6 @@ from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = ["ended_orderly"]
 
-_CLOSED = 1000
-
 
 def ended_orderly(otherwise: int = 0) -> Check:
     """Every tunnel was open until the client closed it with 1000, and a Close frame went each way.
@@ -45,7 +43,7 @@ def _disorder(handshake: Handshake) -> str:
     ends |= {arrival.backend: arrival.closed for arrival in handshake.arrivals if arrival.accepted}
     if len(ends) == 1:
         return "no backend's journal tells how it ended"
-    wrong = [who for who, end in ends.items() if end is None or (end.code, end.by) != (_CLOSED, "client")]
+    wrong = [who for who, end in ends.items() if end is None or not end.orderly]
     return f"it ended {', '.join(f'for {who} {_told(end)}' for who, end in ends.items())}" if wrong else ""
 
 

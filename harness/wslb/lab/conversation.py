@@ -134,18 +134,21 @@ class Conversation:
         """Wait for the greeting and note whose it is."""
         message = await self.receive(seconds=seconds)
         if isinstance(message, str):
-            self._handshake = replace(self._handshake, greeting=message, greeters=self._whose_greeting(message))
+            self._handshake = replace(self._handshake, greeting=message)
             return message
         return None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the tunnel and wait for the other side; twice is once."""
+        """Close the tunnel, wait for the other side, and note what had come unread; twice is once."""
         if self._tunnel is None:
             return
         with contextlib.suppress(ConnectionError, TimeoutError):
             await self._tunnel.close(code, reason)
         if self._closed_at is None:
             self._closed_at = self._clock()
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            while self._tunnel.ended:
+                self._note(await self._tunnel.receive(timeout_seconds=0), sent=False, at=self._closed_at)
 
     async def wait_closed(self, *, seconds: float) -> Close | None:
         """Wait for the other side to end the connection; None when it does not in time."""
@@ -157,8 +160,15 @@ class Conversation:
             self._closed_at = self._clock()
         return self.handshake.closed
 
-    def _note(self, message: str | bytes, *, sent: bool) -> None:
-        self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
+    def _note(self, message: str | bytes, *, sent: bool, at: float | None = None) -> None:
+        if not sent and isinstance(message, str) and all(exchange.sent for exchange in self._exchanges):
+            self._first(message)
+        self._exchanges.append(exchange(message, sent=sent, at=self._clock() if at is None else at))
+
+    def _first(self, message: str) -> None:
+        """A first message in a backend's own words is its greeting, however late it came and whoever waited for it."""
+        if greeters := self._whose_greeting(message):
+            self._handshake = replace(self._handshake, greeting=message, greeters=greeters)
 
     async def __aenter__(self) -> Conversation:
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from wslb.config import Settings
 from wslb.interfaces import (
@@ -16,6 +17,7 @@ from wslb.interfaces import (
     Connector,
     ConnectorName,
     Fault,
+    Front,
     MemberChange,
     Proxy,
     RawConnector,
@@ -36,7 +38,11 @@ __all__ = ["Lab"]
 
 
 class Lab:
-    """Two backends and a proxy, ready to be tried. Use `launch.open_lab` to get one."""
+    """Two backends and a proxy, ready to be tried. Use `launch.open_lab` to get one.
+
+    Attributes:
+        detours: ``host:port`` to be used instead of the proxy's (``ws``) or of a backend's (``ws://liberty``).
+    """
 
     def __init__(
         self,
@@ -56,6 +62,7 @@ class Lab:
         self.environment = environment
         self.open_files = open_files
         self.site: Site | None = None
+        self.detours: dict[str, str] = {}
         self._ledger = Ledger()
         self._opener = Opener(
             connectors=connectors,
@@ -65,7 +72,13 @@ class Lab:
             backends=fleet,
             ledger=self._ledger,
         )
-        self._witnesses = Witnesses(proxy=proxy, fleet=fleet, seconds=settings.timeouts.settle)
+        self._witnesses = Witnesses(
+            proxy=proxy,
+            fleet=fleet,
+            front=lambda: self.front,
+            addresses=lambda: self.addresses,
+            seconds=settings.timeouts.settle,
+        )
         self._before: tuple[MemberStatus, ...] = ()
         self._balancer: Balancer | None = None
 
@@ -105,7 +118,7 @@ class Lab:
             access=access,
             events=tuple(self._ledger.events),
             addresses=self.addresses,
-            front=self.proxy.front.addresses,
+            front=self.front.addresses,
             client=self.proxy.front.client,
         )
 
@@ -114,7 +127,13 @@ class Lab:
     @property
     def addresses(self) -> Mapping[str, str]:
         """``host:port`` of every backend's listener, by ``scheme://name``."""
-        return self.fleet.addresses
+        return {**self.fleet.addresses, **{key: at for key, at in self.detours.items() if "://" in key}}
+
+    @property
+    def front(self) -> Front:
+        """Where clients find the proxy."""
+        at = self.detours.get("ws")
+        return replace(self.proxy.front, plain=int(at.rpartition(":")[2])) if at else self.proxy.front
 
     @property
     def carrier(self) -> Carrier:
@@ -176,7 +195,7 @@ class Lab:
         """
         path, listener = self._target(path, listener)
         return await self._opener.open(
-            self.proxy.front.url(listener, path),
+            self.front.url(listener, path),
             headers,
             subprotocols,
             greeting=greeting,
@@ -210,7 +229,7 @@ class Lab:
             seconds: longest wait for the answer; no answer in that time is evidence.
         """
         path, listener = self._target(path, listener)
-        url = self.proxy.front.url(listener, path)
+        url = self.front.url(listener, path)
         conversation = await self._opener.connect(
             request, url, path, tls=listener is Listener.TLS if tls is None else tls
         )

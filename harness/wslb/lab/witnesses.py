@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from wslb.interfaces import Backends, Proxy
+from wslb.interfaces import Backends, Front, Proxy
 from wslb.lab.conversation import Conversation
 from wslb.lab.raw_conversation import RawConversation
 from wslb.model.balancer import Listener
@@ -23,9 +23,19 @@ _LINES_A_SECOND = 200
 class Witnesses:
     """Asked once every tunnel of a scenario was closed."""
 
-    def __init__(self, *, proxy: Proxy, fleet: Backends, seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        proxy: Proxy,
+        fleet: Backends,
+        front: Callable[[], Front],
+        addresses: Callable[[], Mapping[str, str]],
+        seconds: float,
+    ) -> None:
         self._proxy = proxy
         self._fleet = fleet
+        self._front = front
+        self._addresses = addresses
         self._seconds = seconds
 
     async def hear(
@@ -33,7 +43,7 @@ class Witnesses:
     ) -> tuple[tuple[Handshake, ...], tuple[AccessLine, ...]]:
         """Wait until proxy and backends have noticed that the tunnels ended: the joined handshakes, the access log."""
         arrivals = await self._arrivals()
-        proxied = tuple(self._proxy.front.url(listener, "/") for listener in Listener)
+        proxied = tuple(self._front().url(listener, "/") for listener in Listener)
         made = [conversation.handshake for conversation in conversations]
         ids = {h.conn_id for h in made if h.url.startswith(proxied) and (h.accepted or h.conn_id in arrivals)}
         access = await self._access(ids)
@@ -62,7 +72,7 @@ class Witnesses:
 
     def _backend_at(self, member_url: str) -> str | None:
         """Backend that a member URL of the access log leads to."""
-        for key, address in self._fleet.addresses.items():
+        for key, address in self._addresses().items():
             scheme, _, name = key.partition("://")
             spellings = {"ws": ("ws", "http"), "wss": ("wss", "https")}[scheme]
             if any(f"{member_url}/".startswith(f"{spelling}://{address}/") for spelling in spellings):

@@ -116,6 +116,11 @@ class Close:
         """Whether close frames were exchanged."""
         return self.code != 1006
 
+    @property
+    def orderly(self) -> bool:
+        """Whether the client ended it by itself, with 1000 (RFC 6455 section 7.4.1)."""
+        return (self.code, self.by) == (1000, "client")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:

@@ -28,6 +28,7 @@ __all__ = [
     "Report",
     "ScenarioResult",
     "Verdict",
+    "Witness",
 ]
 
 
@@ -80,6 +81,16 @@ class Claim(StrEnum):
     def shares(self) -> bool:
         """Whether it says, or implies, how many connections each member gets."""
         return self.orders or self is Claim.SHARE
+
+
+class Witness(StrEnum):
+    """Who can tell which backend served a connection, in a report's words."""
+
+    GREETING = "greeting"
+    SIGNATURE = "X-Backend"
+    JOURNAL = "journal"
+    ACCESS_LOG = "access log"
+    MANAGER = "balancer-manager"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

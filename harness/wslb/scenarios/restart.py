@@ -7,6 +7,7 @@ from dataclasses import replace
 from wslb.checks import carrier, conversation, distribution, handshake, lifecycle, members, refusals, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState, ProcessModel
+from wslb.model.results import Witness
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios import acts as do
 from wslb.scenarios.claims import CONNECT_FAILED
@@ -223,6 +224,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "AH00046) while the kernel accepts new connections that nobody serves."
         ),
         otherwise=4,
+        silent=(Witness.ACCESS_LOG, Witness.MANAGER),
     ),
     ask(
         "winch",
@@ -236,6 +238,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             lifecycle.refused(5),
             lifecycle.ran_then_ended,
         ),
+        silent=(Witness.MANAGER,),
     ),
     ask(
         "term",
@@ -246,6 +249,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         allow_log=CUT,
         explanation="No close frame is sent: clients see 1006. The parent needs 10 s more to end (AH00045, AH00046).",
         otherwise=4,
+        silent=(Witness.ACCESS_LOG, Witness.MANAGER),
     ),
     ask(
         "term-idle",
@@ -253,5 +257,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         "4 connections served and closed, then the parent has ended within 10 s",
         _stop_idle,
         (distribution.alternates, handshake.answered_101, lifecycle.signalled("TERM"), lifecycle.has_ended),
+        silent=(Witness.MANAGER,),
     ),
 )

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from wslb.checks import endings
 from wslb.checks import log as log_checks
+from wslb.checks.endings import ended_orderly
+from wslb.checks.witnesses import witnesses_speak
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
 from wslb.errors import HarnessError, LabError
 from wslb.lab.lab import Lab
@@ -80,9 +81,11 @@ def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> Scen
 
 
 def _always(scenario: Scenario, record: Record) -> tuple[Check, ...]:
-    """Checks of every scenario: no tunnel died and no line came into the log but those that it announces."""
+    """Checks of every scenario: all witnesses speak, no tunnel died, and no log line came, but what it announces."""
     log_is_clean = log_checks.only_announced(*scenario.allow_log)
-    return (endings.ended_orderly(scenario.otherwise), log_is_clean) if record.accepted else (log_is_clean,)
+    if not record.accepted:
+        return (log_is_clean,)
+    return (witnesses_speak(*scenario.witnesses), ended_orderly(scenario.otherwise), log_is_clean)
 
 
 async def run_all(

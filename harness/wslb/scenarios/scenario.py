@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Site
-from wslb.model.results import Check
+from wslb.model.results import Check, Witness
 from wslb.model.sites import CLUSTER, balanced
 
 __all__ = ["Act", "Family", "Scenario", "select"]
@@ -33,6 +33,7 @@ class Scenario:
         explanation: why Apache answers as it does, where that surprises; with the AH number or manual page.
         balancer: whose members the evidence is about; by default the site's first.
         otherwise: how many tunnels end otherwise than by the client's close with 1000; checks of its own say how.
+        silent: witnesses that cannot speak of its tunnels, further to the greeting on sites that echo.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scenario:
     explanation: str = ""
     balancer: Balancer | None = None
     otherwise: int = 0
+    silent: tuple[Witness, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -55,6 +57,13 @@ class Scenario:
     def family(self) -> str:
         """Part of the name before the first hyphen."""
         return self.name.partition("-")[0]
+
+    @property
+    def witnesses(self) -> tuple[Witness, ...]:
+        """Witnesses that must speak of every tunnel; echo endpoints do not greet (backends/README.md)."""
+        echoes = all(mount.target_path.endswith("/echo") for mount in self.site.mounts)
+        mute = {*self.silent, *((Witness.GREETING,) if echoes else ())}
+        return tuple(witness for witness in Witness if witness not in mute)
 
     @property
     def judged(self) -> Balancer | None:
@@ -87,6 +96,7 @@ class Family:
         allow_log: tuple[str, ...] | None = None,
         explanation: str = "",
         otherwise: int = 0,
+        silent: tuple[Witness, ...] = (),
     ) -> Scenario:
         """The scenario ``family-name``; `Scenario` says what the arguments are."""
         return Scenario(
@@ -99,6 +109,7 @@ class Family:
             allow_log=self.allow_log if allow_log is None else allow_log,
             explanation=explanation,
             otherwise=otherwise,
+            silent=silent,
         )
 
 

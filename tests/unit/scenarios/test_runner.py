@@ -67,6 +67,7 @@ async def test_what_holds_passes_with_all_its_evidence(fakes: FakeLab) -> None:
     assert [verdict.check for verdict in result.verdicts] == [
         "alternates",
         "answered_101",
+        "witnesses_speak",
         "ended_orderly",
         "log_is_clean",
     ]

@@ -27,7 +27,15 @@ from wslb.reports.causes.server import (
     unread,
 )
 from wslb.reports.causes.traffic import interleaved, others_used_it, refused_then_failed_over, sticky, still_busy
-from wslb.reports.causes.witnesses import alike, impostor, logged, lone_witness, not_greeted
+from wslb.reports.causes.witnesses import (
+    accepted_twice,
+    alike,
+    impostor,
+    logged,
+    lone_witness,
+    misgreeted,
+    not_greeted,
+)
 
 __all__ = ["RULES", "Cause"]
 
@@ -53,6 +61,8 @@ RULES: tuple[Rule, ...] = (
     died,
     ended_early,
     end_lost,
+    misgreeted,
+    accepted_twice,
     lone_witness,
     not_greeted,
     alike,

@@ -8,7 +8,7 @@ from wslb.reports.causes.cause import Cause, failed
 from wslb.reports.document import SavedScenario, SavedWitnesses
 from wslb.reports.sequences import Turns
 
-__all__ = ["alike", "impostor", "logged", "lone_witness", "not_greeted"]
+__all__ = ["accepted_twice", "alike", "impostor", "logged", "lone_witness", "misgreeted", "not_greeted"]
 
 
 def impostor(scenario: SavedScenario, _: Turns) -> Cause | None:
@@ -20,6 +20,46 @@ def impostor(scenario: SavedScenario, _: Turns) -> Cause | None:
                 f"{journals[0]} greets as {told}: two backends run with one name, or one of them is misconfigured"
             )
             return Cause(rule="impostor", sentence=sentence, evidence=(f"connection #{c.seq}: {c.greeting}",))
+    return None
+
+
+def misgreeted(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """What should have been a greeting came, but not as one: twice, as binary, or in nobody's words."""
+    if not failed(scenario) & {Claim.GREETING, Claim.WITNESSES}:
+        return None
+    for c in scenario.connections:
+        received = [exchange for exchange in c.exchanges if not exchange.sent]
+        if not c.accepted or not received:
+            continue
+        first, who = received[0], c.witnesses.journal[0] if c.witnesses.journal else "the backend"
+        times = sum(exchange.text == c.greeting for exchange in received)
+        if first.binary:
+            sentence = f"{who}'s first message came as binary: its opcode was changed on its way (RFC 6455 section 5.6)"
+        elif c.greeting and not c.witnesses.greeting:
+            sentence = f"what came first from {who} is no backend's greeting: it was changed or put in on its way"
+        elif times > 1:
+            sentence = f"{who}'s greeting came {times} times: something between repeats frames"
+        else:
+            continue
+        return Cause(rule="misgreeted", sentence=sentence, evidence=(f"connection #{c.seq}: {first.text[:80]!r}",))
+    return None
+
+
+def accepted_twice(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """Several journals' entries of one connection say that it was accepted."""
+    if Claim.WITNESSES not in failed(scenario):
+        return None
+    for c in scenario.connections:
+        accepted = [arrival.backend for arrival in c.arrivals if arrival.accepted]
+        if len(accepted) > 1:
+            return Cause(
+                rule="accepted-twice",
+                sentence=(
+                    f"connection #{c.seq} was accepted {len(accepted)} times ({' and '.join(accepted)}): something "
+                    "between sent the handshake more than once, such as a mirror"
+                ),
+                evidence=tuple(f"journal of {who}: accepted connection #{c.seq}" for who in accepted),
+            )
     return None
 
 
@@ -37,6 +77,15 @@ def lone_witness(scenario: SavedScenario, _: Turns) -> Cause | None:
         if len(odd) != 1 or names.count(most) < 3:
             continue
         (witness,) = odd
+        if witness == "access log" and not said[witness] and c.witnesses.access_log_status is not None:
+            return Cause(
+                rule="no-member-logged",
+                sentence=(
+                    f"httpd's access log has connection #{c.seq}, but names no member of the balancer for it: a "
+                    "ProxyPass or RewriteRule [P] leads past the balancer"
+                ),
+                evidence=(f"connection #{c.seq}: access log status {c.witnesses.access_log_status}, no member",),
+            )
         return Cause(
             rule="lone-witness",
             sentence=_WHY[witness, bool(said[witness])].format(most=most, other=said[witness], seq=c.seq),

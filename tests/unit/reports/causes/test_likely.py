@@ -11,7 +11,7 @@ from msgspec.structs import replace as edit
 from tests import runs
 from wslb.checks import accounting, carrier, distribution, handshake, log
 from wslb.model.balancer import Carrier
-from wslb.model.handshake import Close
+from wslb.model.handshake import Close, Exchange
 from wslb.model.results import Claim, Event, LogLine, MemberStatus, Outcome, Record, ScenarioResult, Verdict
 from wslb.reports.causes import likely as causes
 from wslb.reports.document import SavedChange, SavedChanges, SavedScenario, SavedWitnesses
@@ -207,6 +207,16 @@ def witnesses(**changes: Any) -> SavedWitnesses:
 END = Close(code=1006)
 BYE = Close(code=1000, by="client")
 
+
+def heard(text: str, *, binary: bool = False) -> Exchange:
+    return Exchange(sent=False, at=1.0, text=text, size=len(text), binary=binary)
+
+
+def mirrored() -> SavedScenario:
+    scenario = edited(Claim.WITNESSES)
+    return second(scenario, arrivals=scenario.connections[1].arrivals * 2)
+
+
 DEATHS = (
     (END, END, "neither end received a Close frame"),
     (Close(code=1006, reason="no Close frame answered ours"), END, "the client's Close frame did not reach node"),
@@ -237,11 +247,18 @@ def died(here: Close, there: Close) -> SavedScenario:
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header="liberty")), "X-Backend says liberty"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None)), "lost its X-Backend"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(journal=())), "journal lacks connection #2"),
-        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None)), "log lacks connection #2"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None, access_log_status=None)),
+         "log lacks connection #2"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log="liberty")), "gives connection #2"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(greeting=None)), "its greeting did not reach"),
         ("httpd-refused", edited(Claim.OPENING, status=403, accepted=False, arrivals=(), changes=None),
          "httpd itself answered 403"),
+        ("misgreeted", edited(Claim.WITNESSES, exchanges=(heard("x", binary=True),)), "came as binary"),
+        ("misgreeted", edited(Claim.WITNESSES, exchanges=(heard("hi"),) * 2, greeting="hi"), "greeting came 2 times"),
+        ("misgreeted", edited(Claim.WITNESSES, exchanges=(heard("hi"),), greeting="hi",
+                              witnesses=witnesses(greeting=None)), "is no backend's greeting"),
+        ("accepted-twice", mirrored(), "was accepted 2 times (node and node)"),
+        ("no-member-logged", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None)), "names no member"),
         *(("died", died(here, there), words) for here, there, words in DEATHS),
         ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=END), "broke before an answer came"),
         ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=Close(code=1000, by="server")),
