@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 
+from tests.answers import BAD_ANSWERS
 from wslb.config import Settings, Timeouts
 from wslb.lab import edits
+from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
+from wslb.lab.raw_conversation import RawConversation
 from wslb.lab.relay import FRONT, Edit, End, Flow, Pause, Twist, relayed
+from wslb.model.balancer import Carrier, Site
 from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.reports.causes import likely as causes
 from wslb.reports.json_file import document
 from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.scenario import Scenario
 from wslb.wire.frames import Opcode, serialise
 
 pytestmark = pytest.mark.live
@@ -29,14 +35,17 @@ LATE = 0.3
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def quick(wslb_settings: Settings) -> AsyncIterator[Lab]:
     """A lab that does not wait long for what never comes."""
-    async with open_lab(replace(wslb_settings, timeouts=Timeouts(message=0.5, settle=2.0))) as lab:
+    async with open_lab(replace(wslb_settings, timeouts=Timeouts(handshake=1.0, message=0.3, settle=1.0))) as lab:
         yield lab
 
 
+def shipped(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)
+
+
 async def ask(lab: Lab, name: str, **places: Sequence[Twist]) -> ScenarioResult:
-    scenario = next(scenario for scenario in SCENARIOS if scenario.name == name)
     async with relayed(lab, places):
-        return await runner.run(scenario, lab)
+        return await runner.run(shipped(name), lab)
 
 
 def red(result: ScenarioResult) -> dict[str, str]:
@@ -102,3 +111,80 @@ async def test_close_frames_that_never_arrive(quick: Lab, flow: Flow) -> None:
     result = await ask(quick, "headers-handshake", node=(twist,))
     assert "3 of 4 tunnels so" in red(result)["ended_orderly"]
     assert "Close frame" in cause(result)
+
+
+AT_ONCE = 90
+"""Openings under way at a time: many of these answers must be waited for in vain."""
+
+
+def by_library(lab: Lab) -> Awaitable[Conversation]:
+    return lab.open()
+
+
+def by_hand(lab: Lab) -> Awaitable[RawConversation]:
+    return lab.raw(frames=2, seconds=0.5)
+
+
+@pytest.mark.parametrize(
+    ("places", "carrier", "opening"),
+    [
+        ((FRONT,), Carrier.WSTUNNEL, by_library),
+        ((FRONT,), Carrier.WSTUNNEL, by_hand),
+        (("node",), Carrier.WSTUNNEL, by_library),
+        (("node",), Carrier.HTTP, by_library),
+    ],
+    ids=["client", "by-hand", "wstunnel", "http"],
+)
+async def test_whatever_a_server_answers_is_evidence(
+    quick: Lab,
+    places: Sequence[str],
+    carrier: Carrier,
+    opening: Callable[[Lab], Awaitable[Conversation | RawConversation]],
+) -> None:
+    """Each connection gets another answer that no server may give: claims fail, and nothing of ours does."""
+    count = len(BAD_ANSWERS) * (1 if FRONT in places else 2)  # of those that a proxy sends on, every second gets there
+
+    async def act(lab: Lab) -> None:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one() -> None:
+            async with gate:
+                tunnel = await opening(lab)
+                if isinstance(tunnel, Conversation):
+                    await tunnel.run("WRKSBS")
+                    await tunnel.ping()
+                await tunnel.close()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(one())
+
+    scenario = shipped("headers-handshake")
+    scenario = replace(scenario, act=act, site=replace(scenario.site, carrier=carrier))
+    async with relayed(quick, {place: [twist for _, twist in BAD_ANSWERS] for place in places}):
+        result = await runner.run(scenario, quick)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "")
+    assert len(result.record.handshakes) == count >= 150
+    cause(result)
+
+
+async def test_dead_tunnels_are_no_error_of_ours(quick: Lab) -> None:
+    scenario = shipped("lb-bybusyness-held")
+    cut = Twist(edit=edits.cut(behind=True), number=1)
+    result = await ask(quick, scenario.name, liberty=(cut,), node=(cut,))
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "")
+    assert "0 of 10 tunnels so" in red(result)["ended_orderly"]
+    assert "Close frame" in cause(result)
+
+
+async def test_a_manager_that_nobody_may_read_is_silent_and_no_error(quick: Lab) -> None:
+    forbidden = f"<Location {quick.proxy.dialect.manager_path}>\n  Require all denied\n</Location>"
+
+    def tamper(site: Site) -> Site:
+        return replace(site, directives=(*site.directives, forbidden))
+
+    result = await runner.run(shipped("lb-bybusyness"), quick, tamper=tamper)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, "")
+    assert "balancer-manager is silent" in red(result)["witnesses_speak"]
+    assert "members_as_claimed" in red(result)
+    assert cause(result).startswith("balancer-manager showed no member")

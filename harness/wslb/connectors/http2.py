@@ -21,10 +21,10 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
-from wslb.connectors.websocket import UNANSWERED
+from wslb.connectors.websocket import end_of
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers, one_header
 
@@ -135,10 +135,7 @@ class Http2Tunnel:
         """Close code, reason and who began."""
         if not self._ended.is_set():
             return None
-        received, sent = self._ws.close_rcvd, self._ws.close_sent
-        if received is None:
-            return 1006, UNANSWERED if sent else "", "lost"
-        return int(received.code), received.reason, "server" if self._ws.close_rcvd_then_sent else "client"
+        return end_of(self._ws)
 
     async def _read(self) -> None:
         """Feed both protocols with what arrives, until the connection or the WebSocket ends."""
@@ -190,7 +187,10 @@ class Http2Tunnel:
             self._fragments.append(bytes(frame.data))
         if frame.fin and frame.opcode in {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}:
             whole = b"".join(self._fragments)
-            self._messages.put_nowait(whole.decode() if self._opcode is Opcode.TEXT else whole)
+            try:
+                self._messages.put_nowait(whole.decode() if self._opcode is Opcode.TEXT else whole)
+            except UnicodeDecodeError as exc:
+                self._ws.fail(CloseCode.INVALID_DATA, f"{exc.reason} at position {exc.start}")
 
     async def _drain(self) -> None:
         """Put what the WebSocket wants to send into DATA frames, as wide as flow control lets them be."""
@@ -270,7 +270,7 @@ class Http2Connector:
         handshake = Handshake(
             url=url,
             request=request,
-            status=int(status) if status else None,
+            status=int(status) if status and status.isdecimal() else None,
             response=response,
             elapsed_seconds=time.monotonic() - begin,
             error=error,

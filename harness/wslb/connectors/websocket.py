@@ -20,13 +20,14 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CloseCode
 from websockets.http11 import Response
+from websockets.protocol import Protocol
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers
 
-__all__ = ["UNANSWERED", "WebSocketConnector", "WebSocketTunnel", "broken_rule"]
+__all__ = ["UNANSWERED", "WebSocketConnector", "WebSocketTunnel", "end_of"]
 
 _CLOSE_SECONDS = 5.0
 _GIVEN_UP = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
@@ -47,9 +48,19 @@ _SECTIONS = {
 }
 
 
-def broken_rule(reason: str) -> str:
-    """What the library says of bytes that no server may send, with the section of RFC 6455; else it is text (8.1)."""
-    return f"{reason} (RFC 6455 section {_SECTIONS.get(reason, '8.1')})"
+def end_of(protocol: Protocol) -> tuple[int, str, str]:
+    """How a WebSocket that is over ended: close code, reason and who began.
+
+    Where we had to end it for what came (RFC 6455 section 7.1.7), the code is our own, and the reason says which rule
+    was broken.
+    """
+    received, sent = protocol.close_rcvd, protocol.close_sent
+    if sent and sent.code in _GIVEN_UP and not protocol.close_rcvd_then_sent:
+        section = _SECTIONS.get(sent.reason, "8.1")
+        return int(sent.code), f"{sent.reason} (RFC 6455 section {section})", "client"
+    if received is None:
+        return int(CloseCode.ABNORMAL_CLOSURE), UNANSWERED if sent else "", "lost"
+    return int(received.code), received.reason, "server" if protocol.close_rcvd_then_sent else "client"
 
 
 class WebSocketTunnel:
@@ -92,17 +103,8 @@ class WebSocketTunnel:
 
     @property
     def ended(self) -> tuple[int, str, str] | None:
-        """Close code, reason and who began; our own where we had to end it for what came (RFC 6455 section 7.1.7)."""
-        protocol = self._connection.protocol
-        code, sent = self._connection.close_code, protocol.close_sent
-        if code is None:
-            return None
-        if sent and sent.code in _GIVEN_UP and not protocol.close_rcvd_then_sent:
-            return int(sent.code), broken_rule(sent.reason), "client"
-        if code == CloseCode.ABNORMAL_CLOSURE:
-            return int(code), UNANSWERED if sent else "", "lost"
-        by = "server" if protocol.close_rcvd_then_sent else "client"
-        return int(code), self._connection.close_reason or "", by
+        """Close code, reason and who began."""
+        return None if self._connection.close_code is None else end_of(self._connection.protocol)
 
 
 class WebSocketConnector:
@@ -179,7 +181,8 @@ class WebSocketConnector:
 
 
 def _chosen(response: Response | None) -> str | None:
-    return response.headers.get("Sec-WebSocket-Protocol") if response else None
+    """The subprotocol that was chosen; all of them where an answer names several (RFC 6455 section 11.3.4)."""
+    return ", ".join(response.headers.get_all("Sec-WebSocket-Protocol")) or None if response else None
 
 
 def _sentence(exc: InvalidHandshake) -> str:

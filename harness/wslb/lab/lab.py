@@ -6,11 +6,13 @@ A scenario's act talks to this class and to nothing else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wslb.config import Settings
+from wslb.errors import ContractError, EvidenceError
 from wslb.interfaces import (
     Backends,
     BalancerChange,
@@ -143,9 +145,15 @@ class Lab:
     async def get(
         self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
     ) -> tuple[int, str]:
-        """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis."""
+        """An ordinary HTTP request to the proxy: status and body; a fact on the scenario's time axis.
+
+        No answer has status 0.
+        """
         begin = self.clock()
-        status, fields, body = await self.proxy.fetch(path, method=method, headers=headers, listener=listener)
+        status, body = 0, ""
+        fields: Headers = ()
+        with self._noting("unanswered"):
+            status, fields, body = await self.proxy.fetch(path, method=method, headers=headers, listener=listener)
         mounted = self.site.mount_of(path) if self.site else None
         balanced = mounted is not None and mounted.target == self._balancer and not mounted.conditions
         self.note(
@@ -161,9 +169,10 @@ class Lab:
 
     async def knock(self) -> None:
         """Connect to the proxy's plain port and hang up without a word, as a TCP health check does."""
-        _, writer = await asyncio.open_connection(self.proxy.front.host, self.proxy.front.plain)
-        await disconnect(writer)
-        self.note("knock", "TCP connect and close")
+        with self._noting("unanswered"):
+            _, writer = await asyncio.open_connection(self.proxy.front.host, self.proxy.front.plain)
+            await disconnect(writer)
+            self.note("knock", "TCP connect and close")
 
     def clock(self) -> float:
         """Seconds since the scenario began."""
@@ -257,7 +266,7 @@ class Lab:
             if not hold:
                 await conversation.close()
                 if settle:
-                    await self.proxy.settled(self._balancer, busy=0, seconds=self.settings.timeouts.settle)
+                    await self.settled(busy=0)
         return opened
 
     async def open_many(
@@ -281,13 +290,26 @@ class Lab:
         await asyncio.gather(*(conversation.close() for conversation in conversations))
         await self.settled()
 
-    async def settled(self) -> None:
+    async def settled(self, *, busy: int | None = None, balancer: Balancer | None = None) -> None:
         """Wait until the proxy counts exactly the open tunnels: it counts a request out after it has answered it.
 
-        Raises:
-            TimeoutError: the counters did not get there.
+        Counters that do not get there in time are evidence, and put on the time axis.
+
+        Args:
+            busy: how many tunnels are open; None takes those of this client.
+            balancer: whose members are asked; None takes the one that the evidence is about.
         """
-        await self.proxy.settled(self._balancer, busy=self._ledger.still_open, seconds=self.settings.timeouts.settle)
+        wanted = self._ledger.still_open if busy is None else busy
+        with self._noting("unsettled"):
+            await self.proxy.settled(balancer or self._balancer, busy=wanted, seconds=self.settings.timeouts.settle)
+
+    @contextlib.contextmanager
+    def _noting(self, kind: str) -> Iterator[None]:
+        """What the proxy does not do or does not answer is evidence: it is put on the time axis."""
+        try:
+            yield
+        except (TimeoutError, OSError, ContractError, EvidenceError) as exc:
+            self.note(kind, f"{exc}")
 
     async def close_all(self) -> None:
         """Close whatever is open, so many at a time."""
@@ -300,11 +322,18 @@ class Lab:
 
     async def change(self, change: MemberChange | BalancerChange) -> None:
         """Change a member or the balancer at run time, and note when."""
-        after = {status.route: status for status in await self.proxy.change(self.judged, change)}
+        after: dict[str, MemberStatus] = {}
+        with self._noting("unchanged"):
+            after = {status.route: status for status in await self.proxy.change(self.judged, change)}
+        if not after:
+            return
         if isinstance(change, BalancerChange):
             self.note("balancer", f"lbmethod={change.lbmethod}", lbmethod=change.lbmethod)
             return
-        status = after[change.route]
+        status = after.get(change.route)
+        if status is None:
+            self.note("unchanged", f"balancer-manager does not show {change.route}")
+            return
         set_state = None if change.state is None else (change.state if change.on else MemberState.ENABLED).value
         self.note(
             "member",
@@ -337,14 +366,19 @@ class Lab:
             control: the form is the one that it must obey, without which the others are no evidence.
         """
         before = await self.status()
-        status, after = await self.proxy.attempt(self.judged, change, nonce=nonce, referer=referer)
-        self.note("attempt", f"{change}: {status}", status=status, changed=after != before, control=control)
+        with self._noting("unanswered"):
+            status, after = await self.proxy.attempt(self.judged, change, nonce=nonce, referer=referer)
+            self.note("attempt", f"{change}: {status}", status=status, changed=after != before, control=control)
 
     async def status(self) -> tuple[MemberStatus, ...]:
-        """Members of the judged balancer as balancer-manager shows them now; none while httpd does not run."""
-        if self._balancer is None or not self.proxy.running:
-            return ()
-        return await self.proxy.status(self._balancer)
+        """Members of the judged balancer as balancer-manager shows them now.
+
+        None while httpd does not run; none, and a note, where it shows no such page.
+        """
+        if self._balancer is not None and self.proxy.running:
+            with self._noting("unread"):
+                return await self.proxy.status(self._balancer)
+        return ()
 
     def note(self, kind: str, text: str, **data: object) -> None:
         """Put an event on the scenario's time axis."""

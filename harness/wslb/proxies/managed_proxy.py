@@ -168,11 +168,11 @@ class ManagedProxy:
         if site is None:
             return ()
         members = self.dialect.parse_status(await self.manager(balancer).page(fresh=fresh))
-        routes = {(b.name, member.url): member.route for b in site.balancers for member in b.members}
+        routes = {(b.name.lower(), member.url): member.route for b in site.balancers for member in b.members}
         return tuple(
-            replace(status, route=routes.get((status.balancer, status.url), status.route or status.url))
+            replace(status, route=routes.get((status.balancer.lower(), status.url), status.route or status.url))
             for status in members
-            if balancer is None or status.balancer == balancer.name
+            if balancer is None or status.balancer.lower() == balancer.name.lower()  # Apache shows lower case
         )
 
     async def fetch(
@@ -189,8 +189,8 @@ class ManagedProxy:
             async with self._session.request(
                 method, url, headers=list(headers), ssl=self._trust, allow_redirects=False
             ) as response:
-                return response.status, tuple(response.headers.items()), await response.text()
-        except aiohttp.ClientError as exc:
+                return response.status, tuple(response.headers.items()), await response.text(errors="replace")
+        except (aiohttp.ClientError, TimeoutError) as exc:
             raise ConnectionError(f"{method} {path}: {exc}") from exc
 
     def manager(self, balancer: Balancer | None = None) -> BalancerManager:

@@ -63,7 +63,7 @@ async def _busy_when_back(lab: Lab) -> None:
     held = await lab.open_in_turn(4, hold=True)
     await do.kill(lab, "node")
     await do.ended([c for c in held if c.backend == "node"], seconds=lab.settings.timeouts.settle)
-    await lab.proxy.settled(None, busy=2, seconds=lab.settings.timeouts.settle)
+    await lab.settled(busy=2)
     await lab.open_in_turn(2, hold=True)
     await do.revive(lab, "node")
     await do.wait_for(lab, 1.1)

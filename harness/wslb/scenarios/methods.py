@@ -98,7 +98,7 @@ async def _compared(lab: Lab) -> None:
             if one.backend == held[0].backend:
                 await one.run(CHATTER)
                 await one.close()
-        await lab.proxy.settled(_named(method), busy=HELD // 2, seconds=lab.settings.timeouts.settle)
+        await lab.settled(balancer=_named(method), busy=HELD // 2)
         await lab.open_in_turn(AFTERWARDS, f"/{method.value}", hold=True)
         shown = await lab.proxy.status(_named(method))
         members = {

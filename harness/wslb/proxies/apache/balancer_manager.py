@@ -76,7 +76,7 @@ class BalancerManager:
         url = f"{self.base}{self.path}"
         try:
             async with self.session.get(url, params=query, headers=headers, ssl=self.trust) as response:
-                return (await response.text()).lstrip()
+                return (await response.text(errors="replace")).lstrip()
         except (aiohttp.ClientError, TimeoutError) as exc:
             raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
 
@@ -99,7 +99,8 @@ class BalancerManager:
 
 def nonce_of(page: str, balancer: str) -> str:
     """Nonce of a balancer in the XML; empty when the page shows none."""
-    found = re.search(rf"<httpd:name>balancer://{re.escape(balancer)}</httpd:name>\s*<httpd:nonce>([^<]*)", page)
+    name = re.escape(balancer)
+    found = re.search(rf"(?i)<httpd:name>balancer://{name}</httpd:name>\s*<httpd:nonce>([^<]*)", page)
     return found[1] if found else ""
 
 
