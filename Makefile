@@ -11,7 +11,7 @@ UNIT_FLOOR := 85
 FLOOR      ?= 94
 .DEFAULT_GOAL := help
 VERSIONS ?= 2.4.46 2.4.54 debian:bullseye 2.4.68
-.PHONY: help check test test-lb test-behaviour test-docker test-versions up bench report doctor wheel clean distclean lock
+.PHONY: help check test test-lb test-behaviour test-docker test-versions test-faults up bench report doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ test-scenarios:
 	  --wslb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
 test-tools:
-	@$(COVERED) -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py \
+	@$(COVERED) -m pytest tests/live tests/contracts tests/faults --ignore=tests/live/test_scenarios.py \
 	  -m "not docker" -q --no-header $(ARGS) \
 	  || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
 
@@ -87,6 +87,9 @@ test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
 
 test-versions: $(VENV)/.ready ## the main job on other httpd: VERSIONS="2.4.46 ..." (tests/versions/build --list)
 	@WSLB_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/live/test_versions.py -q --no-header $(ARGS)
+
+test-faults: ready ## kills, signals and odd surroundings, all that are known: tried, survived, lost
+	@WSLB_FAULTS=full $(BIN)/python -m pytest tests/faults -q --no-header $(ARGS)
 
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up

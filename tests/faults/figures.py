@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
-from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
 
-__all__ = ["FULL", "Figures"]
+import pytest
+
+__all__ = ["FULL", "Figures", "needs_proc"]
 
 FULL = os.environ.get("WSLB_FAULTS") == "full"
 """Whether everything is asked, or a portion that fits into every run of the tests."""
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="this system has no /proc")
 
-@dataclass(slots=True, kw_only=True)
+
 class Figures:
-    """Counts of one kind of fault.
+    """Counts of one kind of fault, told at the end of the session.
 
     Attributes:
         kind: in a few words.
@@ -23,10 +26,14 @@ class Figures:
         skipped: a reason for each that could not be tried here.
     """
 
-    kind: str
-    tried: int = 0
-    lost: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    every: ClassVar[list[Figures]] = []
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.tried = 0
+        self.lost: list[str] = []
+        self.skipped: list[str] = []
+        self.every.append(self)
 
     def judge(self, name: str, lost: list[str]) -> None:
         """Count one, and what was lost by it."""
@@ -34,10 +41,16 @@ class Figures:
         if lost:
             self.lost.append(f"{name}: {'; '.join(lost)}")
 
-    def close(self) -> None:
-        """Print the figures where pytest lets them be seen, and fail unless all were survived."""
-        told = f"faults: {self.kind}: tried {self.tried}, survived {self.tried - len(self.lost)}, lost {len(self.lost)}"
-        lines = [told, *(f"  skipped {one}" for one in self.skipped), *(f"  lost {one}" for one in self.lost)]
-        print("\n".join(lines), file=sys.__stderr__)
+    def lines(self) -> list[str]:
+        """The figures, and what was skipped or lost."""
+        told = f"{self.kind}: tried {self.tried}, survived {self.tried - len(self.lost)}, lost {len(self.lost)}"
+        return [
+            f"faults: {told}",
+            *(f"  skipped {one}" for one in self.skipped),
+            *(f"  lost {one}" for one in self.lost),
+        ]
+
+    def survived(self) -> None:
+        """Fail unless something was tried and all of it survived."""
         assert self.tried, self.skipped
-        assert not self.lost, "\n".join(lines)
+        assert not self.lost, "\n".join(self.lines())

@@ -78,9 +78,10 @@ class Room(Place):
         return venv / "bin" / "python"
 
     def surroundings(self, **more: str) -> dict[str, str]:
-        """Variables of a command here."""
+        """Variables of a command here; not those of coverage, which could not write its data everywhere."""
         plain = self.environment(PYTHONPATH=str(HARNESS), PYTHONDONTWRITEBYTECODE="1", **more)
-        return {MARK: self._mark, **{name: text for name, text in plain.items() if text}}
+        kept = {name: text for name, text in plain.items() if text and not name.startswith("COVERAGE_")}
+        return {MARK: self._mark, **kept}
 
     def begin(self, words: list[str], environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start words of `argv`; its output is collected."""

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.figures import FULL, Figures
+from tests.faults.figures import FULL, Figures, needs_proc
 from tests.faults.remains import HARNESS, room, unshared
 from tests.faults.surroundings import SURROUNDINGS, Surrounding
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, needs_proc]
 
 LIMIT_SECONDS = 60
-PORTION = 16
+PORTION = 12
 
 
 def why_not(surrounding: Surrounding) -> str:
@@ -68,7 +68,7 @@ def judged(surrounding: Surrounding, code: int, err: str, folder: Path) -> list[
 
 
 def test_surroundings() -> None:
-    figures = Figures(kind="surroundings")
+    figures = Figures("surroundings")
     only = os.environ.get("WSLB_FAULTS_ONLY", "")
     chosen = SURROUNDINGS if FULL or only else SURROUNDINGS[:: len(SURROUNDINGS) // PORTION + 1]
     for surrounding in chosen:
@@ -77,4 +77,4 @@ def test_surroundings() -> None:
             figures.skipped.append(f"{surrounding.name}: {reason}")
         elif only in surrounding.name:
             figures.judge(surrounding.name, asked(surrounding))
-    figures.close()
+    figures.survived()

@@ -43,8 +43,9 @@ _NAMEABLE = re.compile(r"[^\x00-\x1f\x7f\"'$\\<>\ud800-\udfff]{1,200}")
 """Paths that stand in a configuration as they are: no quotes, no variables of httpd, no bytes that are no text."""
 
 _SEGMENTS = "shared-memory"
-_SEGMENT = re.compile(r"/dev/shm/ShM\.[0-9A-Za-z]+")  # noqa: S108 - read, not made
-"""APR's POSIX shared memory, as the kernel shows it in a process's maps."""
+_SHARED = "/dev/shm"  # noqa: S108 - read, not made
+_SEGMENT = re.compile(r"/dev/shm/(ShM\.[0-9A-Za-z]+|sem\.mp-[0-9a-z_]+)")  # noqa: S108 - read, not made
+"""POSIX shared memory of APR, and semaphores of multiprocessing."""
 _KEY_FILES = "slotmem-shm-*.shm"
 _MOST_BYTES = 65_536
 
@@ -106,11 +107,12 @@ class RunFolder:
                 shutil.rmtree(self.path, ignore_errors=True)
                 raise
 
-    def remove(self) -> None:
-        """Remove the folder and the shared memory that its httpd left; twice is once."""
+    def remove(self, *, shared_memory: bool = True) -> None:
+        """Remove the folder, and the shared memory that its programs left; twice is once."""
         if self._lock is None:
             return
-        forget_shared_memory(self.path)
+        if shared_memory:
+            forget_shared_memory(self.path)
         _remove(self.path)
         os.close(self._lock)
         self._lock = None
@@ -161,19 +163,20 @@ def dead(folder: Path) -> bool:
 
 
 def remember_shared_memory(folder: Path, pid: int) -> None:
-    """Note the POSIX shared memory of an httpd, which survives ``kill -9`` (Linux: ``/dev/shm/ShM.*``)."""
+    """Note the POSIX shared memory of a process, which survives ``kill -9`` (Linux: ``/dev/shm``)."""
     with contextlib.suppress(OSError):
         maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
-        noted = {
-            (fields[-1], fields[4]) for line in maps.splitlines() if _SEGMENT.fullmatch((fields := line.split())[-1])
-        }
+        # By inode: a semaphore is made under another name than it gets (sem_open of glibc).
+        mapped = {fields[4] for line in maps.splitlines() if len(fields := line.split()) > 5 and _SHARED in fields[5]}
+        there = [(path, str(path.lstat().st_ino)) for path in Path(_SHARED).iterdir()] if mapped else []
+        noted = {(str(path), inode) for path, inode in there if inode in mapped and _SEGMENT.fullmatch(str(path))}
         known = set(_noted(folder))
         with (folder / _SEGMENTS).open("a", encoding="utf-8") as file:
             file.writelines(f"{name} {inode}\n" for name, inode in sorted(noted - known))
 
 
 def forget_shared_memory(folder: Path) -> None:
-    """Remove what httpd did not remove itself: what `remember_shared_memory` noted, and what files of its folder name.
+    """Remove what programs did not remove themselves: what `remember_shared_memory` noted, or a file here names.
 
     A System V segment gets its key from device and inode of such a file, which holds the segment's size (APR, shm.c).
     """

@@ -3,11 +3,14 @@
 A child ends when its parent has ended, however that was: it watches the pipe that multiprocessing keeps between them.
 It leaves its parent's process group, so that a signal to the group (a terminal's, or that of ``timeout``) asks the
 parent for an orderly end, and takes no shard away. Until the child has left, such signals wait.
+
+What multiprocessing shares between them has names in the system. A run's folder knows these, for when all are killed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import queue
@@ -24,6 +27,7 @@ from wslb.caller import ENDING
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.progress import ShardProgress
 from wslb.load.shards import worker
+from wslb.runtimes.runfolder import RunFolder, remember_shared_memory
 
 __all__ = ["processes"]
 
@@ -112,13 +116,25 @@ class _Processes:
             place.executor.shutdown(wait=True, cancel_futures=True)
         self._news.close()
         self._news.cancel_join_thread()
+        self.places.clear()
+        del self._news, self._stopping
+        gc.collect()  # with the last reference their names go from the system
 
 
 @contextlib.contextmanager
 def processes(count: int) -> Iterator[LoadEngine]:
-    """Child processes of this one."""
-    engine = _Processes(count)
+    """Child processes of this one.
+
+    Raises:
+        RuntimeUnavailable: no folder for temporary files can be used.
+    """
+    run = RunFolder()
     try:
-        yield engine
+        engine = _Processes(count)
+        remember_shared_memory(run.path, os.getpid())
+        try:
+            yield engine
+        finally:
+            engine.close()
     finally:
-        engine.close()
+        run.remove(shared_memory=False)  # what is still in use then goes with the process

@@ -6,11 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+
+from wslb.runtimes.runfolder import sweep
 
 HARNESS = Path(__file__).parents[4] / "harness"
 
@@ -18,13 +22,17 @@ PARENT = """
 import os, sys
 from wslb.load.engines.processes import processes
 
+def spin():
+    while True:
+        pass
+
 if __name__ == "__main__":
     with processes(2) as engine:
         busy = [place.executor.submit(sum, range(10)) for place in engine.places]
         children = [place.executor.submit(os.getpid).result() for place in engine.places]
         if sys.argv[1] == "busy":
             for place in engine.places:
-                place.executor.submit(pow, 7, 10**7)
+                place.executor.submit(spin)
         print(*children, flush=True)
         sys.stdin.read()
         print([place.executor.submit(os.getpid).result() for place in engine.places] == children, flush=True)
@@ -41,41 +49,84 @@ def gone(pids: list[int], *, seconds: float) -> bool:
     return True
 
 
+class Parent:
+    """A program with two child processes; its folder for temporary files is open to all, as root wants it."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        self.temporary = folder
+        file = folder / "parent.py"
+        file.write_text(PARENT)
+        self.process = subprocess.Popen(
+            [sys.executable, file, what],
+            env={**os.environ, "PYTHONPATH": str(HARNESS), "TMPDIR": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        self.children = [int(pid) for pid in self.process.stdout.readline().split()]
+
+    def shared(self) -> tuple[Path, list[Path]]:
+        """The folder of its run, and what of the system's names is noted in it."""
+        (folder,) = self.temporary.glob("wslb-*")
+        noted = (folder / "shared-memory").read_text().splitlines()
+        return folder, [Path(line.split()[0]) for line in noted]
+
+
 @pytest.fixture
-def program(tmp_path: Path) -> Path:
-    file = tmp_path / "parent.py"
-    file.write_text(PARENT)
-    return file
+def start() -> Iterator[Callable[[str], Parent]]:
+    parents: list[Parent] = []
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
 
+        def one(what: str) -> Parent:
+            parents.append(Parent(Path(folder), what))
+            return parents[-1]
 
-def started(program: Path, what: str) -> tuple[subprocess.Popen[str], list[int]]:
-    process = subprocess.Popen(
-        [sys.executable, program, what],
-        env={**os.environ, "PYTHONPATH": str(HARNESS)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    return process, [int(pid) for pid in process.stdout.readline().split()]
+        yield one
+        for parent in parents:
+            parent.process.kill()
+            parent.process.communicate()
 
 
 @pytest.mark.parametrize("what", ["idle", "busy"])
-def test_they_end_with_a_parent_that_was_killed(program: Path, what: str) -> None:
-    process, children = started(program, what)
-    assert len(children) == 2
-    process.kill()
-    process.communicate()
-    assert gone(children, seconds=20)
+def test_they_end_with_a_parent_that_was_killed(start: Callable[[str], Parent], what: str) -> None:
+    parent = start(what)
+    assert len(parent.children) == 2
+    parent.process.kill()
+    assert gone(parent.children, seconds=20)
 
 
-def test_a_signal_to_the_group_of_the_parent_does_not_reach_them(program: Path) -> None:
-    process, children = started(program, "idle")
-    assert {os.getpgid(pid) for pid in children} == set(children)
+def test_what_they_share_is_known_to_a_sweep_when_all_are_killed(start: Callable[[str], Parent]) -> None:
+    parent = start("idle")
+    _, names = parent.shared()
+    assert names
+    assert all(name.exists() for name in names)
+    everybody = [child.pid for child in psutil.Process(parent.process.pid).children()]
+    assert len(everybody) == 3, "two children, and what removes their names when the parent ends"
+    for pid in (*everybody, parent.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    assert gone(everybody, seconds=20)
+    assert len(sweep(parent.temporary)) == 1
+    assert not any(name.exists() for name in names)
+
+
+def test_what_they_share_goes_with_them(start: Callable[[str], Parent]) -> None:
+    parent = start("idle")
+    folder, names = parent.shared()
+    out, err = parent.process.communicate(input="", timeout=60)
+    assert (parent.process.returncode, out, err) == (0, "True\n", "")
+    assert not any(name.exists() for name in (folder, *names))
+
+
+def test_a_signal_to_the_group_of_the_parent_does_not_reach_them(start: Callable[[str], Parent]) -> None:
+    parent = start("idle")
+    assert {os.getpgid(pid) for pid in parent.children} == set(parent.children)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-        for pid in children:
+        for pid in parent.children:
             os.kill(pid, number)
-    out, _ = process.communicate(input="", timeout=60)
+    out, _ = parent.process.communicate(input="", timeout=60)
     assert out == "True\n"
-    assert gone(children, seconds=20)
+    assert gone(parent.children, seconds=20)
