@@ -12,7 +12,7 @@ from wslb.errors import ConfigError
 from wslb.model import percentiles
 from wslb.model.balancer import Carrier, LbMethod
 
-__all__ = ["DockerNetwork", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "read_settings"]
+__all__ = ["DockerNetwork", "Mpm", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "read_settings"]
 
 
 class RuntimeChoice(StrEnum):
@@ -21,6 +21,14 @@ class RuntimeChoice(StrEnum):
     AUTO = "auto"
     DOCKER = "docker"
     LOCAL = "local"
+
+
+class Mpm(StrEnum):
+    """How httpd serves connections; each tunnel holds a thread of a child, or the whole child under PREFORK."""
+
+    EVENT = "event"
+    WORKER = "worker"
+    PREFORK = "prefork"
 
 
 class PullPolicy(StrEnum):
@@ -65,6 +73,8 @@ class Settings:
     Attributes:
         runtime: where the proxy runs.
         httpd: program of the httpd, where the proxy runs; None searches for one.
+        modules: folder of its modules, where the proxy runs; None asks the program and looks where systems keep them.
+        mpm: how httpd serves connections; None takes the first of event, worker and prefork that is there.
         image: image of the container; None takes the official one.
         pull: when that image is pulled.
         docker_network: how the container is reached.
@@ -81,6 +91,8 @@ class Settings:
 
     runtime: RuntimeChoice = RuntimeChoice.AUTO
     httpd: str | None = None
+    modules: str | None = None
+    mpm: Mpm | None = None
     image: str | None = None
     pull: PullPolicy = PullPolicy.MISSING
     docker_network: DockerNetwork = DockerNetwork.AUTO
@@ -109,6 +121,8 @@ class Settings:
 _PARSERS: dict[str, Any] = {
     "runtime": RuntimeChoice,
     "httpd": str,
+    "modules": str,
+    "mpm": Mpm,
     "image": str,
     "pull": PullPolicy,
     "docker_network": DockerNetwork,

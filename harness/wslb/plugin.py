@@ -30,6 +30,8 @@ OPTIONS = {
     "report": "DIR: write report.json, report.html and junit.xml into it",
     "runtime": "NAME: where the proxy runs: auto, docker, local",
     "httpd": "FILE: program of the httpd, where the proxy runs",
+    "modules": "DIR: folder of its modules",
+    "mpm": "event | worker | prefork",
     "image": "NAME: image of the container",
     "pull": "WHEN: the image is pulled: missing, always, never",
     "docker-network": "HOW: the container is reached: auto, host, published",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from wslb.config import DockerNetwork, PullPolicy, RuntimeChoice
+from wslb.config import DockerNetwork, Mpm, PullPolicy, RuntimeChoice
 from wslb.model.balancer import Carrier, LbMethod
 
 __all__ = ["EXIT_CODES", "baseline_option", "lab_options", "lbmethod_option", "output_options", "report_option"]
@@ -36,6 +36,8 @@ lab_options = _together(
         "--runtime", type=click.Choice([choice.value for choice in RuntimeChoice]), help="Where the proxy runs."
     ),
     click.option("--httpd", metavar="FILE", help="Program of the httpd; found by itself otherwise."),
+    click.option("--modules", metavar="DIR", help="Folder of its modules; asked of the program otherwise."),
+    click.option("--mpm", type=click.Choice([mpm.value for mpm in Mpm]), help="Its MPM; event where it can be had."),
     click.option("--image", metavar="NAME", help="Image of the container (httpd:2.4); NAME@DIGEST pins it."),
     click.option(
         "--pull", type=click.Choice([policy.value for policy in PullPolicy]), help="When the image is pulled."

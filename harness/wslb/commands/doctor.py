@@ -7,20 +7,23 @@ import resource
 import statistics
 import sys
 import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wslb.commands.preview import article_addresses
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError
 from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import Installation, Progress
-from wslb.lab.launch import discover, open_lab
-from wslb.lab.placement import silent
+from wslb.lab.launch import accepted, discover, open_lab, placed
+from wslb.lab.placement import Placement, silent
 from wslb.model.sites import wide
 from wslb.proxies.apache import provision
 from wslb.proxies.apache.advice import FileAdvice, advise_file
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios import SCENARIOS
+from wslb.scenarios.runner import unfit
 
 __all__ = ["Finding", "advise", "examine", "launch_times"]
 
@@ -55,7 +58,8 @@ async def examine(settings: Settings, *, progress: Progress = silent) -> list[Fi
         Finding(name="Python", fine=sys.version_info >= (3, 11), text=platform.python_version()),
     ]
     try:
-        place = await discover(settings, progress=progress)
+        async with placed(settings, progress=progress) as place:
+            findings += await _of(place, settings)
     except LabError as exc:
         way = provision.install_commands()
         findings.append(
@@ -67,54 +71,67 @@ async def examine(settings: Settings, *, progress: Progress = silent) -> list[Fi
                 fix=way.text if way and not settings.httpd else exc.hint,
             )
         )
-    else:
-        installation, facts = place.installation, place.installation.facts
-        findings.append(
-            Finding(name="httpd", fine=True, text=f"{installation.binary}  {facts['version']}  MPM {facts['mpm']}")
-        )
-        where = place.runtime.facts()
-        findings.append(
-            Finding(
-                name="runtime",
-                fine=True,
-                text=", ".join([place.runtime.name, *(where[name] for name in ("image", "engine") if name in where)]),
-                why=place.why,
-            )
-        )
-        findings += _modules(installation)
     findings += [_addresses(), _limits()]
     return findings
 
 
-def _modules(installation: Installation) -> list[Finding]:
-    dialect = ApacheDialect()
-    core = dialect.missing(wide(tls=False), installation)
-    all_of_them = {name for scenario in SCENARIOS for name in dialect.missing(scenario.site, installation)}
-    optional = sorted(all_of_them - set(core))
-    fix = (
-        f"Install them, or enable them in the package of {installation.binary}; looked in {installation.modules_folder}"
-    )
-    if core:
-        return [
-            Finding(
-                name="modules",
-                fine=False,
-                text=f"missing: {', '.join(core)}",
-                why="without them httpd cannot balance WebSockets",
-                fix=fix,
-            )
-        ]
+async def _of(place: Placement, settings: Settings) -> list[Finding]:
+    """What there is to say of a place and its httpd."""
+    installation, where = place.installation, place.runtime.facts()
+    version = installation.facts.get("version", installation.version)
+    runtime = [place.runtime.name, *(where[name] for name in ("image", "engine") if name in where)]
     return [
-        Finding(
-            name="modules",
-            fine=True,
-            text=f"all that the scenarios need, in {installation.modules_folder}"
-            if not optional
-            else f"missing: {', '.join(optional)}",
-            why="the scenarios that need them are skipped" if optional else "",
-            fix=fix if optional else "",
-        )
+        Finding(name="httpd", fine=True, text=f"{installation.binary}  {version}  MPM {installation.mpm}"),
+        Finding(name="runtime", fine=True, text=", ".join(runtime), why=place.why),
+        await _accepted(place, settings),
+        _skipped(installation),
     ]
+
+
+async def _accepted(place: Placement, settings: Settings) -> Finding:
+    """Whether httpd accepts what a lab would give it (``httpd -t``)."""
+    installation = place.installation
+    try:
+        await accepted(place, settings, wide(tls=installation.has("ssl")).resolved(article_addresses()))
+    except LabError as exc:
+        return Finding(
+            name="modules",
+            fine=False,
+            text=str(exc),
+            why="httpd does not accept the configuration of a lab",
+            fix=exc.hint or "Name another httpd: --httpd FILE",
+        )
+    return Finding(
+        name="modules",
+        fine=True,
+        text=f"{installation.modules_folder}; httpd -t accepts what a lab would serve",
+    )
+
+
+def _skipped(installation: Installation) -> Finding:
+    """Which scenarios this httpd cannot be asked, by reason, with how many of which family."""
+    dialect = ApacheDialect()
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for scenario in SCENARIOS:
+        if reason := unfit(scenario, dialect, installation):
+            reasons[reason][scenario.family] += 1
+    skipped = sum(sum(families.values()) for families in reasons.values())
+    told = [
+        f"{sum(families.values())} because {reason}: "
+        + ", ".join(f"{family} {number}" for family, number in sorted(families.items()))
+        for reason, families in reasons.items()
+    ]
+    return Finding(
+        name="scenarios",
+        fine=True,
+        text=f"{len(SCENARIOS) - skipped} of {len(SCENARIOS)} can be asked"
+        + (f", {skipped} will be skipped" if skipped else ""),
+        why="\n                   ".join(told),
+        fix=f"Install what is missing, or name another httpd: --httpd FILE; modules are looked for in "
+        f"{installation.modules_folder}"
+        if skipped
+        else "",
+    )
 
 
 def _addresses() -> Finding:

@@ -17,6 +17,8 @@ class Installation:
         modules_folder: where loadable modules lie.
         version: such as ``2.4.71``.
         built_in, loadable: module names without ``mod_``.
+        mpm: how it serves connections: ``event``, ``worker`` or ``prefork``.
+        broken: modules that are there but cannot be used, with why: mostly the words of its loader.
         facts: more for the report, such as the build date and the MPM.
     """
 
@@ -25,11 +27,18 @@ class Installation:
     version: str
     built_in: frozenset[str]
     loadable: frozenset[str]
+    mpm: str = "event"
+    broken: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, module: str) -> bool:
         """Whether this module can be used."""
-        return module in self.built_in or module in self.loadable
+        return module not in self.broken and (module in self.built_in or module in self.loadable)
+
+    def absence(self, module: str) -> str:
+        """For people, what a module that cannot be used is called: ``mod_name``, and why it cannot be loaded."""
+        words = self.broken.get(module, "")
+        return f"mod_{module} ({words})" if words else f"mod_{module}"
 
     def at_least(self, *version: int) -> bool:
         """Whether the version is this one or later."""

@@ -21,17 +21,20 @@ from wslb.connectors import CONNECTORS, StreamConnector
 from wslb.errors import HarnessError, RuntimeUnavailable
 from wslb.fleet.fleet import Fleet
 from wslb.fleet.managed import unprivileged
-from wslb.interfaces import Progress, Runtime
+from wslb.interfaces import Front, Progress, Runtime
 from wslb.lab.lab import Lab
 from wslb.lab.placement import Placement, enter, silent
+from wslb.model.balancer import Site
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect
+from wslb.proxies.apache.httpd import checked
 from wslb.proxies.managed_proxy import ManagedProxy
+from wslb.resources import console_page
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.runtimes.local.openfiles import raise_limit
 from wslb.runtimes.runfolder import RunFolder, sweep
 
-__all__ = ["clean", "discover", "open_lab"]
+__all__ = ["accepted", "clean", "discover", "open_lab", "placed"]
 
 
 async def discover(settings: Settings, *, progress: Progress = silent) -> Placement:
@@ -40,11 +43,42 @@ async def discover(settings: Settings, *, progress: Progress = silent) -> Placem
     Raises:
         LabError: nowhere.
     """
+    async with placed(settings, progress=progress) as place:
+        return place
+    raise AssertionError("nothing is swallowed")  # pragma: no cover
+
+
+@contextlib.asynccontextmanager
+async def placed(settings: Settings, *, progress: Progress = silent) -> AsyncIterator[Placement]:
+    """The place of these settings while the block lasts, with nothing that runs in it.
+
+    Raises:
+        LabError: there is none.
+    """
     async with contextlib.AsyncExitStack() as stack:
         folder = RunFolder()
         stack.callback(folder.remove)
-        return await enter(stack, settings, folder.path, progress=progress)
-    raise AssertionError("an exit stack swallows nothing")  # pragma: no cover
+        yield await enter(stack, settings, folder.path, progress=progress)
+
+
+async def accepted(place: Placement, settings: Settings, site: Site) -> None:
+    """Let the httpd of a place check what a lab would give it for this site, without serving it.
+
+    Raises:
+        LabError: it does not accept it.
+    """
+    runtime, installation, dialect = place.runtime, place.installation, ApacheDialect()
+    await _write_secrets(runtime, Authority())
+    await runtime.write("htdocs/WSConsole.html", console_page())
+    config = dialect.render(
+        site,
+        front=Front(plain=8080, tls=8443 if installation.has("ssl") else None),
+        generation="checked",
+        carrier=settings.carrier,
+        installation=installation,
+        user=unprivileged() if runtime.as_root else None,
+    )
+    await checked(dialect, runtime, installation, config)
 
 
 async def clean() -> tuple[str, ...]:
@@ -159,7 +193,7 @@ def _environment(
         "wslb": _version("wslb"),
         "proxy": f"Apache/{installation.facts.get('version', installation.version)}",
         "proxy_version": installation.version,
-        "mpm": installation.facts.get("mpm", ""),
+        "mpm": installation.mpm,
         "proxy_built": installation.facts.get("built", ""),
         "proxy_binary": installation.binary,
         "modules_folder": installation.modules_folder,

@@ -88,7 +88,9 @@ async def _enter(
 ) -> Placement:
     async with contextlib.AsyncExitStack() as own:
         runtime = await own.enter_async_context(RUNTIMES[name](settings, folder, progress))
-        installation = await find_httpd(runtime, ApacheDialect(), binary=settings.httpd)
+        installation = await find_httpd(
+            runtime, ApacheDialect(), binary=settings.httpd, modules=settings.modules, mpm=settings.mpm
+        )
         _refuse_without_core(runtime, installation)
         stack.push_async_exit(own.pop_all())
         return Placement(runtime=runtime, installation=installation, why=why)
@@ -102,5 +104,5 @@ def _refuse_without_core(runtime: Runtime, installation: Installation) -> None:
         raise RuntimeUnavailable(
             runtime=runtime.name,
             reason=f"{installation.binary} has no {', '.join(missing)}; looked in {installation.modules_folder}",
-            hint="Install the missing modules, or name another httpd: --httpd FILE or --image NAME",
+            hint="Install the missing modules, name their folder (--modules DIR) or another httpd (--httpd FILE).",
         )

@@ -20,6 +20,9 @@ from wslb.model.results import Outcome, Report, ScenarioResult
 
 __all__ = ["Colour", "Screen", "Verbosity", "failure_text"]
 
+_MPMS = {"prefork": "prefork: each tunnel holds a process"}
+"""What is told of an MPM where it decides what a tunnel costs."""
+
 _MARKS = {
     Outcome.PASSED: ("✔", "PASS", "green"),
     Outcome.FAILED: ("✖", "FAIL", "red"),
@@ -114,7 +117,7 @@ class Screen:
             return
         facts = [
             f"wslb {environment['wslb']}",
-            f"{environment['proxy']} ({environment['mpm']})",
+            f"{environment['proxy']} ({_MPMS.get(str(environment['mpm']), environment['mpm'])})",
             f"{environment['carrier']}",
             f"runtime {environment['runtime']} ({environment['runtime_reason']})",
             f"ready in {environment['ready_seconds']:.2f} s",

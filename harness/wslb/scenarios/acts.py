@@ -53,8 +53,8 @@ __all__ = [
 
 MIB = 1 << 20
 
-RESUMED = "AH00489"
-"""Logged by every generation of httpd when it begins to serve."""
+RESUMED = frozenset({"AH00489", "AH00292", "AH00163"})
+"""Logged by every generation of httpd when it begins to serve: by event, worker, prefork."""
 
 _ASKED_ANEW = 12
 """An old child may still accept when the new generation has begun; so many answers in a row tell that none does."""
@@ -226,7 +226,7 @@ async def restarted(lab: Lab, *, idle: bool = True) -> None:
     """
 
     async def started() -> bool:
-        return sum(line.code == RESUMED for line in await lab.proxy.log()) > 1
+        return sum(line.code in RESUMED for line in await lab.proxy.log()) > 1
 
     async def anew() -> bool:
         try:

@@ -13,12 +13,13 @@ from wslb.checks.endings import ended_orderly
 from wslb.checks.witnesses import witnesses_speak
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
 from wslb.errors import HarnessError, LabError
+from wslb.interfaces import Dialect, Installation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import Check, Outcome, Record, ScenarioResult, Verdict
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["lacking", "roomy", "run", "run_all"]
+__all__ = ["lacking", "roomy", "run", "run_all", "unfit"]
 
 _UNHELD = 16
 """Threads that httpd needs beside the tunnels that a scenario holds."""
@@ -29,12 +30,16 @@ _SHOWN = 1000
 
 def lacking(scenario: Scenario, lab: Lab) -> str:
     """Why this proxy cannot be asked, in one clause; empty when it can."""
-    proxy = lab.proxy
-    missing = list(proxy.dialect.missing(scenario.site, proxy.installation))
-    missing += [f"mod_{name}" for name in scenario.needs if not proxy.installation.has(name)]
+    return unfit(scenario, lab.proxy.dialect, lab.proxy.installation)
+
+
+def unfit(scenario: Scenario, dialect: Dialect, installation: Installation) -> str:
+    """Why a proxy as it was found cannot be asked, in one clause; empty when it can."""
+    missing = list(dialect.missing(scenario.site, installation))
+    missing += [installation.absence(name) for name in scenario.needs if not installation.has(name)]
     if not missing:
         return ""
-    return f"this httpd ({proxy.installation.version}) has no {', '.join(dict.fromkeys(missing))}"
+    return f"this httpd ({installation.version}) has no {', '.join(dict.fromkeys(missing))}"
 
 
 async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | None = None) -> ScenarioResult:
@@ -117,6 +122,10 @@ def reproduce(scenario: Scenario, settings: Settings) -> str:
         words.append(f"--image {settings.image}")
     if settings.httpd:
         words.append(f"--httpd {settings.httpd}")
+    if settings.modules:
+        words.append(f"--modules {settings.modules}")
+    if settings.mpm:
+        words.append(f"--mpm {settings.mpm.value}")
     return " ".join(words)
 
 

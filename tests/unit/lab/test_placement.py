@@ -46,7 +46,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
             return opened
 
-        async def find_httpd(runtime: Any, dialect: Any, *, binary: str | None) -> Installation:
+        async def find_httpd(runtime: Any, dialect: Any, *, binary: str | None, **_: Any) -> Installation:
             return HTTPD
 
         monkeypatch.setattr(module, "RUNTIMES", {name: opener(name) for name in errors})

@@ -7,8 +7,10 @@ formats from the ErrorLogFormat default and the LogFormat of our own template.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element
 
 import jinja2
@@ -16,11 +18,32 @@ from defusedxml import DefusedXmlException, ElementTree
 
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, Site
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.resources import template
 
-__all__ = ["ApacheDialect", "Paths"]
+__all__ = ["MPMS", "ApacheDialect", "Paths"]
+
+MPMS = ("event", "worker", "prefork")
+"""Multi-processing modules, the one to take first at first: only the first two serve tunnels by threads."""
+
+_PREFIXES = ("/usr", "/usr/local/apache2", "/usr/local", "/opt/homebrew", "/opt/local")
+_LAYOUTS = (
+    "modules",  # httpd's own, and the official image
+    "lib/apache2/modules",  # Debian, Ubuntu
+    "lib64/httpd/modules",  # Fedora, RHEL
+    "lib/httpd/modules",  # Arch, Homebrew
+    "lib64/apache2-{mpm}",  # openSUSE, a folder for each MPM
+    "lib64/apache2",
+    "lib64/apache2/modules",  # Gentoo
+    "lib/apache2",  # Alpine
+    "libexec/apache2",  # macOS
+    "libexec/apache24",  # FreeBSD
+)
+"""Where modules lie below the folder that holds the program's own."""
+
+_OTHERS = ("ssl", "rewrite", "headers", "reqtimeout", "watchdog", "proxy_hcheck", "http2", "status")
+"""Modules that only some sites need."""
 
 _ALWAYS = ("authz_core", "authz_host", "unixd", "log_config", "logio", "proxy", "slotmem_shm", "proxy_balancer")
 _LINE = re.compile(
@@ -56,15 +79,7 @@ class ApacheDialect:
         "/usr/local/apache2/bin/httpd",
         "/opt/homebrew/bin/httpd",
         "/usr/local/bin/httpd",
-    )
-    modules_folders = (
-        "/usr/lib/apache2/modules",
-        "/usr/lib64/httpd/modules",
-        "/usr/lib/httpd/modules",
-        "/usr/local/apache2/modules",
-        "/opt/homebrew/lib/httpd/modules",
-        "/usr/local/lib/httpd/modules",
-        "/usr/libexec/apache2",
+        *(f"httpd-{mpm}" for mpm in MPMS),
     )
     ready_path = "/wslb-ready"
     manager_path = "/balancer-manager"
@@ -86,11 +101,58 @@ class ApacheDialect:
         return tuple(name for name in dict.fromkeys(names) if name not in site.without)
 
     def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
-        """Modules that the site needs and the installation lacks, as ``mod_name``."""
-        lacking = [f"mod_{name}" for name in self.modules(site) if not installation.has(name)]
-        if not any(installation.has(f"mpm_{mpm}") or mpm in installation.built_in for mpm in ("event", "worker")):
-            lacking.insert(0, "mod_mpm_event")
+        """What the site needs and the installation lacks: modules as ``mod_name``, with why where the file is there."""
+        mpm = installation.mpm
+        lacking = [installation.absence(name) for name in self.modules(site) if not installation.has(name)]
+        if mpm not in installation.built_in and not installation.has(f"mpm_{mpm}"):
+            lacking.insert(0, installation.absence(f"mpm_{mpm}"))
+        if mpm == "prefork" and site.process_model != ProcessModel():
+            lacking.append("threads: under MPM prefork each connection holds a process")
         return tuple(lacking)
+
+    def probed(self, mpm: str) -> tuple[str, ...]:
+        """Every module that a lab may load under this MPM, in loading order."""
+        methods = (f"lbmethod_{method.value}" for method in LbMethod)
+        return (f"mpm_{mpm}", *_ALWAYS, *methods, "proxy_wstunnel", "proxy_http", *_OTHERS)
+
+    def probe(self, names: Sequence[str], folder: str) -> str:
+        """Configuration that loads these modules and nothing else, each on the line that `probe_line` finds again."""
+        lines = [f'LoadModule {name}_module "{_quotable(folder)}/mod_{name}.so"' for name in names]
+        return "\n".join([*lines, 'ErrorLog "/dev/null"', "ServerName localhost", ""])
+
+    def unloadable(self, names: Sequence[str], output: str) -> tuple[str, str] | None:
+        """Module on whose line ``httpd -t`` of a `probe` stopped, and the loader's words; None for anything else."""
+        found = re.search(r"[Ss]yntax error on line (\d+) of [^\n]*?:\s+([^\n]*)", output)
+        if found is None or not 0 < int(found[1]) <= len(names):
+            return None
+        words = re.sub(r"^Cannot load \S+ into server: ", "", found[2]).strip()
+        return names[int(found[1]) - 1], words or "httpd gives no reason"
+
+    def unfit(self, mpm: str) -> dict[str, str]:
+        """Modules that load under this MPM and do not work, with why (mod_http2 says so itself, AH10034)."""
+        return {"http2": "MPM prefork serves no HTTP/2"} if mpm == "prefork" else {}
+
+    def mpms(self, built_in: frozenset[str], loadable: frozenset[str]) -> tuple[str, ...]:
+        """MPMs that can be had, the best first: the one that is built in, else those that can be loaded."""
+        static = tuple(mpm for mpm in MPMS if mpm in built_in)
+        return static or tuple(mpm for mpm in MPMS if f"mpm_{mpm}" in loadable)
+
+    def folders_beside(self, binary: str, mpm: str) -> tuple[str, ...]:
+        """Where the modules of a program may lie, by its own place."""
+        prefix = PurePosixPath(binary).parent.parent
+        return tuple(str(prefix / layout.format(mpm=mpm)) for layout in _LAYOUTS)
+
+    def usual_folders(self, mpm: str) -> tuple[str, ...]:
+        """Where systems keep the modules of their own httpd."""
+        return tuple(folder for prefix in _PREFIXES for folder in self.folders_beside(f"{prefix}/bin/httpd", mpm))
+
+    def own_configuration(self, text: str) -> tuple[str, str]:
+        """ServerRoot and file of the program's own configuration, from ``httpd -V``; empty where it does not say."""
+        root = re.search(r'-D HTTPD_ROOT="([^"]+)"', text)
+        file = re.search(r'-D SERVER_CONFIG_FILE="([^"]+)"', text)
+        if not root or not file:
+            return "", ""
+        return root[1], str(PurePosixPath(root[1]) / file[1])
 
     def render(
         self,
@@ -120,6 +182,7 @@ class ApacheDialect:
             vhost_tls=f"*:{front.tls}",
             user=user[0] if user else "",
             group=user[1] if user else "",
+            mpm=installation.mpm,
             modules=(*self.modules(site), *(("status",) if watched else ())),
             process_model=site.process_model,
             timeout_seconds=None if site.timeout_seconds is None else f"{site.timeout_seconds:g}",
@@ -168,11 +231,11 @@ class ApacheDialect:
         """Version and facts from ``httpd -V``.
 
         Raises:
-            EvidenceError: the text names no Apache version.
+            EvidenceError: the text names no version of httpd 2.4; the detail says what it is instead.
         """
-        match = re.search(r"Server version:\s*Apache/(\S+)(.*)", text)
+        match = re.search(r"Server version:\s*Apache/(2\.4\.\d\S*)(.*)", text)
         if not match:
-            raise EvidenceError(path="the output of httpd -V", detail="it names no Apache version")
+            raise EvidenceError(path="the output of httpd -V", detail=_instead(text))
         facts = {"version": match[1] + match[2].rstrip()}
         for label, key in (("Server built", "built"), ("Server MPM", "mpm"), ("Server loaded", "libraries")):
             found = re.search(rf"{label}:[ \t]*(\S.*)", text)
@@ -249,6 +312,21 @@ class ApacheDialect:
         return tuple(lines)
 
 
+_LOADER = re.compile(r"error while loading shared libraries: |Error loading shared library |Library not loaded: ")
+
+
+def _instead(text: str) -> str:
+    """What a program is, by its answer to ``-V``, when it is no httpd 2.4."""
+    lines = [line for raw in text.splitlines() if (line := " ".join("".join(filter(str.isprintable, raw)).split()))]
+    loader = next((line[found.end() :] for line in lines if (found := _LOADER.search(line))), "")
+    if loader:
+        return f"it does not start: {loader}"
+    version = re.search(r"^(?:Server|nginx) version:\s*(\S[^\n]{0,60})", text, re.MULTILINE)
+    if version:
+        return f"it is {version[1].strip()}, not Apache httpd 2.4"
+    return f"it answers {lines[0][:60]!r}, no version of Apache httpd" if lines else "it prints nothing"
+
+
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
@@ -273,6 +351,12 @@ def _value(text: str) -> str:
     if re.search(r'[\s"<>\\\0]', text):
         raise ConfigError(option="configuration value", value=text, allowed="text without blanks, quotes or brackets")
     return text
+
+
+def _quotable(folder: str) -> str:
+    if re.search(r'[\r\n"\\\0]|\$\{', folder):
+        raise ConfigError(option="folder of modules", value=folder, allowed="text without quotes, backslashes or ${")
+    return folder
 
 
 def _mounts(site: Site, listener: Listener) -> list[str]:

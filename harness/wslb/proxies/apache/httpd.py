@@ -15,7 +15,7 @@ from wslb.interfaces import Front, Installation, Process, Runtime
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.waiting import until
 
-__all__ = ["Httpd"]
+__all__ = ["Httpd", "checked"]
 
 _OUTPUT = "httpd.out"
 
@@ -64,14 +64,7 @@ class Httpd:
         self._threads = threads
         for name in (self._dialect.error_log, self._dialect.access_log, _OUTPUT, "httpd.pid"):
             await self._runtime.remove(name)
-        config_path = await self._runtime.write("httpd.conf", config.encode())
-        argv = self._dialect.arguments(self._installation, folder=self._runtime.folder, config=config_path)
-        try:
-            checked = await self._runtime.run([*argv, "-t"])
-        except TimeoutError:
-            raise StartError(name="Apache httpd", reason="httpd -t did not end in time") from None
-        if checked.returncode != 0:
-            raise _rejected(checked.output, config_path)
+        argv = await checked(self._dialect, self._runtime, self._installation, config)
         begin = time.monotonic()
         self._process = await self._runtime.start([*argv, "-DFOREGROUND"], name="httpd")
         try:
@@ -142,6 +135,24 @@ class Httpd:
         process, self._process = self._process, None
         if process:
             await asyncio.shield(process.stop(grace_seconds=0))
+
+
+async def checked(dialect: ApacheDialect, runtime: Runtime, installation: Installation, config: str) -> tuple[str, ...]:
+    """Write a configuration and let httpd check it: the argument vector that would serve it.
+
+    Raises:
+        ProxyConfigRejected: ``httpd -t`` said no.
+        StartError: it did not end in time.
+    """
+    config_path = await runtime.write("httpd.conf", config.encode())
+    argv = dialect.arguments(installation, folder=runtime.folder, config=config_path)
+    try:
+        done = await runtime.run([*argv, "-t"])
+    except TimeoutError:
+        raise StartError(name="Apache httpd", reason="httpd -t did not end in time") from None
+    if done.returncode != 0:
+        raise _rejected(done.output, config_path)
+    return argv
 
 
 def _rejected(output: str, config_path: str) -> ProxyConfigRejected:

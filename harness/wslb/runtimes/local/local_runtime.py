@@ -23,6 +23,10 @@ _UMASK = 0o022
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/homebrew/sbin")
 
 
+_MOST_OUTPUT = 16 * 1024 * 1024
+"""Bytes: a dump of the largest configuration is a tenth of it; a program that prints for ever must not fill memory."""
+
+
 class LocalProcess:
     """A child process and its group (`wslb.interfaces.Process`)."""
 
@@ -81,6 +85,19 @@ class LocalProcess:
             await until(gone, seconds=5, what=f"the end of every process of {self.name}")
 
 
+async def _all_of(process: asyncio.subprocess.Process) -> bytes:
+    """What a program prints until it ends; of more than any httpd says of itself, the first part, and then its end."""
+    output = bytearray()
+    while part := await process.stdout.read(_MOST_OUTPUT) if process.stdout else b"":
+        output += part
+        if len(output) > _MOST_OUTPUT:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            break
+    await process.wait()
+    return bytes(output[:_MOST_OUTPUT])
+
+
 def _alive_in_group(group: int) -> bool:
     """Whether a process that is not a zombie is left in this group; zombies of a killed parent belong to init."""
     import psutil  # noqa: PLC0415 - only the rare path after a forced stop needs it
@@ -104,9 +121,10 @@ class LocalRuntime:
         self.leftovers: Sequence[object] = ()
 
     async def find(self, names: Sequence[str]) -> str | None:
-        """First program that exists: names on PATH and in the system's usual folders, paths as they are."""
+        """First program that exists, as a whole path: names on PATH and in the system's usual folders, or paths."""
         search = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS])
-        return next((found for name in names if (found := shutil.which(name, path=search))), None)
+        found = next((found for name in names if (found := shutil.which(name, path=search))), None)
+        return None if found is None else str(Path(found).absolute())
 
     async def listing(self, folder: str) -> frozenset[str]:
         """File names in a folder; empty when there is none or it cannot be read."""
@@ -130,10 +148,10 @@ class LocalRuntime:
             umask=_UMASK,
         )
         try:
-            output, _ = await asyncio.wait_for(process.communicate(), timeout_seconds)
+            output = await asyncio.wait_for(_all_of(process), timeout_seconds)
         except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             raise
         return Completed(returncode=process.returncode or 0, output=output.decode(errors="replace"))
