@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,8 +22,11 @@ __all__ = ["command"]
 @click.argument("names", nargs=-1, metavar="[MUTATION]...")
 @lab_options
 @click.option("--list", "listing", is_flag=True, help="Print the mutations and the checks that must notice them.")
-def command(names: tuple[str, ...], listing: bool, **options: Any) -> None:
+@click.option("--matrix", "table", is_flag=True, help="At the end, print for each check what turned it red.")
+def command(names: tuple[str, ...], listing: bool, table: bool, **options: Any) -> None:
     """Break the lab on purpose, and show which check notices each time, and with which sentence.
+
+    What is broken is the configuration of httpd, the wire (a relay spoils heads and frames), or a server.
 
     \b
     Examples:
@@ -36,14 +40,19 @@ def command(names: tuple[str, ...], listing: bool, **options: Any) -> None:
     mutations = selftest.chosen(names)
     if listing:
         for mutation in mutations:
-            click.echo(f"{mutation.name:<26} {mutation.what}; {mutation.scenario}: {', '.join(mutation.checks)}")
+            click.echo(
+                f"{mutation.name:<26} {mutation.touches.value:<13} {mutation.what}; "
+                f"{mutation.scenario}: {', '.join(mutation.checks)}"
+            )
         return
-    settings = read_settings(options, os.environ)
+    settings = replace(read_settings(options, os.environ), timeouts=selftest.QUICK)
 
     async def all_of_them() -> list[Proof]:
         async with open_lab(settings) as lab:
             return await selftest.prove_all(mutations, lab, done=lambda proof: click.echo(str(proof)))
 
     proofs = until_signal(all_of_them())
+    if table:
+        click.echo(selftest.matrix(proofs))
     click.echo(selftest.summary(proofs))
     sys.exit(selftest.exit_code(proofs))

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from wslb.commands.mutations import MUTATIONS, Mutation
+from wslb.config import Timeouts
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
+from wslb.lab.relay import relayed
 from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.reports.causes import likely as causes
 from wslb.reports.causes.likely import Cause
@@ -16,7 +18,21 @@ from wslb.reports.json_file import document
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["Proof", "chosen", "exit_code", "judged", "prove", "prove_all", "scenario_of", "summary"]
+__all__ = [
+    "QUICK",
+    "Proof",
+    "chosen",
+    "exit_code",
+    "judged",
+    "matrix",
+    "prove",
+    "prove_all",
+    "scenario_of",
+    "summary",
+]
+
+QUICK = Timeouts(handshake=2.0, message=0.8, settle=2.0)
+"""Many mutations make wait for what never comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +55,11 @@ class Proof:
     reason: str = ""
     seconds: float = 0.0
     cause: Cause | None = None
+
+    @property
+    def red(self) -> tuple[str, ...]:
+        """Every check that went red."""
+        return (*(check for check, said in self.sentences if said), *self.others)
 
     def __str__(self) -> str:
         mark = {Outcome.PASSED: "✔", Outcome.FAILED: "✖", Outcome.ERRORED: "!", Outcome.SKIPPED: "–"}[self.outcome]
@@ -91,6 +112,16 @@ def summary(proofs: Sequence[Proof]) -> str:
     return f"{len(proofs)} mutations: {told or 'none ran'}"
 
 
+def matrix(proofs: Sequence[Proof]) -> str:
+    """Which mutations turned each check red, a line a check; ``*`` marks those that it alone noticed."""
+    noticed: dict[str, list[str]] = {}
+    for proof in proofs:
+        red = proof.red
+        for check in red:
+            noticed.setdefault(check, []).append(f"{proof.mutation.name}{'*' if len(red) == 1 else ''}")
+    return "\n".join(f"{check:<24} {len(names):>3}  {' '.join(names)}" for check, names in sorted(noticed.items()))
+
+
 async def prove_all(mutations: Sequence[Mutation], lab: Lab, *, done: Callable[[Proof], None]) -> list[Proof]:
     """Break the lab in each of these ways in turn; each scenario is asked first with nothing broken."""
     proofs: list[Proof] = []
@@ -124,10 +155,7 @@ async def prove(mutation: Mutation, lab: Lab, *, sound: ScenarioResult) -> Proof
     scenario = scenario_of(mutation)
     if mutation.tamper and (lacking := runner.lacking(replace(scenario, site=mutation.tamper(scenario.site)), lab)):
         return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=lacking)
-    if mutation.spoil is not None:
-        record = mutation.spoil(sound.record)
-        result = runner.judge(scenario, record, lab=lab, began=begin)
-    else:
+    async with relayed(lab, mutation.wire() if mutation.wire else {}):
         result = await runner.run(_with_prelude(scenario, mutation), lab, tamper=mutation.tamper)
     return judged(mutation, result, time.monotonic() - begin)
 

@@ -14,6 +14,7 @@ __all__ = [
     "drop",
     "field_added",
     "fields_lower_cased",
+    "first_field_last",
     "followed_by",
     "garbage",
     "in_fragments",
@@ -147,6 +148,11 @@ def field_added(name: str, value: str, *, instead: bool = False) -> Edit:
 def fields_lower_cased() -> Edit:
     """Names of fields arrive in lower case, which means the same (RFC 9110 section 5.1)."""
     return _fields(lambda fields: [b":".join((n.lower(), v)) for n, _, v in (f.partition(b":") for f in fields)])
+
+
+def first_field_last() -> Edit:
+    """The first field of the head arrives as its last one."""
+    return _fields(lambda fields: [*fields[1:], *fields[:1]])
 
 
 def _fields(change: Callable[[list[bytes]], list[bytes]]) -> Edit:

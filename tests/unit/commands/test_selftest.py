@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from wslb.commands.mutations import MUTATIONS, Mutation
-from wslb.commands.selftest import Proof, chosen, exit_code, judged, prove, summary
+from wslb.commands.mutations import MUTATIONS, Mutation, Touch
+from wslb.commands.selftest import Proof, chosen, exit_code, judged, matrix, prove, summary
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
 from wslb.model.results import Outcome, ScenarioResult, Verdict
@@ -66,16 +66,25 @@ def test_exit_codes() -> None:
 
 
 def test_mutations_have_names_of_their_own_shipped_scenarios_and_something_to_break() -> None:
-    assert len(MUTATIONS) >= 25
+    assert len(MUTATIONS) >= 120
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
     assert {mutation.scenario for mutation in MUTATIONS} <= {scenario.name for scenario in SCENARIOS}
     for mutation in MUTATIONS:
         assert mutation.checks, mutation.name
-        assert mutation.tamper or mutation.before or mutation.spoil, mutation.name
+        assert mutation.tamper or mutation.before or mutation.wire, mutation.name
+
+
+def test_matrix_tells_who_noticed_what_and_who_alone() -> None:
+    both, alone = judged(MUTATION, result(a=False, b=False), 0), judged(MUTATION, result(a=False, b=True), 0)
+    assert matrix([both, alone]).splitlines() == [f"{'a':<24}   2  m m*", f"{'b':<24}   1  m"]
+
+
+def test_configuration_wire_and_servers_are_broken() -> None:
+    assert {mutation.touches for mutation in MUTATIONS} == set(Touch)
 
 
 def test_mutations_are_chosen_by_name() -> None:
     assert chosen(()) == MUTATIONS
-    assert [mutation.name for mutation in chosen(("log-line", "weight-doubled"))] == ["log-line", "weight-doubled"]
+    assert [mutation.name for mutation in chosen(("text-lost", "weight-doubled"))] == ["text-lost", "weight-doubled"]
     with pytest.raises(ConfigError, match="nonsense"):
         chosen(("nonsense",))

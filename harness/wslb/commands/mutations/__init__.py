@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from wslb.commands.mutations import behaviour, carriage, evidence, served
-from wslb.commands.mutations.mutation import Mutation
+from wslb.commands.mutations import behaviour, carriage, heads, lives, messages, served
+from wslb.commands.mutations.mutation import Mutation, Touch
 
-__all__ = ["MUTATIONS", "Mutation"]
+__all__ = ["MUTATIONS", "Mutation", "Touch"]
 
 MUTATIONS: tuple[Mutation, ...] = (
     *served.MUTATIONS,
     *carriage.MUTATIONS,
     *behaviour.MUTATIONS,
-    *evidence.MUTATIONS,
+    *heads.MUTATIONS,
+    *lives.MUTATIONS,
+    *messages.MUTATIONS,
 )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from wslb.lab.lab import Lab
+from wslb.lab.relay import Edit, Flow, Twist
 from wslb.model.balancer import Carrier, Site
-from wslb.model.results import Record
+from wslb.wire.frames import Opcode
 
-__all__ = ["HEADERS", "LB", "Mutation"]
+__all__ = ["HEADERS", "LB", "Mutation", "Touch", "Wire", "anew", "at", "flipped"]
+
+Wire = Callable[[], Mapping[str, Sequence[Twist]]]
+"""Makes what relays do, by their place (`wslb.lab.relay.relayed`)."""
 
 LB = "lb-byrequests"
 HEADERS = "headers-handshake"
 """The scenarios that most mutations break."""
+
+
+class Touch(StrEnum):
+    """What a mutation breaks: what httpd is given, what passes before or behind it, or a backend or another client."""
+
+    CONFIGURATION = "configuration"
+    WIRE = "wire"
+    SERVER = "server"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +40,7 @@ class Mutation:
         checks: all of these must go red. Others may, but a mutation that only others notice is not caught.
         tamper: what the proxy is really given, behind the scenario's back.
         before: what happens after the proxy has started and before the scenario acts.
-        spoil: what the record is turned into before it is judged.
+        wire: makes what relays do.
         carrier: module that the scenario is asked with; None takes the run's setting.
     """
 
@@ -37,5 +50,42 @@ class Mutation:
     checks: tuple[str, ...]
     tamper: Callable[[Site], Site] | None = None
     before: Callable[[Lab], Awaitable[None]] | None = None
-    spoil: Callable[[Record], Record] | None = None
+    wire: Wire | None = None
     carrier: Carrier | None = None
+
+    @property
+    def touches(self) -> Touch:
+        """What it breaks."""
+        if self.wire is not None:
+            return Touch.WIRE
+        return Touch.CONFIGURATION if self.tamper is not None else Touch.SERVER
+
+
+def at(
+    place: str,
+    edit: Edit,
+    *,
+    flow: Flow = Flow.DOWN,
+    head: bool = False,
+    opcode: Opcode | None = None,
+    number: int | None = None,
+    connections: tuple[int, ...] = (),
+) -> Wire:
+    """One twist at one place; `wslb.lab.relay.Twist` says what the arguments are."""
+    which = frozenset(connections)
+    twist = Twist(edit=edit, flow=flow, head=head, opcode=opcode, number=number, connections=which)
+    return lambda: {place: (twist,)}
+
+
+def anew(place: str, make: Callable[[], Edit], *, flow: Flow = Flow.DOWN, number: int | None = None) -> Wire:
+    """One twist at one place, whose edit keeps something in mind and is therefore made anew for each run."""
+
+    def wire() -> Mapping[str, Sequence[Twist]]:
+        return {place: (Twist(edit=make(), flow=flow, number=number),)}
+
+    return wire
+
+
+def flipped(data: bytes) -> bytes:
+    """The last bit of the first byte is another one."""
+    return bytes((data[0] ^ 1,)) + data[1:] if data else data
