@@ -127,6 +127,10 @@ class FakeDialect:
     error_log = "error.log"
     access_log = "access.log"
 
+    def too_old_for(self, site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:
+        """The fake is of today."""
+        return ()
+
     def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
         """Modules that the site names, TLS, and the methods without a model: the fake has none of them."""
         names = [

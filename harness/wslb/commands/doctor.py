@@ -18,6 +18,7 @@ from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import Installation, Progress
 from wslb.lab.launch import accepted, discover, open_lab, placed
 from wslb.lab.placement import Placement, silent
+from wslb.model.balancer import Carrier
 from wslb.model.sites import wide
 from wslb.proxies.apache import provision
 from wslb.proxies.apache.advice import FileAdvice, advise_file
@@ -84,7 +85,7 @@ async def _of(place: Placement, settings: Settings) -> list[Finding]:
         Finding(name="httpd", fine=True, text=f"{installation.binary}  {version}  MPM {installation.mpm}"),
         Finding(name="runtime", fine=True, text=", ".join(runtime), why=place.why),
         await _accepted(place, settings),
-        _skipped(installation),
+        _skipped(installation, settings.carrier),
     ]
 
 
@@ -108,12 +109,12 @@ async def _accepted(place: Placement, settings: Settings) -> Finding:
     )
 
 
-def _skipped(installation: Installation) -> Finding:
+def _skipped(installation: Installation, carrier: Carrier) -> Finding:
     """Which scenarios this httpd cannot be asked, by reason, with how many of which family."""
     dialect = ApacheDialect()
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     for scenario in SCENARIOS:
-        if reason := unfit(scenario, dialect, installation):
+        if reason := unfit(scenario, dialect, installation, carrier):
             reasons[reason][scenario.family] += 1
     skipped = sum(sum(families.values()) for families in reasons.values())
     told = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -42,4 +43,9 @@ class Installation:
 
     def at_least(self, *version: int) -> bool:
         """Whether the version is this one or later."""
-        return tuple(int(part) for part in self.version.split(".") if part.isdigit()) >= version
+        return self.numbers >= version
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The version as numbers, such as ``(2, 4, 71)``; what follows a number, such as ``-dev``, does not count."""
+        return tuple(int(part) for part in re.findall(r"(?:^|\.)(\d+)", self.version))

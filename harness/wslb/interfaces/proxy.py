@@ -7,7 +7,7 @@ from typing import Protocol
 from wslb.interfaces.changes import BalancerChange, MemberChange
 from wslb.interfaces.installation import Installation
 from wslb.interfaces.runtime import Front, Runtime
-from wslb.model.balancer import Balancer, Listener, Site
+from wslb.model.balancer import Balancer, Carrier, Listener, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 
@@ -39,6 +39,10 @@ class Dialect(Protocol):
 
     def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
         """Modules that the site needs and the installation lacks."""
+        ...
+
+    def too_old_for(self, site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:
+        """What the site needs and this version does not know yet."""
         ...
 
 

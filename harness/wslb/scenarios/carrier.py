@@ -11,7 +11,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -211,6 +211,18 @@ SCENARIOS: tuple[Scenario, ...] = (
         (carrier.matrix({"/ws": "426, *, logged 200, no tunnel"}, command=COMMAND), accounting.elected_counted),
         site=replace(balanced(BY_ANY), carrier=Carrier.WSTUNNEL),
         explanation="Seen on httpd 2.4.71: mod_proxy_wstunnel writes the wildcard itself into the request.",
+        elsewhere=(
+            Elsewhere(
+                before=(2, 4, 47),
+                does="mod_proxy_wstunnel passes the client's own Upgrade on",
+                source="measured on 2.4.46",
+                limit="yes: both backends receive the client's Upgrade: websocket and open the tunnel",
+                checks=(
+                    carrier.matrix({"/ws": "101, websocket, logged 200, answered"}, command=COMMAND),
+                    accounting.elected_counted,
+                ),
+            ),
+        ),
     ),
     ask(
         "upgrade-any-http",
@@ -288,6 +300,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         (extended_connect.not_offered, accounting.elected_counted, accounting.nothing_left_open),
         site=replace(balanced(CLUSTER), modules=NEEDS_H2, directives=("Protocols h2c http/1.1",)),
         explanation="H2WebSockets is Off by default (manual, mod_http2).",
+        elsewhere=(
+            Elsewhere(
+                before=(2, 4, 48),
+                does="mod_http2 warns that mod_ssl is not loaded (AH02951), and H2WebSockets is not known at all",
+                source="measured on 2.4.46",
+                allow_log=("AH02951",),
+            ),
+        ),
     ),
     ask(
         "matrix",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake
 from wslb.model.results import Check
+from wslb.scenarios.scenario import Elsewhere
 
-__all__ = ["ACCEPTED", "BOOKS", "CONNECT_FAILED", "FORESEEN", "MODELLED", "SERVED"]
+__all__ = ["ACCEPTED", "BEFORE_UPGRADES_IN_HTTP", "BOOKS", "CONNECT_FAILED", "FORESEEN", "MODELLED", "SERVED"]
 
 SERVED: tuple[Check, ...] = (
     handshake.answered_101,
@@ -43,3 +44,11 @@ FORESEEN: tuple[Check, ...] = (distribution.follows_model, distribution.elected_
 
 CONNECT_FAILED = ("AH00957", "AH00959", "AH02452", "AH01114")
 """Attempt failed, member disabled for retry seconds, and each carrier's own word for it (wstunnel, http)."""
+
+BEFORE_UPGRADES_IN_HTTP = Elsewhere(
+    before=(2, 4, 47),
+    does="no module takes a request without Upgrade to a ws:// member: 500, AH01144",
+    source="CHANGES 2.4.47; measured on 2.4.46",
+    allow_log=("AH01144",),
+)
+"""A request on the path of ws:// members that asks for no WebSocket."""

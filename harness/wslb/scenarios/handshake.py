@@ -13,8 +13,8 @@ from wslb.model.balancer import Carrier
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
 from wslb.scenarios.acts import sending
-from wslb.scenarios.claims import ACCEPTED
-from wslb.scenarios.scenario import Family, Scenario
+from wslb.scenarios.claims import ACCEPTED, BEFORE_UPGRADES_IN_HTTP
+from wslb.scenarios.scenario import Elsewhere, Family, Scenario
 from wslb.wire.frames import Frame, Opcode
 from wslb.wire.http1 import OPENING, RawRequest
 
@@ -45,6 +45,7 @@ def _case(
     *,
     checks: tuple[Check, ...] = (),
     explanation: str = "",
+    elsewhere: tuple[Elsewhere, ...] = (),
 ) -> Scenario:
     """One kind of request, sent to both members in turn."""
     limit = f"2 of 2: {http.told}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
@@ -55,6 +56,7 @@ def _case(
         sending(request, request),
         (answered(http=http, wstunnel=wstunnel), *checks),
         explanation=explanation,
+        elsewhere=elsewhere,
     )
 
 
@@ -76,10 +78,16 @@ def _rejected(name: str, question: str, request: RawRequest, status: int = 400, 
 
 
 NEVER_ASKED = Expected(status=426, by=HTTPD, arrives=False, says="Upgrade Required")
+NO_MODULE = Expected(status=500, by=HTTPD, arrives=False)
 STRIPPED = Expected(status=426, says="this is a WebSocket endpoint", logged=426)
 NOT_WEBSOCKET = (
     "mod_proxy_wstunnel answers 426 itself (AH02900) and no backend sees the request, though its member was elected; "
     "mod_proxy_http forwards an ordinary GET and the backend's own 426 comes back."
+)
+UNHANDLED = replace(
+    BEFORE_UPGRADES_IN_HTTP,
+    limit=f"2 of 2: {NO_MODULE.told}",
+    checks=(answered(http=NO_MODULE),),
 )
 RAW_LOG = (
     "mod_proxy_wstunnel passes the backend's refusal byte for byte, closes the connection and writes 200 to the access "
@@ -146,6 +154,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
+        elsewhere=(UNHANDLED,),
     ),
     _case(
         "connection-only",
@@ -154,6 +163,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
+        elsewhere=(UNHANDLED,),
     ),
     _case(
         "h2c",
@@ -162,6 +172,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
+        elsewhere=(UNHANDLED,),
     ),
     _case(
         "two-protocols",
@@ -170,6 +181,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation="Both modules compare the whole field with websocket; a list is a protocol they do not know.",
+        elsewhere=(UNHANDLED,),
     ),
     _case(
         "no-key",

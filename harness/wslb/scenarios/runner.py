@@ -30,16 +30,20 @@ _SHOWN = 1000
 
 def lacking(scenario: Scenario, lab: Lab) -> str:
     """Why this proxy cannot be asked, in one clause; empty when it can."""
-    return unfit(scenario, lab.proxy.dialect, lab.proxy.installation)
+    return unfit(scenario, lab.proxy.dialect, lab.proxy.installation, lab.settings.carrier)
 
 
-def unfit(scenario: Scenario, dialect: Dialect, installation: Installation) -> str:
-    """Why a proxy as it was found cannot be asked, in one clause; empty when it can."""
+def unfit(scenario: Scenario, dialect: Dialect, installation: Installation, carrier: Carrier) -> str:
+    """Why a proxy as it was found cannot be asked over this carrier, in one clause; empty when it can."""
     missing = list(dialect.missing(scenario.site, installation))
     missing += [installation.absence(name) for name in scenario.needs if not installation.has(name)]
-    if not missing:
-        return ""
-    return f"this httpd ({installation.version}) has no {', '.join(dict.fromkeys(missing))}"
+    missing += dialect.too_old_for(scenario.site, carrier, installation)
+    if missing:
+        return f"this httpd ({installation.version}) has no {', '.join(dict.fromkeys(missing))}"
+    other = scenario.other(installation.numbers, carrier)
+    if other and not other.asked:
+        return f"this httpd is {installation.version}; {other.versions} {other.does} ({other.source})"
+    return ""
 
 
 async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | None = None) -> ScenarioResult:
@@ -54,6 +58,7 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
     reason = lacking(scenario, lab)
     if reason:
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
+    scenario = scenario.claimed(lab.proxy.installation.numbers, lab.settings.carrier)
     site = roomy(scenario.site, lab.settings.connections)
     try:
         await lab.begin(scenario.name, site, balancer=scenario.judged, served=tamper(site) if tamper else None)

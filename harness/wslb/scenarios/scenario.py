@@ -3,18 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
-from wslb.model.balancer import Balancer, Site
+from wslb.model.balancer import Balancer, Carrier, Site
 from wslb.model.results import Check, Witness
 from wslb.model.sites import CLUSTER, balanced
 
-__all__ = ["Act", "Family", "Scenario", "select"]
+__all__ = ["Act", "Elsewhere", "Family", "Scenario", "select"]
 
 Act = Callable[[Lab], Awaitable[None]]
 """What a scenario does with the lab. It never judges."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """What proxies of other versions do, where the scenario's claim is not theirs.
+
+    A scenario is asked there with the claim of those versions, or skipped with this as its reason.
+
+    Attributes:
+        does: what they do, in one clause.
+        source: where that is written, or what was measured.
+        since, before: which versions: from the first on, and below the second.
+        carrier: only where this module carries the tunnels; None: whichever does.
+        limit: their claim, in words.
+        checks: those that judge their claim; None, with `allow_log` None as well: the scenario is not asked there.
+        allow_log: AH numbers that belong to the scenario there; None: the same.
+    """
+
+    does: str
+    source: str
+    since: tuple[int, ...] = ()
+    before: tuple[int, ...] = (99,)
+    carrier: Carrier | None = None
+    limit: str = ""
+    checks: tuple[Check, ...] | None = None
+    allow_log: tuple[str, ...] | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether the scenario is asked there."""
+        return self.checks is not None or self.allow_log is not None
+
+    @property
+    def versions(self) -> str:
+        """Such as ``before 2.4.47``."""
+        words = [
+            f"{word} {'.'.join(map(str, version))}"
+            for word, version in (("from", self.since), ("before", self.before))
+            if version not in {(), (99,)}
+        ]
+        return " and ".join(words)
+
+    def covers(self, version: tuple[int, ...], carrier: Carrier) -> bool:
+        """Whether it is about a proxy of this version, with this carrier."""
+        return self.since <= version < self.before and self.carrier in {None, carrier}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +79,7 @@ class Scenario:
         balancer: whose members the evidence is about; by default the site's first.
         otherwise: how many tunnels end otherwise than by the client's close with 1000; checks of its own say how.
         silent: witnesses that cannot speak of its tunnels, further to the greeting on sites that echo.
+        elsewhere: what other versions do; the first that covers the proxy's counts.
     """
 
     name: str
@@ -48,6 +94,7 @@ class Scenario:
     balancer: Balancer | None = None
     otherwise: int = 0
     silent: tuple[Witness, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -69,6 +116,23 @@ class Scenario:
     def judged(self) -> Balancer | None:
         """Balancer that the evidence is about."""
         return self.balancer or next(iter(self.site.balancers), None)
+
+    def other(self, version: tuple[int, ...], carrier: Carrier) -> Elsewhere | None:
+        """What a proxy of this version does instead, over the site's carrier or else this one; None: as claimed."""
+        return next((one for one in self.elsewhere if one.covers(version, self.site.carrier or carrier)), None)
+
+    def claimed(self, version: tuple[int, ...], carrier: Carrier) -> Scenario:
+        """The scenario with the claim of a proxy of this version."""
+        other = self.other(version, carrier)
+        if other is None or not other.asked:
+            return self
+        return replace(
+            self,
+            limit=other.limit or self.limit,
+            checks=self.checks if other.checks is None else other.checks,
+            allow_log=self.allow_log if other.allow_log is None else other.allow_log,
+            explanation=f"httpd {other.versions}: {other.does} ({other.source}).",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +161,7 @@ class Family:
         explanation: str = "",
         otherwise: int = 0,
         silent: tuple[Witness, ...] = (),
+        elsewhere: tuple[Elsewhere, ...] = (),
     ) -> Scenario:
         """The scenario ``family-name``; `Scenario` says what the arguments are."""
         return Scenario(
@@ -110,6 +175,7 @@ class Family:
             explanation=explanation,
             otherwise=otherwise,
             silent=silent,
+            elsewhere=elsewhere,
         )
 
 

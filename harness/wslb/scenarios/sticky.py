@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import distribution, handshake, members, refusals, strictness, tunnels
+from wslb.checks import accounting, distribution, handshake, members, refusals, strictness, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Member, MemberState, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_proxy_set
 from wslb.scenarios import acts as do
 from wslb.scenarios.claims import CONNECT_FAILED, FORESEEN
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -87,7 +87,9 @@ PAGES = Balancer(
 ask = Family(name="sticky", site=sticky(CLUSTER))
 
 
-def pinned_scenario(name: str, question: str, act: Act, *, explanation: str = "") -> Scenario:
+def pinned_scenario(
+    name: str, question: str, act: Act, *, explanation: str = "", elsewhere: tuple[Elsewhere, ...] = ()
+) -> Scenario:
     """Four connections that all go to node, the second-listed member."""
     return ask(
         name,
@@ -96,6 +98,19 @@ def pinned_scenario(name: str, question: str, act: Act, *, explanation: str = ""
         act,
         (distribution.served_by(*["node"] * 4), *COMMON),
         explanation=explanation,
+        elsewhere=elsewhere,
+    )
+
+
+def query_unheard(limit: str, *routes: str) -> Elsewhere:
+    """Who serves where the query names no route, whatever it says."""
+    return Elsewhere(
+        since=(2, 4, 62),
+        before=(2, 4, 64),
+        does="a route in the query is not recognized",
+        source="CHANGES 2.4.64, PR 69443",
+        limit=limit,
+        checks=(distribution.served_by(*routes), handshake.answered_101, accounting.witnesses_agree),
     )
 
 
@@ -124,11 +139,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "query",
         "Does ?routeid=.node pin the upgrade, for clients that cannot set cookies?",
         do.in_turn(4, "/ws?a=1&routeid=.node"),
+        elsewhere=(query_unheard("no: 4 connections take strict turns", *["liberty", "node"] * 2),),
     ),
     pinned_scenario(
         "url-first",
         "When cookie and URL disagree, does the URL win?",
         cookie("ROUTEID=.liberty", times=4, path="/ws?routeid=.node"),
+        elsewhere=(query_unheard("no: 4 of 4 connections go to liberty, as the cookie says", *["liberty"] * 4),),
     ),
     free_scenario(
         "unknown-route",

@@ -12,7 +12,7 @@ from wslb.model.balancer import LbMethod, Mount, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
-from wslb.scenarios.claims import CONNECT_FAILED
+from wslb.scenarios.claims import BEFORE_UPGRADES_IN_HTTP, CONNECT_FAILED
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -123,6 +123,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         between(get("/ws")),
         stolen(PAIRS, "a GET after each connection", *[L] * PAIRS),
         explanation=TURN,
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "get-twice",
@@ -131,6 +132,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         between(get("/ws"), times=2),
         stolen(2 * PAIRS, "two GETs after each connection", *[L, N] * (PAIRS // 2)),
         explanation="With two members, an even number of thieves hides: only the count of elections tells of them.",
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "head",
@@ -138,6 +140,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"yes: {PAIRS} WebSockets with a HEAD after each all land on the first member",
         between(get("/ws", method="HEAD")),
         stolen(PAIRS, "a HEAD after each connection", *[L] * PAIRS),
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "options",
@@ -145,6 +148,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"yes: {PAIRS} WebSockets with an OPTIONS after each all land on the first member",
         between(get("/ws", method="OPTIONS")),
         stolen(PAIRS, "an OPTIONS after each connection", *[L] * PAIRS),
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "subpath",
@@ -152,6 +156,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"yes: {PAIRS} turns taken by GET /ws/nothing-here",
         between(get("/ws/nothing-here")),
         stolen(PAIRS, "a GET of /ws/nothing-here after each connection", *[L] * PAIRS),
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "malformed",
@@ -213,6 +218,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=balanced(BUSY),
         explanation="bybusyness looks at what is open now; a GET that has ended leaves only its lbstatus behind.",
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "favicon",
@@ -229,6 +235,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         stolen(PAIRS, "a GET of /favicon.ico after each connection", *[L] * PAIRS),
         site=WHOLE_SITE,
         explanation=TURN,
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "page",
@@ -275,6 +282,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         innocent("a GET to the other balancer after each connection"),
         site=TWO_BALANCERS,
         explanation="Each balancer keeps counters of its own, so two balancers do not balance the members' joint load.",
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "too-long",

@@ -20,6 +20,7 @@ from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.proxies.apache.since import too_old_for
 from wslb.resources import template
 
 __all__ = ["MPMS", "ApacheDialect", "Paths"]
@@ -109,6 +110,10 @@ class ApacheDialect:
         if mpm == "prefork" and site.process_model != ProcessModel():
             lacking.append("threads: under MPM prefork each connection holds a process")
         return tuple(lacking)
+
+    def too_old_for(self, site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:
+        """What the site needs and this version does not know yet (`since.too_old_for`)."""
+        return too_old_for(site, carrier, installation)
 
     def probed(self, mpm: str) -> tuple[str, ...]:
         """Every module that a lab may load under this MPM, in loading order."""
@@ -215,8 +220,12 @@ class ApacheDialect:
         return not installation.at_least(2, 4, 62)
 
     def parse_threads(self, text: str) -> int:
-        """Threads of all children that have started, from mod_status (``?auto``); 0 when it does not say."""
-        return sum(int(count) for count in re.findall(r"^(?:Busy|Idle)Workers: (\d+)$", text, re.MULTILINE))
+        """Threads of all children that have started, from the scoreboard of mod_status (``?auto``); 0 without one.
+
+        BusyWorkers and IdleWorkers are no help: they are printed twice where the MPM is an asynchronous one.
+        """
+        found = re.search(r"^Scoreboard: (\S*)$", text, re.MULTILINE)
+        return sum(thread not in ".SI" for thread in found[1]) if found else 0  # free, starting, killed while idle
 
     def ready_text(self, generation: str) -> str:
         """Body that the ready path answers with once this generation serves."""
