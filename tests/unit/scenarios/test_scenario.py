@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from wslb.errors import ConfigError
+from wslb.model.balancer import Carrier
 from wslb.model.results import Record
 from wslb.scenarios import FAMILIES, SCENARIOS
-from wslb.scenarios.scenario import Scenario, select
+from wslb.scenarios.scenario import Elsewhere, Scenario, select
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -57,3 +59,38 @@ def test_scenarios_are_selected_by_name_family_and_prefix(names: tuple[str, ...]
 def test_a_name_that_selects_nothing_is_a_usage_error(name: str) -> None:
     with pytest.raises(ConfigError, match="a scenario or a family"):
         select(SCENARIOS, ("lb", name))
+
+
+OLD = Elsewhere(before=(2, 4, 47), does="no module takes it", source="CHANGES 2.4.47")
+ONE = next(scenario for scenario in SCENARIOS if scenario.name == "lb-byrequests")
+
+
+def test_a_version_that_does_something_else_is_not_asked_todays_claim() -> None:
+    scenario = replace(ONE, elsewhere=(OLD,))
+    assert scenario.other((2, 4, 46), Carrier.WSTUNNEL) is OLD
+    assert not OLD.asked
+    assert scenario.other((2, 4, 47), Carrier.WSTUNNEL) is None
+    assert OLD.versions == "before 2.4.47"
+    assert replace(OLD, since=(2, 4, 40)).versions == "from 2.4.40 and before 2.4.47"
+
+
+def test_a_claim_of_another_version_replaces_only_what_it_names() -> None:
+    other = replace(OLD, carrier=Carrier.HTTP, limit="500 for all", allow_log=("AH01144",))
+    scenario = replace(ONE, elsewhere=(other,))
+    assert scenario.claimed((2, 4, 46), Carrier.WSTUNNEL) is scenario
+    claimed = scenario.claimed((2, 4, 46), Carrier.HTTP)
+    assert (claimed.limit, claimed.allow_log, claimed.checks) == ("500 for all", ("AH01144",), ONE.checks)
+    assert "CHANGES 2.4.47" in claimed.explanation
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [(one.name, other) for one in SCENARIOS for other in one.elsewhere],
+    ids=lambda value: value if isinstance(value, str) else value.versions,
+)
+def test_what_other_versions_do_has_its_versions_and_its_source(name: str, other: Elsewhere) -> None:
+    assert other.since < other.before, name
+    assert other.versions
+    assert other.does
+    assert not other.does.endswith(".")
+    assert any(word in other.source for word in ("CHANGES", "manual", "measured", "PR "))
