@@ -214,7 +214,8 @@ def _wslb_signals(pytestconfig: pytest.Config) -> Iterator[None]:
         run.interrupted = signal.Signals(number).name
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in ENDING}
+    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup wants
+    before = {number: signal.signal(number, interrupt) for number in heard}
     yield
     for number, known in before.items():
         signal.signal(number, known)

@@ -14,7 +14,7 @@ from tests.live.command import wait_for
 __all__ = ["COMMANDS", "SEED", "after", "catches", "moment"]
 
 COMMANDS: Mapping[str, tuple[tuple[str, ...], float]] = {
-    "test": (("test", "lb", "--connections", "200"), 3.0),
+    "test": (("test", "lb", "--connections", "40"), 2.5),
     "load": (("load", "--connections", "150", "--hold", "0.5", "--processes", "2", "--lag-limit", "60s"), 3.0),
     "compare": (("compare", "short", "--lbmethods", "byrequests,bybusyness", "--connections", "40"), 2.0),
     "up": (("up", "--port", "18079", "--tls-port", "18449"), 1.2),

@@ -106,7 +106,9 @@ class Room(Place):
         return found
 
     def left(self) -> list[str]:
-        """A sentence for each thing that is left."""
+        """A sentence for each thing that is left, once whatever is just ending has had its time."""
+        with contextlib.suppress(AssertionError):
+            wait_for(lambda: not self.running(), seconds=5, what="the end of all")
         running = [f"process {pid} is left ({_words(pid)})" for pid in self.running()]
         return [*running, *(f"{name} is left" for name in (*self._folders(), *self._shared()))]
 

@@ -88,6 +88,20 @@ SURROUNDINGS: tuple[Surrounding, ...] = (
     Surrounding(
         name="tmpdir of 8 files", before='mount -t tmpfs -o nr_inodes=9 none "$TMPDIR"', apart="--mount", code=None
     ),
+    Surrounding(
+        name="report folder without room",
+        before="mkdir out; mount -t tmpfs -o size=4k none out",
+        apart="--mount",
+        code=4,
+        told="Cannot write out/report.json: no space left on device",
+    ),
+    Surrounding(
+        name="report folder read-only",
+        before="mkdir out; mount -t tmpfs -o ro none out",
+        apart="--mount",
+        code=2,
+        told="--report is 'out', but must be a folder that can be written (read-only file system)",
+    ),
     Surrounding(name="home missing", environ={"HOME": ""}),
     Surrounding(name="home not there", environ={"HOME": "/nowhere"}),
     Surrounding(name="home not writable", environ={"HOME": "/proc"}),

@@ -16,7 +16,7 @@ from tests.faults.surroundings import SURROUNDINGS, Surrounding
 pytestmark = [pytest.mark.live, pytest.mark.slow, needs_proc]
 
 LIMIT_SECONDS = 60
-PORTION = 12
+PORTION = 9
 
 
 def why_not(surrounding: Surrounding) -> str:
