@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,9 @@ __all__ = ["command"]
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
 @click.option("--conf", type=click.Path(path_type=Path), metavar="FILE", help="Look at this httpd.conf instead.")
 @click.option("--tunnels", type=click.IntRange(min=1), metavar="N", help="With --conf: WebSockets expected at a time.")
+@click.option(
+    "--for", "version", metavar="VERSION", help="With --conf: httpd that it is for (2.4.37); that of this machine else."
+)
 @click.option("--json", "as_json", is_flag=True, help="With --conf: one JSON document on stdout.")
 def command(
     install: bool,
@@ -31,6 +35,7 @@ def command(
     timed: bool,
     conf: Path | None,
     tunnels: int | None,
+    version: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -43,6 +48,8 @@ def command(
       wslb doctor --time
       wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
     """
+    if version is not None and not re.fullmatch(r"2\.4\.\d{1,3}", version):
+        raise click.UsageError(f"--for is {version!r}, but must be a version of httpd 2.4, such as 2.4.37")
     settings = read_settings(options, os.environ)
 
     from wslb.cli.running import until_signal, waiting_bar
@@ -50,14 +57,14 @@ def command(
     from wslb.proxies.apache import provision
 
     if conf is not None:
-        answer = until_signal(doctor.advise(settings, conf, tunnels=tunnels))
+        answer = until_signal(doctor.advise(settings, conf, tunnels=tunnels, version=version or ""))
         if as_json:
             click.echo(json.dumps(answer.document(), indent=1, ensure_ascii=False))
         else:
             click.echo("\n".join([*map(str, answer.advice), answer.summary]))
         sys.exit(answer.exit_code)
-    if tunnels is not None or as_json:
-        raise click.UsageError("--tunnels and --json go with --conf FILE")
+    if tunnels is not None or as_json or version is not None:
+        raise click.UsageError("--tunnels, --for and --json go with --conf FILE")
     if not install and settings.pull is PullPolicy.MISSING:
         settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
     with waiting_bar() as bar:

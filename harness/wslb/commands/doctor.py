@@ -159,8 +159,14 @@ def _limits() -> Finding:
     )
 
 
-async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> FileAdvice:
+async def advise(settings: Settings, file: Path, *, tunnels: int | None, version: str = "") -> FileAdvice:
     """Look at an httpd configuration, with the httpd of this machine where there is one.
+
+    Args:
+        settings: which httpd.
+        file: the configuration.
+        tunnels: expected at a time.
+        version: of the httpd that the file is for; empty takes that of the httpd of this machine.
 
     Raises:
         EvidenceError: the file cannot be read, or is none.
@@ -174,7 +180,7 @@ async def advise(settings: Settings, file: Path, *, tunnels: int | None) -> File
         if settings.httpd:
             raise
         installation = None
-    return await advise_file(file, tunnels=tunnels, installation=installation)
+    return await advise_file(file, tunnels=tunnels, installation=installation, version=version)
 
 
 async def launch_times(settings: Settings, *, runs: int = 10) -> str:

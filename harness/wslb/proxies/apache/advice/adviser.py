@@ -173,7 +173,9 @@ def modules_of(effect: Effect, reading: Reading | None) -> Modules:
     return Modules(known=known, names=names, ibm_i=ibm_i)
 
 
-def configuration_of(effect: Effect, *, tunnels: int | None = None, reading: Reading | None = None) -> Configuration:
+def configuration_of(
+    effect: Effect, *, tunnels: int | None = None, reading: Reading | None = None, version: str = ""
+) -> Configuration:
     """Configuration that the rules look at."""
     directives: Sequence[Directive] = effect.directives
     if reading and reading.tree:
@@ -195,7 +197,7 @@ def configuration_of(effect: Effect, *, tunnels: int | None = None, reading: Rea
             for name, at in effect.undefined.items()
             if reading is None or reading.tree is None or name in reading.undefined
         },
-        version=reading.version if reading else "",
+        version=version,
     )
 
 
@@ -214,7 +216,7 @@ def advice_for(conf: Configuration, *, rules: Sequence[Rule] = RULES) -> list[Ad
 
 
 async def advise_file(
-    path: Path, *, tunnels: int | None = None, installation: Installation | None = None
+    path: Path, *, tunnels: int | None = None, installation: Installation | None = None, version: str = ""
 ) -> FileAdvice:
     """Read a file and say what is to be said.
 
@@ -222,6 +224,7 @@ async def advise_file(
         path: of the configuration, or of a file that it includes.
         tunnels: how many WebSockets are expected at a time.
         installation: httpd that may read it too; None reads the text alone.
+        version: of the httpd that the file is for; empty takes that of the installation.
 
     Raises:
         EvidenceError: there is nothing that could be read.
@@ -230,11 +233,12 @@ async def advise_file(
     effect = resolve(tree, str(path), LocalFiles())
     reading: Reading | None = None
     if installation is not None and not modules_of(effect, None).ibm_i:
+        version = version or installation.version
         reading = await consult(
             installation, str(path.absolute()), whole=is_whole(effect), loaded=frozenset(effect.loaded)
         )
         reading = _in_our_words(reading, path)
-    conf = configuration_of(effect, tunnels=tunnels, reading=reading)
+    conf = configuration_of(effect, tunnels=tunnels, reading=reading, version=version)
     found = advice_for(conf)
     refused = _refused(reading, effect, found)
     return FileAdvice(

@@ -9,7 +9,7 @@ from enum import StrEnum
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive, Flaw
 
-__all__ = ["Advice", "Rule", "Severity", "Spot"]
+__all__ = ["Advice", "Older", "Rule", "Severity", "Spot"]
 
 
 class Severity(StrEnum):
@@ -60,11 +60,24 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """A cure for servers that do not have what the rule's own cure needs.
+
+    Attributes:
+        before: first version that has it, such as ``(2, 4, 47)``.
+    """
+
+    before: tuple[int, int, int]
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One trap. The docstring of `find` says how the fact was seen.
 
     Attributes:
         id: stable; never given to another rule.
+        older: what to write where the file's httpd is known to be too old for `cure`.
     """
 
     id: str
@@ -72,10 +85,13 @@ class Rule:
     why: str
     cure: str
     find: Callable[[Configuration], Iterable[Spot]]
+    older: Older | None = None
 
     def apply(self, configuration: Configuration) -> list[Advice]:
         """Advice for every place found; two findings on one line with the same words are one."""
         found: dict[tuple[str, int, str], Advice] = {}
+        too_old = self.older is not None and configuration.older_than(*self.older.before)
+        general = self.older.cure if self.older and too_old else self.cure
         for spot in self.find(configuration):
             advice = Advice(
                 rule=self.id,
@@ -84,7 +100,7 @@ class Rule:
                 line=spot.at.line,
                 what=spot.what,
                 why=self.why,
-                cure=spot.cure or self.cure,
+                cure=spot.cure or general,
             )
             found.setdefault((advice.file, advice.line, advice.what), advice)
         return list(found.values())

@@ -11,6 +11,7 @@ from wslb.proxies.apache.conf.directives import Directive, Flaw
 from wslb.proxies.apache.conf.mounting import Mounting, mountings_in
 from wslb.proxies.apache.conf.scope import Scope, scopes_of
 from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, scheme_of
+from wslb.proxies.apache.conf.vocabulary import SINCE
 
 __all__ = ["Configuration", "Modules"]
 
@@ -50,7 +51,7 @@ class Configuration:
         tunnels: how many tunnels are expected at a time; None when nobody said.
         flaws: of the text.
         undefined: variables that nothing defines, with the first use.
-        version: of the httpd that read it; empty when only the text was read.
+        version: of the httpd that it is for, such as ``2.4.71``; empty when nobody knows.
     """
 
     directives: tuple[Directive, ...]
@@ -60,6 +61,15 @@ class Configuration:
     flaws: tuple[Flaw, ...] = ()
     undefined: Mapping[str, Directive] = field(default_factory=dict)
     version: str = ""
+
+    def older_than(self, *version: int) -> bool:
+        """Whether the httpd that it is for is known to be older than this version."""
+        known = tuple(int(part) for part in self.version.split(".") if part.isdigit())
+        return bool(known) and known < version
+
+    def knows(self, name: str) -> bool:
+        """Whether the httpd that it is for may know this parameter or directive."""
+        return not self.older_than(*SINCE.get(name.lower(), (0,)))
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:
@@ -145,10 +155,13 @@ class Configuration:
     def carrier(self, scope: Scope) -> str | None:
         """Module that carries ``ws://`` in this server, ``proxy_http`` or ``proxy_wstunnel``; None when unknown.
 
-        With both loaded it is mod_proxy_http, unless ProxyWebsocketFallbackToProxyHttp is Off (2.4.47 and later).
+        With both loaded it is mod_proxy_http, unless ProxyWebsocketFallbackToProxyHttp is Off; before 2.4.47 it is
+        always mod_proxy_wstunnel.
         """
         if self.modules.ibm_i:
             return None
+        if self.older_than(2, 4, 47):
+            return "proxy_wstunnel" if self.modules.has("proxy_wstunnel") else None
         if scope.value("ProxyWebsocketFallbackToProxyHttp") == "off":
             return "proxy_wstunnel"
         if not self.modules.known:

@@ -198,7 +198,7 @@ async def test_an_httpd_that_cannot_run_leaves_the_text(tmp_path: Path) -> None:
     path = tmp_path / "httpd.conf"
     path.write_text("ProxyPass /ws ws://192.0.2.1/x upgrade=ANY\n")
     nothing = Installation(
-        binary=str(tmp_path / "none"), modules_folder="", version="2.4", built_in=frozenset(), loadable=frozenset()
+        binary=str(tmp_path / "none"), modules_folder="", version="2.4.71", built_in=frozenset(), loadable=frozenset()
     )
     answer = await advise_file(path, installation=nothing)
     assert [advice.rule for advice in answer.advice] == ["WSLB-C028"]

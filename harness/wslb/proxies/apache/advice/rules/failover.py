@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.vocabulary import HC_METHODS
 
@@ -54,7 +54,7 @@ def _hcheck_by_http(conf: Configuration) -> Iterator[Spot]:
 
     Also seen there: CPING stops ``httpd -t`` (not yet implemented), but not where mod_proxy_ajp is loaded.
     """
-    for balancer in conf.balancers:
+    for balancer in conf.balancers if conf.knows("hcmethod") else ():
         for member in balancer.members:
             method = member.parameters.get("hcmethod", "").lower()
             over_http = method in HC_METHODS - {"tcp", "none"} and member.scheme in {"ws", "wss"}
@@ -77,6 +77,7 @@ RULES = (
         severity=Severity.WARNING,
         why="A dead member is tried again at every turn: each such client waits for the connect before it fails over.",
         cure="retry=5 or more, or mod_proxy_hcheck with hcmethod=TCP",
+        older=Older(before=(2, 4, 21), cure="retry=5 or more"),
         find=_retry_zero,
     ),
     Rule(
@@ -91,6 +92,7 @@ RULES = (
         severity=Severity.WARNING,
         why="mod_proxy_wstunnel passes the backend's bytes on unread: it never sees the status, and it waits for ever.",
         cure="Let mod_proxy_http carry: remove ProxyWebsocketFallbackToProxyHttp Off and load proxy_http_module.",
+        older=Older(before=(2, 4, 48), cure="Remove it: mod_proxy_wstunnel cannot do that."),
         find=_not_over_wstunnel,
     ),
     Rule(
@@ -99,6 +101,10 @@ RULES = (
         why="The check is no opening handshake: a server that knows WebSockets only answers 405 or 426, every "
         "member is in error (HcFl), every open gets 503.",
         cure="hcmethod=TCP, or GET11 with hcuri= of a page that answers 200, or hcexpr= that takes the 426",
+        older=Older(
+            before=(2, 4, 55),
+            cure="hcmethod=TCP, or GET with hcuri= of a page that answers 200, or hcexpr= that takes the 426",
+        ),
         find=_hcheck_by_http,
     ),
 )

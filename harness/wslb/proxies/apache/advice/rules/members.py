@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
@@ -55,11 +55,10 @@ def _twice(conf: Configuration) -> Iterator[Spot]:
 def _no_upgrade(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71, both carriers: a member http:// without upgrade= gets no Upgrade field; its turns end in 426."""
     for member, because in (*_beside_websockets(conf), *_on_websocket_paths(conf)):
-        yield Spot(
-            member.directive,
-            f"{member.url} has no upgrade=, {because}",
-            cure=f"BalancerMember {re.sub('^http', 'ws', member.url)}, or upgrade=websocket behind {member.url}",
-        )
+        instead = f"BalancerMember {re.sub('^http', 'ws', member.url)}"
+        if not conf.older_than(2, 4, 47):
+            instead += f", or upgrade=websocket behind {member.url}"
+        yield Spot(member.directive, f"{member.url} has no upgrade=, {because}", cure=instead)
 
 
 def _plain(member: MemberLine) -> bool:
@@ -161,6 +160,7 @@ RULES = (
         severity=Severity.WARNING,
         why="mod_proxy_http then takes Upgrade off the request: the backend answers as to any GET, often 426 or 400.",
         cure="ws:// members, or upgrade=websocket on the http:// ones",
+        older=Older(before=(2, 4, 47), cure="ws:// members"),
         find=_no_upgrade,
     ),
     Rule(
@@ -169,6 +169,7 @@ RULES = (
         why="It lets every protocol through, and over mod_proxy_wstunnel the backend receives a literal Upgrade: * and "
         "refuses.",
         cure="upgrade=websocket, or ws:// without the parameter",
+        older=Older(before=(2, 4, 47), cure="ws:// without the parameter"),
         find=_any_upgrade,
     ),
     Rule(

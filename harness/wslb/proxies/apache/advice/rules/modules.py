@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
@@ -174,6 +174,7 @@ RULES = (
         severity=Severity.ERROR,
         why="httpd -t says Syntax OK, but every request is answered 503 (AH00934).",
         cure="LoadModule proxy_http_module modules/mod_proxy_http.so (2.4.47 and later), or proxy_wstunnel_module",
+        older=Older(before=(2, 4, 47), cure="LoadModule proxy_wstunnel_module modules/mod_proxy_wstunnel.so"),
         find=_carrier,
     ),
     Rule(
@@ -202,6 +203,7 @@ RULES = (
         severity=Severity.ERROR,
         why="Without the module its parameters are unknown, and httpd does not start.",
         cure="LoadModule proxy_hcheck_module modules/mod_proxy_hcheck.so (watchdog_module too, if not built in)",
+        older=Older(before=(2, 4, 21), cure="Remove it: this httpd has no health checks, retry= is all that watches."),
         find=_hcheck,
     ),
     Rule(
@@ -231,6 +233,7 @@ RULES = (
         severity=Severity.ERROR,
         why="An unknown scheme is answered 500 (AH01144); a URL without :// and a host stops the start.",
         cure="ws://host:port/path, wss:// over TLS, or http:// with upgrade=websocket",
+        older=Older(before=(2, 4, 47), cure="ws://host:port/path, or wss:// over TLS"),
         find=_schemes,
     ),
 )

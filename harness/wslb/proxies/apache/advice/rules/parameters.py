@@ -16,6 +16,7 @@ from wslb.proxies.apache.conf.vocabulary import (
     LINE_PARAMETERS,
     MEMBER_PARAMETERS,
     SHARED_PARAMETERS,
+    SINCE,
     meant,
 )
 
@@ -36,7 +37,9 @@ def _on_members_only(conf: Configuration) -> Iterator[Spot]:
                 yield Spot(
                     at,
                     f"{key}={value} stands on balancer://{balancer.name}",
-                    cure=f"Write {key}={value} on every BalancerMember line of balancer://{balancer.name}.",
+                    cure=f"Write {key}={value} on every BalancerMember line of balancer://{balancer.name}."
+                    if conf.knows(key)
+                    else "Take it off: this httpd does not know it.",
                 )
 
 
@@ -53,14 +56,21 @@ def _on_balancers_only(conf: Configuration) -> Iterator[Spot]:
 
 
 def _unknown(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for ``timout=5``."""
+    """Seen on 2.4.71: ``BalancerMember unknown Worker parameter`` for ``timout=5``; on 2.4.12 for ``hcmethod=TCP``."""
     found: list[tuple[str, Directive]] = [(key, at) for balancer in conf.balancers for key, _, at in balancer.settings]
     found += [(key, member.directive) for _, member in conf.direct_members() for key in member.parameters]
     for key, at in found:
+        if not conf.knows(key):
+            since = ".".join(map(str, SINCE[key]))
+            yield Spot(at, f"{key}= is no parameter before httpd {since}", cure="Take it off, or update httpd.")
         if key in _KNOWN | LINE_PARAMETERS or "$" in key or (at.key == "rewriterule"):
             continue
         near = meant(key, _KNOWN)
-        yield Spot(at, f"{key!r} is no parameter of mod_proxy", cure=f"Did you mean {near}=?" if near else "")
+        yield Spot(
+            at,
+            f"{key!r} is no parameter of mod_proxy",
+            cure=f"Did you mean {near}=?" if near and conf.knows(near) else "",
+        )
 
 
 def _values(conf: Configuration) -> Iterator[Spot]:
@@ -68,6 +78,10 @@ def _values(conf: Configuration) -> Iterator[Spot]:
     for _, member in conf.direct_members():
         for key, value in member.parameters.items():
             wrong = "" if "$" in value else _wrong(key, value)
+            if wrong and not conf.knows(key):
+                continue
+            if conf.older_than(2, 4, 55):
+                wrong = wrong.replace(", one of these with 11", "")
             if wrong:
                 yield Spot(member.directive, f"{key}={value} on {member.url}", cure=wrong)
 

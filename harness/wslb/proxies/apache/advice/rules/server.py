@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive, Flaw
 from wslb.proxies.apache.conf.vocabulary import DIRECTIVES, OTHER_DIRECTIVES, meant
@@ -100,7 +100,8 @@ def _spelling(conf: Configuration) -> Iterator[Spot]:
     for key in list(odd)[:100]:  # a file with more unknown names than that is no configuration
         near = meant(key, frozenset(DIRECTIVES), cutoff=0.85)
         for directive in odd[key] if near else ():
-            yield Spot(directive, f"{directive.name} is no directive", cure=f"{DIRECTIVES[near]}, probably")
+            known = f"{DIRECTIVES[near]}, probably" if conf.knows(near) else "Take it off: this httpd has none like it."
+            yield Spot(directive, f"{directive.name} is no directive", cure=known)
 
 
 RULES = (
@@ -130,6 +131,7 @@ RULES = (
         severity=Severity.NOTE,
         why="What stands in it is not looked at here; where httpd runs, a missing Include stops the start.",
         cure="Run wslb doctor --conf where the files are, or make it IncludeOptional.",
+        older=Older(before=(2, 4, 35), cure="Run wslb doctor --conf where the files are, or remove the line."),
         find=_missing,
     ),
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
 from wslb.proxies.apache.conf.scope import Scope
@@ -86,11 +86,16 @@ def _of_trunk(conf: Configuration) -> Iterator[Spot]:
 
 
 def _fallback_unknown(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: the directive belongs to mod_proxy_wstunnel, and is an Invalid command without it."""
-    if conf.modules.lacks("proxy_wstunnel"):
+    """Seen on 2.4.71: the directive belongs to mod_proxy_wstunnel, and is an Invalid command without it.
+
+    Seen on 2.4.46 and before: it is an Invalid command with the module too.
+    """
+    unknown = conf.older_than(2, 4, 48)
+    if unknown or conf.modules.lacks("proxy_wstunnel"):
+        why = "which httpd does not know before 2.4.48" if unknown else "but mod_proxy_wstunnel is not loaded"
         for scope in conf.scopes:
             for placed in scope.all("proxywebsocketfallbacktoproxyhttp"):
-                yield Spot(placed.directive, f"{placed.directive.name}, but mod_proxy_wstunnel is not loaded")
+                yield Spot(placed.directive, f"{placed.directive.name}, {why}")
 
 
 def _undecided(conf: Configuration) -> Iterator[Spot]:
@@ -173,6 +178,7 @@ RULES = (
         severity=Severity.WARNING,
         why="It bounds the connect only: mod_proxy_wstunnel has no idle limit, a dead tunnel stays open for ever.",
         cure="Let the server or the client end idle tunnels, or let mod_proxy_http carry them.",
+        older=Older(before=(2, 4, 47), cure="Let the server or the client end idle tunnels."),
         find=_never_idle,
     ),
     Rule(
@@ -201,6 +207,7 @@ RULES = (
         severity=Severity.ERROR,
         why="httpd does not start: Invalid command.",
         cure="LoadModule proxy_wstunnel_module, or remove the line: without that module mod_proxy_http carries anyway",
+        older=Older(before=(2, 4, 48), cure="Remove the line: this httpd does not know it."),
         find=_fallback_unknown,
     ),
     Rule(
@@ -209,6 +216,7 @@ RULES = (
         why="From 2.4.47 on mod_proxy_http carries ws:// then, before it mod_proxy_wstunnel: timeouts, failonstatus "
         "and handshake errors differ.",
         cure="ProxyWebsocketFallbackToProxyHttp On or Off, so that an update changes nothing",
+        older=Older(before=(2, 4, 48), cure="Nothing in this httpd; after an update, say which module shall carry."),
         find=_undecided,
     ),
     Rule(

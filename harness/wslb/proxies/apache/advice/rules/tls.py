@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
@@ -159,6 +159,7 @@ RULES = (
         why="It waits on the socket while mod_ssl already holds the 101 behind a session ticket: more than half of the "
         "opens hang, and nothing is logged.",
         cure="SSLProxyProtocol TLSv1.2, or let mod_proxy_http carry the tunnels",
+        older=Older(before=(2, 4, 47), cure="SSLProxyProtocol TLSv1.2"),
         find=_stall,
     ),
     Rule(
