@@ -167,7 +167,7 @@ class ManagedProxy:
         site = self.site
         if site is None:
             return ()
-        members = self.dialect.parse_status(await self.manager(balancer).page(fresh=fresh))
+        members = self.dialect.parse_status(await self.manager(balancer).page(fresh=fresh), self.installation)
         routes = {(b.name.lower(), member.url): member.route for b in site.balancers for member in b.members}
         return tuple(
             replace(status, route=routes.get((status.balancer.lower(), status.url), status.route or status.url))

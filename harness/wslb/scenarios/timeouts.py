@@ -10,7 +10,7 @@ from wslb.model.balancer import Balancer, Carrier, Member, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -89,6 +89,12 @@ def kept(*, least_seconds: float) -> tuple[Check, ...]:
     )
 
 
+SMALLER_WINS = Elsewhere(
+    before=(2, 4, 53),
+    does="the smaller of Timeout and of timeout= or ProxyTimeout ends an idle tunnel",
+    source="CHANGES 2.4.53, PR 65886; measured on 2.4.48",
+)
+
 ask = Family(name="timeouts")
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -120,6 +126,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         site=site(timeout=1, carried=Carrier.HTTP, of=with_timeout("2")),
         explanation="The larger of the client's and the member's limit wins (2.4.53 and later).",
         otherwise=2,
+        elsewhere=(SMALLER_WINS,),
     ),
     ask(
         "proxytimeout-wins-http",
@@ -129,6 +136,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         cut(least_seconds=2.0),
         site=site(timeout=1, carried=Carrier.HTTP, directives=("ProxyTimeout 2",)),
         otherwise=2,
+        elsewhere=(SMALLER_WINS,),
     ),
     ask(
         "member-shorter-http",
@@ -138,6 +146,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         kept(least_seconds=1.5),
         site=site(timeout=60, carried=Carrier.HTTP, of=with_timeout("1")),
         explanation="The larger limit wins: a smaller timeout= or ProxyTimeout does nothing for tunnels.",
+        elsewhere=(SMALLER_WINS,),
     ),
     ask(
         "proxytimeout-shorter-http",
@@ -146,6 +155,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         idle_for(1.5),
         kept(least_seconds=1.5),
         site=site(timeout=60, carried=Carrier.HTTP, directives=("ProxyTimeout 1",)),
+        elsewhere=(SMALLER_WINS,),
     ),
     ask(
         "milliseconds-http",
@@ -155,6 +165,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         kept(least_seconds=1.5),
         site=site(timeout=1, carried=Carrier.HTTP, of=with_timeout("500ms")),
         explanation="timeout= takes whole seconds and drops the unit without a word; connectiontimeout= knows ms.",
+        elsewhere=(SMALLER_WINS,),
     ),
     ask(
         "pings-http",

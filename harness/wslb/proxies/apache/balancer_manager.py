@@ -22,7 +22,8 @@ from wslb.interfaces import BalancerChange, MemberChange
 
 __all__ = ["BalancerManager", "form_of", "nonce_of", "nonces_of"]
 
-_LINK = re.compile(r'href="[^"?]*\?b=([^&"]+)&amp;(?:w=[^"]*?&amp;)?nonce=([^"&]+)"')
+_LINK = re.compile(r"""href=["'][^"'?]*\?b=([^&"']+)&(?:amp;)?(?:w=[^"']*?&(?:amp;)?)?nonce=([^"'&]+)["']""")
+"""A balancer's link, as 2.4.12 writes it (no ``&amp;``), 2.4.23 to 2.4.39 (single quotes) and 2.4.46 and later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -258,8 +258,10 @@ class ApacheDialect:
             line.strip().removesuffix(".c").removeprefix("mod_") for line in text.splitlines() if line.endswith(".c")
         )
 
-    def parse_status(self, text: str) -> tuple[MemberStatus, ...]:
+    def parse_status(self, text: str, installation: Installation) -> tuple[MemberStatus, ...]:
         """Members from ``balancer-manager?xml=1``; route is empty where the configuration sets none.
+
+        Until 2.4.27 a loadfactor is a whole number of turns, since then of hundredths (CHANGES 2.4.28).
 
         Raises:
             EvidenceError: not the manager's XML.
@@ -276,7 +278,11 @@ class ApacheDialect:
         for balancer in root.iter("balancer"):
             name = _text(balancer, "name")
             for worker in balancer.iter("worker"):
-                found.append(_status(name, _text(balancer, "lbmethod"), worker))
+                found.append(
+                    _status(
+                        name, _text(balancer, "lbmethod"), worker, parts=100 if installation.at_least(2, 4, 28) else 1
+                    )
+                )
         return tuple(found)
 
     def parse_log(self, text: str) -> tuple[LogLine, ...]:
@@ -421,26 +427,37 @@ def _member(member: Member, *, sticky: bool) -> str:
     return " ".join(words)
 
 
-def _status(balancer: str, lbmethod: str, worker: Element) -> MemberStatus:
+_WORDS = {
+    "OK": "Init Ok",
+    "Disabled": "Init Dis",
+    "In Error": "Init Err",
+    "Stopped": "Init Stop",
+    "Standby": "Init Stby Ok",
+}
+"""Status of a member as 2.4.12 has it in its XML, by the flags that its HTML and every later version show."""
+
+
+def _status(balancer: str, lbmethod: str, worker: Element, *, parts: int) -> MemberStatus:
+    status = " ".join(_text(worker, "status").split())
     return MemberStatus(
         balancer=balancer.removeprefix("balancer://"),
         route=_text(worker, "route"),
         url=_text(worker, "name"),
-        status=" ".join(_text(worker, "status").split()),
+        status=_WORDS.get(status, status),
         elected=int(_text(worker, "elected") or 0),
         busy=int(_text(worker, "busy") or 0),
         lbstatus=int(_text(worker, "lbstatus") or 0),
         transferred=int(_text(worker, "transferred") or 0),
         read=int(_text(worker, "read") or 0),
-        loadfactor=_factor(_text(worker, "loadfactor")),
+        loadfactor=_factor(_text(worker, "loadfactor"), parts),
         lbmethod=lbmethod,
     )
 
 
-def _factor(text: str) -> float:
-    """Loadfactor in turns: the page shows hundredths (``100``) or turns (``1.00``), by version."""
-    value = float(text or 1)
-    return value if "." in text else value / 100
+def _factor(text: str, parts: int) -> float:
+    """Loadfactor in turns: the page shows parts of them (``100``) or turns (``1.00``), by version."""
+    value = float(text or parts)
+    return value if "." in text else value / parts
 
 
 def _text(element: Element, name: str) -> str:

@@ -37,8 +37,8 @@ def _since(patch: int, source: str) -> Since:
     return Since(version=(2, 4, patch), source=source)
 
 
-CARRIES_UPGRADES = _since(47, "CHANGES 2.4.47: mod_proxy_http handles upgrades to WebSocket itself")
-"""mod_proxy_http as the carrier of tunnels."""
+CARRIES_UPGRADES = _since(49, "CHANGES 2.4.47 (new), CHANGES 2.4.49 (PR 65519, PR 65521); measured on 2.4.48")
+"""mod_proxy_http as the carrier of tunnels: new in 2.4.47, but until 2.4.49 tunnels stall and time out falsely."""
 
 HOT_SPARES = _since(34, "CHANGES 2.4.34: mod_proxy_balancer, member type R")
 """Members of status R."""
@@ -94,7 +94,7 @@ def too_old_for(site: Site, carrier: Carrier, installation: Installation) -> tup
 
 def _asked(site: Site, carrier: Carrier) -> Iterator[tuple[str, Since]]:
     if carrier is Carrier.HTTP:
-        yield "upgrades over mod_proxy_http", CARRIES_UPGRADES
+        yield "dependable upgrades over mod_proxy_http", CARRIES_UPGRADES
     for text in (*site.directives, *site.tls_directives):
         for line in text.splitlines():
             name = line.split(None, 1)[0].rstrip(">") if line.strip() else ""

@@ -128,16 +128,29 @@ STATUS = """<?xml version='1.0' encoding='UTF-8' ?>
 
 
 def test_the_status_page_is_read() -> None:
-    (member,) = DIALECT.parse_status(STATUS)
+    (member,) = DIALECT.parse_status(STATUS, DEBIAN)
     assert (member.balancer, member.route, member.url) == ("mycluster", "a", "ws://127.0.0.1:1/a")
     assert (member.status, member.loadfactor, member.lbmethod) == ("Init Drn Ok", 3.0, "byrequests")
     assert (member.elected, member.busy, member.lbstatus, member.transferred, member.read) == (4, 2, -100, 307, 32)
 
 
+@pytest.mark.parametrize(
+    ("version", "shown", "loadfactor"), [("2.4.27", "3", 3.0), ("2.4.28", "150", 1.5), ("2.4.71", "1.50", 1.5)]
+)
+def test_a_loadfactor_is_read_as_its_version_shows_it(version: str, shown: str, loadfactor: float) -> None:
+    (member,) = DIALECT.parse_status(STATUS.replace("3.00", shown), replace(DEBIAN, version=version))
+    assert member.loadfactor == loadfactor
+
+
+def test_the_words_of_old_versions_are_read_as_todays_flags() -> None:
+    (member,) = DIALECT.parse_status(STATUS.replace("Init Drn Ok ", "In Error"), replace(DEBIAN, version="2.4.12"))
+    assert member.status == "Init Err"
+
+
 @pytest.mark.parametrize("text", ["", "<html>", "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"])
 def test_a_page_that_is_not_the_managers_xml_is_an_error(text: str) -> None:
     with pytest.raises(EvidenceError):
-        DIALECT.parse_status(text)
+        DIALECT.parse_status(text, DEBIAN)
 
 
 LOG = """[Sun Nov 22 17:35:13.532665 2026] [proxy:error] [pid 28552:tid 28552] (111)Connection refused: AH00957: ws: no

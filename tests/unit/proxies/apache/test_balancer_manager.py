@@ -42,3 +42,18 @@ def test_the_links_of_the_page_hold_every_nonce() -> None:
     )
     assert nonces_of(page) == {"mine": "0a-1", "other": "0b-2"}
     assert nonces_of("<html></html>") == {}
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<a href="/balancer-manager?b=mine&nonce=0a-1">',
+        "<a href='/balancer-manager?b=mine&amp;nonce=0a-1'>",
+        '<a href="/balancer-manager?b=mine&amp;nonce=0a-1">',
+        '<a href="/balancer-manager?b=mine&w=ws://127.0.0.1:1/a&nonce=0a-1">',
+        "<a href='/balancer-manager?b=mine&amp;w=ws%3a%2f%2f127.0.0.1%3a1%2fa&amp;nonce=0a-1'>",
+    ],
+)
+def test_links_are_read_as_every_version_writes_them(link: str) -> None:
+    """In order: 2.4.12, 2.4.23 to 2.4.39, since; and the links of members."""
+    assert nonces_of(link) == {"mine": "0a-1"}

@@ -23,7 +23,7 @@ def httpd(version: str) -> Installation:
 @pytest.mark.parametrize(
     ("site", "carrier", "version", "word"),
     [
-        (PLAIN, Carrier.HTTP, "2.4.46", "upgrades over mod_proxy_http (httpd 2.4.47 and later)"),
+        (PLAIN, Carrier.HTTP, "2.4.48", "dependable upgrades over mod_proxy_http (httpd 2.4.49 and later)"),
         (replace(PLAIN, carrier=Carrier.HTTP), Carrier.WSTUNNEL, "2.4.46", "upgrades over mod_proxy_http"),
         (replace(PLAIN, directives=("h2websockets on",)), Carrier.WSTUNNEL, "2.4.57", "h2websockets (httpd 2.4.58"),
         (replace(PLAIN, tls_directives=("H2WebSockets on",)), Carrier.WSTUNNEL, "2.4.57", "H2WebSockets"),
