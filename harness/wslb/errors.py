@@ -9,10 +9,13 @@
     │   ├── StartError             exited early, or not ready in time
     │   ├── ProxyConfigRejected    the proxy's own syntax check said no
     │   ├── ContractError          a backend answered outside its contract
-    │   └── MachineExhausted       memory, disk, descriptors or processes have run out
+    │   ├── MachineExhausted       memory, disk, descriptors or processes have run out
+    │   ├── ProcessLost            a program of the lab ended, began anew or fell silent, against our will
+    │   └── PlaceLost              the ground of a lab has gone: its folder, or loopback
     └── EvidenceError              a report, journal or status page cannot be read, or not be written
 
-A foreign error that says that the machine has run out of something is put into our words by `exhausted`.
+A foreign error that says that the machine has run out of something is put into our words by `exhausted`, any other by
+`plain`, and the end of a program by `how_ended`.
 
 Each carries its data as attributes; ``str()`` makes one sentence of what and why, and ``hint`` says what to do.
 """
@@ -20,6 +23,9 @@ Each carries its data as attributes; ``str()`` makes one sentence of what and wh
 from __future__ import annotations
 
 import errno
+import os
+import re
+import signal
 from pathlib import Path
 
 __all__ = [
@@ -29,10 +35,14 @@ __all__ = [
     "HarnessError",
     "LabError",
     "MachineExhausted",
+    "PlaceLost",
+    "ProcessLost",
     "ProxyConfigRejected",
     "RuntimeUnavailable",
     "StartError",
     "exhausted",
+    "how_ended",
+    "plain",
 ]
 
 
@@ -136,6 +146,62 @@ class MachineExhausted(LabError):
         return f"There {self.what} left: {self.detail}."
 
 
+class ProcessLost(LabError):
+    """A program of the lab met with an accident in mid-run: what its scenario saw is no evidence against the proxy.
+
+    Attributes:
+        name: the program, in the reader's words.
+        pid: its process id where it runs.
+        how: what became of it, as the rest of a sentence.
+    """
+
+    def __init__(self, *, name: str, pid: int, how: str, log_tail: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(name, pid, how)
+        self.name, self.pid, self.how, self.log_tail = name, pid, how, log_tail
+        self.hint = hint or "Something outside wslb did this; when memory ran out, the kernel's log (dmesg) tells."
+
+    def __str__(self) -> str:
+        return f"{self.name} (pid {self.pid}) {self.how}, which the scenario did not do."
+
+
+class PlaceLost(LabError):
+    """What a lab stands on has gone while it ran; no further scenario can be asked in it."""
+
+    def __init__(self, *, what: str, hint: str) -> None:
+        super().__init__(what, hint)
+        self.what, self.hint = what, hint
+
+    def __str__(self) -> str:
+        return f"{self.what} while the lab ran."
+
+
+def how_ended(returncode: int | None) -> str:
+    """How a program ended, as the rest of a sentence; its exit code is negative for a signal, as in subprocess."""
+    if returncode is None:
+        return "has ended"
+    if returncode >= 0:
+        return f"ended with exit code {returncode}"
+    try:
+        return f"was ended by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"was ended by signal {-returncode}"
+
+
+def plain(error: BaseException) -> str:
+    """A foreign error in words for people: what the system calls it, and no name of a class."""
+    if isinstance(error, BaseExceptionGroup):
+        return plain(error.exceptions[0])
+    if isinstance(error, HarnessError):
+        return str(error).removesuffix(".")
+    if isinstance(error, OSError) and (error.errno or 0) > 0 and type(error).__module__ != "ssl":  # has own numbers
+        file = f" ({error.filename})" if error.filename else ""
+        return os.strerror(error.errno or 0).lower() + file
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__.removesuffix("Error")).lower()
+    if isinstance(error, TimeoutError | ConnectionError):
+        return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else kind)
+    return f"{kind}: {error}" if str(error) else kind
+
+
 _DISK = ("is no room on the disk", "Free some, or name a folder on another disk: TMPDIR, and --report DIR.")
 _MEMORY = ("is no memory", "Give it more: ulimit -v, or the memory of its container.")
 _PROCESSES = ("is no process or thread", "Allow more: ulimit -u, ulimit -v, or the process limit of its container.")
@@ -155,6 +221,8 @@ _NO_THREAD = "can't start new thread"
 
 def exhausted(error: BaseException) -> MachineExhausted | None:
     """The error in our words when it says that the machine has run out of something; of a group, its first such."""
+    if isinstance(error, MachineExhausted):
+        return error
     if isinstance(error, BaseExceptionGroup):
         return next(filter(None, map(exhausted, error.exceptions)), None)
     if isinstance(error, MemoryError):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from backends.cl.emulator import Emulator
 from backends.cl.host import Host
+from wslb.errors import ProcessLost
 from wslb.interfaces import BackendInfo, Backends, Fault
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival, Close, Headers, accept_for, one_header, tokens
@@ -284,6 +285,17 @@ class FakeBackends(Backends):
     async def thaw(self, name: str) -> None:
         """It goes on."""
         self._all[name].frozen = False
+
+    async def lost(self) -> ProcessLost | None:
+        """Nothing by itself."""
+        return None
+
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Nothing."""
+        return ()
+
+    async def discard(self, pid: int) -> None:
+        """Nothing to end."""
 
     async def journal(self) -> tuple[Arrival, ...]:
         """Every request since `prepare`, in order."""

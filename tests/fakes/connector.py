@@ -113,7 +113,7 @@ class FakeConnector:
         made = Handshake(conn_id="", seq=0, url=url, request=request)
         front = self._proxy.front
         if not self._proxy.running or (parts.hostname, parts.port) != (front.host, front.plain):
-            return _refused(made, "ConnectionRefusedError: nothing listens there", begin), None
+            return _refused(made, "connection refused", begin), None
         served = self._proxy.serve(target, headers=request)
         if served.end is not None and served.end.backend.frozen:
             await asyncio.sleep(timeout_seconds)

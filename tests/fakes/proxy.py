@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.fakes.backends import FakeBackends, FakeTunnelEnd
-from wslb.errors import ContractError
+from wslb.errors import ContractError, ProcessLost
 from wslb.interfaces import BalancerChange, Completed, Front, Installation, MemberChange, Process
 from wslb.model import lbmethods
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
@@ -98,6 +98,14 @@ class FakeRuntime:
         """Addresses that nobody listens on."""
         return Front(plain=plain_port or 8080)
 
+    def children(self, process: Any) -> frozenset[int]:
+        """None."""
+        return frozenset()
+
+    def state(self, pid: int) -> str:
+        """Not known."""
+        return ""
+
     def backend_address(self, preferred: str) -> str:
         """Any will do."""
         return preferred
@@ -159,6 +167,7 @@ class FakeProxy:
         self.lines: list[LogLine] = []
         self.accesses: list[AccessLine] = []
         self.signals: list[int] = []
+        self.accident: ProcessLost | None = None
         self._carrier = carrier
         self._backends = backends
         self._members: dict[str, tuple[lbmethods.Counters, ...]] = {}
@@ -201,6 +210,14 @@ class FakeProxy:
         elif self.site is not None:  # a new generation counts anew
             self._begin(self.site)
             self.lines.append(self._line("notice", RESUMED, "resuming normal operations"))
+
+    async def lost(self) -> ProcessLost | None:
+        """Nothing by itself; a test may say otherwise."""
+        return self.accident
+
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Nothing."""
+        return ()
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of the error log."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import ssl
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from wslb import errors
 from wslb.reports.ongoing import exit_code_of
 
 CASES = [
+    (
+        errors.ProcessLost(name="httpd", pid=7, how="was ended by SIGKILL in mid-run"),
+        "httpd (pid 7) was ended by SIGKILL in mid-run, which the scenario did not do.",
+        3,
+    ),
+    (errors.PlaceLost(what="The folder vanished", hint="mend it"), "The folder vanished while the lab ran.", 3),
     (errors.ConfigError(option="--port", value=7, allowed="a free port"), "--port is 7, but must be a free port.", 2),
     (
         errors.RuntimeUnavailable(runtime="local", reason="no httpd", hint="get one"),
@@ -72,3 +79,35 @@ def test_a_machine_that_has_run_out_of_something_is_no_error_of_ours(error: Exce
 )
 def test_any_other_error_is_left_as_it_is(error: Exception) -> None:
     assert errors.exhausted(error) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        (0, "ended with exit code 0"),
+        (3, "ended with exit code 3"),
+        (-9, "was ended by SIGKILL"),
+        (-99, "was ended by signal 99"),
+        (None, "has ended"),
+    ],
+)
+def test_the_end_of_a_program_in_words(code: int | None, told: str) -> None:
+    assert errors.how_ended(code) == told
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('127.0.0.1', 1)"), "connection refused"),
+        (FileNotFoundError(errno.ENOENT, "x", "a.txt"), "no such file or directory (a.txt)"),
+        (TimeoutError(), "no answer in time"),
+        (TimeoutError("it did not happen within 5 s"), "it did not happen within 5 s"),
+        (ConnectionResetError("Connection lost"), "Connection lost"),
+        (ssl.SSLError(1, "wrong version"), "ssl: wrong version"),
+        (ZeroDivisionError("oops"), "zero division: oops"),
+        (ExceptionGroup("several", [ValueError("first"), ValueError("second")]), "value: first"),
+        (errors.ContractError(backend="node", detail="no"), "Backend node broke its contract: no"),
+    ],
+)
+def test_a_foreign_error_in_words_for_people(error: BaseException, told: str) -> None:
+    assert errors.plain(error) == told

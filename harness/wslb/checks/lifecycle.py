@@ -41,7 +41,7 @@ def refused(seq: int) -> Check:
         def judge(handshake: Handshake) -> tuple[bool, str]:
             error = (handshake.error or "").lower()
             deaf = any(event.kind == "deaf" and event.at <= handshake.opened_at for event in record.events)
-            ended = "connectionrefused" in error or (deaf and ("closed" in error or "reset" in error))
+            ended = "connection refused" in error or (deaf and ("closed" in error or "reset" in error))
             told = f"{called(handshake)}: {handshake.error or handshake.status}"
             return handshake.status is None and ended, told
 

@@ -25,6 +25,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 from wslb.connectors.websocket import end_of
+from wslb.errors import exhausted, plain
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers, one_header
 
@@ -146,7 +147,7 @@ class Http2Tunnel:
                 await self._drain()
             self.error = self.error or "the server closed the connection"
         except (OSError, h2.exceptions.ProtocolError) as exc:
-            self.error = self.error or f"{type(exc).__name__}: {exc}"
+            self.error = self.error or plain(exc)
         finally:
             self._end()
 
@@ -262,7 +263,9 @@ class Http2Connector:
         except TimeoutError:
             error = f"no answer to the extended CONNECT within {timeout_seconds:g} s"
         except (OSError, h2.exceptions.ProtocolError) as exc:
-            error = f"{type(exc).__name__}: {exc}"
+            if lacking := exhausted(exc):
+                raise lacking from exc
+            error = plain(exc)
         response = tunnel.response if tunnel else ()
         status = one_header(response, ":status")
         if error is None and status != "200":

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from wslb.errors import exhausted, plain
 from wslb.waiting import disconnect
 
 __all__ = ["StreamConnection", "StreamConnector"]
@@ -96,5 +97,7 @@ class StreamConnector:
         except TimeoutError:
             raise ConnectionError(f"no connection within {timeout_seconds:g} s") from None
         except (OSError, ssl.SSLError) as exc:
-            raise ConnectionError(f"{type(exc).__name__}: {exc}") from exc
+            if lacking := exhausted(exc):
+                raise lacking from exc
+            raise ConnectionError(plain(exc)) from exc
         return StreamConnection(reader, writer)

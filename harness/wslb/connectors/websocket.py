@@ -24,6 +24,7 @@ from websockets.protocol import Protocol
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
 
+from wslb.errors import exhausted, plain
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers
 
@@ -155,7 +156,9 @@ class WebSocketConnector:
         except InvalidHandshake as exc:
             error = _sentence(exc)
         except (OSError, ssl.SSLError) as exc:
-            error = f"{type(exc).__name__}: {exc}"
+            if lacking := exhausted(exc):
+                raise lacking from exc
+            error = plain(exc)
         except (ConnectionClosed, EOFError) as exc:
             error = f"the connection ended during the handshake ({exc})"
         elapsed = time.monotonic() - begin

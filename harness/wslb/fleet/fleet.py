@@ -16,11 +16,11 @@ import aiohttp
 
 from wslb.certificates import Authority
 from wslb.config import Settings
-from wslb.errors import ConfigError
+from wslb.errors import ConfigError, ProcessLost
 from wslb.fleet.decoys import DECOYS, Decoy
 from wslb.fleet.managed import BACKENDS, ManagedBackend, Program, lean, own_address
 from wslb.identity import Identity
-from wslb.interfaces import Backends, Runtime
+from wslb.interfaces import STOPPED, Backends, Runtime
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival
 from wslb.runtimes.local.local_runtime import LocalRuntime
@@ -55,6 +55,7 @@ class Fleet(Backends):
         self._backends: dict[str, ManagedBackend] = {}
         self._decoys: dict[str, Decoy] = {}
         self._frozen: set[str] = set()
+        self._ended: set[str] = set()
         self._identities: dict[str, Identity] = {}
         self._unknown_authority: Authority | None = None
         self._kept: list[Arrival] = []
@@ -130,6 +131,7 @@ class Fleet(Backends):
             ports=ports,
             seconds=self._settings.timeouts.start,
         )
+        self._ended.discard(name)
 
     def _signer(self, identity: Identity) -> Authority:
         if identity.trusted:
@@ -144,7 +146,10 @@ class Fleet(Backends):
         self._kept.clear()
         await self._identify(site)
         wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(BACKENDS)
+        for _, pid in self.stopped():
+            await self.discard(pid)
         down = [name for name in wanted if name not in self._backends or not self._backends[name].running]
+        self._ended.update(down)  # what happened before a scenario spoils nothing of it
         await self.start(down)
         for name in DECOYS.keys() & site.backends - self._decoys.keys():
             self._decoys[name] = DECOYS[name](self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
@@ -161,12 +166,31 @@ class Fleet(Backends):
     async def kill(self, name: str) -> None:
         """End a backend with SIGKILL: its tunnels get a FIN from the kernel, and no close frame."""
         await self._keep_journal(name)
+        self._ended.add(name)
         await self._backends[name].stop(grace_seconds=0)
 
     async def stop_one(self, name: str) -> None:
         """End a backend as an administrator would, with SIGTERM: it closes its tunnels with 1001."""
         await self._keep_journal(name)
+        self._ended.add(name)
         await self._backends[name].stop(grace_seconds=self._settings.timeouts.stop)
+
+    async def lost(self) -> ProcessLost | None:
+        """How a backend ended that nobody of us ended since `prepare`; None: all others run."""
+        for name in self._backends.keys() - self._ended:
+            if accident := await self._backends[name].lost():
+                return accident
+        return None
+
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Title and process id of every backend that is stopped and that nobody of us froze."""
+        return tuple((b.title, b.pid) for b in self.living.values() if self._runtime.state(b.pid) in STOPPED)
+
+    async def discard(self, pid: int) -> None:
+        """End the backend of this process id at once, if there is one; `prepare` starts another."""
+        for name in [name for name, backend in self._backends.items() if backend.pid == pid]:
+            self._ended.add(name)
+            await self._backends[name].stop(grace_seconds=0)
 
     async def _keep_journal(self, name: str) -> None:
         """Read a journal that is about to die with its program."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from wslb.errors import ContractError, StartError
+from wslb.errors import ContractError, ProcessLost, StartError, exhausted, how_ended, plain
 from wslb.interfaces import BackendInfo, Fault
 from wslb.model.handshake import Arrival, Close, fields
 from wslb.resources import programs
@@ -153,7 +153,7 @@ class ManagedBackend:
         if self._process.returncode is not None:
             raise StartError(
                 name=self.program.title,
-                reason=f"it ended with exit code {self._process.returncode}",
+                reason=f"it {how_ended(self._process.returncode)}",
                 log_tail=self.log_tail(),
                 hint="The last lines of its log say why.",
             )
@@ -180,6 +180,13 @@ class ManagedBackend:
     def running(self) -> bool:
         """Whether the program still runs."""
         return self._process.returncode is None
+
+    async def lost(self) -> ProcessLost | None:
+        """How it ended, if it has; None while it runs."""
+        if not await self._process.ended():
+            return None
+        how = f"{how_ended(self._process.returncode)} in mid-run"
+        return ProcessLost(name=self.title, pid=self.pid, how=how, log_tail=self.log_tail())
 
     def log_tail(self, lines: int = 15) -> tuple[str, ...]:
         """Last lines of what it logged."""
@@ -227,10 +234,10 @@ class ManagedBackend:
                     raise ContractError(backend=self.name, detail=f"{method} {path} answered {response.status}: {text}")
                 return json.loads(text) if text else None
         except (aiohttp.ClientError, TimeoutError, ValueError) as exc:
-            ended = "" if self.running else f" (the program ended with exit code {self._process.returncode})"
-            raise ContractError(
-                backend=self.name, detail=f"{method} {path} failed: {type(exc).__name__} {exc}{ended}"
-            ) from exc
+            if lacking := exhausted(exc):
+                raise lacking from exc
+            ended = "" if self.running else f" (the program {how_ended(self._process.returncode)})"
+            raise ContractError(backend=self.name, detail=f"{method} {path} failed: {plain(exc)}{ended}") from exc
 
 
 def own_address(address: str) -> str:

@@ -6,10 +6,11 @@ from wslb.interfaces.changes import BalancerChange, MemberChange
 from wslb.interfaces.connector import Connector, ConnectorName, RawConnection, RawConnector, Tunnel
 from wslb.interfaces.installation import Installation
 from wslb.interfaces.proxy import Dialect, Proxy
-from wslb.interfaces.runtime import PRIVATE, Completed, Forwarder, Front, Process, Progress, Runtime
+from wslb.interfaces.runtime import PRIVATE, STOPPED, Completed, Forwarder, Front, Process, Progress, Runtime
 
 __all__ = [
     "PRIVATE",
+    "STOPPED",
     "Backend",
     "BackendInfo",
     "Backends",

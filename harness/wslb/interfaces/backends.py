@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 
+from wslb.errors import ProcessLost
 from wslb.interfaces.backend import Backend
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival
@@ -66,3 +67,15 @@ class Backends(Mapping[str, Backend]):
     @abstractmethod
     async def all_ended(self) -> bool:
         """Whether every tunnel has ended for the backend that served it, as far as it can still be asked."""
+
+    @abstractmethod
+    async def lost(self) -> ProcessLost | None:
+        """What became of a backend that nobody of us wanted since `prepare`; None: nothing."""
+
+    @abstractmethod
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Title and process id of every backend that is stopped, but for those that were frozen."""
+
+    @abstractmethod
+    async def discard(self, pid: int) -> None:
+        """End the backend of this process id at once, if there is one; `prepare` starts another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from wslb.errors import ProcessLost
 from wslb.interfaces.changes import BalancerChange, MemberChange
 from wslb.interfaces.installation import Installation
 from wslb.interfaces.runtime import Front, Runtime
@@ -92,6 +93,14 @@ class Proxy(Protocol):
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of what it wrote."""
+        ...
+
+    async def lost(self) -> ProcessLost | None:
+        """What became of a process of its own that nobody of us wanted since it serves this site; None: nothing."""
+        ...
+
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Name and process id of every process of its own that is stopped, where that can be known."""
         ...
 
     async def kill(self) -> None:

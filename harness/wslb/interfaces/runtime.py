@@ -8,11 +8,15 @@ from typing import Any, Protocol
 
 from wslb.model.balancer import Listener
 
-__all__ = ["PRIVATE", "Completed", "Forwarder", "Front", "Process", "Progress", "Runtime"]
+__all__ = ["PRIVATE", "STOPPED", "Completed", "Forwarder", "Front", "Process", "Progress", "Runtime"]
 
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 """Where the other side of a published port may come from (RFC 1918, RFC 4193): a bridge, or an engine's own machine."""
+
+
+STOPPED = frozenset({"stopped", "tracing-stop"})
+"""States of a process that does nothing, by SIGSTOP or under a debugger, in psutil's words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +97,10 @@ class Process(Protocol):
         """Exit code, None while it runs."""
         ...
 
+    async def ended(self) -> bool:
+        """Whether it has ended, and then its exit code is known."""
+        ...
+
     async def stop(self, *, grace_seconds: float) -> None:
         """End it and everything it started: asked first, forced after the grace. Twice is once."""
         ...
@@ -155,6 +163,14 @@ class Runtime(Protocol):
 
     async def front(self, *, tls: bool, plain_port: int, tls_port: int) -> Front:
         """Addresses for the proxy's listeners; port 0 chooses a free one."""
+        ...
+
+    def children(self, process: Any) -> frozenset[int]:
+        """Process ids of a program's children, where they can be known at little cost; else none."""
+        ...
+
+    def state(self, pid: int) -> str:
+        """State of a process: ``stopped``, ``zombie`` and others of psutil's words; empty where it cannot be known."""
         ...
 
     def backend_address(self, preferred: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wslb.config import Settings
-from wslb.errors import ContractError, EvidenceError
+from wslb.errors import ContractError, EvidenceError, HarnessError, exhausted, plain
 from wslb.interfaces import (
     Backends,
     BalancerChange,
@@ -28,6 +28,7 @@ from wslb.lab.conversation import Conversation
 from wslb.lab.ledger import Ledger
 from wslb.lab.opener import Opener
 from wslb.lab.raw_conversation import RawConversation
+from wslb.lab.watch import Watch
 from wslb.lab.witnesses import Witnesses
 from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.model.handshake import Headers
@@ -43,6 +44,7 @@ class Lab:
     """Two backends and a proxy, ready to be tried. Use `launch.open_lab` to get one.
 
     Attributes:
+        watch: tells accidents of the lab from failures of the proxy.
         detours: ``host:port`` to be used instead of the proxy's (``ws``) or of a backend's (``ws://liberty``).
     """
 
@@ -57,6 +59,7 @@ class Lab:
         trust: ssl.SSLContext | None,
         environment: Mapping[str, object],
         open_files: int = 1024,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self.proxy = proxy
@@ -65,6 +68,7 @@ class Lab:
         self.open_files = open_files
         self.site: Site | None = None
         self.detours: dict[str, str] = {}
+        self.watch = Watch(proxy=proxy, fleet=fleet, tell=tell)
         self._ledger = Ledger()
         self._opener = Opener(
             connectors=connectors,
@@ -309,7 +313,9 @@ class Lab:
         try:
             yield
         except (TimeoutError, OSError, ContractError, EvidenceError) as exc:
-            self.note(kind, f"{exc}")
+            if lacking := exhausted(exc):
+                raise lacking from exc
+            self.note(kind, str(exc) if isinstance(exc, HarnessError) else plain(exc))
 
     async def close_all(self) -> None:
         """Close whatever is open, so many at a time."""

@@ -97,7 +97,8 @@ async def open_lab(
     Args:
         settings: what was asked for.
         progress: told of what takes long, such as the pull of an image.
-        say: told of each command that installs httpd under ``--runtime auto``; None installs nothing.
+        say: told of each command that installs httpd under ``--runtime auto``, and of who does not answer any more;
+            None installs nothing, and stderr is told the rest.
 
     Raises:
         LabError: it could not be brought up. What had been started is stopped.
@@ -153,6 +154,7 @@ async def open_lab(
                 "open_files": open_files,
             },
             open_files=open_files,
+            tell=say or _say,
         )
         stack.push_async_callback(_close_quietly, lab)
         yield lab
@@ -174,6 +176,12 @@ async def _close_quietly(lab: Lab) -> None:
     """Close tunnels before anything is stopped: with one open, httpd takes ten seconds to end."""
     with contextlib.suppress(HarnessError, OSError):
         await lab.close_all()
+
+
+def _say(line: str) -> None:
+    """On stderr, at once."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 async def _write_secrets(runtime: Runtime, authority: Authority) -> None:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import aiohttp
 
-from wslb.errors import ContractError, StartError
+from wslb.errors import ContractError, ProcessLost, StartError, exhausted, plain
 from wslb.interfaces import BalancerChange, Front, Installation, MemberChange, Runtime
 from wslb.model.balancer import Balancer, Carrier, Listener, Site
 from wslb.model.handshake import Headers
@@ -150,6 +150,14 @@ class ManagedProxy:
         """Whether httpd runs."""
         return self._httpd.running
 
+    async def lost(self) -> ProcessLost | None:
+        """What became of httpd or of a child that nobody of us wanted since it serves this site; None: nothing."""
+        return await self._httpd.lost()
+
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Name and process id of each of its processes that is stopped."""
+        return self._httpd.stopped()
+
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of what httpd wrote, standard streams first."""
         return await self._httpd.log_tail(lines)
@@ -191,7 +199,9 @@ class ManagedProxy:
             ) as response:
                 return response.status, tuple(response.headers.items()), await response.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError) as exc:
-            raise ConnectionError(f"{method} {path}: {exc}") from exc
+            if lacking := exhausted(exc):
+                raise lacking from exc
+            raise ConnectionError(f"{method} {path}: {plain(exc)}") from exc
 
     def manager(self, balancer: Balancer | None = None) -> BalancerManager:
         """balancer-manager of the side that serves this balancer; of the plain side for None."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 from wslb.checks import log as log_checks
 from wslb.checks.endings import ended_orderly
 from wslb.checks.witnesses import witnesses_speak
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
-from wslb.errors import HarnessError, LabError
+from wslb.errors import HarnessError, LabError, PlaceLost, ProcessLost, exhausted, plain
 from wslb.interfaces import Dialect, Installation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
@@ -20,6 +22,9 @@ from wslb.model.results import Check, Outcome, Record, ScenarioResult, Verdict
 from wslb.scenarios.scenario import Scenario
 
 __all__ = ["lacking", "roomy", "run", "run_all", "unfit"]
+
+_HERE = Path(__file__).parent
+_PACKAGE = _HERE.parent
 
 _UNHELD = 16
 """Threads that httpd needs beside the tunnels that a scenario holds."""
@@ -60,19 +65,45 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
     scenario = scenario.claimed(lab.proxy.installation.numbers, lab.settings.carrier)
     site = roomy(scenario.site, lab.settings.connections)
+    record, failure = None, None
     try:
-        await lab.begin(scenario.name, site, balancer=scenario.judged, served=tamper(site) if tamper else None)
-        await scenario.act(lab)
-        record = await lab.collect()
-    except HarnessError as exc:
-        sentence = " ".join(part for part in (str(exc), exc.hint) if part)
-        reason = "\n".join([sentence, *exc.log_tail])
-        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason, lab_failed=isinstance(exc, LabError))
+        async with lab.watch.scenario():
+            await lab.begin(scenario.name, site, balancer=scenario.judged, served=tamper(site) if tamper else None)
+            await scenario.act(lab)
+            record = await lab.collect()
     except Exception as exc:  # noqa: BLE001 - one place turns the unforeseen into "errored", never into "failed"
-        where = traceback.extract_tb(exc.__traceback__)[-1]
-        reason = f"{type(exc).__name__}: {exc} (in {where.name}, line {where.lineno})"
-        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason)
+        failure = exc
+    error = await _befallen(lab, failure)
+    if isinstance(error, HarnessError):
+        sentence = " ".join(part for part in (str(error), error.hint) if part)
+        reason = "\n".join([sentence, *error.log_tail])
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=reason, lab_failed=isinstance(error, LabError))
+    if error is not None or record is None:
+        return _result(scenario, lab, Outcome.ERRORED, begin, reason=_unforeseen(error))
     return judge(scenario, record, lab=lab, began=begin)
+
+
+async def _befallen(lab: Lab, failure: Exception | None) -> Exception | None:
+    """The accident of the lab that explains a failure, or that makes evidence worthless; else the failure itself."""
+    if isinstance(failure, ProcessLost | PlaceLost):
+        accident: LabError | None = failure
+    else:
+        accident = (exhausted(failure) if failure else None) or await lab.watch.accident()
+    if accident is None:
+        return failure
+    with contextlib.suppress(HarnessError, OSError):
+        await lab.watch.repair()
+    return accident
+
+
+def _unforeseen(error: BaseException | None) -> str:
+    """An error that nobody foresaw, and the line of the scenario, or of whoever wrote it, that met with it."""
+    if error is None:  # pragma: no cover - there is a record, or a reason why there is none
+        return "Nothing was collected."
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [line for line in lines if Path(line.filename).parent == _HERE or _PACKAGE not in Path(line.filename).parents]
+    place = own[-1] if own else lines[-1]
+    return f"The scenario broke off: {plain(error)} ({Path(place.filename).name}:{place.lineno})."
 
 
 def roomy(site: Site, connections: int) -> Site:
@@ -105,11 +136,17 @@ async def run_all(
     done: Callable[[ScenarioResult], None],
     running: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> None:
-    """Run scenarios in order and hand over each result as it comes, so that an interrupted run keeps what it had."""
+    """Run scenarios in order and hand over each result as it comes, so that an interrupted run keeps what it had.
+
+    Raises:
+        PlaceLost: the lab has lost what it stands on, so that nothing more can be asked.
+    """
     for scenario in scenarios:
         with running(scenario.name):
             result = await run(scenario, lab)
         done(result)
+        if result.lab_failed and (lost := lab.watch.place_lost()):
+            raise lost
 
 
 def reproduce(scenario: Scenario, settings: Settings) -> str:

@@ -29,7 +29,7 @@ def event(at: float, kind: str, **data: object) -> Event:
 
 SIGNAL = event(2, "signal", name="TERM")
 GOOD = Record(
-    handshakes=(handshake(1, 101, code=1000), handshake(2, None, error="ConnectionRefusedError: 111")),
+    handshakes=(handshake(1, 101, code=1000), handshake(2, None, error="connection refused")),
     events=(SIGNAL, event(2.5, "running", running=True), event(2.6, "restart"), event(4, "exit")),
 )
 BAD = Record(

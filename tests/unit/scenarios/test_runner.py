@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest_asyncio
 from tests.fakes.lab import FakeLab, fake_lab
 from wslb.checks import distribution, handshake
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
-from wslb.errors import ConfigError, ProxyConfigRejected, StartError
+from wslb.errors import ConfigError, ProcessLost, ProxyConfigRejected, StartError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import LogLine, Outcome, ScenarioResult
@@ -146,7 +148,7 @@ async def test_the_unforeseen_is_errored_with_its_place(fakes: FakeLab) -> None:
 
     result = await runner.run(replace(ASKED, act=act), fakes.lab)
     assert (result.outcome, result.lab_failed, result.verdicts) == (Outcome.ERRORED, False, ())
-    assert result.reason.startswith("ZeroDivisionError: oops (in act, line ")
+    assert re.fullmatch(r"The scenario broke off: zero division: oops \(test_runner\.py:\d+\)\.", result.reason)
     after = await runner.run(ASKED, fakes.lab)
     assert after.outcome is Outcome.PASSED, "the next scenario starts afresh"
     assert [h.conn_id for h in after.record.handshakes] == [f"lb-four-{i}" for i in (1, 2, 3, 4)]
@@ -219,3 +221,23 @@ async def test_results_come_one_by_one(fakes: FakeLab) -> None:
 )
 def test_a_result_says_how_to_ask_again(settings: dict[str, Any], words: str) -> None:
     assert runner.reproduce(ASKED, Settings(**settings)) == f"wslb test lb-four{words}"
+
+
+async def test_an_accident_of_the_lab_is_errored_whatever_the_evidence_says(fakes: FakeLab) -> None:
+    async def act(lab: Lab) -> None:
+        await lab.open_in_turn(3)
+        fakes.proxy.accident = ProcessLost(name="httpd", pid=7, how="was ended by SIGKILL", log_tail=("last line",))
+
+    result = await runner.run(replace(ASKED, act=act), fakes.lab)
+    assert (result.outcome, result.lab_failed, result.verdicts) == (Outcome.ERRORED, True, ())
+    assert result.reason.startswith("httpd (pid 7) was ended by SIGKILL, which the scenario did not do.")
+    assert result.reason.endswith("\nlast line")
+
+
+async def test_what_ran_out_in_a_group_of_tasks_is_errored_by_its_name(fakes: FakeLab) -> None:
+    async def act(lab: Lab) -> None:
+        raise ExceptionGroup("several", [OSError(errno.EMFILE, "Too many open files")])
+
+    result = await runner.run(replace(ASKED, act=act), fakes.lab)
+    assert (result.outcome, result.lab_failed) == (Outcome.ERRORED, True)
+    assert result.reason.startswith("There is no open file left: too many open files.")

@@ -10,14 +10,19 @@ from pathlib import Path
 
 import aiohttp
 
-from wslb.errors import ContractError, ProxyConfigRejected, StartError
-from wslb.interfaces import Front, Installation, Process, Runtime
+from wslb.errors import ContractError, ProcessLost, ProxyConfigRejected, StartError, how_ended
+from wslb.interfaces import STOPPED, Front, Installation, Process, Runtime
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.waiting import until
 
 __all__ = ["Httpd", "checked"]
 
 _OUTPUT = "httpd.out"
+
+_NAME = "Apache httpd"
+
+_RESUMED = frozenset({"AH00489", "AH00292", "AH00163"})
+"""A generation begins to serve: of MPM event, worker and prefork."""
 
 
 class Httpd:
@@ -40,6 +45,8 @@ class Httpd:
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._process: Process | None = None
+        self._signalled = False
+        self._children: frozenset[int] = frozenset()
         self._ready_url = ""
         self._ready_text = ""
         self._children_url = ""
@@ -62,6 +69,7 @@ class Httpd:
         self._ready_text = self._dialect.ready_text(generation)
         self._children_url = f"http://{front.host}:{front.plain}{self._dialect.children_path}?auto"
         self._threads = threads
+        self._signalled, self._children = False, frozenset()
         for name in (self._dialect.error_log, self._dialect.access_log, _OUTPUT, "httpd.pid"):
             await self._runtime.remove(name)
         argv = await checked(self._dialect, self._runtime, self._installation, config)
@@ -82,12 +90,14 @@ class Httpd:
             await self.stop()
             raise
         await self._runtime.started(self._process)
+        if not re.search(r"^\s*MaxConnectionsPerChild\s+[1-9]", config, re.MULTILINE | re.IGNORECASE):
+            self._children = self._runtime.children(self._process)
 
     async def _ready(self) -> bool:
         if self._process is None or self._process.returncode is not None:
             raise StartError(
                 name="Apache httpd",
-                reason=f"it ended with exit code {self._process.returncode if self._process else '?'}",
+                reason=f"it {how_ended(self._process.returncode if self._process else None)}",
                 log_tail=await self.log_tail(),
                 hint="The last lines of its log say why.",
             )
@@ -122,7 +132,51 @@ class Httpd:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         if self._process is None:
             raise ContractError(backend="Apache httpd", detail="it does not run")
+        self._signalled = True
         self._process.signal(number)
+
+    async def lost(self) -> ProcessLost | None:
+        """What became of the parent or of a child that no signal of ours did; None: nothing.
+
+        Children of a lab are as many as there may be, so none of them ends for want of work. Of those that SIGKILL or
+        SIGTERM ended httpd says nothing (ap_process_child_status in server/mpm_common.c), of those that crashed it
+        does, and a crash is its own failure.
+        """
+        process = self._process
+        if process is None or self._signalled:
+            return None
+        if await process.ended():
+            how = f"{how_ended(process.returncode)} in mid-run"
+            return ProcessLost(name=_NAME, pid=process.pid, how=how, log_tail=await self.log_tail())
+        text = (await self._runtime.read(self._dialect.error_log)).decode(errors="replace")
+        log = self._dialect.parse_log(text)
+        if sum(line.code in _RESUMED for line in log) > 1:
+            how = "was restarted in mid-run by a signal"
+            return ProcessLost(name=_NAME, pid=process.pid, how=how, log_tail=await self.log_tail())
+        for pid in sorted(pid for pid in self._children if self._runtime.state(pid) in {"", "zombie"}):
+            text = await self._after_reaping(process, pid)
+            if not re.search(rf"\bchild (?:pid |process )?{pid}\b|\[pid {pid}\b[^\n]*AH00050", text, re.IGNORECASE):
+                how = "was ended in mid-run by SIGKILL or SIGTERM, for httpd logs no crash of it"
+                return ProcessLost(name=f"A child of {_NAME}", pid=pid, how=how)
+        return None
+
+    async def _after_reaping(self, process: Process, pid: int) -> str:
+        """Error log once the parent, which looks every second, has noticed the end of a child."""
+
+        async def reaped() -> bool:
+            return pid not in self._runtime.children(process)
+
+        with contextlib.suppress(TimeoutError):
+            await until(reaped, seconds=3, what=f"the parent's notice of the end of {pid}")
+        return (await self._runtime.read(self._dialect.error_log)).decode(errors="replace")
+
+    def stopped(self) -> tuple[tuple[str, int], ...]:
+        """Name and process id of parent and children that are stopped."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return ()
+        pids = {process.pid: _NAME} | dict.fromkeys(self._runtime.children(process), f"A child of {_NAME}")
+        return tuple((name, pid) for pid, name in pids.items() if self._runtime.state(pid) in STOPPED)
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of what httpd wrote, standard streams first."""

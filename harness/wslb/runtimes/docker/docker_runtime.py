@@ -53,6 +53,10 @@ class DockerProcess:
         code = self._ended.result()
         return 128 - code if code > 128 else code
 
+    async def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.returncode is not None
+
     def signal(self, number: int) -> None:
         """Send a signal to it alone; by name, since numbers differ between our system and the container's."""
         if self.returncode is None:
@@ -179,6 +183,14 @@ class DockerRuntime:
             trusted=(self.network.client,) if self.network.client else PRIVATE,
             forwarder=self.network.forwarder,
         )
+
+    def children(self, process: object) -> frozenset[int]:  # noqa: ARG002 - none of any
+        """Not known: they run in the container's own process namespace."""
+        return frozenset()
+
+    def state(self, pid: int) -> str:  # noqa: ARG002 - of none
+        """Not known, as with `children`."""
+        return ""
 
     def backend_address(self, preferred: str) -> str:
         """Where a backend must listen."""

@@ -45,6 +45,13 @@ class LocalProcess:
         """Exit code, None while it runs."""
         return self._process.returncode
 
+    async def ended(self) -> bool:
+        """Whether it has ended; where the kernel knows it already and we do not yet, after we do."""
+        with contextlib.suppress(TimeoutError):
+            if self._process.returncode is None and _state(self.pid) in {"", "zombie"}:
+                await asyncio.wait_for(self._process.wait(), 2)
+        return self._process.returncode is not None
+
     def signal(self, number: int) -> None:
         """Send a signal to it alone; nothing when it has ended."""
         if self._process.returncode is None:
@@ -96,6 +103,14 @@ async def _all_of(process: asyncio.subprocess.Process) -> bytes:
             break
     await process.wait()
     return bytes(output[:_MOST_OUTPUT])
+
+
+def _state(pid: int) -> str:
+    import psutil  # noqa: PLC0415 - only a lab asks, and it has psutil by then
+
+    with contextlib.suppress(psutil.Error):
+        return str(psutil.Process(pid).status())
+    return ""
 
 
 def _alive_in_group(group: int) -> bool:
@@ -210,6 +225,16 @@ class LocalRuntime:
             plain=plain_port or free_port(),
             tls=(tls_port or free_port()) if tls else None,
         )
+
+    def children(self, process: Process) -> frozenset[int]:
+        """Children of a process as the kernel lists them (proc_pid_task(5)); none where it does not."""
+        with contextlib.suppress(OSError):
+            return frozenset(map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()))
+        return frozenset()
+
+    def state(self, pid: int) -> str:
+        """State of a process in psutil's words; empty for one that has gone."""
+        return _state(pid)
 
     def backend_address(self, preferred: str) -> str:
         """Programs here reach every loopback address."""
