@@ -14,6 +14,10 @@ DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_tak
 """The answer to an offer: without context takeover no memory is held between messages (RFC 7692 section 7.1.1)."""
 
 
+MOST_FRAGMENTS = 65_536
+"""Most frames that a message may come in: empty ones would cost memory without ever reaching the limit of bytes."""
+
+
 class Broken(ValueError):
     """Bytes that a client must not send; `code` is the close code that answers them."""
 
@@ -86,12 +90,17 @@ def close_of(data: bytes) -> tuple[int, str]:
 
 
 class Reader:
-    """Reads messages from bytes in pieces of any size; holds at most one unfinished message."""
+    """Reads messages from bytes in pieces of any size; holds at most one unfinished message.
 
-    __slots__ = ("_buffer", "_deflate", "_limit", "_opcode", "_packed", "_parts", "_size")
+    What was read stays before the read position until more bytes come: cutting it off for each frame would cost the
+    square of their number.
+    """
+
+    __slots__ = ("_at", "_buffer", "_deflate", "_limit", "_opcode", "_packed", "_parts", "_size")
 
     def __init__(self, *, limit: int, deflate: bool) -> None:
         self._buffer: bytes | bytearray = b""
+        self._at = 0
         self._limit = limit
         self._deflate = deflate
         self._parts: list[bytes] | None = None
@@ -101,12 +110,16 @@ class Reader:
 
     def feed(self, data: bytes) -> None:
         """Take in bytes."""
-        if not self._buffer:
+        buffer, at = self._buffer, self._at
+        if not buffer:
             self._buffer = data
             return
-        if not isinstance(self._buffer, bytearray):  # grows in place, so a long message is not copied for each piece
-            self._buffer = bytearray(self._buffer)
-        self._buffer += data
+        if not isinstance(buffer, bytearray):  # grows in place, so a long message is not copied for each piece
+            self._buffer = buffer = bytearray(buffer[at:] if at else buffer)
+        elif at:
+            del buffer[:at]
+        self._at = 0
+        buffer += data
 
     def next(self) -> Message | None:
         """Return the next complete message or control frame, or None.
@@ -125,6 +138,8 @@ class Reader:
             if opcode == CONTINUATION:
                 if self._parts is None:
                     raise Broken(1002, "a continuation without a beginning")
+                if len(self._parts) >= MOST_FRAGMENTS:
+                    raise Broken(1009, f"messages have at most {MOST_FRAGMENTS} frames")
                 self._parts.append(data)
             else:
                 if self._parts is not None:
@@ -138,23 +153,27 @@ class Reader:
                 return Message(self._opcode, self._whole(self._opcode, whole, packed=self._packed))
 
     def _frame(self) -> tuple[int, bytes] | None:
-        buffer = self._buffer
-        if len(buffer) < 2:
+        buffer, at = self._buffer, self._at
+        whole = len(buffer)
+        if whole < at + 2:
             return None
-        first, second = buffer[0], buffer[1]
+        first, second = buffer[at], buffer[at + 1]
         opcode = first & 0x0F
-        size, start = second & 0x7F, 6
+        size, start = second & 0x7F, at + 6
         if size >= 126:
-            start = 8 if size == 126 else 14
-            if len(buffer) < start:
+            start += 2 if size == 126 else 8
+            if whole < start:
                 return None
-            size = int.from_bytes(buffer[2 : start - 4], "big")
+            size = int.from_bytes(buffer[at + 2 : start - 4], "big")
         self._check(first, second, opcode, size)
         end = start + size
-        if len(buffer) < end:
+        if whole < end:
             return None
         data = unmasked(bytes(buffer[start:end]), bytes(buffer[start - 4 : start]))
-        self._buffer = b"" if len(buffer) == end else bytes(buffer[end:])
+        if whole == end:  # usually the frame is all there is; then nothing is left to keep
+            self._buffer, self._at = b"", 0
+        else:
+            self._at = end
         return first, data
 
     def _check(self, first: int, second: int, opcode: int, size: int) -> None:

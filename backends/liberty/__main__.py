@@ -14,6 +14,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from backends.contract import daemon
+from backends.contract.channel import IdleLimit
+from backends.contract.connection import REQUEST_SECONDS
 from backends.contract.dialogue import Dialogue
 from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
 from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head
@@ -83,6 +85,7 @@ async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.Bas
     request = cast("LibertyRequest", base)
     protocol = cast("LibertyProtocol", request.protocol)
     protocol.head = b""
+    protocol.understood()
     head = RequestHead(
         method=request.method,
         target=request.raw_path,
@@ -141,17 +144,29 @@ class LibertyProtocol(web.RequestHandler):
         self.lost = asyncio.Event()
         self.head: bytes | None = b""
         self.peer = ""
+        self.touched = 0.0
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who connects."""
         super().connection_made(transport)
         self.peer = endpoint_name(transport.get_extra_info("peername"))
+        self._server.patience.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Note the end."""
         super().connection_lost(exc)
+        self._server.patience.discard(self)
         self.lost.set()
+
+    def understood(self) -> None:
+        """Note that a whole request has come."""
+        self._server.patience.discard(self)
+
+    def expired(self) -> None:
+        """Give up a client that sends no request."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Keep the start of the data until its request was understood."""
@@ -185,10 +200,11 @@ class LibertyServer(web.Server):
         self.backend = backend
         self.listener = listener
         self.loop = loop
+        self.patience = IdleLimit(REQUEST_SECONDS)
 
     def __call__(self) -> LibertyProtocol:
         """Return the protocol of a new connection."""
-        return LibertyProtocol(self, loop=self.loop, access_log=None)
+        return LibertyProtocol(self, loop=self.loop, access_log=None, keepalive_timeout=self.patience.seconds)
 
 
 class LibertyListener:
@@ -204,6 +220,7 @@ class LibertyListener:
 
     async def stop(self) -> None:
         """End what is left: idle keep-alive connections, and requests that get no answer."""
+        self._server.patience.stop()
         await self._server.shutdown(timeout=0.1)
 
 

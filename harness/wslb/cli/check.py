@@ -40,12 +40,12 @@ def command(
     from dataclasses import asdict
 
     from wslb.cli.running import until_signal
-    from wslb.commands.check import Mark, NameRule, Probe, ServerUrl
-    from wslb.connectors import CONNECTORS
+    from wslb.commands.check import MESSAGE_LIMIT, Mark, NameRule, Probe, ServerUrl
+    from wslb.connectors.websocket import WebSocketConnector
 
     probe = Probe(
         ServerUrl(url=url),
-        CONNECTORS["websockets"](),
+        WebSocketConnector(limit=MESSAGE_LIMIT),
         count=count,
         rule=NameRule(rule=identify),
         tls=_trust(ca, insecure=insecure) if url.startswith("wss") else None,

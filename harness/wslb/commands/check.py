@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -21,14 +21,26 @@ from wslb.model.cookies import cookie_set
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
 
-__all__ = ["Mark", "NameRule", "Probe", "ProbeAnswer", "ServerUrl"]
+__all__ = ["MESSAGE_LIMIT", "Mark", "NameRule", "Probe", "ProbeAnswer", "ServerUrl"]
 
 PATIENCE = 5.0
 """Seconds that each single question may take."""
 
+TURN_SECONDS = 1.0
+"""Seconds that each open after the first may take on average, when it is asked who answers."""
+
+CLOSING_SECONDS = 10.0
+"""Seconds for a close and the end of the TCP connection; the client itself gives up sooner."""
+
 PONG_SECONDS = 2.0
 ECHO_SECONDS = 2.0
 MEBIBYTE = 1024 * 1024
+
+MESSAGE_LIMIT = 4 * MEBIBYTE
+"""Longest message that a server may send, in bytes; what we send it is a quarter of that."""
+
+LONGEST_URL = 8000
+"""Longest URL that is asked, in characters: RFC 9110 section 4.1 recommends that servers take as many bytes."""
 
 
 class Mark:
@@ -96,15 +108,15 @@ class ServerUrl:
     """The server to ask.
 
     Raises:
-        ConfigError: not a ws:// or wss:// URL.
+        ConfigError: not a ws:// or wss:// URL (RFC 6455 section 3), or one of a host or port that cannot be.
     """
 
     url: str
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in {"ws", "wss"} or not parts.hostname:
-            raise ConfigError(option="URL", value=self.url, allowed="ws://host[:port]/path or wss://host[:port]/path")
+        if not _can_be_opened(self.url):
+            shown = self.url if len(self.url) <= 200 else f"{self.url[:200]}…"
+            raise ConfigError(option="URL", value=shown, allowed="ws://host[:port]/path or wss://host[:port]/path")
 
     @property
     def host(self) -> str:
@@ -116,6 +128,23 @@ class ServerUrl:
         """Port, also where the URL leaves it to its scheme."""
         parts = urlsplit(self.url)
         return parts.port or (443 if parts.scheme == "wss" else 80)
+
+
+def _can_be_opened(url: str) -> bool:
+    """Whether it is a WebSocket URL without a fragment, whose host is a name or an address and whose port exists."""
+    if len(url) > LONGEST_URL or "#" in url or any(letter <= " " or letter == "\x7f" for letter in url):
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        url.encode()
+        if ":" not in host:  # the brackets of an IPv6 address have gone
+            host.encode("idna")
+    except ValueError:  # UnicodeError is one
+        return False
+    named = bool(host) and not host.startswith(".") and not set(host) & set("\\<>\"'{}|^`%")
+    user = parts.username is None or bool(parts.username and parts.password is not None)
+    return parts.scheme in {"ws", "wss"} and named and user and port != 0
 
 
 class Probe:
@@ -152,15 +181,18 @@ class Probe:
             return
         yield _accept(handshake)
         if tunnel is None:
+            why = handshake.error or "the client took no part in it"
+            yield ProbeAnswer(mark=Mark.BROKEN, name="Opening", text=f"refused: {why}", rule="RFC 6455 §4.1")
             return
         greeting = await _greeting(tunnel)
-        yield await _echo(tunnel)
-        yield await _ping(tunnel)
-        yield await _close(tunnel)
+        yield await _within(2 * PATIENCE, "Echo", _echo(tunnel))
+        yield await _within(PATIENCE, "Ping", _ping(tunnel))
+        yield await _within(CLOSING_SECONDS, "Close", _close(tunnel))
         server = one_header(handshake.response, "Server")
         if server:
             yield ProbeAnswer(mark=Mark.NOTE, name="Server", text=server)
-        yield await self._turns(expect_greeting=greeting is not None)
+        seconds = CLOSING_SECONDS + self._count * TURN_SECONDS
+        yield await _within(seconds, "Backends", self._turns(expect_greeting=greeting is not None))
 
     async def _network(self) -> AsyncIterator[ProbeAnswer]:
         loop = asyncio.get_running_loop()
@@ -168,8 +200,9 @@ class Probe:
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await loop.getaddrinfo(self.server.host, self.server.port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError) as exc:
-            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self.server.host} has no address ({exc})")
+        except (OSError, TimeoutError, UnicodeError) as exc:
+            why = str(exc) or f"no answer in {PATIENCE:g} s"
+            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self.server.host} has no address ({why})")
             return
         addresses = ", ".join(dict.fromkeys(str(info[4][0]) for info in found))
         yield ProbeAnswer(mark=Mark.HOLDS, name="DNS", text=addresses, seconds=time.monotonic() - begin)
@@ -246,18 +279,31 @@ class Probe:
         return ProbeAnswer(mark=Mark.HOLDS if breaks == 0 else Mark.NOTE, name="Backends", text=text)
 
 
+async def _within(seconds: float, name: str, question: Awaitable[ProbeAnswer]) -> ProbeAnswer:
+    """The answer to a question, or that it did not end in time: a server may read nothing, or send without end."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await question
+    except TimeoutError:
+        return ProbeAnswer(mark=Mark.BROKEN, name=name, text=f"not done within {seconds:g} s")
+
+
 def _upgrade(handshake: Handshake) -> ProbeAnswer:
     if handshake.status is None:
         return ProbeAnswer(
             mark=Mark.BROKEN, name="Upgrade", text=handshake.error or "no answer", rule="RFC 6455 §4.2.2"
         )
     text = f"HTTP/1.1 {handshake.status} {handshake.reason}"
-    fields = "websocket" in tokens(handshake.response, "Upgrade") and "upgrade" in tokens(
-        handshake.response, "Connection"
-    )
-    if handshake.status == 101 and not fields:
-        text += ", but Upgrade or Connection is wrong"
-    holds = handshake.status == 101 and fields
+    wrong = ""
+    if tokens(handshake.response, "Upgrade") != ("websocket",):
+        wrong = "Upgrade is wrong"
+    elif "upgrade" not in tokens(handshake.response, "Connection"):
+        wrong = "Connection is wrong"
+    elif any(header_values(handshake.response, name) for name in ("Content-Length", "Transfer-Encoding")):
+        wrong = "it announces a body (RFC 9110 §8.6)"
+    if handshake.status == 101 and wrong:
+        text += f", but {wrong}"
+    holds = handshake.status == 101 and not wrong
     return ProbeAnswer(
         mark=Mark.HOLDS if holds else Mark.BROKEN,
         name="Upgrade",
@@ -322,11 +368,13 @@ async def _close(tunnel: Tunnel) -> ProbeAnswer:
     begin = time.monotonic()
     before = tunnel.ended
     await tunnel.close()
-    code, _, by = tunnel.ended or (1006, "", "lost")
+    code, why, by = tunnel.ended or (1006, "", "lost")
     if by == "lost":
         return ProbeAnswer(
             mark=Mark.BROKEN, name="Close", text="no close frame came back (1006)", rule="RFC 6455 §5.5.1"
         )
+    if before and by == "client":  # our client ended it for what came (RFC 6455 section 7.1.7)
+        return ProbeAnswer(mark=Mark.BROKEN, name="Close", text=f"{code}: {why}", rule="RFC 6455 §7.1.7")
     if before or by == "server":
         return ProbeAnswer(mark=Mark.NOTE, name="Close", text=f"the server closed first, with {code}")
     text = f"1000 sent, {code} received, clean"

@@ -31,6 +31,9 @@ from wslb.model.handshake import Handshake, Headers
 __all__ = ["UNANSWERED", "WebSocketConnector", "WebSocketTunnel", "end_of"]
 
 _CLOSE_SECONDS = 5.0
+
+MOST_UNSENT = 16 * 1024 * 1024
+"""Bytes that may wait to be sent while more are read."""
 _GIVEN_UP = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
 UNANSWERED = "no Close frame answered ours"
@@ -62,6 +65,25 @@ def end_of(protocol: Protocol) -> tuple[int, str, str]:
     if received is None:
         return int(CloseCode.ABNORMAL_CLOSURE), UNANSWERED if sent else "", "lost"
     return int(received.code), received.reason, "server" if protocol.close_rcvd_then_sent else "client"
+
+
+class BoundedConnection(ClientConnection):
+    """The library's connection, which reads no further from a server that takes none of the answers to its pings.
+
+    The library writes a pong for each ping, whether or not the server reads: one that only pings would fill memory.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes, and no more of them while too many wait to be sent."""
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > MOST_UNSENT:
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Write on, and read on unless the messages that wait forbid it."""
+        super().resume_writing()
+        if not self.recv_messages.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
 
 class WebSocketTunnel:
@@ -113,6 +135,10 @@ class WebSocketConnector:
 
     name = "websockets"
 
+    def __init__(self, *, limit: int | None = None) -> None:
+        """Open connections that take messages of at most so many bytes; None takes any."""
+        self._limit = limit
+
     async def open(
         self,
         url: str,
@@ -135,7 +161,7 @@ class WebSocketConnector:
             origin=Origin(origin) if origin else None,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None,
-            max_size=None,
+            max_size=self._limit,
         )
         loop = asyncio.get_running_loop()
         extra: dict[str, Any] = {"ssl": tls or ssl.create_default_context()} if uri.secure else {}
@@ -145,7 +171,7 @@ class WebSocketConnector:
         try:
             async with asyncio.timeout(timeout_seconds):
                 _, connection = await loop.create_connection(
-                    lambda: ClientConnection(protocol, ping_interval=None, close_timeout=_CLOSE_SECONDS),
+                    lambda: BoundedConnection(protocol, ping_interval=None, close_timeout=_CLOSE_SECONDS),
                     uri.host,
                     uri.port,
                     **extra,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from websockets.uri import parse_uri
 
 from tests.evidence import KEY
 from wslb.commands.check import Mark, NameRule, Probe, ProbeAnswer, ServerUrl
@@ -160,7 +161,35 @@ def test_an_unknown_way_to_identify_is_a_usage_error(rule: str) -> None:
         NameRule(rule=rule)
 
 
-@pytest.mark.parametrize("url", ["http://x/", "ws:///x", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "http://x/",
+        "ws:///x",
+        "ws://",
+        "ws://h:0/",
+        "ws://h:65536/",
+        "ws://h:-1/",
+        "ws://h:x/",
+        "ws://h:99999999999999999999/",
+        "ws://[::1/",
+        "ws://[x]/",
+        "ws://.h/",
+        "ws://a..b/",
+        f"ws://{'a' * 64}/",
+        "ws://h/#part",
+        "ws://h/a b",
+        "ws://h/\r\nX-Injected: 1",
+        "ws://h\x00/",
+        "ws://h/\ud800",
+        "ws://user@h/",
+        "ws://:word@h/",
+        "ws://<h>/",
+        f"ws://h/{'a' * 8000}",
+    ],
+)
 def test_a_url_of_another_kind_is_a_usage_error(url: str) -> None:
     with pytest.raises(ConfigError, match="ws://"):
         ServerUrl(url=url)
@@ -169,3 +198,8 @@ def test_a_url_of_another_kind_is_a_usage_error(url: str) -> None:
 def test_ports_follow_the_scheme() -> None:
     ports: Sequence[int] = [ServerUrl(url=url).port for url in ("ws://h/", "wss://h/", "ws://h:81/")]
     assert ports == [80, 443, 81]
+
+
+@pytest.mark.parametrize("url", ["ws://h", "ws://[::1]:81/a?b=c", "wss://user:word@h/", "ws://bücher.example.org/é"])
+def test_a_url_of_the_kind_is_taken(url: str) -> None:
+    assert parse_uri(ServerUrl(url=url).url).port == ServerUrl(url=url).port
