@@ -9,6 +9,7 @@ from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.balancer import Balancer, Member, MemberState, resolve_url
 from wslb.model.handshake import Handshake
 from wslb.model.results import Claim, MemberStatus, Record, Verdict
+from wslb.model.settings import deviations
 
 __all__ = ["bytes_counted", "elected_counted", "members_as_claimed", "nothing_left_open", "witnesses_agree"]
 
@@ -81,7 +82,7 @@ def elected_counted(record: Record) -> Verdict:
 
 
 def members_as_claimed(record: Record) -> Verdict:
-    """The proxy runs the members, URLs, loadfactors, states and lbmethod that the scenario claims."""
+    """The proxy runs what the scenario claims: members, URLs, loadfactors, states, lbmethod, and all else it shows."""
     name = About(check="members_as_claimed", phrase="the members differ from the claim")
     if record.balancer is None:
         return no_evidence(name, expected="the claimed members", lacking="the scenario has no balancer")
@@ -92,6 +93,10 @@ def members_as_claimed(record: Record) -> Verdict:
     known = {member.route for member in record.balancer.members if _url(member, record.addresses)}
     shown = [_shown(status, with_url=status.route in known) for status in record.before]
     wrong = [want for want, got in zip(claimed, shown, strict=False) if want != got]
+    odd = deviations(record.balancer, record.before)
+    if claimed == shown and odd:
+        expected = f"{expected}; all else as configured"
+        return judged(name, holds=False, expected=expected, observed="; ".join(odd), evidence=odd)
     holds = claimed == shown
     first = f"first wrong: {wrong[0]} is not so; " if wrong else ""
     return judged(

@@ -137,6 +137,7 @@ class MemberStatus:
         status: words such as ``Init Ok``, ``Init Dis``, ``Init Err``.
         lbstatus: credit, in hundredths of a turn.
         transferred, read: bytes.
+        settings: further ones that the page shows, as name and value (`wslb.model.settings`).
     """
 
     balancer: str
@@ -150,6 +151,7 @@ class MemberStatus:
     read: int
     loadfactor: float
     lbmethod: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

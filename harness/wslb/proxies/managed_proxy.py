@@ -212,7 +212,15 @@ class ManagedProxy:
         )
         scheme = "https" if listener is Listener.TLS else "http"
         base = f"{scheme}://{self.front.host}:{self.front.port(listener)}"
-        return BalancerManager(session=self._session, base=base, path=self.dialect.manager_path, trust=self._trust)
+        lines = self.site.directives if self.site else ()
+        canonical = any(line.lower().split() == ["usecanonicalname", "on"] for line in lines)
+        return BalancerManager(
+            session=self._session,
+            base=base,
+            path=self.dialect.manager_path,
+            trust=self._trust,
+            named=self.dialect.server_name if canonical else "",
+        )
 
     async def change(self, balancer: Balancer, change: MemberChange | BalancerChange) -> tuple[MemberStatus, ...]:
         """Change a member or the balancer at run time through balancer-manager, and prove it through its XML.

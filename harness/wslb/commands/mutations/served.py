@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from wslb.commands.mutations.mutation import HEADERS, LB, Mutation
 from wslb.model.balancer import Balancer, LbMethod, Member, MemberState, Site
+from wslb.model.sites import with_parameters, with_proxy_set
 from wslb.scenarios.sticky import RECIPE
 
 __all__ = ["MUTATIONS"]
@@ -26,6 +27,18 @@ def member(route: str, **changes: object) -> Tamper:
         return site.with_balancer(balancer.with_member(replace(balancer.member(route), **changes)))  # type: ignore[arg-type]
 
     return tamper
+
+
+def parameters(**more: str) -> Tamper:
+    """node has these parameters as well."""
+    return lambda site: site.with_balancer(
+        site.balancers[0].with_member(with_parameters(site.balancers[0].member("node"), **more))
+    )
+
+
+def proxy_set(**more: str) -> Tamper:
+    """The balancer has these parameters as well."""
+    return lambda site: site.with_balancer(with_proxy_set(site.balancers[0], **more))
 
 
 def balancer(change: Callable[[Balancer], Balancer]) -> Tamper:
@@ -136,6 +149,16 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Tamper], ...] = (
     ("member-stopped", "node is configured as stopped", LB, STATES, member("node", state=MemberState.STOPPED)),
     ("member-standby", "node is configured as standby", LB, STATES, member("node", state=MemberState.STANDBY)),
     ("member-spare", "node is configured as spare", LB, STATES, member("node", state=MemberState.SPARE)),
+    ("member-in-another-set", "node has lbset=1", LB, STATES, parameters(lbset="1")),
+    (
+        "member-limited",
+        "node has max=1 while 50 open at once",
+        "lb-byrequests-at-once",
+        ("members_as_claimed",),
+        parameters(max="1"),
+    ),
+    ("member-redirects", "node has a redirect", LB, ("members_as_claimed",), parameters(redirect="liberty")),
+    ("attempts-more", "the balancer tries five times", LB, ("members_as_claimed",), proxy_set(maxattempts="5")),
     ("members-crossed", "each member leads to the other's backend", LB, STATES, balancer(_crossed)),
     ("member-elsewhere", "node's member leads to a second Node.js backend", LB, STATES, _elsewhere),
     (

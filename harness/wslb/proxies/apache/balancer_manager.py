@@ -34,17 +34,19 @@ class BalancerManager:
         base: ``http://host:port`` of the side that serves it.
         path: of the page.
         trust: what its certificate is verified with.
+        named: host of the Referer that it wants, where that is not the one it is asked at (UseCanonicalName).
     """
 
     session: aiohttp.ClientSession
     base: str
     path: str
     trust: ssl.SSLContext
+    named: str = ""
 
     @property
     def own_referer(self) -> str:
         """The Referer that a browser sends which has just read the page."""
-        return f"{self.base}/"
+        return f"{self.base.partition('://')[0]}://{self.named}/" if self.named else f"{self.base}/"
 
     async def page(self, *, fresh: bool = False) -> str:
         """The page as XML; without the Referer it would be HTML.

@@ -20,6 +20,7 @@ from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.model.settings import OF_BALANCER, OF_MEMBER, SIZES
 from wslb.proxies.apache.since import too_old_for
 from wslb.resources import template
 
@@ -85,6 +86,7 @@ class ApacheDialect:
     ready_path = "/wslb-ready"
     manager_path = "/balancer-manager"
     children_path = "/wslb-children"
+    server_name = "localhost"
     error_log = "error.log"
     access_log = "access.log"
 
@@ -278,22 +280,22 @@ class ApacheDialect:
         for balancer in root.iter("balancer"):
             name = _text(balancer, "name")
             for worker in balancer.iter("worker"):
-                found.append(
-                    _status(
-                        name, _text(balancer, "lbmethod"), worker, parts=100 if installation.at_least(2, 4, 28) else 1
-                    )
-                )
+                parts = 100 if installation.at_least(2, 4, 28) else 1
+                found.append(_status(balancer, name, worker, parts=parts))
         return tuple(found)
 
     def parse_log(self, text: str) -> tuple[LogLine, ...]:
-        """Lines of the error log; a line in another form is kept as level error, so nothing goes unseen."""
+        """Lines of the error log; one in a form of the user's own has the level that it names.
+
+        One that names none is an error, so that nothing goes unseen, unless it is what every start and stop says.
+        """
         lines: list[LogLine] = []
         for raw in text.splitlines():
             if not raw.strip():
                 continue
             match = _LINE.match(raw)
             if not match:
-                lines.append(LogLine(at="", module="", level="error", code=_code(raw), text=raw))
+                lines.append(LogLine(at="", module="", level=_level(raw), code=_code(raw), text=raw))
                 continue
             lines.append(
                 LogLine(
@@ -437,10 +439,12 @@ _WORDS = {
 """Status of a member as 2.4.12 has it in its XML, by the flags that its HTML and every later version show."""
 
 
-def _status(balancer: str, lbmethod: str, worker: Element, *, parts: int) -> MemberStatus:
+def _status(balancer: Element, name: str, worker: Element, *, parts: int) -> MemberStatus:
+    of_member = [(key, _text(worker, key)) for key in (*OF_MEMBER, *SIZES) if worker.find(key) is not None]
+    of_balancer = [(key, _text(balancer, key)) for key in OF_BALANCER if balancer.find(key) is not None]
     status = " ".join(_text(worker, "status").split())
     return MemberStatus(
-        balancer=balancer.removeprefix("balancer://"),
+        balancer=name.removeprefix("balancer://"),
         route=_text(worker, "route"),
         url=_text(worker, "name"),
         status=_WORDS.get(status, status),
@@ -450,7 +454,8 @@ def _status(balancer: str, lbmethod: str, worker: Element, *, parts: int) -> Mem
         transferred=int(_text(worker, "transferred") or 0),
         read=int(_text(worker, "read") or 0),
         loadfactor=_factor(_text(worker, "loadfactor"), parts),
-        lbmethod=lbmethod,
+        lbmethod=_text(balancer, "lbmethod"),
+        settings=(*of_member, *of_balancer),
     )
 
 
@@ -463,6 +468,17 @@ def _factor(text: str, parts: int) -> float:
 def _text(element: Element, name: str) -> str:
     found = element.find(name)
     return (found.text or "").strip() if found is not None else ""
+
+
+_LEVEL = re.compile(r"[\[{(:](emerg|alert|crit|error|warn|notice|info|debug|trace[1-8])[\]}):]")
+_ROUTINE = frozenset({"AH00094", "AH00163", "AH00169", "AH00292", "AH00489", "AH00491", "AH00493", "AH02282"})
+"""Numbers of what httpd says at level notice of its own start, restart and stop."""
+
+
+def _level(raw: str) -> str:
+    """Level of a line in the form of a user's ErrorLogFormat."""
+    named = _LEVEL.search(raw)
+    return named[1] if named else "notice" if _code(raw) in _ROUTINE else "error"
 
 
 def _code(text: str) -> str:

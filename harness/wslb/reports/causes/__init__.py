@@ -15,12 +15,15 @@ from wslb.reports.causes.answers import (
     not_upgraded,
     refused,
     silent_over_tls,
+    unacceptable,
 )
 from wslb.reports.causes.cause import Cause, Rule
-from wslb.reports.causes.headers import changed_field, forwarded, other_carrier, wrong_accept
+from wslb.reports.causes.headers import changed_field, forwarded, other_carrier, other_path, wrong_accept
+from wslb.reports.causes.messages import spoilt_message
 from wslb.reports.causes.server import (
     another_lbmethod,
     another_loadfactor,
+    another_setting,
     member_out,
     nobody_left,
     other_members,
@@ -35,6 +38,7 @@ from wslb.reports.causes.witnesses import (
     lone_witness,
     misgreeted,
     not_greeted,
+    unmarked,
 )
 
 __all__ = ["RULES", "Cause"]
@@ -43,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     unread,
     another_lbmethod,
     another_loadfactor,
+    another_setting,
     refused_then_failed_over,
     nobody_left,
     other_members,
@@ -53,14 +58,18 @@ RULES: tuple[Rule, ...] = (
     other_carrier,
     changed_field,
     forwarded,
+    other_path,
     dropped_upgrade,
     not_upgraded,
     refused,
     hung_up,
     silent_over_tls,
+    unacceptable,
     died,
+    spoilt_message,
     ended_early,
     end_lost,
+    unmarked,
     misgreeted,
     accepted_twice,
     lone_witness,

@@ -17,8 +17,11 @@ __all__ = [
     "not_upgraded",
     "refused",
     "silent_over_tls",
+    "unacceptable",
 ]
 
+_CLOSED = 1000
+_SWITCHED = 101
 _UNREADABLE = frozenset({1002, 1007, 1009})
 """Codes with which an end gives up on what it received (RFC 6455 section 7.4.1)."""
 
@@ -30,7 +33,10 @@ def dropped_upgrade(scenario: SavedScenario, _: Turns) -> Cause | None:
             if arrival.accepted and not c.accepted:
                 return Cause(
                     rule="dropped",
-                    sentence="the backend accepted the upgrade, but the proxy refused or dropped it",
+                    sentence=(
+                        "the backend accepted the upgrade, but its answer did not reach the client as such: the proxy, "
+                        "or what stands before it, refused, changed or dropped it"
+                    ),
                     evidence=(
                         f"connection #{c.seq}: {arrival.backend} answered 101, "
                         f"the client got {c.status or c.error or 'nothing'}",
@@ -91,6 +97,18 @@ def refused(scenario: SavedScenario, _: Turns) -> Cause | None:
             )
             seen = f"connection #{c.seq}: {c.url} → {c.status} {c.reason}".rstrip()
             return Cause(rule="httpd-refused", sentence=sentence, evidence=(f"{seen}, in no backend's journal",))
+    return None
+
+
+def unacceptable(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """101 came, but the client had to refuse it."""
+    for c in scenario.connections:
+        if c.status == _SWITCHED and c.error and Claim.OPENING in failed(scenario):
+            return Cause(
+                rule="unacceptable",
+                sentence=f"101 came, but no client may take it: {c.error} (RFC 6455 section 4.1)",
+                evidence=(f"connection #{c.seq}: {c.status} {c.reason}, {c.error}",),
+            )
     return None
 
 
@@ -158,12 +176,18 @@ def _death(who: str, here: Close, there: Close) -> str:
             there.by == "client" and there.code in _UNREADABLE
         ),
         f"the client received a Close frame ({here.code}) that {who} did not send: something between sent it": (
-            here.by == "server" and not there.clean
+            here.by == "server" and there.by != "server"
         ),
         f"the client's Close frame did not reach {who}: it was lost between, or the tunnel was dead by then": (
             both and here.reason != ""
         ),
         f"the tunnel to {who} broke: neither end received a Close frame; {who} reset it, or what stands between": both,
+        f"the close code changed on its way: {here.code} at the client, {there.code} at {who}": (
+            here.clean and there.clean and here.code != there.code
+        ),
+        f"{who} received {here.code} as close code, though the client closed with 1000: it was changed on its way": (
+            here.clean and there.clean and here.by == "client" and here.code != _CLOSED
+        ),
         f"{who} received the client's Close frame, but its own did not come back to the client": not here.clean,
         f"the client closed the tunnel in order, but its Close frame did not reach {who}": not there.clean,
     }

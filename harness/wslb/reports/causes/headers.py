@@ -12,7 +12,7 @@ from wslb.reports.causes.cause import Cause, failed
 from wslb.reports.document import SavedChange, SavedScenario
 from wslb.reports.sequences import Turns
 
-__all__ = ["changed_field", "forwarded", "other_carrier", "wrong_accept"]
+__all__ = ["changed_field", "forwarded", "other_carrier", "other_path", "wrong_accept"]
 
 _OWN = frozenset({"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-server"})
 """Fields that mod_proxy writes itself."""
@@ -26,6 +26,8 @@ def wrong_accept(scenario: SavedScenario, _: Turns) -> Cause | None:
         if not c.accepted or got is None or got == want or not c.arrivals:
             continue
         arrival = c.arrivals[-1]
+        if header_values(arrival.headers, "Sec-WebSocket-Key") != header_values(c.request, "Sec-WebSocket-Key"):
+            continue  # it answers the key that came: that one was changed
         same = got in header_values(arrival.response, "Sec-WebSocket-Accept")
         who = f"{arrival.backend} itself answered with it" if same else "it changed between backend and client"
         return Cause(
@@ -60,6 +62,7 @@ def forwarded(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Host or the X-Forwarded-* fields are not what mod_proxy's defaults make them."""
     if Claim.FORWARDED not in failed(scenario):
         return None
+    wrong = {name for v in scenario.verdicts if v.claims is Claim.FORWARDED and not v.holds for name in v.evidence}
     for c in scenario.connections:
         if not c.arrivals:
             continue
@@ -77,6 +80,57 @@ def forwarded(scenario: SavedScenario, _: Turns) -> Cause | None:
                 sentence="ProxyAddHeaders is Off: no X-Forwarded field tells the backend about the client",
                 evidence=(f"connection #{c.seq}: no X-Forwarded-For, -Host or -Server at the backend",),
             )
+        clause = _forwarded_otherwise(seen, sent, frozenset(scenario.addresses.values()))
+        if not clause and c.conn_id in wrong:  # nothing else is left that could be
+            values = [f"{name} {one_header(seen, name)}" for name in ("X-Forwarded-For", "X-Forwarded-Server")]
+            clause = f"the backend was told {' and '.join(values)}, of which one is not as mod_proxy writes it"
+        if clause:
+            who = c.arrivals[-1].backend
+            return Cause(
+                rule="forwarded",
+                sentence=f"{clause}: another proxy before httpd or behind it, or RequestHeader (mod_headers), did it",
+                evidence=(f"connection #{c.seq}, as {who} saw it: {clause}",),
+            )
+    return None
+
+
+def _forwarded_otherwise(seen: Headers, sent: Headers, members: frozenset[str]) -> str:
+    """What of the fields that mod_proxy writes is not as it writes them; empty when all is."""
+    for name in ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server"):
+        if not header_values(seen, name):
+            return f"{name} is missing at the backend, though others of its kind came"
+    host, asked = one_header(seen, "Host") or "none", one_header(sent, "Host") or "none"
+    clients, hosts = ", ".join(header_values(seen, "X-Forwarded-For")), one_header(seen, "X-Forwarded-Host") or ""
+    if "," in clients:
+        return f"the request had been forwarded before: X-Forwarded-For is {clients}"
+    if hosts != asked:
+        return f"X-Forwarded-Host is {hosts}, but the client asked for {asked}"
+    if host not in members:
+        return f"Host is {host}, which is no member's address"
+    return ""
+
+
+def other_path(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """The request arrived on another path, or with another query than the client sent."""
+    for verdict in scenario.verdicts:
+        if verdict.check != "arrived_at" or verdict.holds:
+            continue
+        for c in scenario.connections:
+            for arrival in c.arrivals:
+                sent, came = c.url.partition("?")[2], arrival.target.partition("?")[2]
+                if sent != came:
+                    return Cause(
+                        rule="query",
+                        sentence=f"the query ?{sent} reached {arrival.backend} as ?{came}: it was changed on its way",
+                        evidence=(f"connection #{c.seq}: {c.url} → {arrival.target}",),
+                    )
+        told = verdict.observed.partition(": ")[2].partition(";")[0]
+        if " saw /" in told:
+            return Cause(
+                rule="path",
+                sentence=f"{told}: look at how ProxyPass and the member's path join, and for a rewrite on the way",
+                evidence=(verdict.observed,),
+            )
     return None
 
 
@@ -88,9 +142,10 @@ def changed_field(scenario: SavedScenario, _: Turns) -> Cause | None:
         if not c.changes:
             continue
         arrival = c.arrivals[-1]
+        came = c.status is not None and c.status == arrival.status  # without an answer nothing of it was removed
         for side, found, before, after, way in (
             ("request", c.changes.request, c.request, arrival.headers, "between client and backend"),
-            ("response", c.changes.response, arrival.response, c.response, "on the way back"),
+            ("response", c.changes.response if came else (), arrival.response, c.response, "on the way back"),
         ):
             for change in found:
                 if _usual(change, side, named=tokens(c.request, "Connection")):

@@ -11,7 +11,15 @@ from wslb.reports.causes.cause import Cause, told
 from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
-__all__ = ["another_lbmethod", "another_loadfactor", "member_out", "nobody_left", "other_members", "unread"]
+__all__ = [
+    "another_lbmethod",
+    "another_loadfactor",
+    "another_setting",
+    "member_out",
+    "nobody_left",
+    "other_members",
+    "unread",
+]
 
 _WORDS = {
     "enabled": "Init Ok",
@@ -42,6 +50,15 @@ def another_loadfactor(scenario: SavedScenario, _: Turns) -> Cause | None:
         if want is not None and member.loadfactor != want:
             sentence = f"{member.route} runs with loadfactor {member.loadfactor:g}, the scenario claims {want:g}"
             return Cause(rule="loadfactor", sentence=sentence, evidence=(told(member),))
+    return None
+
+
+def another_setting(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """The server runs a member with another lbset, max or the like than the scenario claims; the check has them."""
+    for verdict in scenario.verdicts:
+        if verdict.check == "members_as_claimed" and not verdict.holds and verdict.evidence:
+            sentence = f"the server is configured otherwise than the scenario claims: {verdict.evidence[0]}"
+            return Cause(rule="setting", sentence=sentence, evidence=tuple(verdict.evidence))
     return None
 
 

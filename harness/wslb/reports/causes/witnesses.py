@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from wslb.model.handshake import one_header
 from wslb.model.results import Claim
 from wslb.proxies.apache import ah_numbers
 from wslb.reports.causes.cause import Cause, failed
 from wslb.reports.document import SavedScenario, SavedWitnesses
 from wslb.reports.sequences import Turns
 
-__all__ = ["accepted_twice", "alike", "impostor", "logged", "lone_witness", "misgreeted", "not_greeted"]
+__all__ = ["accepted_twice", "alike", "impostor", "logged", "lone_witness", "misgreeted", "not_greeted", "unmarked"]
 
 
 def impostor(scenario: SavedScenario, _: Turns) -> Cause | None:
@@ -63,6 +64,24 @@ def accepted_twice(scenario: SavedScenario, _: Turns) -> Cause | None:
     return None
 
 
+def unmarked(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """A tunnel of which neither the journals nor the access log know: its mark did not get as far as httpd."""
+    if Claim.WITNESSES not in failed(scenario):
+        return None
+    for c in scenario.connections:
+        told = c.witnesses
+        if c.accepted and told.greeting and not told.journal and told.access_log_status is None:
+            return Cause(
+                rule="unmarked",
+                sentence=(
+                    f"{told.greeting} greeted connection #{c.seq}, but no journal and no access log knows it: "
+                    "the field X-Wslb-Conn was lost or changed before httpd, or another way leads to the backends"
+                ),
+                evidence=(f"connection #{c.seq}: greeting {told.greeting}, journals nothing, access log nothing",),
+            )
+    return None
+
+
 def lone_witness(scenario: SavedScenario, _: Turns) -> Cause | None:
     """Greeting, X-Backend, journal and access log agree on a connection but for one of them."""
     if Claim.WITNESSES not in failed(scenario):
@@ -77,6 +96,12 @@ def lone_witness(scenario: SavedScenario, _: Turns) -> Cause | None:
         if len(odd) != 1 or names.count(most) < 3:
             continue
         (witness,) = odd
+        if witness == "X-Backend" and not said[witness] and (signed := one_header(c.response, "X-Backend")):
+            return Cause(
+                rule="lone-witness",
+                sentence=f"X-Backend says {signed!r}, which names no backend, everything else says {most}",
+                evidence=(f"connection #{c.seq}: X-Backend {signed}",),
+            )
         if witness == "access log" and not said[witness] and c.witnesses.access_log_status is not None:
             return Cause(
                 rule="no-member-logged",

@@ -173,6 +173,22 @@ def test_the_error_log_is_read_and_nothing_in_it_goes_unseen() -> None:
     assert lines[3].alarming
 
 
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("{2026-11-25 13:24:25} {mpm_event:notice} AH00489: Apache/2.4.71 configured", "notice"),
+        ("[warn] AH01873: Init: Session Cache is not configured", "warn"),
+        ("12:00 (proxy:error) AH00957: attempt to connect failed", "error"),
+        ("Wed Nov 25 AH00489: Apache/2.4.71 configured -- resuming normal operations", "notice"),
+        ("Wed Nov 25 AH00957: attempt to connect failed", "error"),
+        ("an error of some kind that names no level", "error"),
+    ],
+)
+def test_a_line_in_a_form_of_the_users_own_has_the_level_that_it_names(line: str, level: str) -> None:
+    (read,) = DIALECT.parse_log(line)
+    assert (read.level, read.text) == (level, line)
+
+
 ACCESS = """200 512 700 15000 "ws://127.0.0.101:10000/WSConsole" "lb-1" "/ws"
 101 0 0 5 "-" "direct-1" "/ws"
 404 10 20 99 "-" "-" "/favicon.ico"

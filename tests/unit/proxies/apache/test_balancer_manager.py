@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ssl
+from typing import cast
+
 import pytest
+from aiohttp import ClientSession
 
 from wslb.interfaces import BalancerChange, MemberChange
 from wslb.model.balancer import MemberState
-from wslb.proxies.apache.balancer_manager import form_of, nonce_of, nonces_of
+from wslb.proxies.apache.balancer_manager import BalancerManager, form_of, nonce_of, nonces_of
 
 URL = "ws://127.0.0.1:1"
 
@@ -57,3 +61,15 @@ def test_the_links_of_the_page_hold_every_nonce() -> None:
 def test_links_are_read_as_every_version_writes_them(link: str) -> None:
     """In order: 2.4.12, 2.4.23 to 2.4.39, since; and the links of members."""
     assert nonces_of(link) == {"mine": "0a-1"}
+
+
+@pytest.mark.parametrize(("named", "referer"), [("", "https://127.0.0.1:8443/"), ("localhost", "https://localhost/")])
+def test_the_referer_is_of_the_host_that_the_server_takes_for_its_own(named: str, referer: str) -> None:
+    page = BalancerManager(
+        session=cast("ClientSession", object()),
+        base="https://127.0.0.1:8443",
+        path="/bm",
+        trust=ssl.create_default_context(),
+        named=named,
+    )
+    assert page.own_referer == referer

@@ -11,7 +11,7 @@ from msgspec.structs import replace as edit
 from tests import runs
 from wslb.checks import accounting, carrier, distribution, handshake, log
 from wslb.model.balancer import Carrier
-from wslb.model.handshake import Close, Exchange
+from wslb.model.handshake import Arrival, Close, Exchange
 from wslb.model.results import Claim, Event, LogLine, MemberStatus, Outcome, Record, ScenarioResult, Verdict
 from wslb.reports.causes import likely as causes
 from wslb.reports.document import SavedChange, SavedChanges, SavedScenario, SavedWitnesses
@@ -217,7 +217,27 @@ def mirrored() -> SavedScenario:
     return second(scenario, arrivals=scenario.connections[1].arrivals * 2)
 
 
+def elsewhere(url: str, target: str) -> SavedScenario:
+    """A saved scenario whose connection 2 was asked for at this URL and arrived so."""
+    scenario = edited(Claim.NONE, url=url)
+    arrivals = tuple(replace(arrival, target=target) for arrival in scenario.connections[1].arrivals)
+    told = f"connection 2: node saw {target}, not /CLRunner; 1 of 4 handshakes wrong"
+    verdict = Verdict(check="arrived_at", outcome=Outcome.FAILED, expected="", observed=told)
+    return edit(second(scenario, arrivals=arrivals), verdicts=(verdict,))
+
+
+def seen(field: tuple[str, str | None]) -> tuple[Arrival, ...]:
+    """Arrivals of connection 2 in which one field is another one, or missing."""
+    name, value = field
+    (arrival,) = saved(runs.passed()).connections[1].arrivals
+    kept = tuple(pair for pair in arrival.headers if pair[0] != name)
+    return (replace(arrival, headers=kept if value is None else ((name, value), *kept)),)
+
+
 DEATHS = (
+    (Close(code=1001, by="client"), BYE, "the close code changed on its way: 1001 at the client, 1000 at node"),
+    (Close(code=1001, by="client"), Close(code=1001, by="client"), "though the client closed with 1000"),
+    (Close(code=1011, by="server"), Close(code=1011, by="client"), "a Close frame (1011) that node did not send"),
     (END, END, "neither end received a Close frame"),
     (Close(code=1006, reason="no Close frame answered ours"), END, "the client's Close frame did not reach node"),
     (END, BYE, "node received the client's Close frame, but its own did not come back"),
@@ -245,7 +265,10 @@ def died(here: Close, there: Close) -> SavedScenario:
     ("rule", "scenario", "words"),
     [
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header="liberty")), "X-Backend says liberty"),
-        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None)), "lost its X-Backend"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None), response=()),
+         "lost its X-Backend"),
+        ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None), response=(("X-Backend", "x"),)),
+         "X-Backend says 'x', which names no backend"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(journal=())), "journal lacks connection #2"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None, access_log_status=None)),
          "log lacks connection #2"),
@@ -259,6 +282,17 @@ def died(here: Close, there: Close) -> SavedScenario:
                               witnesses=witnesses(greeting=None)), "is no backend's greeting"),
         ("accepted-twice", mirrored(), "was accepted 2 times (node and node)"),
         ("no-member-logged", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None)), "names no member"),
+        ("unmarked", edited(Claim.WITNESSES, witnesses=witnesses(header="node", journal=(), access_log=None,
+                            access_log_status=None)), "X-Wslb-Conn was lost or changed before httpd"),
+        ("unacceptable", edited(Claim.OPENING, error="invalid Upgrade header: h2c"), "no client may take it: invalid"),
+        ("query", elsewhere("ws://127.0.0.1:8080/ws?x=1", "/CLRunner"), "the query ?x=1 reached node as ?"),
+        ("path", elsewhere("ws://127.0.0.1:8080/ws", "/CLRunner/"), "node saw /CLRunner/, not /CLRunner"),
+        ("forwarded", edited(Claim.FORWARDED, arrivals=seen(("X-Forwarded-For", None))), "X-Forwarded-For is missing"),
+        ("forwarded", edited(Claim.FORWARDED, arrivals=seen(("X-Forwarded-For", "192.0.2.1, 127.0.0.1"))),
+         "the request had been forwarded before"),
+        ("forwarded", edited(Claim.FORWARDED, arrivals=seen(("X-Forwarded-Host", "a.example"))),
+         "X-Forwarded-Host is a.example, but the client asked for 127.0.0.1:8080"),
+        ("forwarded", edited(Claim.FORWARDED, arrivals=seen(("Host", "a.example"))), "no member's address"),
         *(("died", died(here, there), words) for here, there, words in DEATHS),
         ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=END), "broke before an answer came"),
         ("ended-early", edited(Claim.MESSAGES, exchanges=(), closed=Close(code=1000, by="server")),
@@ -333,3 +367,10 @@ def test_tunnels_that_only_apache_still_counts() -> None:
     assert cause is not None
     assert cause.evidence == ("balancer-manager: liberty busy 2",)
     assert causes.likely(second(closed, closed_at=None)) is None
+
+
+def test_no_field_was_removed_from_an_answer_that_did_not_come() -> None:
+    scenario = edited(Claim.OPENING, status=None, response=(), accepted=False, error="reset")
+    cause = causes.likely(scenario)
+    assert cause is not None
+    assert cause.rule == "dropped"
