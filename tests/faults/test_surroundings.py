@@ -45,12 +45,13 @@ def asked(surrounding: Surrounding) -> list[str]:
             here.end()
             out, err = process.communicate()
         lost += here.left()
-        lost += judged(surrounding, process.returncode, err.decode(errors="replace"), here.folder / "out")
+        said = err.decode(errors="replace"), out.decode(errors="replace")
+        lost += judged(surrounding, process.returncode, *said, here.folder / "out")
         return lost and [*lost, f"code {process.returncode}, out {out[-200:]!r}, err {err[-1500:]!r}"]
 
 
-def judged(surrounding: Surrounding, code: int, err: str, folder: Path) -> list[str]:
-    """What the exit code, stderr and the report of a run say of it, and of each other."""
+def judged(surrounding: Surrounding, code: int, err: str, out: str, folder: Path) -> list[str]:
+    """What the exit code, the streams and the report of a run say of it, and of each other."""
     lost = []
     if code not in ({0, 3} if surrounding.code is None else {surrounding.code}):
         lost.append(f"exit code {code}")
@@ -58,8 +59,9 @@ def judged(surrounding: Surrounding, code: int, err: str, folder: Path) -> list[
         lost.append(f"it does not say {surrounding.told!r}")
     if "Traceback" in err or "wslb itself failed" in err:
         lost.append("an error without a sentence")
-    if code != 0 and err.count("error: ") != surrounding.sentences:
-        lost.append(f"{err.count('error: ')} sentences")
+    sentences = err.count("error: ") or out.count("    reason    ")  # of a scenario that could not be asked
+    if code != 0 and sentences != surrounding.sentences:
+        lost.append(f"{sentences} sentences")
     report = folder / "report.json"
     saved = json.loads(report.read_text())["exit_code"] if report.exists() else None
     if saved != code and (code == 0 or saved is not None):

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from wslb.errors import MachineExhausted
 from wslb.interfaces import Completed, Front, Process
 from wslb.runtimes.runfolder import remember_shared_memory
 from wslb.waiting import disconnect, until
@@ -210,7 +211,18 @@ class LocalRuntime:
         return str(path)
 
     async def read(self, name: str) -> bytes:
-        """Content of a file of the run's folder; empty when there is none."""
+        """Content of a file of the run's folder; empty when there is none.
+
+        Raises:
+            MachineExhausted: the disk is full, so that whoever wrote the file may have lost a part of it.
+        """
+        disk = os.statvfs(self._path)
+        if disk.f_blocks and not (disk.f_bfree if self.as_root else disk.f_bavail):
+            raise MachineExhausted(
+                what="is no room on the disk",
+                detail=f"{self.folder} is full, and a log in it may lack lines",
+                hint="Free some, or name a folder on another disk: TMPDIR.",
+            )
         with contextlib.suppress(OSError):
             return (self._path / name).read_bytes()
         return b""

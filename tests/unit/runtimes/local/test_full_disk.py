@@ -1,0 +1,44 @@
+"""A disk that is full has lost lines of logs: they are no evidence of what httpd did."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from wslb.errors import MachineExhausted
+from wslb.runtimes.local.local_runtime import LocalRuntime
+
+
+class Disk(NamedTuple):
+    """What statvfs(3) says of it."""
+
+    f_blocks: int
+    f_bfree: int
+    f_bavail: int
+
+
+@pytest.mark.parametrize(
+    ("disk", "as_root", "full"),
+    [
+        (Disk(100, 0, 0), True, True),
+        (Disk(100, 5, 0), True, False),
+        (Disk(100, 5, 0), False, True),
+        (Disk(100, 5, 5), False, False),
+        (Disk(0, 0, 0), False, False),
+    ],
+)
+async def test_a_log_on_a_full_disk_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk, as_root: bool, full: bool
+) -> None:
+    (tmp_path / "access.log").write_text("a line")
+    runtime = LocalRuntime(tmp_path)
+    runtime.as_root = as_root
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+    if full:
+        with pytest.raises(MachineExhausted, match="is full, and a log in it may lack lines"):
+            await runtime.read("access.log")
+    else:
+        assert await runtime.read("access.log") == b"a line"
