@@ -108,6 +108,7 @@ def test_what_they_share_is_known_to_a_sweep_when_all_are_killed(start: Callable
     assert len(everybody) == 3, "two children, and what removes their names when the parent ends"
     for pid in (*everybody, parent.process.pid):
         os.kill(pid, signal.SIGKILL)
+    parent.process.wait()  # then its lock has gone too
     assert gone(everybody, seconds=20)
     assert len(sweep(parent.temporary)) == 1
     assert not any(name.exists() for name in names)
