@@ -38,7 +38,16 @@ EXAMPLES = {
     "remoteipproxyprotocol": "RemoteIPProxyProtocol on",
     "stricthostcheck": "StrictHostCheck on",
 }
-VALUES = {"addressttl": "10", "hcmethod": "GET", "responsefieldsize": "9000", "secret": "x", "upgrade": "websocket"}
+HEALTH = {
+    "hcexpr": "ok",
+    "hcfails": "1",
+    "hcinterval": "5",
+    "hcmethod": "GET",
+    "hcpasses": "1",
+    "hctemplate": "slow",
+    "hcuri": "/x",
+}
+VALUES = {"addressttl": "10", **HEALTH, "responsefieldsize": "9000", "secret": "x", "upgrade": "websocket"}
 MODULES = (
     *("mpm_event", "unixd", "log_config", "authz_core", "watchdog", "remoteip", "http2", "proxy", "proxy_http"),
     *("proxy_wstunnel", "slotmem_shm", "proxy_balancer", "lbmethod_byrequests", "proxy_hcheck"),
@@ -54,7 +63,9 @@ def entries() -> list[tuple[str, Since]]:
     """Every line of the table, as configuration and the version that is said to know it first."""
 
     def member(parameter: str) -> str:
-        return f"<Proxy balancer://c>\nBalancerMember http://127.0.0.1:9 {parameter}\n</Proxy>"
+        known = "ProxyHCExpr ok {%{REQUEST_STATUS} =~ /^426/}" if parameter.startswith("hcexpr") else ""
+        known = "ProxyHCTemplate slow hcinterval=60" if parameter.startswith("hctemplate") else known
+        return f"{known}\n<Proxy balancer://c>\nBalancerMember http://127.0.0.1:9 {parameter}\n</Proxy>"
 
     found = [(EXAMPLES[name], since) for name, since in DIRECTIVES.items()]
     found += [("ProxyPass /x http://127.0.0.1:9/ mapping=servlet", PARAMETERS["mapping"])]

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from wslb.interfaces.installation import Installation
 from wslb.model.balancer import Balancer, Carrier, MemberState, Site
 
-__all__ = ["CARRIES_UPGRADES", "DIRECTIVES", "HOT_SPARES", "PARAMETERS", "VALUES", "Since", "too_old_for"]
+__all__ = [
+    "CARRIES_UPGRADES",
+    "DIRECTIVES",
+    "HOT_SPARES",
+    "PARAMETERS",
+    "VALUES",
+    "Since",
+    "first_version",
+    "too_old_for",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +70,10 @@ DIRECTIVES = {
 
 PARAMETERS = {
     "addressttl": _since(58, "manual, mod_proxy: addressttl"),
-    "hcmethod": _since(21, "manual, mod_proxy_hcheck"),
+    **dict.fromkeys(
+        ("hcexpr", "hcfails", "hcinterval", "hcmethod", "hcpasses", "hctemplate", "hcuri"),
+        _since(21, "manual, mod_proxy_hcheck"),
+    ),
     "mapping": _since(49, "manual, mod_proxy: mapping=servlet"),
     "responsefieldsize": _since(34, "manual, mod_proxy: responsefieldsize"),
     "secret": _since(42, "manual, mod_proxy: secret"),
@@ -75,6 +87,11 @@ VALUES = {
     ("hcmethod", "options11"): _since(55, "CHANGES 2.4.55: mod_proxy_hcheck, HTTP/1.1 probes"),
 }
 """Of parameters that older versions know with other values, in lower case."""
+
+
+def first_version(name: str) -> Since | None:
+    """Since when httpd knows this directive or parameter; None: at least since 2.4.12."""
+    return DIRECTIVES.get(name.lower()) or PARAMETERS.get(name.lower())
 
 
 def too_old_for(site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:

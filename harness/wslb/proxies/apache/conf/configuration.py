@@ -11,7 +11,7 @@ from wslb.proxies.apache.conf.directives import Directive, Flaw
 from wslb.proxies.apache.conf.mounting import Mounting, mountings_in
 from wslb.proxies.apache.conf.scope import Scope, scopes_of
 from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, scheme_of
-from wslb.proxies.apache.conf.vocabulary import SINCE
+from wslb.proxies.apache.since import first_version
 
 __all__ = ["Configuration", "Modules"]
 
@@ -69,7 +69,8 @@ class Configuration:
 
     def knows(self, name: str) -> bool:
         """Whether the httpd that it is for may know this parameter or directive."""
-        return not self.older_than(*SINCE.get(name.lower(), (0,)))
+        since = first_version(name)
+        return since is None or not self.older_than(*since.version)
 
     @cached_property
     def scopes(self) -> tuple[Scope, ...]:

@@ -15,7 +15,6 @@ __all__ = [
     "OTHER_DIRECTIVES",
     "SCHEMES",
     "SHARED_PARAMETERS",
-    "SINCE",
     "USUAL_MODULES",
     "meant",
 ]
@@ -63,19 +62,6 @@ SHARED_PARAMETERS = frozenset({"timeout"})
 
 LINE_PARAMETERS = frozenset(_names("nocanon interpolate noquery mapping"))
 """Of the ProxyPass line itself."""
-
-SINCE: dict[str, tuple[int, int, int]] = {
-    "upgrade": (2, 4, 27),  # refused by 2.4.23, accepted by 2.4.27
-    "responsefieldsize": (2, 4, 34),
-    "secret": (2, 4, 42),
-    "addressttl": (2, 4, 58),
-    **dict.fromkeys(_names("hcmethod hcpasses hcfails hcinterval hcuri hcexpr hctemplate proxyhcexpr"), (2, 4, 21)),
-    "proxywebsocketfallbacktoproxyhttp": (2, 4, 48),  # not 2.4.47, as its manual says
-}
-"""First version of httpd 2.4 that knows a parameter or a directive, in lower case; all others are older than that.
-
-From the manuals of mod_proxy, mod_proxy_hcheck and mod_proxy_wstunnel, asked of 2.4.12 to 2.4.67 with ``httpd -t``.
-"""
 
 DIRECTIVES = {
     name.lower(): name

@@ -127,8 +127,8 @@ WORDS: dict[str, Word] = {
     "timeout=": _member("timeout=5"),
     "upgrade=": _member(
         "upgrade=websocket",
-        (2, 4, 27),
-        "refused by 2.4.23, accepted by 2.4.27; carried by mod_proxy_http from 2.4.47 on (CHANGES)",
+        (2, 4, 26),
+        "CHANGES of 2.4.26; carried by mod_proxy_http from 2.4.47 on (CHANGES)",
         (2, 4, 47),
     ),
     "module proxy_hcheck": Word("", (2, 4, 21), _HCHECK),

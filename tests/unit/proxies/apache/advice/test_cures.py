@@ -15,7 +15,7 @@ from wslb.proxies.apache.advice.rules import RULES
 from wslb.proxies.apache.conf.configuration import Configuration, Modules
 from wslb.proxies.apache.conf.directives import Directive, tree_of
 from wslb.proxies.apache.conf.effect import resolve
-from wslb.proxies.apache.conf.vocabulary import SINCE
+from wslb.proxies.apache.since import DIRECTIVES, PARAMETERS
 
 VERSIONS = (
     "2.4.12",
@@ -132,9 +132,9 @@ def test_who_carries_and_what_is_known_follow_the_version(line: str, version: st
     assert found & asked == rules
 
 
-@pytest.mark.parametrize("name", [name for name in SINCE if not name.startswith("proxy")])
+@pytest.mark.parametrize("name", sorted(PARAMETERS.keys() - {"mapping"}))
 def test_a_parameter_that_httpd_does_not_know_yet_is_told(name: str) -> None:
-    patch = SINCE[name][2]
+    patch = PARAMETERS[name].version[2]
     text = f"<Proxy balancer://c>\nBalancerMember ws://a.example {name}=5\n</Proxy>"
     told = {
         version: [a.what for a in advice_for_version(text, version, None) if a.rule == "WSLB-C022"]
@@ -144,7 +144,7 @@ def test_a_parameter_that_httpd_does_not_know_yet_is_told(name: str) -> None:
 
 
 def test_the_harness_and_the_table_agree_on_versions() -> None:
-    for name, version in SINCE.items():
+    for name, since in {**DIRECTIVES, **PARAMETERS}.items():
         word = next((w for w in WORDS if w.lower().rstrip("=") == name), None)
         if word:
-            assert WORDS[word].since == version, name
+            assert WORDS[word].since == since.version, name

@@ -16,9 +16,9 @@ from wslb.proxies.apache.conf.vocabulary import (
     LINE_PARAMETERS,
     MEMBER_PARAMETERS,
     SHARED_PARAMETERS,
-    SINCE,
     meant,
 )
+from wslb.proxies.apache.since import PARAMETERS
 
 __all__ = ["RULES"]
 
@@ -61,8 +61,9 @@ def _unknown(conf: Configuration) -> Iterator[Spot]:
     found += [(key, member.directive) for _, member in conf.direct_members() for key in member.parameters]
     for key, at in found:
         if not conf.knows(key):
-            since = ".".join(map(str, SINCE[key]))
-            yield Spot(at, f"{key}= is no parameter before httpd {since}", cure="Take it off, or update httpd.")
+            yield Spot(
+                at, f"{key}= is no parameter before httpd {PARAMETERS[key].text}", cure="Take it off, or update httpd."
+            )
         if key in _KNOWN | LINE_PARAMETERS or "$" in key or (at.key == "rewriterule"):
             continue
         near = meant(key, _KNOWN)
