@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 from wslb.errors import EvidenceError
 
-__all__ = ["console_page", "programs", "resource", "template"]
+__all__ = ["DOCUMENT_LIMIT", "console_page", "document_bytes", "programs", "resource", "template"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _APACHE = (_PACKAGE / "_apache", _PACKAGE.parents[1] / "apache")
@@ -48,3 +51,25 @@ def programs() -> Path:
 def console_page() -> bytes:
     """The console page of ``backends/``, for the proxy's document root."""
     return (programs() / "backends" / "console" / "WSConsole.html").read_bytes()
+
+
+DOCUMENT_LIMIT = 256 * 1024 * 1024
+"""Longest document that is read, in bytes."""
+
+
+def document_bytes(path: Path) -> bytes:
+    """Content of a document that somebody named; never waits for a writer, nor reads without end.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is longer than `DOCUMENT_LIMIT`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = file.read(DOCUMENT_LIMIT + 1)
+    if len(content) > DOCUMENT_LIMIT:
+        raise OSError(errno.EFBIG, f"it is longer than {DOCUMENT_LIMIT} bytes", str(path))
+    return content

@@ -13,6 +13,7 @@ import msgspec
 
 from wslb.errors import ConfigError, EvidenceError
 from wslb.load.plan import LoadPlan
+from wslb.resources import document_bytes
 
 __all__ = [
     "ClientUse",
@@ -307,7 +308,9 @@ def read(path: Path) -> LoadDocument:
         EvidenceError: it cannot be read, or is no load document.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=LoadDocument)
+        return msgspec.json.decode(document_bytes(path), type=LoadDocument)
+    except RecursionError as exc:
+        raise EvidenceError(path=path, detail="it is nested too deeply") from exc
     except (OSError, ValueError, ConfigError) as exc:  # msgspec's own errors are ValueErrors
         raise EvidenceError(path=path, detail=str(exc)) from exc
 

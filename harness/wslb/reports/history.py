@@ -10,6 +10,7 @@ from wslb.model.results import Outcome
 from wslb.reports.document import Document
 from wslb.reports.latency import latencies, percentile
 from wslb.reports.sequences import turns_of
+from wslb.resources import document_bytes
 
 __all__ = ["KEPT", "PastRun", "append", "line_of", "read"]
 
@@ -60,7 +61,7 @@ def line_of(document: Document) -> PastRun:
 def read(path: Path) -> tuple[PastRun, ...]:
     """The last runs, oldest first; lines that are not of this kind are passed over, no file is no runs."""
     try:
-        lines = path.read_bytes().splitlines()
+        lines = document_bytes(path).splitlines()
     except OSError:
         return ()
     return tuple([entry for line in lines if (entry := _parsed(line))][-KEPT:])
@@ -69,7 +70,7 @@ def read(path: Path) -> tuple[PastRun, ...]:
 def _parsed(line: bytes) -> PastRun | None:
     try:
         return msgspec.json.decode(line, type=PastRun)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
 
 

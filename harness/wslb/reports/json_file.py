@@ -35,6 +35,7 @@ from wslb.reports.document import (
     plain,
 )
 from wslb.reports.measured import measured
+from wslb.resources import document_bytes
 
 __all__ = ["decode", "document", "json_schema", "line", "load", "redacted", "text"]
 
@@ -103,9 +104,11 @@ def load(path: Path) -> Document:
         EvidenceError: it cannot be read, is not JSON, or not of this schema.
     """
     try:
-        return decode(path.read_bytes())
+        return decode(document_bytes(path))
     except OSError as exc:
         raise EvidenceError(path=path, detail=(exc.strerror or str(exc)).lower(), hint="Name a report.json.") from exc
+    except RecursionError as exc:
+        raise EvidenceError(path=path, detail="it is nested too deeply", hint="Name a report.json.") from exc
     except msgspec.ValidationError as exc:
         raise EvidenceError(path=path, detail=str(exc), hint=f"It must be a document of schema {SCHEMA}.") from exc
     except msgspec.DecodeError as exc:
