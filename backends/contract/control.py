@@ -5,8 +5,9 @@ import json
 import socket
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from backends.contract import faults
+from backends.contract import access, faults
 from backends.contract.stand_in import StandIn
 
 BODY_LIMIT = 64 * 1024
@@ -19,9 +20,10 @@ def _json(document: object, *, status: int = 200) -> web.Response:
 class Control:
     """The control server of one backend, on aiohttp in both programs."""
 
-    def __init__(self, backend: StandIn) -> None:
+    def __init__(self, backend: StandIn, *, token: str | None) -> None:
         self._backend = backend
-        app = web.Application(client_max_size=BODY_LIMIT)
+        self._token = token
+        app = web.Application(client_max_size=BODY_LIMIT, middlewares=[self._let_in])
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/journal", self._read_journal)
         app.router.add_delete("/journal", self._clear_journal)
@@ -38,6 +40,27 @@ class Control:
     async def stop(self) -> None:
         """Stop serving."""
         await self._runner.cleanup()
+
+    @web.middleware
+    async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse whoever is not the run that started this program, before a route is looked at."""
+        refused = access.control_refusal(
+            host=request.headers.get("Host"),
+            origins=request.headers.getall("Origin", ()),
+            authorization=request.headers.get("Authorization", ""),
+            token=self._token,
+            open_to_all=request.path == "/healthz",
+            names=self._backend.own_names,
+        )
+        if refused is None and request.method == "POST" and request.content_type != "application/json":
+            # A page may send text/plain anywhere without asking first (Fetch, "CORS-safelisted request-header").
+            refused = 415, "The body must be application/json."
+        if refused is None:
+            return await handler(request)
+        answer = _json({"error": refused[1]}, status=refused[0])
+        if refused[0] == 401:
+            answer.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
+        return answer
 
     async def _health(self, _request: web.Request) -> web.Response:
         return _json(self._backend.health())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from backends import cl
-from backends.contract import options, privileges, sockets
+from backends.contract import access, options, privileges, sockets
 from backends.contract.control import Control
 from backends.contract.profile import Profile
 from backends.contract.stand_in import StandIn, own_host_name
@@ -121,6 +121,8 @@ async def _serve(
     runner = cl.choose(
         chosen.cl, program=chosen.cl_program, host_name=host_name, name=chosen.name, address=bound.address
     )
+    # Commands that the system runs see neither the variable nor its value.
+    token = os.environ.pop(access.CONTROL_TOKEN, None) or None
     backend = StandIn(profile=profile, options=chosen, listeners=bound, host_name=host_name, cl=runner)
 
     stop = asyncio.Event()
@@ -142,7 +144,7 @@ async def _serve(
         running.append(await serve(backend, "ws", bound.plain, None))
     if bound.tls is not None:
         running.append(await serve(backend, "wss", bound.tls, bound.tls_context))
-    control = Control(backend)
+    control = Control(backend, token=token)
     await control.start(bound.control)
 
     backend.log.info(

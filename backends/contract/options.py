@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backends.contract import access
 from backends.contract.profile import Profile
 
 NO_LISTENER = -1
@@ -47,6 +48,7 @@ class Options:
     tls_key: Path | None
     idle_seconds: float
     subprotocols: tuple[str, ...]
+    origins: tuple[tuple[str, str], ...]
     cl: str
     cl_program: str
     user: str | None
@@ -72,6 +74,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _origin(text: str) -> tuple[str, str]:
+    found = access.origin(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is no origin; allowed are http://HOST[:PORT] and https://HOST[:PORT]")
+    return found
+
+
 def parser(profile: Profile) -> argparse.ArgumentParser:
     """Return the argument parser of a program."""
     parse = argparse.ArgumentParser(
@@ -95,6 +104,8 @@ def parser(profile: Profile) -> argparse.ArgumentParser:
     add("--idle-seconds", type=_seconds, default=300.0, metavar="S", help="idle limit of a WebSocket (%(default)s)")
     add("--subprotocol", action="append", metavar="NAME", dest="subprotocols",
         help="subprotocol to choose when offered; may be repeated (default: wsconsole)")  # fmt: skip
+    add("--origin", action="append", type=_origin, metavar="ORIGIN", dest="origins",
+        help="pages of this origin may run CL commands too, such as https://example.org; may be repeated")  # fmt: skip
     add("--cl", choices=("auto", "emulator", "system"), default="auto",
         help="what runs CL commands; auto: the system utility on IBM i, else the emulator")  # fmt: skip
     add("--cl-program", default="/usr/bin/system", metavar="FILE", help="the system utility (default: %(default)s)")
@@ -130,4 +141,5 @@ def parse(arguments: Sequence[str], *, profile: Profile) -> Options:
             hint="give --port N, or --tls-cert and --tls-key",
         )
     given["subprotocols"] = tuple(given["subprotocols"] or ("wsconsole",))
+    given["origins"] = tuple(given["origins"] or ())
     return Options(**given)

@@ -7,7 +7,7 @@ import socket
 from typing import Any, Literal
 
 from backends.cl import Interpreter
-from backends.contract import request
+from backends.contract import access, request
 from backends.contract.channel import IdleLimit, Live
 from backends.contract.faults import FaultBoard, FaultPlan
 from backends.contract.journal import Entry, Journal
@@ -29,6 +29,7 @@ class StandIn:
         self.name = options.name
         self.host_name = host_name
         self.address = listeners.address
+        self.own_names = frozenset({host_name.lower(), own_host_name().lower()})
         self.cl = cl
         self.journal = Journal()
         self.faults = FaultBoard()
@@ -51,7 +52,7 @@ class StandIn:
             return None
         upgrade = request.asks_upgrade(head)
         plan = self.faults.take() if upgrade else {}
-        refused = self._faulty(plan) or request.refusal(head)
+        refused = self._faulty(plan) or request.refusal(head) or (self._foreign(head) if endpoint == "cl" else None)
         entry = Entry(
             listener=listener,
             peer=peer,
@@ -70,6 +71,11 @@ class StandIn:
             plan=plan,
             refusal=refused,
             subprotocol=subprotocol,
+        )
+
+    def _foreign(self, head: RequestHead) -> PlainResponse | None:
+        return access.foreign_page(
+            head, names=self.own_names, allowed=self.options.origins, required=self.cl.kind == "system"
         )
 
     @staticmethod

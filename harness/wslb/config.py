@@ -85,6 +85,7 @@ class Settings:
         percentiles: of latencies, as tables and curves show them; None takes each page's own.
         port, tls_port: of the proxy; 0 chooses free ones.
         fixed_ports: backends listen on the article's ports instead of free ones.
+        origins: of pages beside the backends' own ones that may run CL commands, such as ``https://example.org``.
         lean: the lean backend plays every part, so that the backends are not what limits a load run.
         idle_seconds: how long backends endure a silent tunnel; None leaves it to them.
     """
@@ -104,6 +105,7 @@ class Settings:
     port: int = 0
     tls_port: int = 0
     fixed_ports: bool = False
+    origins: tuple[str, ...] = ()
     lean: bool = False
     idle_seconds: float | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)

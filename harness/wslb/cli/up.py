@@ -13,11 +13,21 @@ from wslb.config import read_settings
 
 __all__ = ["command"]
 
+_HOSTS = ("127.0.0.1", "localhost")
+"""Hosts of the console page's own origins: it may also speak to the other side of httpd, and to a backend."""
+
 
 @click.command("up", epilog=EXIT_CODES)
 @lab_options
 @lbmethod_option("lbmethod of both balancers.")
-def command(**options: Any) -> None:
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Pages of this origin may run commands too, such as https://example.org.",
+)
+def command(origins: tuple[str, ...], **options: Any) -> None:
     """Leave the lab running on the article's ports, Apache on 8080 and 8443, until Ctrl+C.
 
     \b
@@ -27,7 +37,9 @@ def command(**options: Any) -> None:
     """
     options["port"] = 8080 if options["port"] is None else options["port"]
     options["tls_port"] = 8443 if options["tls_port"] is None else options["tls_port"]
-    settings = read_settings({**options, "fixed_ports": True}, os.environ)
+    plain, tls = options["port"], options["tls_port"]
+    own = [f"http://{host}:{plain}" for host in _HOSTS] + [f"https://{host}:{tls}" for host in _HOSTS]
+    settings = read_settings({**options, "fixed_ports": True, "origins": (*own, *origins)}, os.environ)
 
     from wslb.caller import Interrupted, code_of
     from wslb.cli.running import until_signal, waiting_bar

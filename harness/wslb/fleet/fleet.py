@@ -111,6 +111,8 @@ class Fleet(Backends):
         if self._settings.idle_seconds is not None:
             idle = ("--idle-seconds", f"{self._settings.idle_seconds:g}")
             program = replace(program, arguments=(*program.arguments, *idle))
+        pages = tuple(word for origin in self._settings.origins for word in ("--origin", origin))
+        program = replace(program, arguments=(*program.arguments, *pages))
         identity = self._identities.setdefault(name, Identity())
         address = self._proxy_runtime.backend_address(own_address(program.address))
         certificate = self._signer(identity).certify(identity, address=self._proxy_runtime.reach(address))

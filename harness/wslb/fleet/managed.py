@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import secrets
 import socket
 import sys
 import time
@@ -87,12 +88,15 @@ def unprivileged() -> tuple[str, str] | None:
 class ManagedBackend:
     """A backend that we started (`wslb.interfaces.Backend`)."""
 
-    def __init__(self, name: str, program: Program, process: LocalProcess, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, name: str, program: Program, process: LocalProcess, *, session: aiohttp.ClientSession, token: str
+    ) -> None:
         self.name = name
         self.program = program
         self.info: BackendInfo
         self._process = process
         self._session = session
+        self._token = token
 
     @classmethod
     async def start(
@@ -120,7 +124,8 @@ class ManagedBackend:
         announce = Path(runtime.folder) / f"{name}.json"
         argv = [sys.executable, "-P", "-m", program.module, *program.arguments, "--name", name, "--host", address]
         argv += ["--port", str(ports[0]), "--control-port", "0"]
-        argv += ["--announce", str(announce), "--exit-with-parent", *program.options]
+        # A lab's commands are simulated, whatever the system: no test runs a real one.
+        argv += ["--cl", "emulator", "--announce", str(announce), "--exit-with-parent", *program.options]
         if certificate:
             argv += ["--tls-port", str(ports[1])]
             argv += ["--tls-cert", certificate[0], "--tls-key", certificate[1]]
@@ -128,8 +133,11 @@ class ManagedBackend:
         if user:
             argv += ["--user", user[0].removeprefix("#")]
         begin = time.monotonic()
-        process = await runtime.start(argv, name=name, pipe=True, environ={"PYTHONPATH": str(programs())})
-        backend = cls(name, program, process, session)
+        # Only the environment: a command line, a URL and a log can be read by others.
+        token = secrets.token_urlsafe(32)
+        environ = {"PYTHONPATH": str(programs()), "WSLB_CONTROL_TOKEN": token}
+        process = await runtime.start(argv, name=name, pipe=True, environ=environ)
+        backend = cls(name, program, process, session=session, token=token)
         try:
             backend.info = await until(
                 lambda: backend._announced(announce), seconds=seconds, what=f"readiness of {program.title}"
@@ -227,8 +235,9 @@ class ManagedBackend:
 
     async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         url = f"http://127.0.0.1:{self.info.control}{path}"
+        let_in = {"Authorization": f"Bearer {self._token}"}
         try:
-            async with self._session.request(method, url, json=body) as response:
+            async with self._session.request(method, url, json=body, headers=let_in) as response:
                 text = await response.text()
                 if response.status >= 400:
                     raise ContractError(backend=self.name, detail=f"{method} {path} answered {response.status}: {text}")

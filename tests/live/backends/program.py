@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import ssl
 import sys
 import time
@@ -25,6 +26,7 @@ PROGRAMS = (*BACKENDS, "lean-liberty", "lean-node")
 """Every backend of the lab, and the one for load in either part."""
 DEADLINE = 15.0
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+TOKEN = "token-of-these-tests"
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455 section 1.3
 Json = dict[str, Any]
 
@@ -82,7 +84,7 @@ class Backend:
     async def reset(self) -> None:
         for path in ("/fault", "/journal"):
             async with self.http.delete(self.control + path) as answer:
-                assert answer.status == 204
+                assert answer.status == 204, await answer.text()
 
     async def closed(self) -> Json:
         """Wait until the last journaled connection has ended, and return how."""
@@ -118,12 +120,13 @@ def arguments(program: str, *options: str) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def running(program: str, folder: Path, *options: str, **how: Any) -> AsyncIterator[Backend]:
+async def running(program: str, folder: Path, *options: str, token: str = TOKEN, **how: Any) -> AsyncIterator[Backend]:
     announcement, log = folder / f"{program}.json", folder / f"{program}.log"
     announcement.unlink(missing_ok=True)
+    environ = {**os.environ, "WSLB_CONTROL_TOKEN": token}
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
-            *arguments(program, "--announce", str(announcement), *options), cwd=ROOT, stderr=stderr, **how
+            *arguments(program, "--announce", str(announcement), *options), cwd=ROOT, stderr=stderr, env=environ, **how
         )
 
     async def announced() -> bool:
@@ -132,7 +135,7 @@ async def running(program: str, folder: Path, *options: str, **how: Any) -> Asyn
 
     try:
         await until(announced, what="announcement")
-        async with aiohttp.ClientSession() as http:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as http:
             yield Backend(process, json.loads(announcement.read_text()), log, http, program.rpartition("-")[2])
     finally:
         if process.returncode is None:

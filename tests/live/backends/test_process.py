@@ -136,7 +136,13 @@ async def test_system_utility_runs_the_commands(program: str, tmp_path: Path) ->
     utility.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
     utility.chmod(0o755)
     system = ("--cl", "system", "--cl-program", str(utility))
-    async with running(program, tmp_path, *system) as backend, backend.connect() as connection:
+    async with (
+        running(program, tmp_path, *system, "--origin", "https://tools.example.org") as backend,
+        backend.connect(origin="https://tools.example.org") as connection,
+    ):
+        # Real commands run for nobody who names no page of ours; a client that is no browser names one too.
+        assert status(await backend.exchange(handshake(backend))) == 403
+        assert status(await backend.exchange(handshake(backend, "Origin: https://foreign.example"))) == 403
         await connection.recv()
         await connection.send("WRKSBS; id")
         assert str(await connection.recv()).endswith("-i|WRKSBS; id|")
