@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,3 +70,23 @@ def test_what_cannot_be_read_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
 
 def test_options_of_conf_alone_are_wrong_usage() -> None:
     assert doctor("--tunnels", "5").returncode == 2
+
+
+COMPILER = shutil.which("cc") or ""
+
+
+@pytest.mark.skipif(not COMPILER, reason="no C compiler makes a module")
+@pytest.mark.parametrize(("options", "runs"), [((), os.geteuid() != 0), (("--run-httpd",), True)])
+def test_code_of_modules_runs_for_root_only_when_asked(tmp_path: Path, options: tuple[str, ...], runs: bool) -> None:
+    mark = tmp_path / "ran"
+    (tmp_path / "module.c").write_text(
+        "#include <fcntl.h>\n"
+        f'__attribute__((constructor)) static void ran(void) {{ open("{mark}", O_CREAT | O_WRONLY, 0644); }}\n'
+    )
+    module = tmp_path / "mod_mine.so"
+    subprocess.run([COMPILER, "-shared", "-fPIC", "-o", module, tmp_path / "module.c"], check=True)
+    file = tmp_path / "httpd.conf"
+    file.write_text(f'ServerRoot "{tmp_path}"\nLoadModule mine_module "{module}"\nListen 127.0.0.1:9\n')
+    done = doctor("--conf", file, *options)
+    assert mark.exists() is runs
+    assert ("--run-httpd" in done.stdout) is not runs, "that httpd was not asked is said"

@@ -28,6 +28,11 @@ __all__ = ["command"]
 @click.option(
     "--for", "version", metavar="VERSION", help="With --conf: httpd that it is for (2.4.37); that of this machine else."
 )
+@click.option(
+    "--run-httpd",
+    is_flag=True,
+    help="With --conf: as root too, let httpd -t read the file; it loads the file's modules, which runs their code.",
+)
 @click.option("--json", "as_json", is_flag=True, help="With --conf: one JSON document on stdout.")
 def command(
     install: bool,
@@ -36,10 +41,14 @@ def command(
     conf: Path | None,
     tunnels: int | None,
     version: str | None,
+    run_httpd: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Say what is missing on this machine, and how to get it; or what is wrong with an httpd configuration.
+
+    With --conf, httpd -t reads the file too, where there is an httpd: it loads the modules that the file names, which
+    runs their code. So root reads the text only, unless --run-httpd asks for it.
 
     \b
     Examples:
@@ -57,14 +66,16 @@ def command(
     from wslb.proxies.apache import provision
 
     if conf is not None:
-        answer = until_signal(doctor.advise(settings, conf, tunnels=tunnels, version=version or ""))
+        answer = until_signal(
+            doctor.advise(settings, conf, tunnels=tunnels, version=version or "", run_httpd=run_httpd)
+        )
         if as_json:
             click.echo(json.dumps(answer.document(), indent=1, ensure_ascii=False))
         else:
             click.echo("\n".join([*map(str, answer.advice), answer.summary]))
         sys.exit(answer.exit_code)
-    if tunnels is not None or as_json or version is not None:
-        raise click.UsageError("--tunnels, --for and --json go with --conf FILE")
+    if tunnels is not None or as_json or version is not None or run_httpd:
+        raise click.UsageError("--tunnels, --for, --run-httpd and --json go with --conf FILE")
     if not install and settings.pull is PullPolicy.MISSING:
         settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
     with waiting_bar() as bar:
