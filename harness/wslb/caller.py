@@ -91,8 +91,10 @@ def _tell(text: str) -> None:
         os.write(2, text.encode())
 
 
-def lasting_streams() -> None:
-    """Make stdout and stderr ones that never fail; a closed descriptor of the three is one to nowhere from now on.
+def lasting_streams(said: Callable[[str], str] = str) -> None:
+    """Make stdout and stderr ones that never fail, and say what `said` makes of a text.
+
+    A closed descriptor of the three is one to nowhere from now on.
 
     Otherwise the first file that a run opens would get the number of its stdout, and what is printed.
     """
@@ -102,18 +104,31 @@ def lasting_streams() -> None:
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number, so this one
     codecs.register_error(_ESCAPED, _escaped)
-    sys.stdout = _lasting(sys.stdout, 1)
-    sys.stderr = _lasting(sys.stderr, 2)
+    sys.stdout = _lasting(sys.stdout, 1, said)
+    sys.stderr = _lasting(sys.stderr, 2, said)
 
 
-def _lasting(stream: TextIO | None, number: int) -> TextIO:
+def _lasting(stream: TextIO | None, number: int, said: Callable[[str], str]) -> TextIO:
     if stream is not None:
         try:
             number = stream.fileno()
         except OSError:  # somebody keeps what is printed, and has no descriptor that could break
             return stream
     encoding = stream.encoding if stream is not None else "utf-8"
-    return io.TextIOWrapper(io.BufferedWriter(_Outlet(number)), encoding=encoding, errors=_ESCAPED, line_buffering=True)
+    outlet = io.BufferedWriter(_Outlet(number))
+    made = _Saying(outlet, encoding=encoding, errors=_ESCAPED, line_buffering=True)
+    made.said = said
+    return made
+
+
+class _Saying(io.TextIOWrapper):
+    """A stream that says what somebody makes of a text."""
+
+    said: Callable[[str], str] = str
+
+    def write(self, text: str, /) -> int:
+        super().write(self.said(text))
+        return len(text)
 
 
 class _Outlet(io.RawIOBase):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wslb.errors import ConfigError
+from wslb.model.disclosure import clean, one_line, redacted_all
 
 if TYPE_CHECKING:
     import ssl
@@ -57,7 +58,7 @@ def command(
     code = 0 if held == len(asked) else 1
     if as_json:
         document = {"schema": "wslb.check/1", "url": url, "exit_code": code, "answers": [asdict(a) for a in answers]}
-        click.echo(json.dumps(document, ensure_ascii=False))
+        click.echo(clean(json.dumps(redacted_all(document), ensure_ascii=False)))
     else:
         click.echo(f"\n{held} of {len(asked)} checks hold")
     sys.exit(code)
@@ -68,7 +69,7 @@ async def _ask(probe: Probe, *, quiet: bool) -> list[ProbeAnswer]:
     async for answer in probe.answers():
         answers.append(answer)
         if not quiet:
-            click.echo(str(answer))
+            click.echo(one_line(str(answer)))
     return answers
 
 

@@ -14,6 +14,7 @@ import click
 
 from wslb.cli.options import EXIT_CODES, lab_options
 from wslb.config import PullPolicy, RuntimeChoice, read_settings
+from wslb.model.disclosure import clean, redacted_all
 
 __all__ = ["command"]
 
@@ -70,9 +71,9 @@ def command(
             doctor.advise(settings, conf, tunnels=tunnels, version=version or "", run_httpd=run_httpd)
         )
         if as_json:
-            click.echo(json.dumps(answer.document(), indent=1, ensure_ascii=False))
+            click.echo(json.dumps(redacted_all(answer.document()), indent=1, ensure_ascii=False))
         else:
-            click.echo("\n".join([*map(str, answer.advice), answer.summary]))
+            click.echo(clean("\n".join([*map(str, answer.advice), answer.summary])))
         sys.exit(answer.exit_code)
     if tunnels is not None or as_json or version is not None or run_httpd:
         raise click.UsageError("--tunnels, --for, --run-httpd and --json go with --conf FILE")

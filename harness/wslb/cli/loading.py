@@ -38,6 +38,7 @@ from wslb.load.saved import LoadDocument
 from wslb.load.site import ECHO_PATH, load_site
 from wslb.load.speech import progress_line, summary
 from wslb.model.balancer import LbMethod, Listener
+from wslb.model.disclosure import one_line
 from wslb.reports.files import try_folder
 
 __all__ = ["run_load"]
@@ -168,7 +169,7 @@ class _Show:
             click.echo(f"\r\x1b[2K{progress_line(news)}", err=True, nl=False)
         elif news.at - self._last >= PLAIN_SECONDS:
             self._last = news.at
-            click.echo(progress_line(news), err=True)
+            click.echo(one_line(progress_line(news)), err=True)
 
     def end(self, made: LoadDocument, paths: tuple[Path, ...]) -> None:
         """Tell the result."""
@@ -178,7 +179,7 @@ class _Show:
         if self._live:
             click.echo(err=True)
         for line in summary(made):
-            click.echo(line)
+            click.echo(one_line(line))
         for path in paths:
             click.echo(f"  {path.resolve().as_uri()}")
 

@@ -11,6 +11,7 @@ import click
 from wslb.caller import Interrupted, code_of, end_by_signals, lasting_streams
 from wslb.cli import cli
 from wslb.errors import EvidenceError, HarnessError, exhausted
+from wslb.model.disclosure import clean, redacted
 
 __all__ = ["main", "say"]
 
@@ -18,7 +19,7 @@ __all__ = ["main", "say"]
 def main() -> None:
     """Entry point: every outcome has its exit code, and no traceback reaches a user without ``WSLB_DEBUG=1``."""
     end_by_signals()
-    lasting_streams()
+    lasting_streams(redacted)
     try:
         cli.main(prog_name="wslb", standalone_mode=False)
     except click.exceptions.Abort:
@@ -39,7 +40,7 @@ def main() -> None:
             import traceback  # a plain run needs none of it
 
             traceback.print_exc()
-        click.echo(f"error: wslb itself failed: {type(exc).__name__}: {exc}", err=True)
+        click.echo(clean(f"error: wslb itself failed: {type(exc).__name__}: {exc}"), err=True)
         click.echo("  do:  Run it again with WSLB_DEBUG=1 and report the traceback.", err=True)
         sys.exit(4)
 
@@ -53,8 +54,8 @@ def _refuse(error: HarnessError) -> NoReturn:
 
 def say(error: HarnessError) -> None:
     """What, why, what to do: on stderr."""
-    click.echo(f"error: {error}", err=True)
+    click.echo(clean(f"error: {error}"), err=True)
     for line in error.log_tail:
-        click.echo(f"  log: {line}", err=True)
+        click.echo(clean(f"  log: {line}"), err=True)
     if error.hint:
-        click.echo(f"  do:  {error.hint}", err=True)
+        click.echo(clean(f"  do:  {error.hint}"), err=True)

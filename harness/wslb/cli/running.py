@@ -19,6 +19,7 @@ from wslb.config import Settings
 from wslb.errors import EvidenceError, HarnessError, exhausted
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
+from wslb.model.disclosure import clean
 from wslb.model.results import Report, ScenarioResult
 from wslb.reports import github, json_file
 from wslb.reports.causes.likely import likely
@@ -124,7 +125,7 @@ def _close(
 ) -> NoReturn:
     document = json_file.document(report)
     if as_json:
-        click.echo(json_file.line(document))
+        click.echo(clean(json_file.line(document)))
     for problem in problems:
         say(problem)
     github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))

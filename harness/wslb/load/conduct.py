@@ -32,6 +32,7 @@ from wslb.load.saved import (
 )
 from wslb.load.thresholds import Limit
 from wslb.load.usage import Usage
+from wslb.model.disclosure import redacted_all
 
 __all__ = ["Conductor"]
 
@@ -116,7 +117,8 @@ class Conductor:
             interrupted=self.interrupted,
             percentiles=percentiles,
         )
-        return document_of(self._plan, result, limits, around)
+        made = msgspec.to_builtins(document_of(self._plan, result, limits, around))
+        return msgspec.convert(redacted_all(made), LoadDocument)
 
     def interrupt(self, signal_name: str) -> None:
         """End early, in order."""

@@ -16,6 +16,7 @@ import msgspec
 from wslb.checks.distribution import predicted
 from wslb.errors import EvidenceError
 from wslb.model.balancer import Balancer, Site
+from wslb.model.disclosure import field_value, redacted_all
 from wslb.model.handshake import Arrival, Exchange, Handshake, Headers
 from wslb.model.hops import FieldChange, changes
 from wslb.model.results import Outcome, Report, ScenarioResult
@@ -39,7 +40,6 @@ from wslb.resources import document_bytes
 
 __all__ = ["decode", "document", "json_schema", "line", "load", "redacted", "text"]
 
-_SECRET = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -61,7 +61,7 @@ def document(report: Report) -> Document:
         comparison=measured(report.comparison, scenarios) if report.comparison else None,
         scenarios=scenarios,
     )
-    return msgspec.convert(plain(made), Document)
+    return msgspec.convert(redacted_all(plain(made)), Document)
 
 
 def text(document: Document) -> str:
@@ -246,7 +246,7 @@ def _exchange(exchange: Exchange) -> Exchange:
 
 def redacted(headers: Headers) -> Headers:
     """Header fields with the values of those that carry secrets taken out."""
-    return tuple((name, "(redacted)" if name.lower() in _SECRET else value) for name, value in headers)
+    return tuple((name, field_value(name, value)) for name, value in headers)
 
 
 def _without_query(url: str) -> str:

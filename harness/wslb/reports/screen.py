@@ -16,6 +16,7 @@ from enum import IntEnum, StrEnum
 from rich.console import Console
 from rich.text import Text
 
+from wslb.model.disclosure import clean, field_value, one_line, redacted
 from wslb.model.results import Outcome, Report, ScenarioResult
 
 __all__ = ["Colour", "Screen", "Verbosity", "failure_text"]
@@ -149,7 +150,7 @@ class Screen:
         line = Text()
         line.append(f"{word} " if self.plain else f"  {mark} ", style=colour)
         line.append(result.name if self.plain else f"{result.name:<28}")
-        line.append(f" {figure(result)}")
+        line.append(f" {one_line(redacted(figure(result)))}")
         line.append(f" {result.seconds:.2f}s" if self.plain else f"  {result.seconds:.2f} s", style="dim")
         self.out.print(line)
         if self.verbosity >= Verbosity.CONNECTIONS:
@@ -158,12 +159,12 @@ class Screen:
     def _connections(self, result: ScenarioResult) -> None:
         for handshake in result.record.handshakes:
             who = result.record.route_of(handshake) or "nobody"
-            status = handshake.status or handshake.error
-            self.out.print(f"      #{handshake.seq} {who} {status} {handshake.elapsed_seconds * 1000:.1f} ms")
+            status = redacted(str(handshake.status or handshake.error))
+            self.out.print(one_line(f"      #{handshake.seq} {who} {status} {handshake.elapsed_seconds * 1000:.1f} ms"))
             if self.verbosity >= Verbosity.HEADERS:
                 for mark, headers in ((">", handshake.request), ("<", handshake.response)):
                     for name, value in headers:
-                        self.out.print(f"        {mark} {name}: {value}")
+                        self.out.print(one_line(f"        {mark} {name}: {field_value(name, value)}"))
 
     def close(
         self,
@@ -235,7 +236,7 @@ def failure_text(result: ScenarioResult, cause: str = "") -> str:
     if cause:
         lines.append(_field("cause", cause))
     lines.append(f"    again     {result.reproduce}")
-    return "\n".join(lines)
+    return clean(redacted("\n".join(lines)))
 
 
 def _field(name: str, text: str) -> str:

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import re
 
+from wslb.model.disclosure import clean
+
 __all__ = ["DASH", "clean", "count", "milliseconds", "number", "seconds", "shortened", "signed", "spoken_time"]
 
 DASH = "\N{EN DASH}"
 """Stands where there is no value, and for what was skipped."""
 
 _MINUS = "\N{MINUS SIGN}"
-_UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-
-
-def clean(text: str) -> str:
-    """Text in which control characters, direction overrides and lone surrogates are visible and do nothing.
-
-    A header or log line comes from the network: ESC becomes ``␛``, a right-to-left override its code point.
-    """
-    return _UNSAFE.sub(lambda match: _shown(ord(match[0])), text)
-
-
-def _shown(code: int) -> str:
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    return "\ufffd" if 0xD800 <= code <= 0xDFFF or code > 0xFFF0 else f"<U+{code:04X}>"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
