@@ -54,7 +54,8 @@ def foreign_page(
     """Return the answer to a request that a page made which is not ours, or None.
 
     Our pages have the origin that the request is for: Host, or behind a proxy X-Forwarded-Host, which no page can set.
-    A request without Origin comes from no browser (RFC 6455 section 10.2): it passes unless one is `required`.
+    Another port of that host is ours too, such as the other side of a proxy, but where an Origin is `required`. A
+    request without Origin comes from no browser (RFC 6455 section 10.2): it passes unless one is `required`.
     """
     given = head.values("Origin")
     if not given:
@@ -67,7 +68,9 @@ def foreign_page(
     forwarded = (part for value in head.values("X-Forwarded-Host") for part in value.split(","))
     for value in (*head.values("Host"), *forwarded):
         asked = _authority(value, scheme=page[0])
-        if asked is not None and _own(asked[0], names) and ":".join(asked) == page[1]:
+        if asked is None or not _own(asked[0], names):
+            continue
+        if page[1] == ":".join(asked) or (not required and page[1].rpartition(":")[0] == asked[0]):
             return None
     return _forbidden("Origin names no page of ours; --origin allows others")
 

@@ -66,7 +66,7 @@ async def test_token_is_read_once_and_told_nowhere(backend: Backend) -> None:
     [
         ("http://{own}", 101),
         ("http://foreign.example", 403),
-        ("http://127.0.0.1:9", 403),
+        ("http://127.0.0.9:9", 403),
         ("null", 403),
         (None, 101),
     ],

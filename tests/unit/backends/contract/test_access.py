@@ -52,7 +52,7 @@ def test_own_pages_run_commands(origin: str, host: str, forwarded: str | None) -
         ("http://foreign.example", "127.0.0.102:8888", None),
         ("http://foreign.example:8888", "foreign.example:8888", None),  # the name was led here afterwards
         ("http://foreign.example:8080", "127.0.0.102:8888", "foreign.example:8080"),  # the same, through the proxy
-        ("http://127.0.0.1:9", "127.0.0.1:8080", None),  # another server of this machine
+        ("http://127.0.0.1:9", "127.0.0.2:8080", None),  # another server of this machine
         ("https://127.0.0.1:8080", "127.0.0.102:8888", None),
         ("http://localhost.foreign.example:8080", "localhost.foreign.example:8080", None),
         ("http://127.0.0.1.foreign.example", "127.0.0.1.foreign.example", None),
@@ -81,6 +81,8 @@ def test_without_origin_simulated_commands_run_and_real_ones_do_not() -> None:
     assert not refused(host)
     assert refused(host, required=True)
     assert not refused(host, ("Origin", "http://127.0.0.1:8888"), required=True)
+    assert not refused(host, ("Origin", "http://127.0.0.1:9"))
+    assert refused(host, ("Origin", "http://127.0.0.1:9"), required=True)
 
 
 def control(**given: object) -> int:
