@@ -31,7 +31,7 @@ __all__ = [
     "summary",
 ]
 
-QUICK = Timeouts(handshake=2.0, message=0.8, settle=2.0)
+QUICK = Timeouts(handshake=4.0, message=0.8, settle=2.0)
 """Many mutations make wait for what never comes."""
 
 

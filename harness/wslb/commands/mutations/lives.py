@@ -9,7 +9,6 @@ from wslb.lab.edits import (
     drop,
     followed_by,
     garbage,
-    late,
     payload,
     swapped,
     unmasked_or_masked,
@@ -247,13 +246,6 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire], ...] = (
         "timeouts-idle-http",
         ("lost",),
         at(FRONT, lambda unit: (unit.data, closing(1000)), number=1),
-    ),
-    (
-        "answer-late",
-        "a refused handshake's answer comes late",
-        "handshake-frame-behind",
-        ("behind_the_handshake",),
-        at(FRONT, late(0.6), number=1),
     ),
 )
 """Name, what is broken, the scenario, the checks that must go red, and how it is broken."""
