@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 
 import pytest
 
-from tests.live.backends.program import ACCEPT, Backend, handshake, opened_raw, status
+from tests.live.backends.program import ACCEPT, DEADLINE, Backend, handshake, opened_raw, status
+from wslb.wire.frames import Opcode, serialise
 
 
 async def test_journal_keeps_order_case_and_duplicates(backend: Backend) -> None:
@@ -79,6 +81,29 @@ async def test_close_by_the_client_is_journaled_and_echoed(backend: Backend, cod
         assert connection.protocol.close_rcvd.code == code
     closed = await backend.closed()
     assert (closed["code"], closed["reason"], closed["by"]) == (code, reason, "client")
+
+
+NO_CODES = {f"code {code}": code.to_bytes(2) for code in (999, 1005, 1006, 1015, 2999, 5000, 65_535)}
+BROKEN = {
+    **{what: (serialise(Opcode.CLOSE, code, mask=b"abcd"), {1002}) for what, code in NO_CODES.items()},
+    "compression": (
+        serialise(Opcode.BINARY, b"\x07\x00", mask=b"abcd", compressed=True),
+        {1002, 1007},
+    ),  # no block type
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+async def test_a_broken_rule_is_answered_and_journaled_with_its_code(backend: Backend, what: str) -> None:
+    data, codes = BROKEN[what]
+    async with backend.connected() as (reader, writer):
+        writer.write(handshake(backend, "Sec-WebSocket-Extensions: permessage-deflate", endpoint="echo"))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
+        writer.write(data)
+        answer = await asyncio.wait_for(reader.read(), DEADLINE)
+    closed = await backend.closed()
+    assert closed["code"] in codes
+    assert (int.from_bytes(answer[2:4]), "server") == (closed["code"], closed["by"])
 
 
 async def test_lost_connection_is_journaled_as_1006(backend: Backend) -> None:
