@@ -132,8 +132,17 @@ class FakeDialect:
 
     ready_path = "/ready"
     manager_path = "/balancer-manager"
+    children_path = "/children"
     error_log = "error.log"
     access_log = "access.log"
+
+    def parse_threads(self, text: str) -> int:
+        """The fake has none."""
+        return 0
+
+    def parse_children(self, text: str) -> frozenset[int]:
+        """The fake has none."""
+        return frozenset()
 
     def too_old_for(self, site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:
         """The fake is of today."""

@@ -6,7 +6,7 @@ from wslb.checks.judging import called, judged, no_evidence, numbered
 from wslb.model.handshake import Handshake
 from wslb.model.results import Check, Record, Verdict
 
-__all__ = ["has_ended", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
+__all__ = ["has_ended", "new_child", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
 
 
 def signalled(name: str) -> Check:
@@ -98,4 +98,20 @@ def ran_then_ended(record: Record) -> Verdict:
         holds=bool(running.data["running"]) and bool(exits) and exits[0].at >= last >= running.at,
         expected=expected,
         observed=f"{running.text}; then {exits[0].text if exits else 'it did not end'}",
+    )
+
+
+def new_child(record: Record) -> Verdict:
+    """A new child of httpd served while connections were opened before and after its coming."""
+    expected = "a new child serves, with connections before and after"
+    moment = next((event for event in record.events if event.kind == "child"), None)
+    if moment is None or not record.handshakes:
+        return no_evidence("new_child", expected=expected, lacking="no new child was seen, or no connection opened")
+    before = sum(handshake.opened_at < moment.at for handshake in record.handshakes)
+    after = len(record.handshakes) - before
+    return judged(
+        "new_child",
+        holds=before > 0 and after > 0,
+        expected=expected,
+        observed=f"{before} connections opened before it, {after} after it",
     )

@@ -29,6 +29,19 @@ class Dialect(Protocol):
         ...
 
     @property
+    def children_path(self) -> str:
+        """Where it tells of its processes, on sites where they come and go."""
+        ...
+
+    def parse_threads(self, text: str) -> int:
+        """Threads of all its processes, from what `children_path` answers to ``?auto``."""
+        ...
+
+    def parse_children(self, text: str) -> frozenset[int]:
+        """Ids of processes that have served, from what `children_path` answers."""
+        ...
+
+    @property
     def error_log(self) -> str:
         """File of the error log."""
         ...

@@ -198,11 +198,27 @@ class ProcessModel:
 
     Attributes:
         slots: places for children, old ones that only end their tunnels included (ServerLimit); None: `children`.
+        started: children that are there from the start, the others come as they are needed (StartServers); None: all.
+        spare_threads: a child is added when fewer threads than this are idle (MinSpareThreads).
+        connections_per_child: after so many a child ends and another takes its place (MaxConnectionsPerChild); 0: none.
     """
 
     children: int = 4
     threads: int = 64
     slots: int | None = None
+    started: int | None = None
+    spare_threads: int = 1
+    connections_per_child: int = 0
+
+    @property
+    def first_workers(self) -> int:
+        """Threads of the children that are there from the start."""
+        return (self.children if self.started is None else self.started) * self.threads
+
+    @property
+    def changes(self) -> bool:
+        """Whether children come, or come and go, while nobody restarts anything."""
+        return self.started is not None or self.connections_per_child > 0
 
     @property
     def workers(self) -> int:

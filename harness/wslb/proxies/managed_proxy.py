@@ -126,7 +126,7 @@ class ManagedProxy:
         """Threads that must have started before anything is asked; 0 where a later child changes nothing."""
         installation = self.installation
         watched = self.dialect.children_reset_turns(installation) and installation.has("status")
-        return site.process_model.workers if watched else 0
+        return site.process_model.first_workers if watched else 0
 
     async def stop(self) -> None:
         """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""

@@ -23,6 +23,8 @@ from wslb.waiting import disconnect, until
 from wslb.wire.http1 import RawRequest
 
 __all__ = [
+    "another_child",
+    "child",
     "echoing",
     "ended",
     "falls_silent",
@@ -32,6 +34,7 @@ __all__ = [
     "hang_up",
     "in_turn",
     "kill",
+    "kill_child",
     "misbehave",
     "noise",
     "observe",
@@ -55,6 +58,9 @@ MIB = 1 << 20
 
 RESUMED = frozenset({"AH00489", "AH00292", "AH00163"})
 """Logged by every generation of httpd when it begins to serve: by event, worker, prefork."""
+
+ONE_REQUEST = (("Connection", "close"),)
+"""Of a request that keeps no connection: the next one is anybody's, and counts for MaxConnectionsPerChild."""
 
 _ASKED_ANEW = 12
 """An old child may still accept when the new generation has begun; so many answers in a row tell that none does."""
@@ -216,6 +222,57 @@ async def signal(lab: Lab, name: str) -> None:
     """Send httpd's parent a signal, such as ``USR1``."""
     lab.proxy.signal(getattr(signals, f"SIG{name}"))
     lab.note("signal", f"SIG{name} to httpd", name=name)
+
+
+async def child(lab: Lab) -> int:
+    """Process id of the only child that has served anything; 0, and a note, when there is none or more than one."""
+    children = await _children(lab)
+    if len(children) != 1:
+        lab.note("children", f"{len(children)} children have served, not 1")
+        return 0
+    return next(iter(children))
+
+
+async def another_child(lab: Lab, *, than: int, beside: bool = False) -> None:
+    """Wait until another child serves, on whose start the turns may depend, and note it (event ``child``).
+
+    Args:
+        than: process id of the one that served before.
+        beside: both go on; otherwise `than` must have made place. Each look is a connection of its own.
+    """
+    path = lab.proxy.dialect.children_path
+    wanted = 2 * (lab.site.process_model.threads if lab.site else 0)
+
+    async def serves() -> bool:
+        if beside:
+            try:
+                _, _, text = await lab.proxy.fetch(f"{path}?auto", headers=ONE_REQUEST)
+            except OSError:
+                return False
+            return lab.proxy.dialect.parse_threads(text) >= wanted
+        children = await _children(lab)
+        return bool(children) and than not in children
+
+    with contextlib.suppress(TimeoutError):
+        await until(serves, seconds=lab.settings.timeouts.settle, what="another child of httpd")
+        lab.note("child", "a new child serves", beside=beside)
+
+
+async def _children(lab: Lab) -> frozenset[int]:
+    try:
+        _, _, text = await lab.proxy.fetch(lab.proxy.dialect.children_path, headers=ONE_REQUEST)
+    except OSError:
+        return frozenset()
+    return lab.proxy.dialect.parse_children(text)
+
+
+async def kill_child(lab: Lab) -> int:
+    """End httpd's only child with SIGKILL: its process id, 0 when none was found."""
+    found = await child(lab)
+    if found:
+        await lab.proxy.runtime.run(["sh", "-c", f"kill -KILL {found}"])
+        lab.note("killed", f"child {found} of httpd: killed", pid=found)
+    return found
 
 
 async def restarted(lab: Lab, *, idle: bool = True) -> None:

@@ -9,7 +9,7 @@ from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, TLS_CLUSTER, TLS_LIBERTY, TLS_NODE, balanced, cluster
 from wslb.scenarios.acts import in_turn
 from wslb.scenarios.claims import MODELLED, SERVED
-from wslb.scenarios.scenario import Family, Scenario
+from wslb.scenarios.scenario import Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -34,6 +34,17 @@ async def _one_side_closed(lab: Lab) -> None:
     await lab.close([conversation for conversation in held if conversation.backend == first])
     await lab.open_in_turn(4, hold=True)
 
+
+UNROUNDED = Elsewhere(
+    before=(2, 4, 31),
+    does="bytraffic compares bytes as they are; later ones divide by the loadfactor in hundredths and cut off the rest",
+    source="manual, mod_proxy: loadfactor with decimals since 2.4.31; measured on 2.4.12 to 2.4.27",
+    limit="liberty's heads are longer, so after the first two node is elected first in each pair",
+    checks=(
+        *(check for check in MODELLED if check is not distribution.follows_model),
+        distribution.served_by("liberty", "node", *["node", "liberty"] * (SHORT // 2 - 1)),
+    ),
+)
 
 ask = Family(name="lb")
 
@@ -108,6 +119,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Bytes that travel through an open tunnel are in neither counter: bytraffic balances WebSockets by the "
             "size of their request heads (mod_lbmethod_bytraffic reads transferred and read of each member)."
         ),
+        elsewhere=(UNROUNDED,),
     ),
     ask(
         "bytraffic-held",
@@ -116,6 +128,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(SHORT, hold=True),
         (*MODELLED, accounting.bytes_counted),
         site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYTRAFFIC)),
+        elsewhere=(UNROUNDED,),
     ),
     ask(
         "wss-byrequests",
@@ -148,5 +161,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(SHORT),
         MODELLED,
         site=balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=LbMethod.BYTRAFFIC)),
+        elsewhere=(UNROUNDED,),
     ),
 )

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from wslb.checks import carrier, conversation, distribution, handshake, lifecycle, members, refusals, tunnels
 from wslb.lab.lab import Lab
-from wslb.model.balancer import MemberState, ProcessModel
-from wslb.model.results import Witness
-from wslb.model.sites import CLUSTER, balanced
+from wslb.model.balancer import LbMethod, MemberState, ProcessModel, Site
+from wslb.model.results import Check, Witness
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios import acts as do
 from wslb.scenarios.claims import CONNECT_FAILED
-from wslb.scenarios.scenario import Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -113,6 +113,71 @@ async def _stop_idle(lab: Lab) -> None:
     await do.signal(lab, "TERM")
     await do.gone(lab, seconds=10)
 
+
+def _spare(opened: int) -> Act:
+    """So many tunnels leave too few idle threads: httpd adds a child beside the one that carries them."""
+
+    async def act(lab: Lab) -> None:
+        held = await lab.open_in_turn(opened, hold=True)
+        await do.another_child(lab, than=0, beside=True)
+        await do.observe(lab, NEW_CHILD)
+        await do.speak(lab, held, NEW_CHILD)
+        await lab.open_in_turn(4, hold=True)
+
+    return act
+
+
+async def _child_killed(lab: Lab) -> None:
+    await lab.open_in_turn(3)
+    await lab.close([])
+    if killed := await do.kill_child(lab):
+        await do.another_child(lab, than=killed)
+    await lab.open_in_turn(4)
+
+
+async def _child_replaced(lab: Lab) -> None:
+    await lab.open_in_turn(3)
+    await lab.close([])
+    if served := await do.child(lab):
+        await do.another_child(lab, than=served)
+    await lab.open_in_turn(4)
+
+
+NEW_CHILD = "beside a new child"
+
+
+def growing(site: Site, opened: int = 0, *, connections_per_child: int = 0) -> Site:
+    """The site on one child of 16 threads; another comes beside so many tunnels, or after so many connections."""
+    model = ProcessModel(
+        started=1,
+        threads=16,
+        spare_threads=17 - opened if opened else 1,
+        connections_per_child=connections_per_child,
+    )
+    return replace(site, process_model=model, modules=("status",))
+
+
+def anew(limit: str, *checks: Check) -> Elsewhere:
+    """The claim of versions where each child that starts resets the lbmethod's counters, which all children share."""
+    return Elsewhere(
+        before=(2, 4, 62),
+        does="each child that starts resets the turns, and with bybusyness and bytraffic the open tunnels too",
+        source="not in CHANGES; measured on 2.4.12 to 2.4.54",
+        limit=limit,
+        checks=(lifecycle.new_child, *checks, handshake.answered_101, carrier.carried_as_asked),
+    )
+
+
+GO_ON = ("liberty", "node", "liberty", "node", "liberty", "node", "liberty")
+ANEW = ("liberty", "node", "liberty", "liberty", "node", "liberty", "node")
+TURNS_ANEW = anew("no: the next 4 take turns from the first-listed member", distribution.served_by(*ANEW))
+TURNS_GO_ON: tuple[Check, ...] = (
+    lifecycle.new_child,
+    distribution.served_by(*GO_ON),
+    distribution.follows_model,
+    handshake.answered_101,
+    carrier.carried_as_asked,
+)
 
 ask = Family(name="restart")
 
@@ -258,5 +323,57 @@ SCENARIOS: tuple[Scenario, ...] = (
         _stop_idle,
         (distribution.alternates, handshake.answered_101, lifecycle.signalled("TERM"), lifecycle.has_ended),
         silent=(Witness.MANAGER,),
+    ),
+    ask(
+        "child-spare",
+        "Do the turns go on when load makes httpd add a child (StartServers 1)?",
+        "yes: liberty had the last turn, the next 4 begin with node; 3 of 3 tunnels live",
+        _spare(3),
+        (*TURNS_GO_ON, tunnels.answered(NEW_CHILD, count=3)),
+        site=growing(balanced(CLUSTER), 3),
+        explanation="The counters lie in memory that all children share; a new one takes them as they are.",
+        elsewhere=(TURNS_ANEW,),
+    ),
+    ask(
+        "child-limit",
+        "Do the turns go on when a child has had its connections and another takes its place (MaxConnectionsPerChild)?",
+        "yes: liberty had the last turn, the next 4 begin with node",
+        _child_replaced,
+        TURNS_GO_ON,
+        site=growing(balanced(CLUSTER), connections_per_child=24),
+        elsewhere=(TURNS_ANEW,),
+    ),
+    ask(
+        "child-killed",
+        "Do the turns go on when httpd's only child dies and another takes its place?",
+        "yes: liberty had the last turn, the next 4 begin with node",
+        _child_killed,
+        TURNS_GO_ON,
+        site=growing(balanced(CLUSTER)),
+        elsewhere=(TURNS_ANEW,),
+    ),
+    *(
+        ask(
+            f"child-{method.value}",
+            f"Does {method.value} still know open tunnels when load makes httpd add a child?",
+            f"yes: busy stays {busy[0]} and {busy[1]}",
+            _spare(sum(busy)),
+            (
+                lifecycle.new_child,
+                members.busy_at(NEW_CHILD, liberty=busy[0], node=busy[1]),
+                distribution.follows_model,
+                handshake.answered_101,
+                carrier.carried_as_asked,
+            ),
+            site=growing(balanced(cluster(LIBERTY, NODE, lbmethod=method)), sum(busy)),
+            elsewhere=(
+                anew(
+                    "no: busy is 0 and 0 beside open tunnels",
+                    members.busy_at(NEW_CHILD, liberty=0, node=0),
+                    tunnels.answered(NEW_CHILD, count=sum(busy)),
+                ),
+            ),
+        )
+        for method, busy in ((LbMethod.BYBUSYNESS, (2, 1)), (LbMethod.BYTRAFFIC, (1, 1)))
     ),
 )

@@ -30,11 +30,16 @@ def event(at: float, kind: str, **data: object) -> Event:
 SIGNAL = event(2, "signal", name="TERM")
 GOOD = Record(
     handshakes=(handshake(1, 101, code=1000), handshake(2, None, error="connection refused")),
-    events=(SIGNAL, event(2.5, "running", running=True), event(2.6, "restart"), event(4, "exit")),
+    events=(SIGNAL, event(2.5, "running", running=True), event(2.6, "restart"), event(1.5, "child"), event(4, "exit")),
 )
 BAD = Record(
     handshakes=(handshake(3, 101, code=1000), handshake(2, 101, code=1000)),
-    events=(event(0.5, "signal", name="TERM"), event(2.5, "running", running=False), event(0.1, "restart")),
+    events=(
+        event(0.5, "signal", name="TERM"),
+        event(2.5, "running", running=False),
+        event(0.1, "restart"),
+        event(0.2, "child"),
+    ),
 )
 
 
@@ -45,6 +50,7 @@ BAD = Record(
         lifecycle.refused(2),
         lifecycle.not_served(2),
         lifecycle.restarted,
+        lifecycle.new_child,
         lifecycle.has_ended,
         lifecycle.ran_then_ended,
     ],

@@ -60,8 +60,14 @@ async def fakes() -> AsyncIterator[FakeLab]:
         yield made
 
 
-LEFT_OUT = {"restart-graceful-arriving", "payload-push"}
-"""Opens while httpd changes generations: the fake has one, so that chance would decide. Reads what it never sends."""
+LEFT_OUT = {
+    "restart-graceful-arriving",
+    "payload-push",
+    *(f"restart-child-{what}" for what in ("spare", "limit", "killed", "bybusyness", "bytraffic")),
+}
+"""Opens while httpd changes generations: the fake has one, so that chance would decide. Reads what it never sends.
+Asks for new children: it has none.
+"""
 
 ASKED = [asked(s) for s in SCENARIOS if s.family != "timeouts" and s.name not in LEFT_OUT]
 

@@ -180,7 +180,8 @@ class ApacheDialect:
         carrier = site.carrier or carrier
         wstunnel = carrier is Carrier.WSTUNNEL
         listen_tls = f"{front.listen}:{front.tls}" if front.tls else ""
-        watched = self.children_reset_turns(installation) and installation.has("status")
+        watched = installation.has("status") and (site.process_model.changes or self.children_reset_turns(installation))
+        modules = self.modules(site)
         return _template().render(
             title=f"Apache httpd 2.4 for wslb, {generation}",
             server_name="localhost",
@@ -190,7 +191,7 @@ class ApacheDialect:
             user=user[0] if user else "",
             group=user[1] if user else "",
             mpm=installation.mpm,
-            modules=(*self.modules(site), *(("status",) if watched else ())),
+            modules=(*modules, *(("status",) if watched and "status" not in modules else ())),
             process_model=site.process_model,
             timeout_seconds=None if site.timeout_seconds is None else f"{site.timeout_seconds:g}",
             error_log=paths.error_log,
@@ -228,6 +229,13 @@ class ApacheDialect:
         """
         found = re.search(r"^Scoreboard: (\S*)$", text, re.MULTILINE)
         return sum(thread not in ".SI" for thread in found[1]) if found else 0  # free, starting, killed while idle
+
+    def parse_children(self, text: str) -> frozenset[int]:
+        """Process ids of the children that have served anything, from mod_status's page for people.
+
+        The one that answers is always among them: its thread is busy with the answer.
+        """
+        return frozenset(map(int, re.findall(r"<b>\d+-\d+</b></td><td>(\d+)</td>", text)))
 
     def ready_text(self, generation: str) -> str:
         """Body that the ready path answers with once this generation serves."""

@@ -7,7 +7,7 @@ import pytest
 
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Front, Installation
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, ProcessModel, Site
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios.article import LISTING_8, listing_5
@@ -234,6 +234,26 @@ def test_children_are_watched_where_a_late_one_resets_the_turns(version: str, wa
     assert ('<Location "/wslb-children">' in text) is watched
     assert ("LoadModule status_module" in text) is watched
     assert "/wslb-children" not in render(wide(), installation=replace(DEBIAN, version=version)), "without mod_status"
+
+
+def test_children_that_come_and_go_are_told_of_by_every_version() -> None:
+    model = ProcessModel(started=1, spare_threads=14, connections_per_child=24)
+    site = replace(wide(), process_model=model, modules=("status",))
+    text = render(site, installation=replace(DEBIAN, loadable=DEBIAN.loadable | {"status"}))
+    for line in ("StartServers 1", "MinSpareThreads 14", "MaxConnectionsPerChild 24", '<Location "/wslb-children">'):
+        assert line in text
+    assert text.count("LoadModule status_module") == 1
+
+
+def test_children_that_have_served_are_read_from_the_page_of_mod_status() -> None:
+    """As 2.4.54 wrote it: the first table has slots and no bold type, a dead thread has no process id."""
+    page = (
+        "<tr><td>0</td><td>4711</td><td>no</td></tr>\n"
+        "<tr><td><b>0-0</b></td><td>4711</td><td>0/2/2</td></tr>\n"
+        "<tr><td><b>1-0</b></td><td>4720</td><td>1/1/1</td></tr>\n<tr><td><b>2-0</b></td><td>-</td></tr>"
+    )
+    assert DIALECT.parse_children(page) == {4711, 4720}
+    assert DIALECT.parse_children("<html>404</html>") == frozenset()
 
 
 def test_threads_of_all_children_are_read_from_mod_status() -> None:
