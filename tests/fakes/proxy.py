@@ -211,6 +211,9 @@ class FakeProxy:
             for end in self._backends[name].tunnels:
                 end.end(1006, by="lost")
 
+    async def kill_child(self, pid: int) -> None:
+        """The fake has none."""
+
     def signal(self, number: int) -> None:
         """Remember it."""
         self.signals.append(number)

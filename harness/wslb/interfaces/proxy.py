@@ -120,6 +120,10 @@ class Proxy(Protocol):
         """End it at once, whatever is open."""
         ...
 
+    async def kill_child(self, pid: int) -> None:
+        """End a process of its own, one of `Dialect.parse_children`, at once."""
+        ...
+
     def signal(self, number: int) -> None:
         """Send a signal to its first process."""
         ...

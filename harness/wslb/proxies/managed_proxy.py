@@ -136,6 +136,10 @@ class ManagedProxy:
         """End httpd at once, children included, whatever is open."""
         await self._httpd.kill()
 
+    async def kill_child(self, pid: int) -> None:
+        """End a child of httpd with SIGKILL."""
+        await self._httpd.kill_child(pid)
+
     def signal(self, number: int) -> None:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         self._httpd.signal(number)

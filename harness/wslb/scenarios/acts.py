@@ -270,7 +270,7 @@ async def kill_child(lab: Lab) -> int:
     """End httpd's only child with SIGKILL: its process id, 0 when none was found."""
     found = await child(lab)
     if found:
-        await lab.proxy.runtime.run(["sh", "-c", f"kill -KILL {found}"])
+        await lab.proxy.kill_child(found)
         lab.note("killed", f"child {found} of httpd: killed", pid=found)
     return found
 

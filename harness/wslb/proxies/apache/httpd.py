@@ -135,6 +135,11 @@ class Httpd:
         self._signalled = True
         self._process.signal(number)
 
+    async def kill_child(self, pid: int) -> None:
+        """End a child with SIGKILL, as `parse_children` knows it; from now on no end of a child is an accident."""
+        self._children = frozenset()
+        await self._runtime.run(["sh", "-c", f"kill -KILL {pid:d}"])
+
     async def lost(self) -> ProcessLost | None:
         """What became of the parent or of a child that no signal of ours did; None: nothing.
 
