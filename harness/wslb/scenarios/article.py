@@ -9,6 +9,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, TLS_CLUSTER
+from wslb.scenarios.acts import in_turn
+from wslb.scenarios.claims import BEFORE_UPGRADES_IN_HTTP
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["LISTING_8", "SCENARIOS"]
@@ -44,6 +46,7 @@ def _verbatim(balancer: Balancer, listener: Listener) -> Mount:
 LISTING_8 = Site(mounts=(_verbatim(CLUSTER, Listener.PLAIN), _verbatim(TLS_CLUSTER, Listener.TLS)))
 """Listing 8 as printed: lbmethod unsaid, ProxyPassReverse, the path in <Proxy> too, both sides under one name."""
 
+LISTING_8_PLAIN = replace(LISTING_8, mounts=LISTING_8.mounts[:1])
 LISTING_8_TLS = replace(LISTING_8, mounts=LISTING_8.mounts[::-1])
 
 
@@ -72,6 +75,12 @@ async def _several_commands(lab: Lab) -> None:
         async with await lab.open() as console:
             for command in ("WRKSBS", "WRKSYSSTS", "WRKSBS"):
                 await console.run(command)
+
+
+async def _one_turn_later(lab: Lab) -> None:
+    """Somebody asks the balanced path for a page before the first WebSocket comes."""
+    await lab.get("/ws")
+    await lab.open_in_turn(10)
 
 
 ask = Family(name="article")
@@ -116,9 +125,33 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=LISTING_8,
         explanation=(
-            "The article saw the second-listed member answer first. Apache 2.4 starts every member with the same "
-            "credit and settles the tie for the first-listed one (mod_lbmethod_byrequests)."
+            "The article saw the second-listed member answer first, on 2.4.12. Fresh started, 2.4.12 begins with the "
+            "first-listed one too: every member has the same credit, and it wins the tie (mod_lbmethod_byrequests)."
         ),
+    ),
+    ask(
+        "listing8-first",
+        "Freshly started on Listing 8's half for ws, which member answers first?",
+        "0 breaks over 10 connections, first-listed member first",
+        in_turn(10),
+        CL,
+        site=LISTING_8_PLAIN,
+        explanation="Without the half for wss it can be asked of the article's own 2.4.12 where that has no mod_ssl.",
+    ),
+    ask(
+        "listing8-late",
+        "When does the second-listed member of Listing 8 answer first, as the article saw it?",
+        "after one turn that no WebSocket took: behind a plain GET of /ws, 0 breaks over 10 connections, node first",
+        _one_turn_later,
+        (
+            distribution.served_by(*["node", "liberty"] * 5),
+            distribution.follows_model,
+            handshake.answered_101,
+            carrier.carried_as_asked,
+        ),
+        site=LISTING_8_PLAIN,
+        explanation="Every request that reaches the balancer takes a turn; a page, a probe or a reload is enough.",
+        elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
         "listing8-wss",
