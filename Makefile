@@ -11,7 +11,7 @@ UNIT_FLOOR := 85
 FLOOR      ?= 94
 .DEFAULT_GOAL := help
 VERSIONS ?= 2.4.46 2.4.54 debian:bullseye 2.4.68
-.PHONY: help check test test-lb test-behaviour test-docker test-versions test-faults up bench report doctor wheel clean distclean lock
+.PHONY: help check test test-lb test-behaviour test-docker test-versions test-libraries test-faults up bench report doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,39 +54,46 @@ check: static ## format, lint, types and unit tests
 
 # Branches count, in every program that a test starts; backends that gave up root must be able to write there.
 # Tests mostly wait for sockets, so two sessions run at once, each with its lab; the output of each stays together.
-test: static pyright ready ## everything on a real Apache, with the coverage of unit tests and of all
+# A selection in ARGS may leave a session empty (pytest's exit code 5), and proves nothing about coverage.
+SELECTED = $(if $(ARGS),|| [ $$? = 5 ])
+test: static $(if $(ARGS),,pyright) ready ## everything on a real Apache, with the coverage of unit tests and of all
 	@rm -rf reports/coverage && mkdir -p reports/coverage && chmod 1777 reports/coverage
-	@$(COVERED) -m pytest $(UNIT) -m "not live" -q --no-header
-	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.unit reports/coverage/data.*
-	@echo "Coverage of the unit tests alone:"
-	@$(BIN)/coverage report --data-file=reports/coverage.unit --format=total --fail-under=$(UNIT_FLOOR)
+	@$(COVERED) -m pytest $(UNIT) -m "not live" -q --no-header $(ARGS) $(SELECTED)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory coverage-unit)
 	@echo "Two sessions at once; each is printed when it ends, after some minutes"
 	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
 	  test-scenarios test-tools
 	@$(if $(ARGS),,$(MAKE) --no-print-directory coverage)
+
+.PHONY: coverage-unit
+coverage-unit:
+	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.unit reports/coverage/data.*
+	@echo "Coverage of the unit tests alone:"
+	@$(BIN)/coverage report --data-file=reports/coverage.unit --format=total --fail-under=$(UNIT_FLOOR)
 
 .PHONY: coverage
 coverage: ## what the tests so far have run of every module, and whether that is enough
 	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.all reports/coverage/data.*
 	@$(BIN)/coverage report --data-file=reports/coverage.all --fail-under=$(FLOOR)
 
-# A selection in ARGS may leave one of the sessions empty (pytest's exit code 5).
 .PHONY: test-scenarios test-tools
 test-scenarios:
 	@$(BIN)/python -m tests.browser.provide
 	@$(COVERED) -m pytest tests/live/test_scenarios.py tests/plugin tests/browser -q --no-header \
-	  --wslb-report=reports/all $(ARGS) || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
+	  --wslb-report=reports/all $(ARGS) $(SELECTED)
 
 test-tools:
 	@$(COVERED) -m pytest tests/live tests/contracts tests/faults --ignore=tests/live/test_scenarios.py \
-	  -m "not docker" -q --no-header $(ARGS) \
-	  || { [ $$? = 5 ] && [ -n "$(ARGS)" ]; }
+	  -m "not docker" -q --no-header $(ARGS) $(SELECTED)
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
 	@.ci/docker
 
 test-versions: $(VENV)/.ready ## the main job on other httpd: VERSIONS="2.4.46 ..." (tests/versions/build --list)
 	@WSLB_VERSIONS="$(VERSIONS)" $(BIN)/python -m pytest tests/live/test_versions.py -q --no-header $(ARGS)
+
+test-libraries: ready ## the lowest and the newest libraries that pyproject.toml allows, and later Pythons
+	@.ci/libraries $(ARGS)
 
 test-faults: ready ## kills, signals and odd surroundings, all that are known: tried, survived, lost
 	@WSLB_FAULTS=full $(BIN)/python -m pytest tests/faults -q --no-header $(ARGS)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -318,5 +319,7 @@ def read(path: Path) -> LoadDocument:
 def json_schema() -> str:
     """Text of ``load.schema.json``, made from the types, each on a line of its own."""
     schema = msgspec.json.schema(LoadDocument)
+    for one in schema["$defs"].values():
+        one["description"] = inspect.cleandoc(one["description"])  # Python 3.13 and later have done it
     types = ",\n".join(f'"{name}": {json.dumps(one)}' for name, one in sorted(schema["$defs"].items()))
     return f'{{"$ref": "{schema["$ref"]}", "$defs": {{\n{types}\n}}}}\n'

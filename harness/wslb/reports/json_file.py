@@ -5,6 +5,7 @@ Its types are in `wslb.reports.document`. Secrets are taken out here, before any
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -121,6 +122,8 @@ def load(path: Path) -> Document:
 def json_schema() -> str:
     """JSON Schema of the saved document, one definition a line: the text of ``report.schema.json``."""
     found = msgspec.json.schema(Document)
+    for one in found["$defs"].values():
+        one["description"] = inspect.cleandoc(one["description"])  # Python 3.13 and later have done it
     head = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": found["$ref"]})
     definitions = ",\n".join(f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found["$defs"].items())
     return f'{head[:-1]}, "$defs": {{\n{definitions}\n}}}}\n'

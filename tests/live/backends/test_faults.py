@@ -96,9 +96,9 @@ async def test_fragment(backend: Backend, message: str | bytes) -> None:
         await connection.send(message)
         parts = [part async for part in connection.recv_streaming()]
         assert [len(part) for part in parts if part] == [1000, 1000, 500]
-        whole = [part if isinstance(part, bytes) else part.encode() for part in parts]
+        whole = [part.encode() if isinstance(part, str) else part for part in parts]
         assert b"".join(whole) == (message if isinstance(message, bytes) else message.encode())
-        assert {type(part) for part in parts} == {type(message)}
+        assert {isinstance(part, str) for part in parts} == {isinstance(message, str)}
     assert (await backend.journal())[0]["messages_sent"] == 1
 
 
