@@ -1,5 +1,5 @@
 """The stand-in for Node.js, on websockets."""
 
-from backends.contract.libraries import demand
+from backends.contract import demand
 
 demand("websockets", lowest="15", below="18")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.contract import libraries
+from backends import contract
 
 ROOT = Path(__file__).parents[3]
 DEPENDENCIES: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
@@ -29,7 +29,7 @@ def test_the_stand_in_demands_what_the_package_does(stand_in: str, name: str, mo
 
     module = importlib.import_module(f"backends.{stand_in}")
     with monkeypatch.context() as patch:
-        patch.setattr(libraries, "demand", note)
+        patch.setattr(contract, "demand", note)
         importlib.reload(module)
     importlib.reload(module)
     assert asked == [line for line in DEPENDENCIES if re.match(rf"{name}\b", line)]
@@ -53,10 +53,10 @@ def test_a_version_is_taken_or_refused(
 ) -> None:
     monkeypatch.setattr(metadata, "version", {"websockets": found}.__getitem__)
     if taken:
-        libraries.demand("websockets", lowest="15", below="18")
+        contract.demand("websockets", lowest="15", below="18")
         return
     with pytest.raises(SystemExit, match=r"^3$"):
-        libraries.demand("websockets", lowest="15", below="18")
+        contract.demand("websockets", lowest="15", below="18")
     assert capsys.readouterr().err == (
         f"error: websockets {found} is installed, and this stand-in needs 15 or newer, below 18: "
         "pip install 'websockets>=15,<18'\n"
