@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,18 @@ async def test_httpd_takes_or_refuses_it_as_the_rule_says(
         assert reading.complaint is not None, reading.sentence
 
 
+def of(case: Broken, installation: Installation) -> Installation:
+    """The httpd that reads the file, under the version that the file is for."""
+    return replace(installation, version=case.version or installation.version)
+
+
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
 async def test_trap_is_named_when_httpd_has_read_the_file(
     case: Broken, installation: Installation, tmp_path: Path
 ) -> None:
     text, line = marked(case.text)
     path = written(text, tmp_path, installation)
-    answer = await advise_file(path, tunnels=case.tunnels, installation=installation)
+    answer = await advise_file(path, tunnels=case.tunnels, installation=of(case, installation))
     assert (case.rule, str(path), line) in [(a.rule, a.file, a.line) for a in answer.advice], answer.source
 
 
@@ -68,7 +74,7 @@ async def test_sound_configuration_is_accepted_and_gets_a_clean_answer(
     case: Broken, installation: Installation, tmp_path: Path
 ) -> None:
     path = written(case.text.lstrip("\n"), tmp_path, installation)
-    answer = await advise_file(path, tunnels=case.tunnels, installation=installation)
+    answer = await advise_file(path, tunnels=case.tunnels, installation=of(case, installation))
     assert [str(advice) for advice in answer.advice] == []
     assert answer.source.startswith("read by httpd"), answer.source
 

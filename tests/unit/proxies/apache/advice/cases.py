@@ -18,12 +18,14 @@ class Broken:
         text: of the file.
         httpd: what ``httpd -t`` 2.4.71 says: ``refuses`` it, ``accepts`` it, or is not asked (``""``).
         tunnels: given with ``--tunnels``.
+        version: of the httpd that the file is for, where the trap is none for every httpd.
     """
 
     rule: str
     text: str
     httpd: str = "accepts"
     tunnels: int | None = None
+    version: str = ""
 
 
 def marked(text: str) -> tuple[str, int]:
@@ -50,6 +52,12 @@ MODULES = (
     "lbmethod_byrequests",
     "proxy_wstunnel",
     "proxy_http",
+)
+
+
+MARKED_BALANCER = BALANCER.replace("<Proxy", f"{MARK}<Proxy")
+ALL_CHILDREN = (
+    "StartServers 4\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 1\nMaxSpareThreads 100\n"
 )
 
 
@@ -275,6 +283,10 @@ BROKEN: dict[str, Broken] = {
     "too-few-by-default": Broken("WSLB-C100", whole(f"{MARK}{PASS}{BALANCER}"), tunnels=401),
     "workers-cut-down": Broken("WSLB-C101", f"ServerLimit 4\nThreadsPerChild 25\n{MARK}MaxRequestWorkers 1000"),
     "prefork": Broken("WSLB-C102", whole(f"{MARK}{PASS}{BALANCER}").replace("mpm_event", "mpm_prefork"), tunnels=100),
+    "children-come": Broken("WSLB-C103", f"{PASS}{MARKED_BALANCER}", version="2.4.57"),
+    "children-go": Broken(
+        "WSLB-C103", f"{ALL_CHILDREN}MaxConnectionsPerChild 1000\n{PASS}{MARKED_BALANCER}", version="2.4.57"
+    ),
     "upgrade-unset": Broken("WSLB-C110", f"{MARK}RequestHeader unset Upgrade\n{PASS}{BALANCER}"),
     "origin-unset": Broken("WSLB-C111", f"{MARK}RequestHeader unset Origin\n{PASS}{BALANCER}"),
     "http10-to-backends": Broken("WSLB-C112", f"{MARK}SetEnv force-proxy-request-1.0 1\n{PASS}{BALANCER}"),
@@ -376,6 +388,7 @@ SOUND: dict[str, Broken] = {
         ),
         tunnels=10000,
     ),
+    "all-children-from-the-start": Broken("", f"{ALL_CHILDREN}{PASS}{BALANCER}", version="2.4.57"),
     "plain-http-only": Broken(
         "",
         "ProxyPass /app balancer://web\n<Proxy balancer://web>\n  BalancerMember http://192.0.2.1:8080 retry=0\n"

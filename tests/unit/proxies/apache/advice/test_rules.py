@@ -20,21 +20,25 @@ class NoFiles:
         return []
 
 
-def advice_on(text: str, *, tunnels: int | None = None) -> list[Advice]:
-    return advice_for(configuration_of(resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles()), tunnels=tunnels))
+def advice_on(text: str, *, tunnels: int | None = None, version: str = "") -> list[Advice]:
+    effect = resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles())
+    return advice_for(configuration_of(effect, tunnels=tunnels, version=version))
 
 
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
 def test_trap_is_named_with_file_and_line(case: Broken) -> None:
     text, line = marked(case.text)
-    found = [(advice.rule, advice.file, advice.line) for advice in advice_on(text, tunnels=case.tunnels)]
+    found = [
+        (advice.rule, advice.file, advice.line)
+        for advice in advice_on(text, tunnels=case.tunnels, version=case.version)
+    ]
     assert (case.rule, "httpd.conf", line) in found
 
 
 @pytest.mark.parametrize("case", BROKEN.values(), ids=BROKEN.keys())
 def test_nothing_else_on_the_page_is_an_error(case: Broken) -> None:
     text, line = marked(case.text)
-    errors = [a for a in advice_on(text, tunnels=case.tunnels) if a.severity is Severity.ERROR]
+    errors = [a for a in advice_on(text, tunnels=case.tunnels, version=case.version) if a.severity is Severity.ERROR]
     assert [str(a) for a in errors if a.rule != case.rule and a.line != line] == []
 
 
@@ -56,3 +60,9 @@ def test_ids_are_distinct_and_every_rule_says_how_its_fact_is_known() -> None:
 
 def test_an_empty_configuration_has_nothing_to_advise() -> None:
     assert advice_on("") == []
+
+
+@pytest.mark.parametrize(("version", "told"), [("", False), ("2.4.61", True), ("2.4.62", False), ("2.4.71", False)])
+def test_a_new_child_is_a_trap_below_its_version_only(version: str, told: bool) -> None:
+    text, _ = marked(BROKEN["children-come"].text)
+    assert ("WSLB-C103" in {advice.rule for advice in advice_on(text, version=version)}) is told

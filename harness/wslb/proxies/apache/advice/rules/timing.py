@@ -164,6 +164,28 @@ def _prefork(conf: Configuration) -> Iterator[Spot]:
                 return
 
 
+def _children_come(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: the turns go on beside a new child. Seen on 2.4.12 to 2.4.54: they begin again with each one."""
+    if conf.older_than(2, 4, 62) and not _children_stay(conf.main, conf.modules.names):
+        for balancer in conf.balancers:
+            if balancer.websocket and len(balancer.members) > 1:
+                yield Spot(balancer.at, f"balancer://{balancer.name}, where children come and go")
+
+
+def _children_stay(scope: Scope, modules: frozenset[str]) -> bool:
+    """Whether all children start at once, and none is ended for having had its connections, or for idling."""
+
+    def number(*names: str) -> int:
+        found = next((setting for name in names if (setting := scope.setting(name))), None)
+        return int(found.first) if found and re.fullmatch(r"\d{1,9}", found.first) else 0
+
+    most, _ = capacity(scope, modules)
+    threads = 1 if "mpm_prefork" in modules else number("ThreadsPerChild") or 25
+    spare = number("MaxSpareServers") if "mpm_prefork" in modules else number("MaxSpareThreads")
+    limited = number("MaxConnectionsPerChild", "MaxRequestsPerChild")
+    return number("StartServers") * threads >= most and spare >= most and not limited
+
+
 RULES = (
     Rule(
         id="WSLB-C090",
@@ -240,5 +262,14 @@ RULES = (
         why="Each tunnel holds a whole process: 256 by default, several megabytes each.",
         cure="LoadModule mpm_event_module instead",
         find=_prefork,
+    ),
+    Rule(
+        id="WSLB-C103",
+        severity=Severity.WARNING,
+        why="Before 2.4.62 each child that starts begins the turns anew, and bybusyness and bytraffic forget open "
+        "tunnels.",
+        cure="StartServers equal to ServerLimit, MaxSpareThreads equal to MaxRequestWorkers, MaxConnectionsPerChild 0; "
+        "or httpd 2.4.62 and later",
+        find=_children_come,
     ),
 )
