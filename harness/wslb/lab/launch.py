@@ -192,6 +192,13 @@ async def _write_secrets(runtime: Runtime, authority: Authority) -> None:
     await runtime.write("tls/proxy.key", leaf.key, secret=True)
 
 
+_ANEW = (
+    "Before httpd 2.4.62 each new child sets the turns back, and bybusyness and bytraffic forget open tunnels: what "
+    "holds here holds while no child is added, replaced or killed (restart-child-*)."
+)
+"""For readers of a report of such a version: the lab waits for all children, a server at work does not."""
+
+
 def _environment(
     settings: Settings, place: Placement, fleet: Fleet, leftovers: tuple[str, ...], seconds: float
 ) -> dict[str, object]:
@@ -203,6 +210,7 @@ def _environment(
         "proxy_version": installation.version,
         "mpm": installation.mpm,
         "proxy_built": installation.facts.get("built", ""),
+        **({"new_children": _ANEW} if ApacheDialect().children_reset_turns(installation) else {}),
         "proxy_binary": installation.binary,
         "modules_folder": installation.modules_folder,
         "carrier": settings.carrier.module,

@@ -124,6 +124,8 @@ class Screen:
             f"ready in {environment['ready_seconds']:.2f} s",
         ]
         self.out.print(" · ".join(facts))
+        if told := environment.get("new_children"):
+            self.out.print(f"note  {told}")
         if self.github:
             self.out.print("::group::wslb test")
         if self.plain:

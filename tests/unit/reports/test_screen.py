@@ -180,3 +180,11 @@ def test_table_stands_between_failures_and_verdict(verbosity: Verbosity) -> None
 
 def test_nothing_shows_no_table_either() -> None:
     assert shown(GOOD, verbosity=Verbosity.NOTHING, table=["Title"])[0] == ""
+
+
+def test_what_holds_only_while_no_child_comes_is_said_before_the_first_scenario() -> None:
+    streams = io.StringIO(), io.StringIO()
+    out, err = (Console(file=stream, width=200, no_color=True, highlight=False, markup=False) for stream in streams)
+    screen = Screen(out=out, err=err, verbosity=Verbosity.SCENARIOS, plain=True, github=False)
+    screen.headline(ENVIRONMENT | {"new_children": "Each new child sets the turns back."}, 2)
+    assert streams[0].getvalue().splitlines()[1:] == ["note  Each new child sets the turns back.", "start 2 scenarios"]
