@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 REPORT ?= reports/lb
 SHELL  := /bin/sh
-UNIT    := tests/unit tests/contracts $(wildcard tests/test_*.py)
+UNIT    := tests/unit tests/contracts tests/fuzz $(wildcard tests/test_*.py)
 COVERED := $(BIN)/coverage run
 # Percent of statements and branches: of the unit tests alone, and of everything but the container (.ci/run has 95).
 UNIT_FLOOR := 85
@@ -118,7 +118,7 @@ lock: ## pin the packages again (needs uv)
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
 
 clean: ## remove reports and caches
-	rm -rf reports/lb reports/load reports/compare reports/bench reports/coverage* dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf reports/lb reports/load reports/compare reports/bench reports/coverage* dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environment

@@ -33,6 +33,8 @@ _STATUS = re.compile(rb"(HTTP/1\.1) ([1-5][0-9]{2}) ([\x09\x20-\x7e\x80-\xff]*)"
 _ANY_STATUS = re.compile(rb"(HTTP/[^ ]*) ([0-9]{3})(?: (.*))?", re.DOTALL)
 _NAME = re.compile(rb"[-!#$%&\'*+.^_`|~0-9a-zA-Z]+")
 _VALUE = re.compile(rb"[\x09\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+"""A Content-Length (RFC 9110 section 8.6) that some body can have; `str.isdigit` takes what `int` does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +225,7 @@ def _refuse_early(buffer: bytes) -> None:
 def body_is_complete(headers: Headers, body: bytes) -> bool:
     """Whether a body has ended by its own account; without Content-Length or chunks only the connection's end tells."""
     length = one_header(headers, "Content-Length")
-    if length is not None and length.isdigit():
+    if length is not None and _LENGTH.fullmatch(length):
         return len(body) >= int(length)
     if (one_header(headers, "Transfer-Encoding") or "").lower() == "chunked":
         return body.endswith(b"0\r\n\r\n")

@@ -67,6 +67,8 @@ def test_what_is_no_head_is_none(data: bytes) -> None:
         ((("Transfer-Encoding", "chunked"),), b"1\r\na\r\n", False),
         ((), b"whatever", False),
         ((("Content-Length", "many"),), b"abc", False),
+        ((("Content-Length", "²"),), b"abc", False),
+        ((("Content-Length", "9" * 5000),), b"abc", False),
     ],
 )
 def test_a_body_ends_by_its_own_account(headers: tuple[tuple[str, str], ...], body: bytes, complete: bool) -> None:

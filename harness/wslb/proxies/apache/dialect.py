@@ -54,7 +54,7 @@ _LINE = re.compile(
 )
 _CODE = re.compile(r"\bAH\d{5}\b")
 _ACCESS = re.compile(
-    r"^(?P<status>\d{3}|-) (?P<in>\d+) (?P<out>\d+) (?P<micros>\d+) "
+    r"^(?P<status>\d{3}|-) (?P<in>\d{1,20}) (?P<out>\d{1,20}) (?P<micros>\d{1,20}) "
     r'"(?P<member>[^"]*)" "(?P<conn>[^"]*)" "(?P<path>.*)"$'
 )
 
@@ -285,11 +285,14 @@ class ApacheDialect:
                 hint="balancer-manager answers XML only with a Referer of the same host.",
             ) from exc
         found: list[MemberStatus] = []
+        parts = 100 if installation.at_least(2, 4, 28) else 1
         for balancer in root.iter("balancer"):
             name = _text(balancer, "name")
-            for worker in balancer.iter("worker"):
-                parts = 100 if installation.at_least(2, 4, 28) else 1
-                found.append(_status(balancer, name, worker, parts=parts))
+            try:
+                found += [_status(balancer, name, worker, parts=parts) for worker in balancer.iter("worker")]
+            except ValueError as exc:
+                detail = f"a number of {name or 'a balancer without a name'} is none ({exc})"
+                raise EvidenceError(path="the status page of balancer-manager", detail=detail) from exc
         return tuple(found)
 
     def parse_log(self, text: str) -> tuple[LogLine, ...]:

@@ -153,6 +153,14 @@ def test_a_page_that_is_not_the_managers_xml_is_an_error(text: str) -> None:
         DIALECT.parse_status(text, DEBIAN)
 
 
+@pytest.mark.parametrize("number", ["many", "-", "1.5", "9" * 5000])
+def test_a_number_that_is_none_is_an_error_of_the_page(number: str) -> None:
+    before, _, rest = STATUS.partition("<httpd:elected>")
+    page = f"{before}<httpd:elected>{number}<{rest.partition('<')[2]}"
+    with pytest.raises(EvidenceError, match="a number of balancer://mycluster is none"):
+        DIALECT.parse_status(page, DEBIAN)
+
+
 LOG = """[Sun Nov 22 17:35:13.532665 2026] [proxy:error] [pid 28552:tid 28552] (111)Connection refused: AH00957: ws: no
 [Sun Nov 22 17:35:13.534432 2026] [mpm_event:notice] [pid 1:tid 2] AH00489: Apache/2.4.71 configured
 [Sun Nov 22 17:35:13.534432 2026] [ssl:info] [pid 1:tid 2] [client 127.0.0.1:5] [remote 127.0.0.1:6] AH02411: name
