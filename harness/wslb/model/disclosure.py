@@ -31,12 +31,12 @@ _RULES = tuple(
         ),
         (r"\b((?-i:Bearer|Basic|Negotiate)) +(?=\S*[\d=+/_]|\S{20})[\w.~+/=-]{6,}", rf"\1 {REDACTED}"),
         # User and password of a URL (RFC 3986 section 3.2.1); a signed token wherever it stands (RFC 7519).
-        (r"([a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]+@", rf"\1{REDACTED}@"),
+        (r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@\"'<>]+@", rf"\1{REDACTED}@"),
         (r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*", REDACTED),
     )
 )
 _URL = re.compile(r"\bwss?://[^\s\"'<>]+\?[^\s\"'<>#]+", re.IGNORECASE)
-_QUERY = re.compile(r"(?<=[?&;])([^=&;\s]+)=[^&;\s\"'<>#]*")
+_QUERY = re.compile(r"(?<=[?&;])([^=&;?\s]{1,256})=[^&;\s\"'<>#]*")
 _SECRET_QUERY = re.compile(rf"(?<=[?&;])({_NAMES})=[^&;\s\"'<>#…][^&;\s\"'<>#]*", re.IGNORECASE)
 _OFFER = re.compile(r"\b(sec-websocket-protocol['\"]?\s?[:=]\s*['\"]?)([^'\"\r\n]+)", re.IGNORECASE)
 _TELLING = re.compile(r"token|secret|bearer|auth|key|jwt|passw|session", re.IGNORECASE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from wslb.model.disclosure import clean, field_value, one_line, redacted, redacted_all
@@ -86,3 +88,24 @@ def test_orders_are_only_text(text: str, told: str) -> None:
 
 def test_a_foreign_line_end_ends_no_line() -> None:
     assert one_line("a\r\n::error::b") == "a␍␊: :error::b"
+
+
+LONG = (
+    *("a", "a-b.", "?a", "Bearer ", "Cookie", "Cookie:", "x:", "eyJ", "http://", "ws://a?", "?token", "::warning "),
+    *("Header set ", "sec-websocket-protocol:", "ws://h/?a=1&", "+", "/", " "),
+)
+
+
+@pytest.mark.parametrize("piece", LONG)
+def test_long_text_costs_what_its_length_does(piece: str) -> None:
+    """A server chooses its texts: eight times as long may take eight times as long, and not sixty-four."""
+
+    def seconds(length: int) -> float:
+        text = "ws://" + piece * (length // len(piece))
+        began = time.perf_counter()
+        for told in (redacted, clean):
+            told(text)
+        return time.perf_counter() - began
+
+    short = max(min(seconds(16_384) for _ in range(5)), 1e-4)
+    assert min(seconds(131_072) for _ in range(3)) < 30 * short
