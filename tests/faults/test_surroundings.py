@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.figures import FULL, Figures, needs_proc
-from tests.faults.remains import HARNESS, room, unshared
+from tests.faults.remains import HARNESS, hidden, room, unshared
 from tests.faults.surroundings import SURROUNDINGS, Surrounding
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, needs_proc]
@@ -25,6 +25,8 @@ def why_not(surrounding: Surrounding) -> str:
         return "only root can"
     if surrounding.apart and not unshared(surrounding.apart):
         return f"unshare {surrounding.apart} is not permitted"
+    if "/tmp" in surrounding.before and hidden("/tmp"):  # noqa: S108 - looked at, not made
+        return "the programs under test lie in /tmp"
     if surrounding.nobody and not all(part.stat().st_mode & 0o005 == 0o005 for part in (HARNESS, *HARNESS.parents)):
         return "an unprivileged user cannot read this folder"
     return ""

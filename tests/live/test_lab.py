@@ -170,7 +170,7 @@ async def test_a_missing_module_is_named(tmp_path: Path, lab: Lab) -> None:
         if module.name != "mod_lbmethod_byrequests.so":
             (tmp_path / "modules" / module.name).symlink_to(module)
     with pytest.raises(RuntimeUnavailable, match="has no mod_lbmethod_byrequests"):
-        async with open_lab(replace(LOCAL, httpd=str(tmp_path / "bin" / "httpd"))):
+        async with open_lab(replace(LOCAL, httpd=real.binary, modules=str(tmp_path / "modules"))):
             pytest.fail("a lab without byrequests")
 
 

@@ -50,7 +50,7 @@ CAUSES = {
         "signature-lies journal-forgets journal-forgets-one answer-signature-nobody greeting-silent greeting-unfinished"
     ),
     "accept": "accept-wrong answer-accept-other",
-    "backend-refused": "backend-refuses backend-refuses-once request-is-post",
+    "backend-refused": "backend-refuses backend-refuses-once proxied-host-lost request-is-post",
     "hung-up": "backend-hangs-up",
     "died": (
         "backend-closes-early backend-cuts answer-comes-twice greeting-masked greeting-rsv greeting-no-utf8 "
@@ -66,7 +66,7 @@ CAUSES = {
     "query": "request-query-lost request-query-reordered proxied-query-lost",
     "forwarded": (
         "request-host-other request-forwarded-before proxied-client-lost proxied-client-other "
-        "proxied-host-lost proxied-server-other proxied-to-other-host"
+        "proxied-server-other proxied-to-other-host"
     ),
     "unmarked": "request-unmarked request-marked-alike",
     "misgreeted": "greeting-twice greeting-binary greeting-altered greeting-short greeting-behind-noise",

@@ -45,6 +45,7 @@ class Workload:
         checks: what must hold whatever the method does.
         echo: whether it needs the echo endpoints.
         allow_log: AH numbers of warnings and errors that belong to it.
+        otherwise: how many of its tunnels the client does not close.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Workload:
     checks: tuple[Check, ...]
     echo: bool = False
     allow_log: tuple[str, ...] = ()
+    otherwise: int = 0
 
 
 def _short(connections: int) -> Act:
@@ -166,6 +168,7 @@ WORKLOADS: tuple[Workload, ...] = (
             carrier.carried_as_asked,
         ),
         allow_log=CONNECT_FAILED,
+        otherwise=FAULTY // 2,
     ),
 )
 
@@ -181,4 +184,5 @@ def scenario_of(workload: Workload, lbmethod: LbMethod, number: int, *, connecti
         act=workload.act(connections),
         checks=workload.checks,
         allow_log=workload.allow_log,
+        otherwise=workload.otherwise,
     )
