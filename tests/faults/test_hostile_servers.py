@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -142,29 +143,29 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def listening(serve: Serve) -> AsyncIterator[str]:
     """The URL of a server that serves so; its connections end with the block."""
-    tasks: set[asyncio.Task[None]] = set()
+    served: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.transport.abort()
-            await disconnect(writer)
-            tasks.discard(task)
+        writer.transport.abort()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served[asyncio.ensure_future(connected(reader, writer))] = writer
+
+    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
     try:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     finally:
         server.close()
-        for task in tuple(tasks):
+        for _ in range(5):  # a connection that was just taken is told of a few turns of the loop later
+            await asyncio.sleep(0)
+        for task, writer in served.items():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            writer.transport.abort()
+        await asyncio.gather(*served, return_exceptions=True)
+        for writer in served.values():
+            await disconnect(writer)
 
 
 async def lost(serve: Serve) -> list[str]:
