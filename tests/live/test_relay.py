@@ -57,7 +57,7 @@ def cause(result: ScenarioResult) -> str:
     return likely.sentence if likely else ""
 
 
-@pytest.mark.parametrize("name", ["lb-byrequests-held", "lb-byrequests-at-once", "headers-handshake", "payload-binary"])
+@pytest.mark.parametrize("name", ["lb-byrequests-held", "headers-handshake", "payload-binary"])
 async def test_a_relay_that_is_told_nothing_changes_nothing(quick: Lab, name: str) -> None:
     result = await ask(quick, name, front=(), liberty=(), node=())
     assert (result.outcome, red(result)) == (Outcome.PASSED, {})
