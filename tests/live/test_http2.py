@@ -9,7 +9,7 @@ import pytest
 from wslb.connectors.http2 import Http2Connector
 from wslb.lab.lab import Lab
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
-from wslb.runtimes.local.local_runtime import free_port
+from wslb.runtimes.local.local_runtime import ports_to_listen
 from wslb.scenarios.carrier import over_http2
 
 pytestmark = pytest.mark.live
@@ -58,7 +58,7 @@ async def test_a_server_without_http2_is_a_result_not_an_exception(lab: Lab) -> 
 
 
 async def test_nobody_listening_is_a_result_not_an_exception() -> None:
-    opened, tunnel = await Http2Connector().open(f"ws://127.0.0.1:{free_port()}/ws", timeout_seconds=5)
+    opened, tunnel = await Http2Connector().open(f"ws://127.0.0.1:{ports_to_listen(0)[0]}/ws", timeout_seconds=5)
     assert tunnel is None
     assert opened.error is not None
     assert "refused" in opened.error.lower()

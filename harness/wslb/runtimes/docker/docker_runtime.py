@@ -24,7 +24,7 @@ from wslb.runtimes.docker.engine import ERRORS, Engine, EngineFacts, explained
 from wslb.runtimes.docker.image import DEFAULT_IMAGE, Image, obtain
 from wslb.runtimes.docker.leftovers import ContainerLeftover, labels, sweep_containers
 from wslb.runtimes.docker.network import Network, connects, expected, is_ours, published
-from wslb.runtimes.local.local_runtime import free_port
+from wslb.runtimes.local.local_runtime import ports_to_listen
 from wslb.waiting import until
 
 __all__ = ["DockerProcess", "DockerRuntime", "open_docker"]
@@ -174,7 +174,8 @@ class DockerRuntime:
         """Our loopback by free ports where the network is shared, else the ports that are published."""
         ports = self.container.wanted.ports
         if ports is None:
-            return Front(plain=plain_port or free_port(), tls=(tls_port or free_port()) if tls else None)
+            plain, secure = ports_to_listen(plain_port, tls_port)
+            return Front(plain=plain, tls=secure if tls else None)
         return Front(
             listen="0.0.0.0",  # noqa: S104 - of the container's own network; published on 127.0.0.1 only
             plain=ports[0],
@@ -299,11 +300,7 @@ async def _container(
     """A started container in the mode to try, or in the other one when that proves wrong."""
     user = (_NOBODY, _NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     for attempt in range(1, _TRIES + 1):
-        ports = (
-            (settings.port or free_port(), settings.tls_port or free_port())
-            if mode is DockerNetwork.PUBLISHED
-            else None
-        )
+        ports = ports_to_listen(settings.port, settings.tls_port) if mode is DockerNetwork.PUBLISHED else None
         wanted = Wanted(
             name=folder.name,
             image=image,

@@ -16,7 +16,7 @@ from wslb.interfaces import Completed, Front, Process
 from wslb.runtimes.runfolder import remember_shared_memory
 from wslb.waiting import disconnect, until
 
-__all__ = ["LocalProcess", "LocalRuntime", "free_port"]
+__all__ = ["LocalProcess", "LocalRuntime", "ports_to_listen"]
 
 _UMASK = 0o022
 """Of every program: an unprivileged httpd, or backend, reads what another part of the lab has made."""
@@ -233,10 +233,8 @@ class LocalRuntime:
 
     async def front(self, *, tls: bool, plain_port: int, tls_port: int) -> Front:
         """Loopback, on the given ports or free ones."""
-        return Front(
-            plain=plain_port or free_port(),
-            tls=(tls_port or free_port()) if tls else None,
-        )
+        plain, secure = ports_to_listen(plain_port, tls_port)
+        return Front(plain=plain, tls=secure if tls else None)
 
     def children(self, process: Process) -> frozenset[int]:
         """Children of a process as the kernel lists them (proc_pid_task(5)); none where it does not."""
@@ -278,9 +276,17 @@ class LocalRuntime:
         return {"runtime": self.name}
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that was free a moment ago; whoever uses it must be ready to find it taken and ask again."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def ports_to_listen(*wanted: int, host: str = "127.0.0.1") -> tuple[int, ...]:
+    """These ports, for each 0 one that was free a moment ago; whoever uses it must be ready to find it taken.
+
+    All are held until the last is known, so no two of them are the same.
+    """
+    with contextlib.ExitStack() as held:
+
+        def free() -> int:
+            probe = held.enter_context(socket.socket())
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1]
+            return free() if port in wanted else port
+
+        return tuple(port or free() for port in wanted)

@@ -22,7 +22,7 @@ from wslb.runtimes.docker import forwarder, leftovers, network
 from wslb.runtimes.docker.agent import Agent
 from wslb.runtimes.docker.docker_runtime import _no_way_back
 from wslb.runtimes.docker.engine import EngineFacts, _facts, explained
-from wslb.runtimes.local.local_runtime import free_port
+from wslb.runtimes.local.local_runtime import ports_to_listen
 from wslb.runtimes.runfolder import RunFolder
 
 
@@ -91,7 +91,7 @@ async def test_backends_listen_where_the_container_really_reaches_them(
     names: tuple[str, ...], gateway: str, expected: tuple[str, str, str | None, str]
 ) -> None:
     found = await network.published(
-        cast("Agent", Shell(*names)), "asked for", gateway=gateway, ports=(free_port(),), rootless=False, seconds=5
+        cast("Agent", Shell(*names)), "asked for", gateway=gateway, ports=ports_to_listen(0), rootless=False, seconds=5
     )
     assert found is not None
     assert (found.backends, found.gateway, found.client) == expected[:3]
@@ -102,7 +102,8 @@ async def test_backends_listen_where_the_container_really_reaches_them(
 async def test_no_way_back_is_no_network() -> None:
     agent = cast("Agent", Shell())
     assert (
-        await network.published(agent, "asked for", gateway="", ports=(free_port(),), rootless=True, seconds=5) is None
+        await network.published(agent, "asked for", gateway="", ports=ports_to_listen(0), rootless=True, seconds=5)
+        is None
     )
 
 
