@@ -25,6 +25,9 @@ __all__ = ["BalancerManager", "form_of", "nonce_of", "nonces_of"]
 _LINK = re.compile(r"""href=["'][^"'?]*\?b=([^&"']+)&(?:amp;)?(?:w=[^"']*?&(?:amp;)?)?nonce=([^"'&]+)["']""")
 """A balancer's link, as 2.4.12 writes it (no ``&amp;``), 2.4.23 to 2.4.39 (single quotes) and 2.4.46 and later."""
 
+_GENERATIONS = 8
+"""Answers by another child than the nonce's: each graceful restart makes new nonces, and old children answer on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalancerManager:
@@ -58,9 +61,11 @@ class BalancerManager:
             ContractError: httpd does not answer.
         """
         page = await self._get({"xml": "1"}, fresh=fresh)
-        if not page.startswith("<?xml"):
-            for name, nonce in nonces_of(page).items():
-                return await self._get({"xml": "1", "b": name, "nonce": nonce}, fresh=fresh)
+        for _ in range(_GENERATIONS):
+            if page.startswith("<?xml") or not (nonces := nonces_of(page)):
+                break
+            name, nonce = next(iter(nonces.items()))
+            page = await self._get({"xml": "1", "b": name, "nonce": nonce}, fresh=fresh)
         return page
 
     async def nonce(self, balancer: str) -> str:

@@ -6,7 +6,8 @@ import ssl
 from typing import cast
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from wslb.interfaces import BalancerChange, MemberChange
 from wslb.model.balancer import MemberState
@@ -73,3 +74,24 @@ def test_the_referer_is_of_the_host_that_the_server_takes_for_its_own(named: str
         named=named,
     )
     assert page.own_referer == referer
+
+
+@pytest.mark.parametrize("generations", [1, 2, 3])
+async def test_a_nonce_of_another_generation_is_asked_for_again(generations: int) -> None:
+    """While a graceful restart ends, old and new children answer in turn, each with a nonce of its own."""
+    asked = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        own, asked = f"n{min(asked, generations - 1)}", asked + 1
+        if request.query.get("nonce") == own:
+            return web.Response(text="<?xml version='1.0'?><httpd:manager/>")
+        return web.Response(text=f'<a href="/bm?b=mine&amp;nonce={own}">')
+
+    app = web.Application()
+    app.router.add_get("/bm", answer)
+    async with TestServer(app) as server, ClientSession() as session:
+        manager = BalancerManager(
+            session=session, base=str(server.make_url("")), path="/bm", trust=ssl.create_default_context()
+        )
+        assert (await manager.page()).startswith("<?xml")
