@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 FILES = (
+    "modules/aaa/mod_authz_core.c",
     "modules/proxy/mod_proxy.c",
     "modules/proxy/proxy_util.c",
     "modules/proxy/mod_proxy_balancer.c",
@@ -38,21 +39,23 @@ FILES = (
     "server/log.c",
     "server/main.c",
     "server/mpm_unix.c",
+    "server/ssl.c",
     "server/util.c",
     "server/vhost.c",
-    "server/mpm/event/event.c",
+    "server/mpm/*/*.c",
     "os/unix/unixd.c",
     "modules/arch/unix/mod_unixd.c",
 )
 """What can speak in the log of a reverse proxy for WebSockets."""
 
 BINARIES = (
+    "mod_authz_core.so",
     "mod_proxy.so",
     "mod_proxy_*.so",
     "mod_lbmethod_*.so",
     "mod_slotmem_shm.so",
     "mod_ssl.so",
-    "mod_mpm_event.so",
+    "mod_mpm_*.so",
 )
 NOT_OURS = re.compile(r"mod_proxy_(ajp|connect|express|fcgi|fdpass|ftp|html|http2|scgi|uwsgi)")
 

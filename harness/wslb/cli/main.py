@@ -10,7 +10,7 @@ import click
 
 from wslb.caller import Interrupted, code_of, end_by_signals, lasting_streams
 from wslb.cli import cli
-from wslb.errors import EvidenceError, HarnessError, exhausted
+from wslb.errors import EvidenceError, HarnessError, exhausted, plain
 from wslb.model.disclosure import clean, redacted
 
 __all__ = ["main", "say"]
@@ -40,7 +40,7 @@ def main() -> None:
             import traceback  # a plain run needs none of it
 
             traceback.print_exc()
-        click.echo(clean(f"error: wslb itself failed: {type(exc).__name__}: {exc}"), err=True)
+        click.echo(clean(f"error: wslb itself failed: {plain(exc)}"), err=True)
         click.echo("  do:  Run it again with WSLB_DEBUG=1 and report the traceback.", err=True)
         sys.exit(4)
 

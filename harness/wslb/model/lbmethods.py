@@ -19,7 +19,7 @@ from wslb.model.results import MemberStatus
 __all__ = ["FACTOR_SCALE", "MODELS", "Counters", "contest", "elect", "pin", "reset", "set_factor", "set_state", "start"]
 
 FACTOR_SCALE = 100
-"""httpd keeps ``loadfactor`` as an integer of hundredths (2.4.31 and later: ``loadfactor=1.5``)."""
+"""httpd keeps ``loadfactor`` as an integer of hundredths (2.4.28 and later: ``loadfactor=1.5``; CHANGES)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

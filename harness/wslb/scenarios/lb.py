@@ -36,9 +36,9 @@ async def _one_side_closed(lab: Lab) -> None:
 
 
 UNROUNDED = Elsewhere(
-    before=(2, 4, 31),
+    before=(2, 4, 28),
     does="bytraffic compares bytes as they are; later ones divide by the loadfactor in hundredths and cut off the rest",
-    source="manual, mod_proxy: loadfactor with decimals since 2.4.31; measured on 2.4.12 to 2.4.27",
+    source="CHANGES 2.4.28, loadfactor as a decimal number; measured on 2.4.12 to 2.4.27, and on 2.4.35",
     limit="liberty's heads are longer, so after the first two node is elected first in each pair",
     checks=(
         *(check for check in MODELLED if check is not distribution.follows_model),

@@ -12,7 +12,7 @@ from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster
 from wslb.scenarios.acts import in_turn
 from wslb.scenarios.claims import SERVED
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -26,6 +26,12 @@ RULE = (
 RECREDIT = (
     "A loadfactor set through balancer-manager makes every member's lbstatus its own loadfactor, so the cycle starts "
     "with a debt already paid: 3:1 then runs liberty liberty liberty node, not liberty liberty node liberty."
+)
+
+WHOLE = Elsewhere(
+    before=(2, 4, 28),
+    does="a loadfactor is a whole number, and the fraction of 1.5 is cut off",
+    source="CHANGES 2.4.28; measured on 2.4.12, 2.4.23 and 2.4.27",
 )
 
 
@@ -113,7 +119,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(20),
         checks(L, N, L, N, L),
         site=balanced(cluster(weighted(LIBERTY, 1.5), NODE)),
-        explanation="httpd keeps loadfactors in hundredths since 2.4.31 (manual, mod_proxy, loadfactor).",
+        explanation="httpd keeps loadfactors in hundredths since 2.4.28 (CHANGES).",
+        elsewhere=(WHOLE,),
     ),
     ask(
         "bybusyness",

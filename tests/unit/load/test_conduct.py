@@ -226,7 +226,7 @@ async def test_an_interrupted_run_counts_what_it_broke_off(fakes: FakeLab) -> No
 async def test_a_place_that_is_lost_takes_its_connections_and_nothing_else(fakes: FakeLab) -> None:
     engine = Threads(2, broken=frozenset({1}))
     made = await conduct(fakes, plan(fakes, connections=10, concurrency=2), "lost=0", engine=engine)
-    assert [(one["connections"], one["reason"]) for one in made["lost_places"]] == [(5, "MemoryError: no room")]
+    assert [(one["connections"], one["reason"]) for one in made["lost_places"]] == [(5, "memory: no room")]
     assert made["opened"] == 5
     assert made["outcome"]["word"] == "failed"
 

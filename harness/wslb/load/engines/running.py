@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from wslb.errors import plain
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.plan import LoadPlan, Shard
 from wslb.load.progress import ShardProgress
@@ -136,5 +137,5 @@ def _lost(part: Shard, place: ShardPlace, error: BaseException | None, begun: in
     if error is None or isinstance(error, BrokenProcessPool):
         reason = "its process ended"
     else:
-        reason = f"{type(error).__name__}: {error}"
+        reason = plain(error)
     return LostShard(place=place.name, shard=part.index, connections=part.connections or begun, reason=reason)

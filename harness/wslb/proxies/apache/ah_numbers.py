@@ -37,6 +37,16 @@ class Number:
 
 
 _FAILED_OVER = "Apache tries another member, if one is left; start the backend, or check address and port."
+_FULL = (
+    "All threads are taken: every open tunnel holds one for its whole life.",
+    "Raise MaxRequestWorkers, and ThreadsPerChild with it.",
+)
+_NEARLY_FULL = ("Hardly a thread is left: every open tunnel holds one for its whole life.", _FULL[1])
+_SLOTS = (
+    "No new child can start, although more would be allowed: old ones still end, each held by a tunnel of its own.",
+    "Raise ServerLimit, or let tunnels end sooner: a child that was told to leave waits for its last one.",
+)
+_RUNS = ("httpd serves: it has started, or a restart has ended.", "")
 
 HINTS: dict[str, tuple[str, str]] = {
     "AH00957": ("Apache could not open TCP to this backend; the errno before the code tells why.", _FAILED_OVER),
@@ -121,10 +131,19 @@ HINTS: dict[str, tuple[str, str]] = {
     "AH00558": ("No ServerName is set; the name that Apache chose is harmless in a test.", "Set ServerName."),
     "AH00072": ("Another program has the port.", "Stop it, or choose another port."),
     "AH00526": ("The configuration has an error in this line.", "httpd -t shows it; mend the line."),
-    "AH00484": (
-        "All threads are taken: every open tunnel holds one for its whole life.",
-        "Raise MaxRequestWorkers, and ThreadsPerChild with it.",
+    "AH00484": _FULL,
+    "AH00286": _FULL,
+    "AH00161": (
+        "All children of prefork are taken: every open tunnel holds one for its whole life.",
+        "Raise MaxRequestWorkers, or use MPM event, where a tunnel costs a thread.",
     ),
+    "AH00287": _NEARLY_FULL,
+    "AH10159": _NEARLY_FULL,
+    "AH03490": _SLOTS,
+    "AH00288": _SLOTS,
+    "AH00489": _RUNS,
+    "AH00292": _RUNS,
+    "AH00163": _RUNS,
     "AH00052": (
         "A child process of httpd crashed: its tunnels are lost.",
         "Look for a core file; try another version.",

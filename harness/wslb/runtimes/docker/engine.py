@@ -21,7 +21,7 @@ import docker.errors
 import requests
 import urllib3.exceptions
 
-from wslb.errors import RuntimeUnavailable
+from wslb.errors import RuntimeUnavailable, plain
 
 __all__ = ["ERRORS", "Engine", "EngineFacts", "explained"]
 
@@ -203,4 +203,4 @@ def _chain(exc: object, seen: set[int] | None = None) -> Iterator[BaseException]
 
 
 def _last_sentence(causes: list[BaseException]) -> str:
-    return str(causes[-1]).strip().rstrip(".") or type(causes[-1]).__name__
+    return str(causes[-1]).strip().rstrip(".") or plain(causes[-1])

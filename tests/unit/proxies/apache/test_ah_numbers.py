@@ -7,6 +7,7 @@ import re
 import pytest
 
 from wslb.proxies.apache import ah_numbers
+from wslb.scenarios import SCENARIOS
 
 ASKED_FOR = (
     "AH00957",
@@ -48,6 +49,23 @@ def test_numbers_of_a_websocket_balancer_are_explained(code: str) -> None:
 
 def test_every_hint_is_about_a_number_of_the_table() -> None:
     assert [code for code in ah_numbers.HINTS if ah_numbers.look_up(code) is None] == []
+
+
+def test_what_one_mpm_says_is_explained_for_each_mpm() -> None:
+    messages = {
+        entry["message"]
+        for code, entry in ah_numbers.known().items()
+        if entry["module"] in {"event", "worker", "prefork"} and code in ah_numbers.HINTS
+    }
+    speaking = {code: entry for code, entry in ah_numbers.known().items() if entry["message"] in messages}
+    assert {entry["module"] for entry in speaking.values()} == {"event", "worker", "prefork"}
+    assert sorted(set(speaking) - set(ah_numbers.HINTS)) == []
+
+
+def test_every_number_that_a_scenario_may_log_is_in_the_table() -> None:
+    named = {code for scenario in SCENARIOS for code in scenario.allow_log}
+    assert len(named) > 10
+    assert sorted(named - set(ah_numbers.known())) == []
 
 
 def test_numbers_that_pages_tell_wrongly_follow_the_source() -> None:

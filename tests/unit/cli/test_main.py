@@ -1,0 +1,36 @@
+"""The last stop of the command: an error of its own is one sentence with exit code 4, and names no class of Python."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from wslb.cli import cli, main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyError("routes"), 4, "error: wslb itself failed: key: 'routes'\n"),
+        (ExceptionGroup("all", [ZeroDivisionError("division by zero")]), 4, "zero division: division by zero\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "/t/x"), 3, "error: There is no room on the disk left: "),
+    ],
+)
+def test_an_error_that_nobody_foresaw(
+    error: Exception, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "main", fails)
+    monkeypatch.setattr(main, "end_by_signals", lambda: None)
+    monkeypatch.setattr(main, "lasting_streams", lambda _: None)
+    monkeypatch.delenv("WSLB_DEBUG", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    told = capsys.readouterr().err
+    assert ended.value.code == code
+    assert said in told
+    assert "  do:  " in told
+    assert "Error" not in told
