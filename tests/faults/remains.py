@@ -56,6 +56,7 @@ class Room(Place):
         super().__init__(folder)
         self.keeper = keeper
         self._mark = secrets.token_hex(8)
+        self._begun: list[subprocess.Popen[bytes]] = []
 
     def argv(self, *words: str, before: str = "", apart: str = "", nobody: bool = False) -> list[str]:
         """Words of a command that runs in this place, with lines of bash before it."""
@@ -90,7 +91,7 @@ class Room(Place):
 
     def begin(self, words: list[str], environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start words of `argv`; its output is collected."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             words,
             cwd=self.folder,
             env=self.surroundings() if environ is None else dict(environ),
@@ -99,6 +100,8 @@ class Room(Place):
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self._begun.append(process)
+        return process
 
     def running(self) -> list[int]:
         """Process ids of what commands here started and that still runs."""
@@ -137,11 +140,14 @@ class Room(Place):
         return Path(f"/proc/{self.keeper}/root{path}")
 
     def end(self) -> None:
-        """End whatever runs here."""
+        """End whatever runs here; what was begun and not waited for is, and its pipes are closed."""
         for pid in self.running():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not self.running(), what="the end of all that ran in this place")
+        for process in self._begun:
+            if process.stdout and not process.stdout.closed:
+                process.communicate()
 
 
 def _open_to_all(path: Path) -> bool:

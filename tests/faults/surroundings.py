@@ -83,7 +83,7 @@ SURROUNDINGS: tuple[Surrounding, ...] = (
         Surrounding(
             name=f"tmpdir of {size}", before=f'mount -t tmpfs -o size={size} none "$TMPDIR"', apart="--mount", code=None
         )
-        for size in ("16k", "40k", "64k", "100k", "256k")
+        for size in ("16k", "40k", "64k", "80k", "88k", "92k", "96k", "100k", "256k")
     ),
     Surrounding(
         name="tmpdir of 8 files", before='mount -t tmpfs -o nr_inodes=9 none "$TMPDIR"', apart="--mount", code=None

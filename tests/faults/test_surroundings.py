@@ -82,3 +82,13 @@ def test_surroundings() -> None:
         elif only in surrounding.name:
             figures.judge(surrounding.name, asked(surrounding))
     figures.survived()
+
+
+def test_what_is_left_running_in_a_room_is_ended_and_its_pipes_are_closed() -> None:
+    with room() as here:
+        process = here.begin(here.argv("/bin/sleep", "600"))
+        assert process.poll() is None
+    assert process.returncode == -9
+    assert process.stdout is not None
+    assert process.stdout.closed
+    assert here.running() == []

@@ -126,7 +126,11 @@ def _always(scenario: Scenario, record: Record) -> tuple[Check, ...]:
     log_is_clean = log_checks.only_announced(*scenario.allow_log)
     if not record.accepted:
         return (log_is_clean,)
-    return (witnesses_speak(*scenario.witnesses), ended_orderly(scenario.otherwise), log_is_clean)
+    return (
+        witnesses_speak(*scenario.witnesses),
+        ended_orderly(scenario.otherwise, perhaps=scenario.perhaps),
+        log_is_clean,
+    )
 
 
 async def run_all(

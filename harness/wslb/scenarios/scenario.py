@@ -78,6 +78,7 @@ class Scenario:
         explanation: why Apache answers as it does, where that surprises; with the AH number or manual page.
         balancer: whose members the evidence is about; by default the site's first.
         otherwise: how many tunnels end otherwise than by the client's close with 1000; checks of its own say how.
+        perhaps: how many more may.
         silent: witnesses that cannot speak of its tunnels, further to the greeting on sites that echo.
         elsewhere: what other versions do; the first that covers the proxy's counts.
     """
@@ -93,6 +94,7 @@ class Scenario:
     explanation: str = ""
     balancer: Balancer | None = None
     otherwise: int = 0
+    perhaps: int = 0
     silent: tuple[Witness, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
 
@@ -160,6 +162,7 @@ class Family:
         allow_log: tuple[str, ...] | None = None,
         explanation: str = "",
         otherwise: int = 0,
+        perhaps: int = 0,
         silent: tuple[Witness, ...] = (),
         elsewhere: tuple[Elsewhere, ...] = (),
     ) -> Scenario:
@@ -174,6 +177,7 @@ class Family:
             allow_log=self.allow_log if allow_log is None else allow_log,
             explanation=explanation,
             otherwise=otherwise,
+            perhaps=perhaps,
             silent=silent,
             elsewhere=elsewhere,
         )

@@ -66,3 +66,11 @@ def test_nothing_opened_is_no_evidence() -> None:
 def test_so_many_as_were_announced_end_otherwise(broken: int, holds: bool) -> None:
     handshakes = (*[tunnel(BROKEN, BROKEN)] * broken, tunnel(BYE, BYE))
     assert ended_orderly(1)(Record(handshakes=handshakes)).holds is holds
+
+
+@pytest.mark.parametrize(("broken", "holds"), [(0, False), (1, True), (2, True), (3, False)])
+def test_one_more_may_end_otherwise(broken: int, holds: bool) -> None:
+    handshakes = (*[tunnel(BROKEN, BROKEN)] * broken, tunnel(BYE, BYE))
+    verdict = ended_orderly(1, perhaps=1)(Record(handshakes=handshakes))
+    assert verdict.holds is holds
+    assert "all but 1 or 2" in verdict.expected

@@ -134,8 +134,5 @@ async def _as_they_end(
 
 def _lost(part: Shard, place: ShardPlace, error: BaseException | None, begun: int) -> LostShard:
     """All that the shard was to open; where only time limits it, what it had begun when it was last heard of."""
-    if error is None or isinstance(error, BrokenProcessPool):
-        reason = "its process ended"
-    else:
-        reason = plain(error)
+    reason = "its process ended" if error is None or isinstance(error, BrokenProcessPool) else plain(error)
     return LostShard(place=place.name, shard=part.index, connections=part.connections or begun, reason=reason)

@@ -24,6 +24,9 @@ _UMASK = 0o022
 _SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin", "/opt/homebrew/sbin")
 
 
+_ROOM_BYTES = 32 * 1024
+"""That a program must find: httpd that cannot write its pid leaves the shared memory that it has made."""
+
 _MOST_OUTPUT = 16 * 1024 * 1024
 """Bytes: a dump of the largest configuration is a tenth of it; a program that prints for ever must not fill memory."""
 
@@ -179,7 +182,12 @@ class LocalRuntime:
 
         Args:
             environ: variables that it has beside those of this process.
+
+        Raises:
+            MachineExhausted: its log, and what it writes when it starts, would find no room.
         """
+        if (room := self._room()) is not None and room < _ROOM_BYTES:
+            raise self._full(f"{self.folder} has {room // 1024} KiB, too little for {name} to start")
         log = self._path / f"{name}.out"
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
@@ -216,16 +224,23 @@ class LocalRuntime:
         Raises:
             MachineExhausted: the disk is full, so that whoever wrote the file may have lost a part of it.
         """
-        disk = os.statvfs(self._path)
-        if disk.f_blocks and not (disk.f_bfree if self.as_root else disk.f_bavail):
-            raise MachineExhausted(
-                what="is no room on the disk",
-                detail=f"{self.folder} is full, and a log in it may lack lines",
-                hint="Free some, or name a folder on another disk: TMPDIR.",
-            )
+        if self._room() == 0:
+            raise self._full(f"{self.folder} is full, and a log in it may lack lines")
         with contextlib.suppress(OSError):
             return (self._path / name).read_bytes()
         return b""
+
+    def _room(self) -> int | None:
+        """Bytes that are free for the run's folder; None where its file system does not tell."""
+        disk = os.statvfs(self._path)
+        return disk.f_frsize * (disk.f_bfree if self.as_root else disk.f_bavail) if disk.f_blocks else None
+
+    def _full(self, detail: str) -> MachineExhausted:
+        return MachineExhausted(
+            what="is no room on the disk",
+            detail=detail,
+            hint="Free some, or name a folder on another disk: TMPDIR.",
+        )
 
     async def remove(self, name: str) -> None:
         """Remove a file of the run's folder."""

@@ -1,4 +1,4 @@
-"""A disk that is full has lost lines of logs: they are no evidence of what httpd did."""
+"""A full disk has lost lines of logs, which are no evidence of what httpd did; on a nearly full one nothing starts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class Disk(NamedTuple):
     f_blocks: int
     f_bfree: int
     f_bavail: int
+    f_frsize: int = 4096
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,19 @@ async def test_a_log_on_a_full_disk_is_refused(
             await runtime.read("access.log")
     else:
         assert await runtime.read("access.log") == b"a line"
+
+
+@pytest.mark.parametrize("blocks", [0, 7, 8])
+async def test_no_program_starts_without_room_for_its_first_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    runtime = LocalRuntime(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda _: Disk(100, blocks, blocks))
+    if blocks < 8:
+        with pytest.raises(MachineExhausted, match=rf"has {blocks * 4} KiB, too little for echo to start"):
+            await runtime.start(["/bin/true"], name="echo")
+        assert list(tmp_path.iterdir()) == []
+    else:
+        process = await runtime.start(["/bin/true"], name="echo")
+        await process.stop(grace_seconds=0)
+        assert (tmp_path / "echo.out").exists()
