@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-
 import pytest
 import pytest_asyncio
 
 from wslb.commands.mutations import MUTATIONS, Mutation
-from wslb.commands.selftest import QUICK, prove, scenario_of
+from wslb.commands.selftest import Proof, open_labs, prove_all
 from wslb.config import Settings
-from wslb.lab.lab import Lab
-from wslb.lab.launch import open_lab
-from wslb.model.results import Outcome, ScenarioResult
-from wslb.scenarios import runner
+from wslb.model.results import Outcome
 
 pytestmark = pytest.mark.live
-
-SOUND: dict[tuple[str, str], ScenarioResult] = {}
-"""Each scenario's result with nothing broken, asked once."""
 
 CAUSES = {
     "lbmethod": (
@@ -83,18 +74,17 @@ RULE = {name: rule for rule, names in CAUSES.items() for name in names.split()}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def quick(wslb_settings: Settings) -> AsyncIterator[Lab]:
-    """A lab that does not wait long for what never comes."""
-    async with open_lab(replace(wslb_settings, timeouts=QUICK)) as lab:
-        yield lab
+async def proofs(request: pytest.FixtureRequest, wslb_settings: Settings) -> dict[str, Proof]:
+    """What became of the mutations that were chosen, all asked once, in labs beside each other."""
+    asked = [item.callspec.params.get("mutation") for item in request.session.items if hasattr(item, "callspec")]
+    chosen = [mutation for mutation in MUTATIONS if mutation in asked]
+    async with open_labs(wslb_settings, chosen) as labs:
+        return {proof.mutation.name: proof for proof in await prove_all(chosen, labs, done=lambda _: None)}
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-async def test_mutation_is_caught_and_explained(mutation: Mutation, quick: Lab) -> None:
-    asked = (mutation.scenario, mutation.carrier or "")
-    if asked not in SOUND:
-        SOUND[asked] = await runner.run(scenario_of(mutation), quick)
-    proof = await prove(mutation, quick, sound=SOUND[asked])
+async def test_mutation_is_caught_and_explained(mutation: Mutation, proofs: dict[str, Proof]) -> None:
+    proof = proofs[mutation.name]
     if proof.outcome is Outcome.SKIPPED:
         pytest.skip(proof.reason)
     assert proof.outcome is Outcome.PASSED, str(proof)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,7 +34,6 @@ def command(names: tuple[str, ...], listing: bool, table: bool, **options: Any) 
     """
     from wslb.cli.running import until_signal
     from wslb.commands import selftest
-    from wslb.lab.launch import open_lab
 
     mutations = selftest.chosen(names)
     if listing:
@@ -45,11 +43,11 @@ def command(names: tuple[str, ...], listing: bool, table: bool, **options: Any) 
                 f"{mutation.scenario}: {', '.join(mutation.checks)}"
             )
         return
-    settings = replace(read_settings(options, os.environ), timeouts=selftest.QUICK)
+    settings = read_settings(options, os.environ)
 
-    async def all_of_them() -> list[Proof]:
-        async with open_lab(settings) as lab:
-            return await selftest.prove_all(mutations, lab, done=lambda proof: click.echo(str(proof)))
+    async def all_of_them() -> tuple[Proof, ...]:
+        async with selftest.open_labs(settings, mutations) as labs:
+            return await selftest.prove_all(mutations, labs, done=lambda proof: click.echo(str(proof)))
 
     proofs = until_signal(all_of_them())
     if table:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from wslb.commands.mutations import MUTATIONS, Mutation
-from wslb.config import Timeouts
+from wslb.commands.mutations import MUTATIONS, Mutation, Touch
+from wslb.config import Settings, Timeouts
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
 from wslb.lab.relay import relayed
 from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.reports.causes import likely as causes
@@ -25,6 +30,7 @@ __all__ = [
     "exit_code",
     "judged",
     "matrix",
+    "open_labs",
     "prove",
     "prove_all",
     "scenario_of",
@@ -33,6 +39,12 @@ __all__ = [
 
 QUICK = Timeouts(handshake=4.0, message=0.8, settle=2.0)
 """Many mutations make wait for what never comes."""
+
+_LABS = 4
+"""Labs beside each other at most: more of them than processors, because they wait most of the time."""
+
+_FOR_ONE_LAB = 12
+"""So many mutations are over before another lab is up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +121,9 @@ def summary(proofs: Sequence[Proof]) -> str:
         Outcome.SKIPPED: "skipped",
     }
     told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
-    return f"{len(proofs)} mutations: {told or 'none ran'}"
+    touched = Counter(proof.mutation.touches for proof in proofs)
+    kinds = ", ".join(f"{touched[touch]} of {touch.told}" for touch in Touch if touched[touch])
+    return f"{len(proofs)} mutations" + (f" ({kinds})" if kinds else "") + f": {told or 'none ran'}"
 
 
 def matrix(proofs: Sequence[Proof]) -> str:
@@ -122,19 +136,68 @@ def matrix(proofs: Sequence[Proof]) -> str:
     return "\n".join(f"{check:<24} {len(names):>3}  {' '.join(names)}" for check, names in sorted(noticed.items()))
 
 
-async def prove_all(mutations: Sequence[Mutation], lab: Lab, *, done: Callable[[Proof], None]) -> list[Proof]:
-    """Break the lab in each of these ways in turn; each scenario is asked first with nothing broken."""
-    proofs: list[Proof] = []
-    sound: dict[tuple[str, str], ScenarioResult] = {}
+async def prove_all(
+    mutations: Sequence[Mutation], labs: Sequence[Lab], *, done: Callable[[Proof], None]
+) -> tuple[Proof, ...]:
+    """Break labs in each of these ways, one in each lab at a time; each scenario is asked first with nothing broken.
+
+    Args:
+        mutations: what is broken.
+        labs: at least one; they share the work.
+        done: given each proof in the order of `mutations`, as soon as those before it are there.
+    """
+    proofs: dict[str, Proof] = {}
+    sound = {_asked(mutation): asyncio.get_running_loop().create_future() for mutation in mutations}
+    waiting = iter(_in_order_of_work(mutations))
+    told = 0
+
+    async def work(lab: Lab) -> None:
+        nonlocal told
+        for broken, mutation in waiting:
+            whole = sound[_asked(mutation)]
+            if not broken:
+                whole.set_result(await runner.run(scenario_of(mutation), lab))
+                continue
+            proofs[mutation.name] = await prove(mutation, lab, sound=await whole)
+            while told < len(mutations) and mutations[told].name in proofs:
+                done(proofs[mutations[told].name])
+                told += 1
+
+    async with asyncio.TaskGroup() as group:
+        for lab in labs:
+            group.create_task(work(lab))
+    return tuple(proofs[mutation.name] for mutation in mutations)
+
+
+def _asked(mutation: Mutation) -> tuple[str, str]:
+    """Which scenario is asked, over which carrier; mutations that share both share its sound result."""
+    return mutation.scenario, mutation.carrier or ""
+
+
+def _in_order_of_work(mutations: Sequence[Mutation]) -> Iterator[tuple[bool, Mutation]]:
+    """Whether the lab is broken, and how: each scenario is asked sound, one ahead, so that few labs wait."""
+    groups: dict[tuple[str, str], list[Mutation]] = {}
     for mutation in mutations:
-        scenario = scenario_of(mutation)
-        asked = (scenario.name, mutation.carrier or "")
-        if asked not in sound:
-            sound[asked] = await runner.run(scenario, lab)
-        proof = await prove(mutation, lab, sound=sound[asked])
-        proofs.append(proof)
-        done(proof)
-    return proofs
+        groups.setdefault(_asked(mutation), []).append(mutation)
+    ahead = iter(groups.values())
+    yield from ((False, group[0]) for group in islice(ahead, 1))
+    for group in groups.values():
+        yield from ((False, following[0]) for following in islice(ahead, 1))
+        yield from ((True, mutation) for mutation in group)
+
+
+@contextlib.asynccontextmanager
+async def open_labs(settings: Settings, mutations: Sequence[Mutation]) -> AsyncIterator[tuple[Lab, ...]]:
+    """Labs for this work, beside each other: a mutation mostly waits for what never comes.
+
+    Raises:
+        LabError: one could not be brought up. What had been started is stopped.
+    """
+    fixed = settings.port or settings.tls_port or settings.fixed_ports
+    count = 1 if fixed else min(_LABS, 1 + len(mutations) // _FOR_ONE_LAB)
+    settings = replace(settings, timeouts=QUICK)
+    async with contextlib.AsyncExitStack() as stack:
+        yield tuple([await stack.enter_async_context(open_lab(settings)) for _ in range(count)])
 
 
 async def prove(mutation: Mutation, lab: Lab, *, sound: ScenarioResult) -> Proof:
@@ -155,8 +218,8 @@ async def prove(mutation: Mutation, lab: Lab, *, sound: ScenarioResult) -> Proof
     scenario = scenario_of(mutation)
     if mutation.tamper and (lacking := runner.lacking(replace(scenario, site=mutation.tamper(scenario.site)), lab)):
         return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=lacking)
-    async with relayed(lab, mutation.wire() if mutation.wire else {}):
-        result = await runner.run(_with_prelude(scenario, mutation), lab, tamper=mutation.tamper)
+    async with relayed(lab, mutation.wire() if mutation.wire else {}), contextlib.AsyncExitStack() as stack:
+        result = await runner.run(_broken(scenario, mutation, stack), lab, tamper=mutation.tamper)
     return judged(mutation, result, time.monotonic() - begin)
 
 
@@ -185,14 +248,14 @@ def scenario_of(mutation: Mutation) -> Scenario:
     return replace(scenario, site=replace(scenario.site, carrier=mutation.carrier))
 
 
-def _with_prelude(scenario: Scenario, mutation: Mutation) -> Scenario:
-    """The scenario, after what the mutation does first."""
-    before, act = mutation.before, scenario.act
-    if before is None:
-        return scenario
+def _broken(scenario: Scenario, mutation: Mutation, stack: contextlib.AsyncExitStack) -> Scenario:
+    """The scenario, after what the mutation does first, and beside what it does all the while."""
 
-    async def both(lab: Lab) -> None:
-        await before(lab)
-        await act(lab)
+    async def act(lab: Lab) -> None:
+        if mutation.before is not None:
+            await mutation.before(lab)
+        if mutation.beside is not None:
+            await stack.enter_async_context(mutation.beside(lab))
+        await scenario.act(lab)
 
-    return replace(scenario, act=both)
+    return replace(scenario, act=act)

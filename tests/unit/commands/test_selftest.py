@@ -61,7 +61,7 @@ def test_exit_codes() -> None:
     assert exit_code(proofs(Outcome.PASSED, Outcome.ERRORED)) == 4
     assert exit_code(proofs(Outcome.SKIPPED)) == exit_code([]) == 5
     assert summary(proofs(Outcome.PASSED, Outcome.FAILED)) == (
-        "2 mutations: 1 caught by the check that should, 1 NOT caught"
+        "2 mutations (2 of a server or another client): 1 caught by the check that should, 1 NOT caught"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +29,11 @@ class Touch(StrEnum):
     WIRE = "wire"
     SERVER = "server"
 
+    @property
+    def told(self) -> str:
+        """Its name in a count."""
+        return {"configuration": "the configuration", "wire": "the wire", "server": "a server or another client"}[self]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
@@ -40,6 +46,7 @@ class Mutation:
         checks: all of these must go red. Others may, but a mutation that only others notice is not caught.
         tamper: what the proxy is really given, behind the scenario's back.
         before: what happens after the proxy has started and before the scenario acts.
+        beside: what goes on from then until the evidence is there, and what ends with it.
         wire: makes what relays do.
         carrier: module that the scenario is asked with; None takes the run's setting.
     """
@@ -50,6 +57,7 @@ class Mutation:
     checks: tuple[str, ...]
     tamper: Callable[[Site], Site] | None = None
     before: Callable[[Lab], Awaitable[None]] | None = None
+    beside: Callable[[Lab], AbstractAsyncContextManager[None]] | None = None
     wire: Wire | None = None
     carrier: Carrier | None = None
 
