@@ -6,7 +6,16 @@ from wslb.checks import accounting, carrier, conversation, distribution, handsha
 from wslb.model.results import Check
 from wslb.scenarios.scenario import Elsewhere
 
-__all__ = ["ACCEPTED", "BEFORE_UPGRADES_IN_HTTP", "BOOKS", "CONNECT_FAILED", "FORESEEN", "MODELLED", "SERVED"]
+__all__ = [
+    "ACCEPTED",
+    "BEFORE_UPGRADES_IN_HTTP",
+    "BOOKS",
+    "CONNECT_FAILED",
+    "DRAINS_UNSEEN",
+    "FORESEEN",
+    "MODELLED",
+    "SERVED",
+]
 
 SERVED: tuple[Check, ...] = (
     handshake.answered_101,
@@ -52,3 +61,9 @@ BEFORE_UPGRADES_IN_HTTP = Elsewhere(
     allow_log=("AH01144",),
 )
 """A request on the path of ws:// members that asks for no WebSocket."""
+
+DRAINS_UNSEEN = Elsewhere(
+    before=(2, 4, 23),
+    does="balancer-manager's XML does not show that a member drains",
+    source="mod_proxy_balancer.c; measured on 2.4.12 and 2.4.23",
+)

@@ -110,7 +110,7 @@ TWO_BALANCERS = Site(
 )
 GUARDED = replace(
     balanced(CLUSTER),
-    directives=("<Location /ws>\n  Require expr \"tolower(%{HTTP:Upgrade}) == 'websocket'\"\n</Location>",),
+    directives=("<Location /ws>\n  Require expr tolower(%{HTTP:Upgrade}) == 'websocket'\n</Location>",),
 )
 
 ask = Family(name="thieves")
