@@ -326,6 +326,8 @@ class FakeProxy:
         if path == self.dialect.ready_path:
             return Served(status=200, body="ready")
         mount = self.site.mount_of(path) if self.site else None
+        if mount is None and path == "/WSConsole.html":
+            return Served(status=200, body="the page")
         if mount is None:
             return Served(status=404, body="Not Found")
         if isinstance(mount.target, str):

@@ -44,7 +44,8 @@ CAUSES = {
     "backend-refused": "backend-refuses backend-refuses-once proxied-host-lost request-is-post",
     "hung-up": "backend-hangs-up",
     "died": (
-        "backend-closes-early backend-cuts answer-comes-twice greeting-masked greeting-rsv greeting-no-utf8 "
+        "backend-closes-early backend-cuts held-closed-early answer-comes-twice greeting-masked greeting-rsv "
+        "greeting-no-utf8 "
         "greeting-no-opcode greeting-continues tunnel-fin tunnel-reset tunnel-dies-at-node "
         "tunnel-closed-by-relay tunnel-closed-with-1000 close-lost-up close-lost-down close-code-up "
         "close-code-down close-code-forbidden close-one-byte close-empty-up answer-after-drain-lost "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from wslb.checks.judging import About, called, judged, no_evidence
+from wslb.checks.judging import About, called, each, judged, no_evidence
 from wslb.model.handshake import Handshake
 from wslb.model.results import Check, Claim, Record, Verdict
 
-__all__ = ["greeted", "listed", "told_apart"]
+__all__ = ["greeted", "in_order", "listed", "told_apart"]
 
 END = "* * * * *  E N D  O F  L I S T I N G  * * * * *"
 
@@ -78,6 +78,24 @@ def _layout(command: str, text: str) -> str:
     if lacking:
         return f"no column {lacking[0]}"
     return "" if text.rstrip().endswith(END) else "no end line"
+
+
+def in_order(*commands: str) -> Check:
+    """On every connection exactly these commands, each followed by its own listing and by nothing else."""
+    expected = f"on each connection {', '.join(commands)}, each with its listing behind it"
+
+    def rule(handshake: Handshake) -> str:
+        said = [exchange for exchange in handshake.exchanges if exchange.text != handshake.greeting]
+        told = [exchange.text if exchange.sent else f"the listing of {_command_of(exchange.text)}" for exchange in said]
+        wanted = [word for command in commands for word in (command, f"the listing of {command}")]
+        return "" if told == wanted else f"it went {', '.join(told) or 'without a word'}"
+
+    about = About(check="in_order", phrase="commands and listings do not pair", claims=Claim.MESSAGES)
+    return lambda record: each(about, record, expected=expected, wrong=rule)
+
+
+def _command_of(answer: str) -> str:
+    return next((command for command, title in _TITLES.items() if title in answer), "nothing known")
 
 
 def told_apart(command: str) -> Check:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from wslb.checks.judging import judged, no_evidence
 from wslb.model.results import Check, Record, Verdict
 
-__all__ = ["busy_at", "changed_nothing", "elected_between", "probed", "shown_after", "shown_at"]
+__all__ = ["busy_at", "changed_nothing", "elected_between", "probe_answers", "probed", "shown_after", "shown_at"]
 
 
 def shown_after(**words: str) -> Check:
@@ -116,3 +116,27 @@ def probed(least: int) -> Check:
         )
 
     return often
+
+
+def probe_answers(**answers: str) -> Check:
+    """What each backend answered to the proxy's own health probes, every time, by its journal.
+
+    Args:
+        answers: by backend, target and status, such as ``/WSConsole/CLRunner 426``; empty where no probe may reach an
+            endpoint, which a journal alone knows. One at least must have been reached.
+    """
+
+    def same_each_time(record: Record) -> Verdict:
+        name = "probe_answers"
+        expected = "every probe: " + ", ".join(f"{backend} {answer or 'none'}" for backend, answer in answers.items())
+        moment = next((event for event in record.events if event.kind == "probes"), None)
+        if moment is None or not moment.data["answers"]:
+            return no_evidence(name, expected=expected, lacking="no probe was seen by any backend")
+        seen: dict[str, set[str]] = {backend: set() for backend in answers}
+        for backend, answer in moment.data["answers"]:
+            seen.setdefault(backend, set()).add(answer)
+        wrong = [backend for backend, answer in answers.items() if seen[backend] != {answer} - {""}]
+        told = ", ".join(f"{backend} {' or '.join(sorted(found)) or 'none'}" for backend, found in seen.items())
+        return judged(name, holds=any(answers.values()) and not wrong, expected=expected, observed=told, evidence=wrong)
+
+    return same_each_time

@@ -6,7 +6,7 @@ from wslb.checks.judging import called, judged, no_evidence, numbered
 from wslb.model.handshake import Handshake, header_values
 from wslb.model.results import Check, Record, Verdict
 
-__all__ = ["answers", "never_carries", "requests_carry", "waited"]
+__all__ = ["answers", "never_carries", "requests_answered", "requests_carry", "waited"]
 
 
 def answers(*statuses: int | None) -> Check:
@@ -67,6 +67,27 @@ def never_carries(field: str) -> Check:
         )
 
     return without
+
+
+def requests_answered(count: int, *statuses: int) -> Check:
+    """So many ordinary HTTP requests were made, and every one was answered.
+
+    Args:
+        count: how many; what an unanswered request does not do says nothing.
+        statuses: any of these; none takes every status.
+    """
+
+    def all_answered(record: Record) -> Verdict:
+        name = "requests_answered"
+        expected = f"{count} HTTP requests answered {' or '.join(map(str, statuses))}".rstrip()
+        seen = [event.data["status"] for event in record.events if event.kind == "request"]
+        if not seen:
+            return no_evidence(name, expected=expected, lacking="no HTTP request was made")
+        wrong = [status for status in seen if status not in statuses and (statuses or not status)]
+        told = " ".join(str(status or "none") for status in seen)
+        return judged(name, holds=len(seen) == count and not wrong, expected=expected, observed=told)
+
+    return all_answered
 
 
 def requests_carry(field: str, value: str) -> Check:

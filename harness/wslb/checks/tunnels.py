@@ -8,7 +8,17 @@ from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.handshake import Handshake
 from wslb.model.results import Check, Claim, Event, Record, Verdict
 
-__all__ = ["answered", "closed_with", "idle_until", "lasted", "lost", "pinged", "still_open", "unanswered"]
+__all__ = [
+    "answered",
+    "closed_with",
+    "idle_until",
+    "lasted",
+    "lost",
+    "open_together",
+    "pinged",
+    "still_open",
+    "unanswered",
+]
 
 
 def _chosen(record: Record, routes: Sequence[str]) -> list[Handshake]:
@@ -129,6 +139,33 @@ def still_open(*routes: str, count: int) -> Check:
         )
 
     return kept
+
+
+def open_together(count: int | None = None) -> Check:
+    """There was a moment at which all tunnels were open: none began after one had ended, and none ended by itself.
+
+    Args:
+        count: how many there must be; None takes two or more.
+    """
+
+    def together(record: Record) -> Verdict:
+        name = About(check="open_together", phrase="the tunnels were not all open at once", claims=Claim.LIVING)
+        expected = f"{'all' if count is None else count} tunnels open at one moment, until the client closes them"
+        tunnels = record.accepted
+        if len(tunnels) < 2:
+            return no_evidence(name, expected=expected, lacking=f"{len(tunnels)} handshakes were accepted")
+        begun = max(tunnel.opened_at + tunnel.elapsed_seconds for tunnel in tunnels)
+        early = [t for t in tunnels if t.closed is None or t.closed.by != "client" or (t.closed_at or 0.0) < begun]
+        first = f"{called(early[0])} had ended before; " if early else ""
+        return judged(
+            name,
+            holds=not early and count in {None, len(tunnels)},
+            expected=expected,
+            observed=f"{first}{len(tunnels) - len(early)} of {len(tunnels)} tunnels so",
+            evidence=[tunnel.conn_id for tunnel in early],
+        )
+
+    return together
 
 
 def closed_with(*codes: int, count: int, by: str = "server") -> Check:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wslb.checks.judging import called, judged, no_evidence, sequence
 from wslb.model.results import Check, Record, Verdict
 
-__all__ = ["answers", "never_elected", "repeats", "turns_taken"]
+__all__ = ["answers", "knocked", "never_elected", "repeats", "turns_taken"]
 
 
 def repeats(*cycle: str) -> Check:
@@ -56,6 +56,19 @@ def turns_taken(*, thieves: int, whose: str) -> Check:
         )
 
     return turns
+
+
+def knocked(count: int) -> Check:
+    """So many TCP connections to the proxy were completed and ended without a word."""
+
+    def so_often(record: Record) -> Verdict:
+        expected = f"{count} TCP connects"
+        seen = sum(event.kind == "knock" for event in record.events)
+        if not seen:
+            return no_evidence("knocked", expected=expected, lacking="no TCP connect was completed")
+        return judged("knocked", holds=seen == count, expected=expected, observed=f"{seen} TCP connects")
+
+    return so_often
 
 
 def answers(*statuses: int | None) -> Check:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wslb.identity import Identity
 from wslb.model.balancer import Balancer, LbMethod, Listener, Member, Mount, Site
 
 __all__ = [
     "CLUSTER",
     "LIBERTY",
     "NODE",
+    "STRANGER",
     "TLS_CLUSTER",
     "TLS_LIBERTY",
     "TLS_NODE",
@@ -18,6 +20,7 @@ __all__ = [
     "wide",
     "with_parameters",
     "with_proxy_set",
+    "with_stranger",
 ]
 
 LIBERTY = Member(route="liberty", url="ws://liberty/WSConsole")
@@ -30,6 +33,9 @@ def cluster(*members: Member, lbmethod: LbMethod = LbMethod.BYREQUESTS) -> Balan
     """The article's balancer ``mycluster`` over these members."""
     return Balancer(name="mycluster", members=members, lbmethod=lbmethod)
 
+
+STRANGER = "/stranger"
+"""Path of a backend that nobody has vouched for (`with_stranger`)."""
 
 CLUSTER = cluster(LIBERTY, NODE)
 TLS_CLUSTER = cluster(TLS_LIBERTY, TLS_NODE)
@@ -63,3 +69,10 @@ def with_parameters(member: Member, **parameters: str) -> Member:
 def with_proxy_set(balancer: Balancer, **parameters: str) -> Balancer:
     """A balancer with ``ProxySet`` parameters, such as ``maxattempts="0"``."""
     return replace(balancer, parameters=tuple(parameters.items()))
+
+
+def with_stranger(site: Site) -> Site:
+    """Copy with a backend beside the members, on the same side, whose certificate no known authority has signed."""
+    stranger = Mount(path=STRANGER, target="wss://node-8/CLRunner", listener=site.mounts[0].listener)
+    identities = {**site.identities, "node-8": Identity(trusted=False)}
+    return replace(site, mounts=(*site.mounts, stranger), identities=identities)

@@ -18,11 +18,14 @@ from wslb.interfaces import Fault, MemberChange
 from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
+from wslb.model.handshake import Headers
+from wslb.model.sites import STRANGER
 from wslb.scenarios.scenario import Act
 from wslb.waiting import disconnect, until
 from wslb.wire.http1 import RawRequest
 
 __all__ = [
+    "and_stranger",
     "another_child",
     "child",
     "echoing",
@@ -62,6 +65,9 @@ RESUMED = frozenset({"AH00489", "AH00292", "AH00163"})
 ONE_REQUEST = (("Connection", "close"),)
 """Of a request that keeps no connection: the next one is anybody's, and counts for MaxConnectionsPerChild."""
 
+KEYLESS: Headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
+"""Of an upgrade request that reaches a backend, by either carrier, and that the backend refuses with 400."""
+
 _ASKED_ANEW = 12
 """An old child may still accept when the new generation has begun; so many answers in a row tell that none does."""
 
@@ -73,6 +79,17 @@ def in_turn(count: int | None = None, path: str | None = None, *, hold: bool = F
         await lab.open_in_turn(count or lab.settings.connections, path, hold=hold, settle=settle)
 
     return act
+
+
+def and_stranger(act: Act) -> Act:
+    """Do this, then ask for the backend that nobody has vouched for (`wslb.model.sites.with_stranger`)."""
+
+    async def both(lab: Lab) -> None:
+        await act(lab)
+        if lab.site:
+            await lab.get(STRANGER, headers=KEYLESS, listener=lab.site.mount(STRANGER).listener)
+
+    return both
 
 
 def sending(*requests: RawRequest, piece_bytes: int | None = None) -> Act:
@@ -169,18 +186,26 @@ async def shown(lab: Lab, route: str, words: str, *, seconds: float | None = Non
     await observe(lab, f"waited for {route} {words}")
 
 
-async def probed(lab: Lab, times: int) -> None:
-    """Wait until the proxy's own health probes have reached every backend so often, and note how often they did."""
+async def probed(lab: Lab, times: int, *backends: str) -> None:
+    """Wait until the proxy's own health probes have reached these backends so often, and note them and their answers.
+
+    A journal knows probes of its backend's endpoints only. Without a name all members are waited for.
+    """
+    wanted = backends or tuple(member.backend for member in lab.judged.members)
     counts: Counter[str] = Counter()
+    answers: list[tuple[str, str]] = []
 
     async def enough() -> bool:
+        probes = [entry for entry in await lab.fleet.journal() if entry.conn_id is None]
+        answers[:] = [(probe.backend, f"{probe.target} {probe.status}") for probe in probes]
         counts.clear()
-        counts.update(entry.backend for entry in await lab.fleet.journal() if entry.conn_id is None)
-        return all(counts[member.backend] >= times for member in lab.judged.members)
+        counts.update(probe.backend for probe in probes)
+        return all(counts[backend] >= times for backend in wanted)
 
     with contextlib.suppress(TimeoutError):
-        await until(enough, seconds=lab.settings.timeouts.settle, what=f"{times} probes of every member")
-    lab.note("probes", ", ".join(f"{name}: {count}" for name, count in counts.items()), counts=dict(counts))
+        await until(enough, seconds=lab.settings.timeouts.settle, what=f"{times} probes of {', '.join(wanted)}")
+    told = ", ".join(f"{name}: {count}" for name, count in counts.items())
+    lab.note("probes", told, counts=dict(counts), answers=[list(answer) for answer in answers])
 
 
 async def speak(lab: Lab, conversations: Sequence[Conversation], label: str, *, seconds: float | None = None) -> None:

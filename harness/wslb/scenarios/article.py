@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, conversation, distribution, handshake
+from wslb.checks import accounting, carrier, conversation, distribution, encryption, handshake, refusals, turns
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.model.results import Check
-from wslb.model.sites import CLUSTER, TLS_CLUSTER
-from wslb.scenarios.acts import in_turn
-from wslb.scenarios.claims import BEFORE_UPGRADES_IN_HTTP
+from wslb.model.sites import CLUSTER, STRANGER, TLS_CLUSTER, with_stranger
+from wslb.scenarios.acts import and_stranger, in_turn
+from wslb.scenarios.claims import BEFORE_UPGRADES_IN_HTTP, CERTIFICATE_REFUSED
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["LISTING_8", "SCENARIOS"]
@@ -46,6 +46,8 @@ def _verbatim(balancer: Balancer, listener: Listener) -> Mount:
 LISTING_8 = Site(mounts=(_verbatim(CLUSTER, Listener.PLAIN), _verbatim(TLS_CLUSTER, Listener.TLS)))
 """Listing 8 as printed: lbmethod unsaid, ProxyPassReverse, the path in <Proxy> too, both sides under one name."""
 
+COMMANDS = ("WRKSBS", "WRKSYSSTS", "WRKSBS")
+
 LISTING_8_PLAIN = replace(LISTING_8, mounts=LISTING_8.mounts[:1])
 LISTING_8_TLS = replace(LISTING_8, mounts=LISTING_8.mounts[::-1])
 
@@ -73,7 +75,7 @@ async def _several_commands(lab: Lab) -> None:
     """Many commands over one connection each, without any further handshake."""
     for _ in range(2):
         async with await lab.open() as console:
-            for command in ("WRKSBS", "WRKSYSSTS", "WRKSBS"):
+            for command in COMMANDS:
                 await console.run(command)
 
 
@@ -88,12 +90,17 @@ ask = Family(name="article")
 
 def _listing_5_scenario(backend: str, url: str, title: str) -> Scenario:
     scheme = url.partition("://")[0]
+    private = scheme == "wss"
     return ask(
-        f"listing5-{backend}{'-wss' if scheme == 'wss' else ''}",
+        f"listing5-{backend}{'-wss' if private else ''}",
         f"Does the article's plain ProxyPass (Listing 5) reach the {title} over {scheme}?",
         f"2 of 2 connections greeted by {backend}, WRKSYSSTS answered in the figure's layout",
         _run("WRKSYSSTS", times=2),
-        (distribution.served_by(backend, backend), *ONE_BACKEND),
+        (
+            distribution.served_by(backend, backend),
+            encryption.encrypted(front=private, behind=private),
+            *ONE_BACKEND,
+        ),
         site=listing_5(url),
     )
 
@@ -122,6 +129,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             conversation.listed("WRKSBS"),
             conversation.told_apart("WRKSBS"),
             handshake.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner"),
+            encryption.encrypted(front=False, behind=False),
         ),
         site=LISTING_8,
         explanation=(
@@ -146,6 +154,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         (
             distribution.served_by(*["node", "liberty"] * 5),
             distribution.follows_model,
+            turns.turns_taken(thieves=1, whose="a GET of /ws"),
+            refusals.requests_answered(1),
             handshake.answered_101,
             carrier.carried_as_asked,
         ),
@@ -157,16 +167,23 @@ SCENARIOS: tuple[Scenario, ...] = (
         "listing8-wss",
         "Does the article's balancer (Listing 8), as printed, take turns on wss?",
         "0 breaks over 8 connections, certificates verified on both hops",
-        _run("WRKSBS", times=8),
-        (*CL, conversation.listed("WRKSBS"), conversation.told_apart("WRKSBS")),
-        site=LISTING_8_TLS,
+        and_stranger(_run("WRKSBS", times=8)),
+        (
+            *CL,
+            conversation.listed("WRKSBS"),
+            conversation.told_apart("WRKSBS"),
+            encryption.encrypted(),
+            encryption.stranger_refused(STRANGER),
+        ),
+        site=with_stranger(LISTING_8_TLS),
+        allow_log=CERTIFICATE_REFUSED,
     ),
     ask(
         "figure20",
         "Does the story of Figure 20 hold: connect, WRKSYSSTS, disconnect, connect again, the other answers?",
         "4 connections in turns over wss, each listing in the figure's layout and with its host's own values",
         _story,
-        (*CL, conversation.listed("WRKSYSSTS"), conversation.told_apart("WRKSYSSTS")),
+        (*CL, conversation.listed("WRKSYSSTS"), conversation.told_apart("WRKSYSSTS"), encryption.encrypted()),
         site=LISTING_8_TLS,
     ),
     ask(
@@ -174,7 +191,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Do several commands over one connection reach one backend and come back in order?",
         "3 commands on each of 2 connections, one handshake each, every listing in the layout",
         _several_commands,
-        (*CL, conversation.listed("WRKSBS"), conversation.listed("WRKSYSSTS")),
+        (*CL, conversation.in_order(*COMMANDS), conversation.listed("WRKSBS"), conversation.listed("WRKSYSSTS")),
         site=LISTING_8,
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, conversation, distribution, extended_connect, handshake, turns
+from wslb.checks import accounting, carrier, conversation, distribution, extended_connect, handshake, refusals, turns
 from wslb.interfaces import ConnectorName
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Member, Mount, Site
@@ -256,9 +256,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "rewrite-condition",
         "Can one path serve WebSockets by the balancer and leave ordinary requests to httpd?",
-        "4 strict turns with 4 ordinary GETs between them that reach no member",
+        "4 strict turns with 4 ordinary GETs between them that reach no member: httpd answers 404",
         _page_between,
-        (*CORE, turns.turns_taken(thieves=0, whose="4 ordinary GETs on the same path")),
+        (
+            *CORE,
+            turns.turns_taken(thieves=0, whose="4 ordinary GETs on the same path"),
+            refusals.requests_answered(4, 404),
+        ),
         site=rewritten("%{HTTP:Upgrade} websocket [NC]"),
         explanation="The condition on %{HTTP:Upgrade} is the manual's recipe (mod_proxy_wstunnel, mod_rewrite).",
     ),
@@ -301,11 +305,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         site=replace(balanced(CLUSTER), modules=NEEDS_H2, directives=("Protocols h2c http/1.1",)),
         explanation="H2WebSockets is Off by default (manual, mod_http2).",
         elsewhere=(
-            Elsewhere(
-                before=(2, 4, 27),
-                does="mod_http2 leaves an extended CONNECT without an answer",
-                source="measured on 2.4.23; not so on 2.4.27",
-            ),
             Elsewhere(
                 before=(2, 4, 48),
                 does="mod_http2 warns that mod_ssl is not loaded (AH02951), and H2WebSockets is not known at all",

@@ -10,8 +10,8 @@ __all__ = [
     "ACCEPTED",
     "BEFORE_UPGRADES_IN_HTTP",
     "BOOKS",
+    "CERTIFICATE_REFUSED",
     "CONNECT_FAILED",
-    "DRAINS_UNSEEN",
     "FORESEEN",
     "MODELLED",
     "SERVED",
@@ -54,6 +54,9 @@ FORESEEN: tuple[Check, ...] = (distribution.follows_model, distribution.elected_
 CONNECT_FAILED = ("AH00957", "AH00959", "AH02452", "AH01114")
 """Attempt failed, member disabled for retry seconds, and each carrier's own word for it (wstunnel, http)."""
 
+CERTIFICATE_REFUSED = ("AH00898", "AH01084", "AH01097", "AH02039")
+"""TLS with a member failed; its request was not sent (the third only by mod_proxy_http); the issuer is unknown."""
+
 BEFORE_UPGRADES_IN_HTTP = Elsewhere(
     before=(2, 4, 47),
     does="no module takes a request without Upgrade to a ws:// member: 500, AH01144",
@@ -61,9 +64,3 @@ BEFORE_UPGRADES_IN_HTTP = Elsewhere(
     allow_log=("AH01144",),
 )
 """A request on the path of ws:// members that asks for no WebSocket."""
-
-DRAINS_UNSEEN = Elsewhere(
-    before=(2, 4, 23),
-    does="balancer-manager's XML does not show that a member drains",
-    source="mod_proxy_balancer.c; measured on 2.4.12 and 2.4.23",
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, crowd, distribution, handshake
+from wslb.checks import accounting, carrier, crowd, distribution, handshake, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, ProcessModel, Site
 from wslb.model.results import Check
@@ -95,7 +95,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Are 50 WebSockets opened at once split exactly by a single process?",
         "25 and 25",
         at_once(50),
-        (crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT),
+        (crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT, tunnels.open_together(50)),
         site=served(ONE_CHILD),
         explanation=LOCK,
     ),
@@ -104,7 +104,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Are 50 WebSockets opened at once split evenly by eight processes?",
         "25 and 25, within a bound that a sound Apache breaks in one of a million runs",
         at_once(50),
-        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together(50)),
         explanation=LOCK,
     ),
     ask(
@@ -112,7 +112,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Are 500 WebSockets opened at once split exactly by a single process?",
         "250 and 250",
         at_once(500),
-        (crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT),
+        (crowd.balanced(rate=0), crowd.elected_drift(rate=0), crowd.busy_drift(), *RIGHT, tunnels.open_together(500)),
         site=served(ONE_CHILD),
         explanation=LOCK,
     ),
@@ -121,7 +121,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Are 500 WebSockets opened at once split evenly by eight processes?",
         "250 and 250, within a bound that a sound Apache breaks in one of a million runs",
         at_once(500),
-        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together(500)),
         explanation=LOCK,
     ),
     ask(
@@ -129,7 +129,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does bybusyness split 500 WebSockets opened at once evenly?",
         "250 and 250, within a bound that a sound Apache breaks in one of a million runs",
         at_once(500),
-        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together(500)),
         site=served(MANY, LbMethod.BYBUSYNESS),
         explanation=DRIFT,
     ),
@@ -138,7 +138,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Are thousands of WebSockets opened at once and held at the same time split evenly?",
         "5,000 (25 times --connections; files or forwarders may lower it), in a bound broken once in a million",
         _crowd,
-        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT),
+        (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together()),
         site=served(LARGE),
         explanation=LOCK,
     ),

@@ -10,7 +10,7 @@ from wslb.model.balancer import Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
 from wslb.scenarios.claims import BOOKS
-from wslb.scenarios.scenario import Elsewhere, Family, Scenario
+from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -31,6 +31,7 @@ async def _health_checked(lab: Lab) -> None:
 async def _health_misjudged(lab: Lab) -> None:
     await do.shown(lab, "liberty", HEALTH_FAILED)
     await do.shown(lab, "node", HEALTH_FAILED)
+    await do.probed(lab, 1)
     await lab.open_in_turn(2)
 
 
@@ -42,6 +43,7 @@ async def _health_told_right(lab: Lab) -> None:
 
 async def _health_path_doubled(lab: Lab) -> None:
     await do.shown(lab, "liberty", HEALTH_FAILED)
+    await do.probed(lab, 1, "node")
     await lab.open_in_turn(3)
 
 
@@ -70,20 +72,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=health_checked(hcmethod="TCP"),
         allow_log=("AH00957",),
-        elsewhere=(
-            Elsewhere(
-                before=(2, 4, 39),
-                does="a TCP probe may take members out that are well",
-                source="measured on 2.4.35; not so on 2.4.39",
-            ),
-        ),
     ),
     ask(
         "hcheck-get",
         "Does a plain GET probe (hcmethod=GET) suit a WebSocket endpoint?",
         "no: both members answer 426 and are taken out, so that every client gets 503",
         _health_misjudged,
-        (refusals.answers(503, 503), members.shown_after(liberty=HEALTH_FAILED, node=HEALTH_FAILED)),
+        (
+            refusals.answers(503, 503),
+            members.probe_answers(liberty="/WSConsole/CLRunner 426", node="/CLRunner 426"),
+            members.shown_after(liberty=HEALTH_FAILED, node=HEALTH_FAILED),
+        ),
         site=health_checked(hcmethod="GET", hcuri="CLRunner"),
         allow_log=("AH01170",),
         explanation="426 Upgrade Required is the right answer of a healthy WebSocket server, and no 2xx or 3xx.",
@@ -106,16 +105,20 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "hcheck-path",
         "Does hcuri=/CLRunner, with a slash, suit a member that has a path of its own?",
-        "no: /WSConsole//CLRunner is probed and answers 404; that member is taken out, the other serves all 3",
+        "no: no probe reaches its endpoint, so that member is taken out; the other serves all 3",
         _health_path_doubled,
         (
             distribution.served_by(*["node"] * 3),
+            members.probe_answers(liberty="", node="/CLRunner 426"),
             members.shown_after(liberty=HEALTH_FAILED, node="Init Ok"),
             handshake.answered_101,
             accounting.elected_counted,
             *BOOKS,
         ),
         site=health_checked(hcmethod="GET11", hcuri="/CLRunner", hcexpr="ok426"),
-        explanation="hcuri is appended to the member's path and a slash; only a member without a path needs its own.",
+        explanation=(
+            "hcuri is appended to the member's path and a slash: /WSConsole//CLRunner is another path, 404. Only a "
+            "member without a path needs a slash of its own."
+        ),
     ),
 )

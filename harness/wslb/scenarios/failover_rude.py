@@ -97,7 +97,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does failontimeout=On keep later clients away from a frozen backend (mod_proxy_http)?",
         "the first turn gets 502 after 1 s, the member is then in error, the next ones are served by the other",
         _frozen_turns,
-        (refusals.answers(101, 502, 101, 101), members.shown_at("while frozen", liberty="Init Ok", node="Init Err")),
+        (
+            refusals.answers(101, 502, 101, 101),
+            refusals.waited(2, least_seconds=1.0),
+            members.shown_at("while frozen", liberty="Init Ok", node="Init Err"),
+        ),
         site=pinned_carrier(FROZEN_STRICT, Carrier.HTTP),
         allow_log=("AH01102", "AH00898", "AH02460"),
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.checks import accounting, carrier, handshake, strictness
+from wslb.checks import accounting, carrier, encryption, handshake, strictness
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener
 from wslb.model.results import Check
@@ -108,7 +108,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Is the handshake right at every station over TLS?",
         "every field as RFC 6455 section 4 wants it; 4 handshakes on wss",
         _as_browser(),
-        CHECKS,
+        (*CHECKS, encryption.encrypted()),
         site=balanced(TLS_CLUSTER),
     ),
     ask(
@@ -116,7 +116,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does the choice of a subprotocol survive TLS on both hops?",
         "wsconsole offered among two, received and chosen on 4 handshakes",
         _as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
-        (handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
+        (handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS, encryption.encrypted()),
         site=balanced(TLS_CLUSTER),
     ),
 )

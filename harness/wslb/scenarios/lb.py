@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from wslb.checks import accounting, distribution
+from wslb.checks import accounting, distribution, encryption, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.results import Check
-from wslb.model.sites import LIBERTY, NODE, TLS_CLUSTER, TLS_LIBERTY, TLS_NODE, balanced, cluster
-from wslb.scenarios.acts import in_turn
-from wslb.scenarios.claims import MODELLED, SERVED
+from wslb.model.sites import (
+    LIBERTY,
+    NODE,
+    STRANGER,
+    TLS_CLUSTER,
+    TLS_LIBERTY,
+    TLS_NODE,
+    balanced,
+    cluster,
+    with_stranger,
+)
+from wslb.scenarios.acts import and_stranger, in_turn
+from wslb.scenarios.claims import CERTIFICATE_REFUSED, MODELLED, SERVED
 from wslb.scenarios.scenario import Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -61,7 +71,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Do the turns stay strict when all 20 tunnels are kept open?",
         "0 breaks over 20 connections",
         in_turn(SHORT, hold=True),
-        STRICT,
+        (*STRICT, tunnels.open_together(SHORT)),
     ),
     ask(
         "byrequests-long",
@@ -75,7 +85,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Do the turns stay strict while a long series of tunnels piles up?",
         "0 breaks over 200 connections (--connections), all open at the end",
         in_turn(hold=True),
-        STRICT,
+        (*STRICT, tunnels.open_together()),
     ),
     ask(
         "byrequests-reversed",
@@ -90,7 +100,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Are 50 WebSockets opened at the same time split evenly?",
         f"25 and 25, each within {AT_ONCE_BOUND}",
         _at_once,
-        (distribution.split_within(AT_ONCE_BOUND, reason=AT_ONCE_REASON), *SERVED),
+        (distribution.split_within(AT_ONCE_BOUND, reason=AT_ONCE_REASON), tunnels.open_together(AT_ONCE), *SERVED),
     ),
     ask(
         "bybusyness",
@@ -126,7 +136,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does bytraffic elect by the same rule when the tunnels stay open?",
         "the model predicts all 20 connections",
         in_turn(SHORT, hold=True),
-        (*MODELLED, accounting.bytes_counted),
+        (*MODELLED, accounting.bytes_counted, tunnels.open_together(SHORT)),
         site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYTRAFFIC)),
         elsewhere=(UNROUNDED,),
     ),
@@ -134,16 +144,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         "wss-byrequests",
         "Do the turns stay strict over TLS, from the client to Apache and from Apache to the backends?",
         "0 breaks over 20 connections on wss, certificates verified on both hops",
-        in_turn(SHORT),
-        STRICT,
-        site=balanced(TLS_CLUSTER),
+        and_stranger(in_turn(SHORT)),
+        (*STRICT, encryption.encrypted(), encryption.stranger_refused(STRANGER)),
+        site=with_stranger(balanced(TLS_CLUSTER)),
+        allow_log=CERTIFICATE_REFUSED,
     ),
     ask(
         "wss-byrequests-held",
         "Do the turns over TLS stay strict when all tunnels are kept open?",
         "0 breaks over 20 connections on wss",
         in_turn(SHORT, hold=True),
-        STRICT,
+        (*STRICT, encryption.encrypted(), tunnels.open_together(SHORT)),
         site=balanced(TLS_CLUSTER),
     ),
     ask(
@@ -151,7 +162,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does bybusyness keep its rule over TLS?",
         "6 held in turns, 3 closed on one side, the next 3 go there",
         _one_side_closed,
-        (distribution.served_by(*["liberty", "node"] * 3, "liberty", "liberty", "liberty", "node"), *MODELLED),
+        (
+            distribution.served_by(*["liberty", "node"] * 3, "liberty", "liberty", "liberty", "node"),
+            *MODELLED,
+            encryption.encrypted(),
+        ),
         site=balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=LbMethod.BYBUSYNESS)),
     ),
     ask(
@@ -159,7 +174,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does bytraffic keep its rule over TLS, as in the article's second listing?",
         "the model predicts all 20 connections",
         in_turn(SHORT),
-        MODELLED,
+        (*MODELLED, encryption.encrypted()),
         site=balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=LbMethod.BYTRAFFIC)),
         elsewhere=(UNROUNDED,),
     ),

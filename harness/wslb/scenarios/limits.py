@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
-from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, turns
+from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, refusals, turns
 from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import ProcessModel
@@ -184,7 +184,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Do ordinary requests and new WebSockets get through while one slot is left?",
         f"{SLOTS - 1} of {SLOTS} slots held: 3 pages and 3 WebSockets served through the last one, strict turns",
         _last_slot,
-        (handshake.answered_101, distribution.alternates, turns.turns_taken(thieves=0, whose="the pages"), *SERVED),
+        (
+            handshake.answered_101,
+            distribution.alternates,
+            turns.turns_taken(thieves=0, whose="the pages"),
+            refusals.requests_answered(3, 200),
+            *SERVED,
+        ),
         site=replace(SMALL, directives=("KeepAlive Off",)),
         allow_log=(*FULL_LOG, "AH10159", "AH00287"),
         explanation=(

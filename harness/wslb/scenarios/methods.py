@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, distribution, log, traffic, turns
+from wslb.checks import accounting, distribution, log, refusals, traffic, turns
 from wslb.checks.narrowing import on
 from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
@@ -183,7 +183,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does one page of plain HTTP weigh more for bytraffic than all tunnels together?",
         "yes: after one page from liberty the next 12 WebSockets all go to node",
         _page_first,
-        (distribution.served_by(*[N] * 12), turns.turns_taken(thieves=1, whose="the page"), accounting.witnesses_agree),
+        (
+            distribution.served_by(*[N] * 12),
+            turns.turns_taken(thieves=1, whose="the page"),
+            refusals.requests_answered(1, 200),
+            accounting.witnesses_agree,
+        ),
         site=PAGES_TOO,
         explanation="mod_proxy_http counts the bytes of ordinary responses as read, and none of a tunnel's.",
     ),

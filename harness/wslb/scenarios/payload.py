@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from wslb.checks import accounting, carrier, handshake, payload
+from wslb.checks import accounting, carrier, handshake, payload, tunnels
+from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.lab.raw_conversation import RawConversation
 from wslb.model.results import Check
@@ -42,14 +43,14 @@ async def _streamed(lab: Lab) -> None:
 
 
 async def _side_by_side(lab: Lab) -> None:
-    """Twenty connections at once, each with a megabyte of its own."""
+    """Twenty connections, all open before the first speaks, each with a megabyte of its own."""
+    opened = await asyncio.gather(*(lab.open(greeting=False) for _ in range(20)))
 
-    async def one(number: int) -> None:
-        async with await lab.open(greeting=False) as tunnel:
-            await tunnel.send(noise(MIB + number))
-            await tunnel.receive()
+    async def one(number: int, tunnel: Conversation) -> None:
+        await tunnel.send(noise(MIB + number))
+        await tunnel.receive()
 
-    await asyncio.gather(*(one(number) for number in range(20)))
+    await asyncio.gather(*(one(number, tunnel) for number, tunnel in enumerate(opened)))
 
 
 async def _fragments_in(lab: Lab) -> None:
@@ -179,7 +180,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Do 20 tunnels at once keep their payloads apart?",
         "1 MiB of its own on each of 20 connections, by SHA-256",
         _side_by_side,
-        (payload.echoed(1), *SOUND),
+        (payload.echoed(1), tunnels.open_together(20), *SOUND),
     ),
     ask(
         "fragments-in",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from wslb.checks import accounting, distribution, turns
+from wslb.checks import accounting, distribution, refusals, turns
 from wslb.interfaces import Fault
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Mount, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
+from wslb.scenarios.acts import KEYLESS
 from wslb.scenarios.claims import BEFORE_UPGRADES_IN_HTTP, CONNECT_FAILED
 from wslb.scenarios.scenario import Act, Family, Scenario
 
@@ -20,7 +21,6 @@ __all__ = ["SCENARIOS"]
 L, N = "liberty", "node"
 PAIRS = 4
 HONEST: tuple[Check, ...] = (accounting.witnesses_agree, accounting.nothing_left_open)
-KEYLESS: Headers = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
 TURN = (
     "mod_proxy_balancer elects a member for every request on a balanced path, before it knows whether a tunnel will "
     "come of it: elected and lbstatus move (manual, mod_proxy_balancer)."
@@ -110,7 +110,7 @@ TWO_BALANCERS = Site(
 )
 GUARDED = replace(
     balanced(CLUSTER),
-    directives=("<Location /ws>\n  Require expr tolower(%{HTTP:Upgrade}) == 'websocket'\n</Location>",),
+    directives=("<Location /ws>\n  Require expr \"tolower(%{HTTP:Upgrade}) == 'websocket'\"\n</Location>",),
 )
 
 ask = Family(name="thieves")
@@ -121,7 +121,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does an ordinary GET on the balanced path take a WebSocket's turn?",
         f"yes: {PAIRS} WebSockets with a GET after each all land on the first member",
         between(get("/ws")),
-        stolen(PAIRS, "a GET after each connection", *[L] * PAIRS),
+        (refusals.requests_answered(PAIRS), *stolen(PAIRS, "a GET after each connection", *[L] * PAIRS)),
         explanation=TURN,
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
@@ -130,7 +130,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a thief that comes in pairs show in the order of the WebSockets?",
         f"no: strict turns over {PAIRS} WebSockets although {2 * PAIRS} turns were taken",
         between(get("/ws"), times=2),
-        stolen(2 * PAIRS, "two GETs after each connection", *[L, N] * (PAIRS // 2)),
+        (
+            refusals.requests_answered(2 * PAIRS),
+            *stolen(2 * PAIRS, "two GETs after each connection", *[L, N] * (PAIRS // 2)),
+        ),
         explanation="With two members, an even number of thieves hides: only the count of elections tells of them.",
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
@@ -139,7 +142,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a monitor that sends HEAD to the balanced path take a turn?",
         f"yes: {PAIRS} WebSockets with a HEAD after each all land on the first member",
         between(get("/ws", method="HEAD")),
-        stolen(PAIRS, "a HEAD after each connection", *[L] * PAIRS),
+        (refusals.requests_answered(PAIRS), *stolen(PAIRS, "a HEAD after each connection", *[L] * PAIRS)),
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
@@ -147,7 +150,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a health check that sends OPTIONS to the balanced path take a turn?",
         f"yes: {PAIRS} WebSockets with an OPTIONS after each all land on the first member",
         between(get("/ws", method="OPTIONS")),
-        stolen(PAIRS, "an OPTIONS after each connection", *[L] * PAIRS),
+        (refusals.requests_answered(PAIRS), *stolen(PAIRS, "an OPTIONS after each connection", *[L] * PAIRS)),
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
@@ -155,7 +158,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a GET below the balanced path take a turn, even one that no backend knows?",
         f"yes: {PAIRS} turns taken by GET /ws/nothing-here",
         between(get("/ws/nothing-here")),
-        stolen(PAIRS, "a GET of /ws/nothing-here after each connection", *[L] * PAIRS),
+        (
+            refusals.requests_answered(PAIRS),
+            *stolen(PAIRS, "a GET of /ws/nothing-here after each connection", *[L] * PAIRS),
+        ),
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
     ),
     ask(
@@ -163,7 +169,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a handshake without a key, which the backend refuses, take a turn?",
         f"yes: {PAIRS} turns taken by upgrade requests without Sec-WebSocket-Key",
         between(get("/ws", headers=KEYLESS)),
-        stolen(PAIRS, "a keyless handshake after each connection", *[L] * PAIRS),
+        (
+            refusals.requests_answered(PAIRS, 400),
+            *stolen(PAIRS, "a keyless handshake after each connection", *[L] * PAIRS),
+        ),
         explanation=TURN,
     ),
     ask(
@@ -211,6 +220,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"{PAIRS} held WebSockets and {PAIRS} GETs as the model says, 2 and 2 tunnels",
         _held_and_asked,
         (
+            refusals.requests_answered(PAIRS),
             turns.turns_taken(thieves=PAIRS, whose="a GET after each connection"),
             distribution.split_within(0, reason="2 and 2, whoever comes first"),
             distribution.follows_model,
@@ -225,14 +235,17 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a browser's request for /favicon.ico take a turn?",
         f"no: strict turns over {PAIRS} WebSockets with a GET of /favicon.ico after each",
         between(get("/favicon.ico")),
-        innocent("a GET of /favicon.ico after each connection"),
+        (refusals.requests_answered(PAIRS), *innocent("a GET of /favicon.ico after each connection")),
     ),
     ask(
         "favicon-balanced",
         "Does the favicon take a turn where the whole site is balanced (ProxyPass /)?",
         f"yes: {PAIRS} WebSockets with a GET of /favicon.ico after each all land on the first member",
         between(get("/favicon.ico"), path="/CLRunner"),
-        stolen(PAIRS, "a GET of /favicon.ico after each connection", *[L] * PAIRS),
+        (
+            refusals.requests_answered(PAIRS),
+            *stolen(PAIRS, "a GET of /favicon.ico after each connection", *[L] * PAIRS),
+        ),
         site=WHOLE_SITE,
         explanation=TURN,
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
@@ -242,14 +255,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does loading the console page from httpd take a turn?",
         f"no: strict turns over {PAIRS} WebSockets with a GET of /WSConsole.html after each",
         between(get("/WSConsole.html")),
-        innocent("a GET of /WSConsole.html after each connection"),
+        (refusals.requests_answered(PAIRS, 200), *innocent("a GET of /WSConsole.html after each connection")),
     ),
     ask(
         "neighbour",
         "Does a path that only begins like the balanced one take a turn?",
         f"no: strict turns over {PAIRS} WebSockets with a GET of /wsx after each",
         between(get("/wsx")),
-        innocent("a GET of /wsx after each connection"),
+        (refusals.requests_answered(PAIRS), *innocent("a GET of /wsx after each connection")),
         explanation="ProxyPass matches whole path segments (manual, mod_proxy, ProxyPass).",
     ),
     ask(
@@ -257,7 +270,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a TCP health check, connect and close, take a turn?",
         f"no: strict turns over {PAIRS} WebSockets with 3 TCP connects after each",
         between(lambda lab: lab.knock(), times=3),
-        innocent("three TCP connects after each connection"),
+        (turns.knocked(3 * PAIRS), *innocent("three TCP connects after each connection")),
     ),
     ask(
         "manager",
@@ -271,7 +284,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does the harness take a turn when it waits until httpd is ready?",
         f"no: strict turns over {PAIRS} WebSockets with 3 readiness requests after each",
         between(get("/wslb-ready"), times=3),
-        innocent("three readiness requests after each connection"),
+        (refusals.requests_answered(3 * PAIRS, 404), *innocent("three readiness requests after each connection")),
         explanation="The readiness path is not balanced; it answers with the id of this run's configuration.",
     ),
     ask(
@@ -279,7 +292,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Do requests to another balancer with the same members take this one's turns?",
         f"no: strict turns over {PAIRS} WebSockets with a GET to the other balancer after each",
         between(get("/other")),
-        innocent("a GET to the other balancer after each connection"),
+        (refusals.requests_answered(PAIRS), *innocent("a GET to the other balancer after each connection")),
         site=TWO_BALANCERS,
         explanation="Each balancer keeps counters of its own, so two balancers do not balance the members' joint load.",
         elsewhere=(BEFORE_UPGRADES_IN_HTTP,),
@@ -289,7 +302,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a request that httpd itself refuses, a header of 9,000 bytes, take a turn?",
         f"no: strict turns over {PAIRS} WebSockets with a 400 after each",
         between(get("/ws", headers=(("X-Long", "x" * 9000),))),
-        refused_early("an over-long request after each connection"),
+        (refusals.requests_answered(PAIRS, 400), *refused_early("an over-long request after each connection")),
         explanation="LimitRequestFieldSize is checked before any module sees the request (manual, core).",
     ),
     ask(
@@ -297,7 +310,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Can authorization keep thieves from taking turns?",
         f"yes: strict turns over {PAIRS} WebSockets with a forbidden GET after each",
         between(get("/ws")),
-        refused_early("a forbidden GET after each connection"),
+        (refusals.requests_answered(PAIRS, 403), *refused_early("a forbidden GET after each connection")),
         site=GUARDED,
         allow_log=("AH01630",),
         explanation="Require is decided before a member is elected; AH01630 names each client that was denied.",

@@ -211,7 +211,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "silent-handshake-http",
         "What does a client get when a backend accepts and never answers the handshake (mod_proxy_http)?",
-        "502 (not 504) after timeout=1; the member stays Ok and gets its next turn",
+        "502 (not 504) after timeout=1; the member stays Ok",
         _never_answered,
         (
             refusals.answers(101, 502, 101),

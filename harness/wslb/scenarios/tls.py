@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, conversation, distribution, handshake, log, payload, stall
+from wslb.checks import accounting, carrier, conversation, distribution, encryption, handshake, log, payload, stall
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered
 from wslb.checks.memberstate import left_as
 from wslb.identity import Identity
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
 from wslb.model.results import Check
-from wslb.model.sites import CLUSTER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide
-from wslb.scenarios.acts import echoing, in_turn
-from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
+from wslb.model.sites import CLUSTER, STRANGER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide, with_stranger
+from wslb.scenarios.acts import and_stranger, echoing, in_turn
+from wslb.scenarios.claims import CERTIFICATE_REFUSED
+from wslb.scenarios.scenario import Act, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -65,29 +66,7 @@ def _believed(name: str, question: str, identity: Identity, explanation: str) ->
     )
 
 
-NO_TLS_13 = Elsewhere(
-    before=(2, 4, 36), does="mod_ssl does not know TLS 1.3", source="CHANGES 2.4.36; httpd -t of 2.4.27 and 2.4.35"
-)
-UNANSWERED = Elsewhere(
-    before=(2, 4, 39),
-    does="a client gets no answer at all where the chain of a member's certificate is refused",
-    source="measured on 2.4.27 and 2.4.35; not so on 2.4.39",
-)
-UNNAMED = Elsewhere(
-    before=(2, 4, 46),
-    does="mod_proxy_wstunnel does not have a member's certificate compared with its name",
-    source="mod_proxy_wstunnel.c sets no proxy-request-hostname; measured on 2.4.27 to 2.4.39, not so on 2.4.46",
-)
-
-
-def _doubted(
-    name: str,
-    question: str,
-    identity: Identity,
-    *codes: str,
-    explanation: str = "",
-    elsewhere: tuple[Elsewhere, ...] = (UNANSWERED,),
-) -> Scenario:
+def _doubted(name: str, question: str, identity: Identity, *codes: str, explanation: str = "") -> Scenario:
     """A certificate that mod_ssl must refuse: one 500, no second try, and then the member is left out."""
     return ask(
         name,
@@ -108,7 +87,6 @@ def _doubted(
                 "the member is in error for retry= seconds, and the log says no more than AH00898 unless it says why."
             )
         ),
-        elsewhere=elsewhere,
     )
 
 
@@ -127,7 +105,6 @@ def _switched(
         checks,
         site=replace(balanced(ALONE), identities={"node-9": identity}, tls_directives=directives),
         allow_log=() if accepted else (*ALARMS, *codes),
-        elsewhere=(UNANSWERED,) if codes else (),
     )
 
 
@@ -229,9 +206,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "SSLProxyVerify none",
         accepted=False,
     ),
-    _doubted(
-        "wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE, elsewhere=(UNNAMED,)
-    ),
+    _doubted("wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE),
     _switched(
         "name-off",
         "Does SSLProxyCheckPeerName off let a certificate for another name pass?",
@@ -253,7 +228,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Is a member reached by address believed when its certificate names the address as an IP entry only?",
         Identity(common_name="backend.example", names=("IP:{address}",)),
         explanation=NAMES + " The client gets 500, though RFC 9110 section 4.3.5 wants IP entries matched.",
-        elsewhere=(UNNAMED,),
     ),
     _believed(
         "common-name",
@@ -287,21 +261,29 @@ SCENARIOS: tuple[Scenario, ...] = (
         "members-only",
         "Can plain ws in front lead to verified wss members behind?",
         "101 on 2 of 2, certificate verified against the run's authority",
-        in_turn(2),
-        (distribution.alternates, *GOOD),
-        site=_plain_front(
-            "SSLProxyEngine on",
-            "SSLProxyVerify require",
-            'SSLProxyCACertificateFile "${RUN}/tls/ca.pem"',
-            "SSLProxyProtocol TLSv1.2",
+        and_stranger(in_turn(2)),
+        (
+            distribution.alternates,
+            encryption.encrypted(front=False),
+            encryption.stranger_refused(STRANGER),
+            *GOOD,
         ),
+        site=with_stranger(
+            _plain_front(
+                "SSLProxyEngine on",
+                "SSLProxyVerify require",
+                'SSLProxyCACertificateFile "${RUN}/tls/ca.pem"',
+                "SSLProxyProtocol TLSv1.2",
+            )
+        ),
+        allow_log=CERTIFICATE_REFUSED,
     ),
     ask(
         "client-only",
         "Can wss in front lead to plain ws members behind, and do the turns stay strict?",
         "0 breaks over 12 connections",
         in_turn(12),
-        (distribution.alternates, *GOOD),
+        (distribution.alternates, encryption.encrypted(behind=False), *GOOD),
         site=Site(mounts=(Mount(path="/wss", target=CLUSTER, target_path="/CLRunner", listener=Listener.TLS),)),
     ),
     ask(
@@ -326,7 +308,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a message of 4 MiB pass unharmed through TLS on both hops?",
         "1 of 1 on each of 2 connections, by SHA-256",
         echoing(1 << 22),
-        (payload.echoed(1), *(check for check in GOOD if check is not conversation.greeted)),
+        (
+            payload.echoed(1),
+            encryption.encrypted(),
+            *(check for check in GOOD if check is not conversation.greeted),
+        ),
         site=balanced(TLS_CLUSTER, echo=True),
     ),
     ask(
@@ -336,7 +322,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         opening_at_once(patience_seconds=1.0, rounds=4),
         (stall.stalled(at_least=1, rate=STALL_RATE), handshake.answered_101, accounting.nothing_left_open),
         site=_thirteen("TLSv1.3", Carrier.WSTUNNEL),
-        elsewhere=(NO_TLS_13,),
         explanation=(
             "The member's session tickets and its 101 arrive together. mod_proxy_wstunnel's poll wakes once, one read "
             "takes the ticket, the 101 waits inside mod_ssl, and the socket has nothing more to wake the poll."

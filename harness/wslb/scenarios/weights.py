@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import carrier, distribution, handshake, turns
+from wslb.checks import distribution, tunnels, turns
 from wslb.interfaces import MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Member
@@ -26,6 +26,12 @@ RULE = (
 RECREDIT = (
     "A loadfactor set through balancer-manager makes every member's lbstatus its own loadfactor, so the cycle starts "
     "with a debt already paid: 3:1 then runs liberty liberty liberty node, not liberty liberty node liberty."
+)
+
+WHOLE = Elsewhere(
+    before=(2, 4, 28),
+    does="a loadfactor is a whole number, and the fraction of 1.5 is cut off",
+    source="CHANGES 2.4.28; measured on 2.4.12, 2.4.23 and 2.4.27",
 )
 
 
@@ -68,7 +74,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does the cycle of 3 to 1 stay the same when all tunnels are kept open?",
         "liberty liberty node liberty, five times over 20 connections",
         in_turn(20, hold=True),
-        checks(L, L, N, L),
+        (*checks(L, L, N, L), tunnels.open_together(20)),
         site=balanced(cluster(weighted(LIBERTY, 3), NODE)),
     ),
     ask(
@@ -113,23 +119,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(20),
         checks(L, N, L, N, L),
         site=balanced(cluster(weighted(LIBERTY, 1.5), NODE)),
-        explanation="httpd keeps loadfactors in hundredths (manual, mod_proxy, loadfactor).",
-        elsewhere=(
-            Elsewhere(
-                before=(2, 4, 28),
-                does="a loadfactor is cut to its whole part",
-                source="CHANGES 2.4.28; measured on 2.4.12, 2.4.23 and 2.4.27",
-                limit="no: 1.5 counts as 1, so strict turns over 20 connections",
-                checks=(distribution.alternates, handshake.answered_101, carrier.carried_as_asked),
-            ),
-        ),
+        explanation="httpd keeps loadfactors in hundredths since 2.4.28 (CHANGES).",
+        elsewhere=(WHOLE,),
     ),
     ask(
         "bybusyness",
         "Does bybusyness give a member of loadfactor 3 more tunnels than one of loadfactor 1?",
         "no: 10 and 10 of 20 held tunnels, whatever the loadfactor says",
         in_turn(20, hold=True),
-        checks(L, N),
+        (*checks(L, N), tunnels.open_together(20)),
         site=balanced(cluster(weighted(LIBERTY, 3), NODE, lbmethod=LbMethod.BYBUSYNESS)),
         explanation=(
             "bybusyness compares the plain number of open requests; the loadfactor only settles ties "
@@ -157,7 +155,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a loadfactor changed under open tunnels leave them alone and the new ones in the new cycle?",
         "all 16 tunnels stay; the cycle after the change is that of closed ones",
         changed(4, 12, factors=((L, 3),), hold=True),
-        (distribution.served_by(L, N, L, N, *[L, L, L, N] * 3), distribution.follows_model, *SERVED),
+        (
+            distribution.served_by(L, N, L, N, *[L, L, L, N] * 3),
+            distribution.follows_model,
+            tunnels.open_together(16),
+            *SERVED,
+        ),
         explanation=RECREDIT,
     ),
     ask(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.evidence import record, spoiled
-from wslb.checks.conversation import END, greeted, listed, told_apart
+from wslb.checks.conversation import END, greeted, in_order, listed, told_apart
 from wslb.model.handshake import Exchange
 from wslb.model.results import Record
 
@@ -71,3 +71,38 @@ def test_two_backends_must_answer_with_values_of_their_own() -> None:
     assert told_apart("WRKSYSSTS")(copied).observed == "1 different answers from liberty, node"
     assert "only liberty answered" in told_apart("WRKSYSSTS")(first).observed
     assert not told_apart("WRKSYSSTS")(Record()).holds
+
+
+def spoken(*texts: str) -> Record:
+    """One connection: commands were sent, everything else came."""
+    talk = tuple(Exchange(sent=text in {"WRKSBS", "WRKSYSSTS"}, at=0.0, text=text, size=1) for text in texts)
+    greeted_first = record(["node"]).handshakes[0].exchanges
+    return spoiled(record(["node"]), 1, exchanges=(*greeted_first, *talk))
+
+
+SBS, STS = "Work with Subsystems 1", "System Status Information 1"
+
+
+def test_each_command_is_followed_by_its_own_listing() -> None:
+    check = in_order("WRKSBS", "WRKSYSSTS")
+    assert check(spoken("WRKSBS", SBS, "WRKSYSSTS", STS)).holds
+    assert not check(Record()).holds
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        (),
+        ("WRKSBS", SBS),
+        ("WRKSBS", SBS, "WRKSYSSTS", SBS),
+        ("WRKSBS", SBS, SBS, "WRKSYSSTS", STS),
+        ("WRKSBS", "WRKSYSSTS", SBS, STS),
+        ("WRKSYSSTS", STS, "WRKSBS", SBS),
+        ("WRKSBS", SBS, "WRKSYSSTS", STS, STS),
+        ("WRKSBS", "gibberish", "WRKSYSSTS", STS),
+    ],
+)
+def test_commands_and_listings_that_do_not_pair_are_told(texts: tuple[str, ...]) -> None:
+    verdict = in_order("WRKSBS", "WRKSYSSTS")(spoken(*texts))
+    assert not verdict.holds
+    assert verdict.observed.startswith("connection 1: it went ")

@@ -22,7 +22,12 @@ SEEN = Event(
 )
 FORM = Event(at=1, kind="attempt", text="form", data={"status": 200, "changed": False})
 CONTROL = Event(at=2, kind="attempt", text="right form", data={"status": 200, "changed": True, "control": True})
-PROBES = Event(at=1, kind="probes", text="", data={"counts": {"alpha": 2, "beta": 3}})
+PROBES = Event(
+    at=1,
+    kind="probes",
+    text="",
+    data={"counts": {"alpha": 2, "beta": 3}, "answers": [["alpha", "/a 426"], ["alpha", "/a 426"], ["beta", "/b 426"]]},
+)
 
 GOOD = Record(
     balancer=BALANCER,
@@ -36,7 +41,7 @@ BAD = replace(
     events=(
         replace(SEEN, data={"label": "now", "members": {"b": {"status": "Init Ok", "busy": 1}}}),
         replace(FORM, data={"status": 200, "changed": True}),
-        replace(PROBES, data={"counts": {"alpha": 2}}),
+        replace(PROBES, data={"counts": {"alpha": 2}, "answers": [["alpha", "/a 426"], ["alpha", "/a 404"]]}),
     ),
 )
 
@@ -47,6 +52,8 @@ CHECKS = [
     members.elected_between("a", 3, 5, reason="test"),
     members.changed_nothing(1),
     members.probed(2),
+    members.probe_answers(alpha="/a 426", beta="/b 426"),
+    members.probe_answers(alpha="/a 426"),
 ]
 
 
@@ -66,6 +73,10 @@ def test_holds_fails_and_never_passes_on_nothing(check: Check) -> None:
         members.shown_at("never", a="Init Ok"),
         members.changed_nothing(0),
         members.changed_nothing(2),
+        members.probe_answers(),
+        members.probe_answers(gamma=""),
+        members.probe_answers(alpha="/a 426", beta=""),
+        members.probe_answers(alpha="/a 426", gamma="/c 426"),
         members.elected_between("nobody", 0, 9, reason="test"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wslb.checks import refusals
@@ -28,7 +30,8 @@ def page(*headers: list[str]) -> Event:
 COOKIE = ["Set-Cookie", "ROUTEID=.a; path=/"]
 GOOD = Record(handshakes=(handshake(1, 101), handshake(2, 503, waited=1.2)), events=(page(COOKIE),))
 BAD = Record(
-    handshakes=(handshake(1, 101, response=(("set-cookie", "x"),)), handshake(2, None, waited=0.1)), events=(page(),)
+    handshakes=(handshake(1, 101, response=(("set-cookie", "x"),)), handshake(2, None, waited=0.1)),
+    events=(page(), replace(page(), data={"status": 0, "headers": []})),
 )
 
 CHECKS = [
@@ -36,6 +39,8 @@ CHECKS = [
     refusals.waited(2, least_seconds=1),
     refusals.never_carries("Set-Cookie"),
     refusals.requests_carry("Set-Cookie", "ROUTEID=."),
+    refusals.requests_answered(1),
+    refusals.requests_answered(1, 404, 200),
 ]
 
 
@@ -54,6 +59,8 @@ def test_holds_fails_and_never_passes_on_nothing(check: Check) -> None:
         refusals.waited(7, least_seconds=0),
         refusals.waited(2, least_seconds=0, most_seconds=1),
         refusals.requests_carry("Set-Cookie", "OTHER"),
+        refusals.requests_answered(2),
+        refusals.requests_answered(1, 404),
     ],
 )
 def test_other_numbers_do_not_hold(check: Check) -> None:
@@ -62,3 +69,10 @@ def test_other_numbers_do_not_hold(check: Check) -> None:
 
 def test_no_answer_at_all_is_an_expectation_too() -> None:
     assert refusals.answers(101, None)(BAD).holds
+
+
+def test_a_request_without_an_answer_says_nothing() -> None:
+    unanswered = replace(page(), data={"status": 0, "headers": []})
+    verdict = refusals.requests_answered(2)(replace(GOOD, events=(page(), unanswered)))
+    assert not verdict.holds
+    assert verdict.observed == "200 none"

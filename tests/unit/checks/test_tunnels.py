@@ -78,3 +78,31 @@ def test_holds_fails_and_never_passes_on_nothing(check: Check, good: Record, bad
 def test_an_answer_in_the_next_chapter_is_none_of_this_one() -> None:
     thawed = Event(at=5.5, kind="thawed", text="")
     assert tunnels.unanswered("now", count=2)(replace(ALIVE, events=(SAID, thawed))).holds
+
+
+def test_tunnels_are_open_together_when_none_ends_before_the_last_begins() -> None:
+    both = Record(balancer=BALANCER, handshakes=(tunnel(1, "alpha", closed=KEPT), tunnel(2, "beta", closed=KEPT)))
+    assert tunnels.open_together()(both).holds
+    assert tunnels.open_together(2)(both).holds
+    assert not tunnels.open_together(3)(both).holds
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        tunnel(1, "alpha", closed=KEPT, closed_at=1.5),
+        tunnel(1, "alpha", closed=LOST),
+        replace(tunnel(1, "alpha", closed=KEPT), closed=None),
+        replace(tunnel(1, "alpha", closed=KEPT), closed_at=None),
+    ],
+)
+def test_a_tunnel_that_had_ended_was_not_open_with_the_others(first: Handshake) -> None:
+    verdict = tunnels.open_together()(Record(handshakes=(first, tunnel(2, "beta", closed=KEPT))))
+    assert not verdict.holds
+    assert verdict.evidence == ("1",)
+    assert "connection 1 had ended before" in verdict.observed
+
+
+def test_one_tunnel_alone_is_open_with_nobody() -> None:
+    assert not tunnels.open_together()(Record(handshakes=(tunnel(1, "alpha", closed=KEPT),))).holds
+    assert not tunnels.open_together()(Record()).holds

@@ -5,13 +5,16 @@ from dataclasses import replace
 import pytest
 
 from tests.evidence import record, spoiled, status
-from wslb.checks.turns import answers, never_elected, repeats, turns_taken
-from wslb.model.results import Check, Record
+from wslb.checks.turns import answers, knocked, never_elected, repeats, turns_taken
+from wslb.model.results import Check, Event, Record
 
 L, N = "liberty", "node"
 
 
-@pytest.mark.parametrize("check", [repeats(L, N), turns_taken(thieves=0, whose="nobody"), answers(101), never_elected])
+@pytest.mark.parametrize(
+    "check",
+    [repeats(L, N), turns_taken(thieves=0, whose="nobody"), answers(101), never_elected, knocked(1)],
+)
 def test_without_evidence_it_fails(check: Check) -> None:
     verdict = check(Record())
     assert not verdict.holds
@@ -53,3 +56,9 @@ def test_never_elected_holds_only_where_counters_and_journals_are_silent() -> No
     assert never_elected(silent).holds
     assert not never_elected(replace(silent, after=(status(L, elected=1), status(N)))).holds
     assert not never_elected(replace(record([L]), after=(status(L), status(N)))).holds
+
+
+def test_knocks_are_counted() -> None:
+    found = replace(record([L]), events=(Event(at=1.0, kind="knock", text="TCP connect and close"),) * 3)
+    assert knocked(3)(found).holds
+    assert not knocked(4)(found).holds

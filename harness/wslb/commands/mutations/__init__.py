@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.commands.mutations import behaviour, carriage, heads, lives, messages, served
+from wslb.commands.mutations import behaviour, carriage, clauses, heads, lives, messages, served
 from wslb.commands.mutations.mutation import Mutation, Touch
 
 __all__ = ["MUTATIONS", "Mutation", "Touch"]
@@ -14,4 +14,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     *heads.MUTATIONS,
     *lives.MUTATIONS,
     *messages.MUTATIONS,
+    *clauses.MUTATIONS,
 )
