@@ -45,7 +45,7 @@ def unfit(scenario: Scenario, dialect: Dialect, installation: Installation, carr
     missing += dialect.too_old_for(scenario.site, carrier, installation)
     if missing:
         return f"this httpd ({installation.version}) has no {', '.join(dict.fromkeys(missing))}"
-    other = scenario.other(installation.numbers, carrier)
+    other = scenario.other(installation.numbers, carrier, installation.mpm)
     if other and not other.asked:
         return f"this httpd is {installation.version}; {other.versions} {other.does} ({other.source})"
     return ""
@@ -63,7 +63,8 @@ async def run(scenario: Scenario, lab: Lab, *, tamper: Callable[[Site], Site] | 
     reason = lacking(scenario, lab)
     if reason:
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
-    scenario = scenario.claimed(lab.proxy.installation.numbers, lab.settings.carrier)
+    installation = lab.proxy.installation
+    scenario = scenario.claimed(installation.numbers, lab.settings.carrier, installation.mpm)
     site = roomy(scenario.site, lab.settings.connections)
     record, failure = None, None
     try:

@@ -28,6 +28,7 @@ class Elsewhere:
         source: where that is written, or what was measured.
         since, before: which versions: from the first on, and below the second.
         carrier: only where this module carries the tunnels; None: whichever does.
+        mpm: only under this one; empty: whichever serves.
         limit: their claim, in words.
         checks: those that judge their claim; None, with `allow_log` None as well: the scenario is not asked there.
         allow_log: AH numbers that belong to the scenario there; None: the same.
@@ -38,6 +39,7 @@ class Elsewhere:
     since: tuple[int, ...] = ()
     before: tuple[int, ...] = (99,)
     carrier: Carrier | None = None
+    mpm: str = ""
     limit: str = ""
     checks: tuple[Check, ...] | None = None
     allow_log: tuple[str, ...] | None = None
@@ -49,17 +51,17 @@ class Elsewhere:
 
     @property
     def versions(self) -> str:
-        """Such as ``before 2.4.47``."""
+        """Such as ``before 2.4.47``, or ``MPM prefork``."""
         words = [
             f"{word} {'.'.join(map(str, version))}"
             for word, version in (("from", self.since), ("before", self.before))
             if version not in {(), (99,)}
         ]
-        return " and ".join(words)
+        return " and ".join([*words, *([f"MPM {self.mpm}"] if self.mpm else [])])
 
-    def covers(self, version: tuple[int, ...], carrier: Carrier) -> bool:
-        """Whether it is about a proxy of this version, with this carrier."""
-        return self.since <= version < self.before and self.carrier in {None, carrier}
+    def covers(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> bool:
+        """Whether it is about a proxy of this version, with this carrier and this MPM."""
+        return self.since <= version < self.before and self.carrier in {None, carrier} and self.mpm in {"", mpm}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +121,13 @@ class Scenario:
         """Balancer that the evidence is about."""
         return self.balancer or next(iter(self.site.balancers), None)
 
-    def other(self, version: tuple[int, ...], carrier: Carrier) -> Elsewhere | None:
+    def other(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> Elsewhere | None:
         """What a proxy of this version does instead, over the site's carrier or else this one; None: as claimed."""
-        return next((one for one in self.elsewhere if one.covers(version, self.site.carrier or carrier)), None)
+        return next((one for one in self.elsewhere if one.covers(version, self.site.carrier or carrier, mpm)), None)
 
-    def claimed(self, version: tuple[int, ...], carrier: Carrier) -> Scenario:
-        """The scenario with the claim of a proxy of this version."""
-        other = self.other(version, carrier)
+    def claimed(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> Scenario:
+        """The scenario with the claim of a proxy of this version and MPM."""
+        other = self.other(version, carrier, mpm)
         if other is None or not other.asked:
             return self
         return replace(

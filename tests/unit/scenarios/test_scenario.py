@@ -67,9 +67,9 @@ ONE = next(scenario for scenario in SCENARIOS if scenario.name == "lb-byrequests
 
 def test_a_version_that_does_something_else_is_not_asked_todays_claim() -> None:
     scenario = replace(ONE, elsewhere=(OLD,))
-    assert scenario.other((2, 4, 46), Carrier.WSTUNNEL) is OLD
+    assert scenario.other((2, 4, 46), Carrier.WSTUNNEL, "event") is OLD
     assert not OLD.asked
-    assert scenario.other((2, 4, 47), Carrier.WSTUNNEL) is None
+    assert scenario.other((2, 4, 47), Carrier.WSTUNNEL, "event") is None
     assert OLD.versions == "before 2.4.47"
     assert replace(OLD, since=(2, 4, 40)).versions == "from 2.4.40 and before 2.4.47"
 
@@ -77,10 +77,18 @@ def test_a_version_that_does_something_else_is_not_asked_todays_claim() -> None:
 def test_a_claim_of_another_version_replaces_only_what_it_names() -> None:
     other = replace(OLD, carrier=Carrier.HTTP, limit="500 for all", allow_log=("AH01144",))
     scenario = replace(ONE, elsewhere=(other,))
-    assert scenario.claimed((2, 4, 46), Carrier.WSTUNNEL) is scenario
-    claimed = scenario.claimed((2, 4, 46), Carrier.HTTP)
+    assert scenario.claimed((2, 4, 46), Carrier.WSTUNNEL, "event") is scenario
+    claimed = scenario.claimed((2, 4, 46), Carrier.HTTP, "event")
     assert (claimed.limit, claimed.allow_log, claimed.checks) == ("500 for all", ("AH01144",), ONE.checks)
     assert "CHANGES 2.4.47" in claimed.explanation
+
+
+def test_an_mpm_that_does_something_else_is_not_asked_the_claim_of_the_others() -> None:
+    other = Elsewhere(mpm="prefork", does="it serves on", source="measured", limit="served", checks=ONE.checks)
+    scenario = replace(ONE, elsewhere=(other,))
+    assert other.versions == "MPM prefork"
+    assert scenario.claimed((2, 4, 71), Carrier.WSTUNNEL, "prefork").limit == "served"
+    assert scenario.claimed((2, 4, 71), Carrier.WSTUNNEL, "worker") is scenario
 
 
 @pytest.mark.parametrize(
