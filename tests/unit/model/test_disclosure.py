@@ -102,10 +102,10 @@ def test_long_text_costs_what_its_length_does(piece: str) -> None:
 
     def seconds(length: int) -> float:
         text = "ws://" + piece * (length // len(piece))
-        began = time.perf_counter()
+        began = time.process_time()
         for told in (redacted, clean):
             told(text)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     short = max(min(seconds(16_384) for _ in range(5)), 1e-4)
     assert min(seconds(131_072) for _ in range(3)) < 30 * short
