@@ -58,7 +58,7 @@ OF_ONE_KIND = {"checks", "scenarios", "causes", "rules", "mutations", "cli"}
 
 MOST_IN_THE_ROOT = 10
 MOST_IN_A_FOLDER = 15
-LARGE = {"checks", "scenarios", "reports"}
+LARGE = {"checks", "scenarios", "reports", "cli"}
 """Folders that may hold more modules than that: all of one kind."""
 
 

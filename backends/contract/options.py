@@ -54,6 +54,7 @@ class Options:
     user: str | None
     announce: Path | None
     exit_with_parent: bool
+    anywhere: bool = False
 
 
 def _port(text: str) -> int:
@@ -111,6 +112,7 @@ def parser(profile: Profile) -> argparse.ArgumentParser:
     add("--cl-program", default="/usr/bin/system", metavar="FILE", help="the system utility (default: %(default)s)")
     add("--user", metavar="USER", help="started as root: become this user (name or number) after binding")
     add("--announce", type=Path, metavar="FILE", help="write the answer of /healthz to FILE once listening")
+    add("--anywhere", action="store_true", help="every path is an echo endpoint, and answers a plain request with 200")
     add("--exit-with-parent", action="store_true", help="stop when standard input reaches its end")
     return parse
 

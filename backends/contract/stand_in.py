@@ -47,12 +47,14 @@ class StandIn:
 
     def arrive(self, head: RequestHead, *, listener: Literal["ws", "wss"], peer: str) -> Visit | None:
         """Take in a request; None when its path is no WebSocket endpoint."""
-        endpoint = self.profile.endpoint(request.path_of(head.target))
+        endpoint = self.profile.endpoint(request.path_of(head.target)) if not self.options.anywhere else "echo"
         if endpoint is None:
             return None
         upgrade = request.asks_upgrade(head)
         plan = self.faults.take() if upgrade else {}
         refused = self._faulty(plan) or request.refusal(head) or (self._foreign(head) if endpoint == "cl" else None)
+        if self.options.anywhere and not upgrade:
+            refused = PlainResponse(status=200, body=f"{self.name}\n".encode())
         entry = Entry(
             listener=listener,
             peer=peer,

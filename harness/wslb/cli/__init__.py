@@ -21,14 +21,19 @@ COMMANDS = {
     "report": "Redraw report.html and junit.xml from a saved report.json.",
     "selftest": "Break the lab on purpose, and show which check notices each time, and with which sentence.",
     "test": "Ask scenarios of a real Apache httpd and write the report.",
+    "try": "Serve an httpd configuration of yours in a lab, and say what becomes of a WebSocket, line by line.",
     "up": "Leave the lab running on the article's ports, Apache on 8080 and 8443, until Ctrl+C.",
 }
-"""Name, which is its module's too, and the first paragraph of its help, which is shown without loading it."""
+"""Name, its module's too but for `_MODULES`, and the first paragraph of its help, which is shown without loading it."""
+
+
+_MODULES = {"try": "trying"}
+"""Modules of commands whose names are words of Python."""
 
 
 def loaded(name: str) -> click.Command:
     """The command itself, from its module."""
-    command: click.Command = import_module(f"wslb.cli.{name}").command
+    command: click.Command = import_module(f"wslb.cli.{_MODULES.get(name, name)}").command
     return command
 
 
@@ -50,6 +55,7 @@ def cli() -> None:
 
     \b
     Examples:
+      wslb try httpd.conf       your own configuration, with a verdict
       wslb test                 ask everything, write reports/lb/report.html
       wslb test lb              ask one family of scenarios
       wslb up                   leave the lab running, with the console page

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -55,6 +56,7 @@ def run_scenarios(
     baseline: Path | None = None,
     worded: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
     table: Callable[[Document], Sequence[str]] = lambda _: (),
+    opening: Callable[..., AbstractAsyncContextManager[Lab]] = open_lab,
 ) -> NoReturn:
     """Ask scenarios, write the report, and end the command with its exit code.
 
@@ -66,6 +68,7 @@ def run_scenarios(
         baseline: earlier report to compare with.
         worded: each result in the words of the command.
         table: lines for the end, made from the saved document.
+        opening: brings the lab up, called as `wslb.lab.launch.open_lab`.
 
     Raises:
         ConfigError: the folder of the report cannot be written.
@@ -87,7 +90,7 @@ def run_scenarios(
         screen.result(told)
 
     async def all_of_them() -> None:
-        async with open_lab(settings, progress=bar, say=lambda line: click.echo(line, err=True)) as lab:
+        async with opening(settings, progress=bar, say=lambda line: click.echo(line, err=True)) as lab:
             bar.close()
             run.environment = lab.environment
             chosen = choose(lab)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import aiohttp
@@ -46,8 +46,11 @@ class Fleet(Backends):
         proxy_runtime: Runtime,
         session: aiohttp.ClientSession,
         authority: Authority,
+        programs: Mapping[str, Program] | None = None,
     ) -> None:
+        """Backends of these programs, by name; None: those of `BACKENDS` and their further instances."""
         self._settings = settings
+        self._programs = programs
         self._runtime = runtime
         self._proxy_runtime = proxy_runtime
         self._session = session
@@ -95,19 +98,23 @@ class Fleet(Backends):
         """Folder of this machine that holds the backends' files and the authority's certificate."""
         return self._runtime.folder
 
-    async def start(self, names: Sequence[str] = tuple(BACKENDS)) -> None:
-        """Start these, all at a time; those that started stay when another fails, and `stop` ends them.
+    async def start(self, names: Sequence[str] | None = None) -> None:
+        """Start these, or all, at a time; those that started stay when another fails, and `stop` ends them.
 
         Raises:
             StartError: one ended early or was not ready in time.
         """
-        results = await asyncio.gather(*(self._start(name) for name in names), return_exceptions=True)
+        wanted = (BACKENDS if self._programs is None else self._programs) if names is None else names
+        results = await asyncio.gather(*(self._start(name) for name in wanted), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
-        program = lean(name, _program(name)) if self._settings.lean else _program(name)
+        if self._programs is not None:
+            program = self._programs[name]
+        else:
+            program = lean(name, _program(name)) if self._settings.lean else _program(name)
         if self._settings.idle_seconds is not None:
             idle = ("--idle-seconds", f"{self._settings.idle_seconds:g}")
             program = replace(program, arguments=(*program.arguments, *idle))
@@ -148,6 +155,8 @@ class Fleet(Backends):
         self._kept.clear()
         await self._identify(site)
         wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(BACKENDS)
+        if self._programs is not None:
+            wanted = set(self._programs)
         for _, pid in self.stopped():
             await self.discard(pid)
         down = [name for name in wanted if name not in self._backends or not self._backends[name].running]

@@ -34,7 +34,7 @@ from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.runtimes.local.openfiles import raise_limit
 from wslb.runtimes.runfolder import RunFolder, sweep
 
-__all__ = ["accepted", "clean", "discover", "open_lab", "placed"]
+__all__ = ["accepted", "clean", "discover", "environment_of", "open_lab", "placed"]
 
 
 async def discover(settings: Settings, *, progress: Progress = silent) -> Placement:
@@ -150,7 +150,7 @@ async def open_lab(
             raw_connector=StreamConnector(),
             trust=trust,
             environment={
-                **_environment(settings, place, fleet, leftovers, time.monotonic() - begin),
+                **environment_of(settings, place, fleet, leftovers, time.monotonic() - begin),
                 "open_files": open_files,
             },
             open_files=open_files,
@@ -199,7 +199,7 @@ _ANEW = (
 """For readers of a report of such a version: the lab waits for all children, a server at work does not."""
 
 
-def _environment(
+def environment_of(
     settings: Settings, place: Placement, fleet: Fleet, leftovers: tuple[str, ...], seconds: float
 ) -> dict[str, object]:
     """Facts for the report's environment section."""

@@ -203,3 +203,21 @@ async def test_log_has_one_line_per_event(program: str, tmp_path: Path) -> None:
         await backend.process.wait()
         lines = [line.split(" INFO ")[1].split()[0] for line in backend.log.read_text().splitlines()]
         assert lines == ["start", "open", "command", "closed", "stop"]
+
+
+async def test_anywhere_makes_every_path_an_echo_endpoint_and_answers_plain_requests(
+    program: str, tmp_path: Path
+) -> None:
+    async with running(program, tmp_path, "--anywhere") as backend:
+        start = "GET /some/where?a=1 HTTP/1.1"
+        uri = f"ws://{backend.health['address']}:{backend.health['ws']}/some/where?a=1"
+        async with connect(uri, proxy=None, compression=None, ping_interval=None) as connection:
+            await connection.send("ping")
+            assert await connection.recv() == "ping"
+        answer = await backend.exchange(f"{start}\r\nHost: t\r\nConnection: close\r\n\r\n".encode())
+        assert status(answer) == 200
+        journal = await backend.journal()
+    assert [(e["target"], e["upgrade"], e["status"]) for e in journal] == [
+        ("/some/where?a=1", True, 101),
+        ("/some/where?a=1", False, 200),
+    ]

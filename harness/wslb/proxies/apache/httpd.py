@@ -93,7 +93,8 @@ class Httpd:
         if not re.search(r"^\s*MaxConnectionsPerChild\s+[1-9]", config, re.MULTILINE | re.IGNORECASE):
             self._children = self._runtime.children(self._process)
 
-    async def _ready(self) -> bool:
+    async def _still_starting(self) -> None:
+        """Raise StartError when it has ended."""
         if self._process is None or self._process.returncode is not None:
             raise StartError(
                 name="Apache httpd",
@@ -102,6 +103,9 @@ class Httpd:
                 hint="The last lines of its log say why.",
             )
         await self._runtime.started(self._process)  # already now: a killed run must leave nothing that nobody knows
+
+    async def _ready(self) -> bool:
+        await self._still_starting()
         if await self._answer(self._ready_url) != self._ready_text:
             return False
         return not self._threads or self._dialect.parse_threads(await self._answer(self._children_url)) >= self._threads

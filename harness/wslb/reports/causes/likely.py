@@ -14,10 +14,17 @@ from wslb.reports.sequences import overlapping, turns_of
 __all__ = ["Cause", "likely", "look_at", "ruled_out"]
 
 
+OF_A_USER = "conf"
+"""Family of what was asked of a user's own configuration: whoever asked has named line and cause already."""
+
+
 def likely(scenario: SavedScenario) -> Cause | None:
     """The first rule that matches; None when none does or the scenario did not fail."""
     if scenario.outcome != "failed":
         return None
+    if scenario.family == OF_A_USER:
+        first, *others = scenario.explanation.splitlines() or [""]
+        return Cause(rule="configuration", sentence=first, evidence=tuple(others)) if first else None
     turns = turns_of(scenario)
     return next((cause for rule in RULES if (cause := rule(scenario, turns))), None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -62,15 +62,20 @@ class Effect:
     undefined: dict[str, Directive] = field(default_factory=dict)
 
 
-def resolve(tree: Tree, file: str, files: Files) -> Effect:
+Decide = Callable[[Directive, Mapping[str, Directive]], bool | None]
+"""Whether a conditional section counts, by section and modules loaded so far; None lets the text decide."""
+
+
+def resolve(tree: Tree, file: str, files: Files, *, decide: Decide = lambda _section, _loaded: None) -> Effect:
     """Effect of a parsed file.
 
     Args:
         tree: the file.
         file: its path; relative includes count from ServerRoot, or from its folder where none is set.
         files: where includes come from.
+        decide: asked first of every condition, for a httpd that is known.
     """
-    return _Resolver(file, files).run(tree)
+    return _Resolver(file, files, decide).run(tree)
 
 
 def module_name(text: str) -> str:
@@ -80,8 +85,9 @@ def module_name(text: str) -> str:
 
 
 class _Resolver:
-    def __init__(self, file: str, files: Files) -> None:
+    def __init__(self, file: str, files: Files, decide: Decide) -> None:
         self._files = files
+        self._decide = decide
         self._root = posixpath.dirname(file)
         self._defines: dict[str, str] = {}
         self._macros: dict[str, Directive] = {}
@@ -144,6 +150,9 @@ class _Resolver:
         return replace(directive, words=tuple(_VARIABLE.sub(value, word) for word in directive.words))
 
     def _holds(self, section: Directive) -> bool:
+        decided = self._decide(section, self.effect.loaded)
+        if decided is not None:
+            return decided
         name = section.first
         negated = name.startswith("!")
         name = name.lstrip("!")

@@ -1,0 +1,223 @@
+"""What is asked of a user's own configuration: an upgrade of each path, and the turns of each balancer behind one.
+
+These scenarios are made for one configuration: nothing here is in the catalogue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from wslb.checks import accounting, distribution, handshake
+from wslb.lab.lab import Lab
+from wslb.lab.trial import Trial
+from wslb.model.balancer import Balancer, LbMethod, Listener, MemberState, Mount, Site
+from wslb.model.results import Check, Witness
+from wslb.proxies.apache.adoption.questions import Question, balancer_model, carrier_in
+from wslb.scenarios.scenario import Act, Scenario
+from wslb.wire.http1 import OPENING, RawRequest
+
+__all__ = ["Asking", "asking"]
+
+ANSWER_SECONDS = 5.0
+"""For an upgrade: a stand-in answers at once, so that what comes later comes from nobody."""
+
+SERIAL = 12
+AT_ONCE = 50
+AT_ONCE_BOUND = 2
+AT_ONCE_REASON = "elections are locked inside one process only"
+
+_HEADS = {
+    "Chrome": (
+        ("Pragma", "no-cache"),
+        ("Cache-Control", "no-cache"),
+        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64) Chrome/131.0.0.0"),
+        ("Upgrade", "websocket"),
+        ("Origin", "{origin}"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Accept-Encoding", "gzip, deflate, br, zstd"),
+        ("Accept-Language", "en"),
+        ("Sec-WebSocket-Key", "{key}"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"),
+    ),
+    "Firefox": (
+        ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Firefox/133.0"),
+        ("Accept", "*/*"),
+        ("Accept-Language", "en"),
+        ("Accept-Encoding", "gzip, deflate, br, zstd"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Origin", "{origin}"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate"),
+        ("Sec-WebSocket-Key", "{key}"),
+        ("Sec-Fetch-Dest", "empty"),
+        ("Sec-Fetch-Mode", "websocket"),
+        ("Pragma", "no-cache"),
+        ("Cache-Control", "no-cache"),
+        ("Upgrade", "websocket"),
+    ),
+    "Safari": (
+        ("Pragma", "no-cache"),
+        ("Accept", "*/*"),
+        ("Sec-WebSocket-Key", "{key}"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate"),
+        ("Cache-Control", "no-cache"),
+        ("User-Agent", "Mozilla/5.0 (Macintosh) Version/18.1 Safari/605.1.15"),
+        ("Accept-Language", "en"),
+        ("Origin", "{origin}"),
+        ("Upgrade", "websocket"),
+    ),
+}
+_CONNECTION = {"Chrome": "Upgrade", "Firefox": "keep-alive, Upgrade", "Safari": "Upgrade"}
+
+_SILENT = (Witness.GREETING, Witness.MANAGER)
+_ANSWER_TO_GET = ("AH01144", "AH00898")
+"""A plain request on a path of ws:// members, which some carriers do not take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A question in the words of a scenario, with where it comes from.
+
+    Attributes:
+        balancer: name of the balancer whose turns are judged; empty for an upgrade alone.
+    """
+
+    scenario: Scenario
+    question: Question
+    balancer: str = ""
+
+
+def asking(trial: Trial, questions: Sequence[Question]) -> tuple[Asking, ...]:
+    """Scenarios for these questions: the upgrade of each path, then the turns of each balancer, once a server."""
+    return tuple(_all(trial, questions))
+
+
+def _all(trial: Trial, questions: Sequence[Question]) -> Iterator[Asking]:
+    judged: set[tuple[int, str]] = set()
+    opened: set[int] = set()
+    for number, question in enumerate(questions, 1):
+        yield Asking(scenario=_upgrade(trial, question, number, opened), question=question)
+    for number, question in enumerate(questions, 1):
+        lines = trial.original.conf.balancer_of(question.mounting) if question.mounting else None
+        if lines is None or (id(question.scope), lines.name) in judged or not lines.members:
+            continue
+        judged.add((id(question.scope), lines.name))
+        model = balancer_model(lines, trial.adopted.stand_ins)
+        if isinstance(model, Balancer):
+            for scenario in _turns(trial, question, number, model, opened):
+                yield Asking(scenario=scenario, question=question, balancer=lines.name)
+
+
+def _request(trial: Trial, question: Question, browser: str) -> RawRequest:
+    """A browser's opening handshake, from a page of the server's own."""
+    tls = question.door in trial.tls
+    host = question.host(tls=tls)
+    fields = [("Host", host), ("Connection", _CONNECTION[browser]), *_HEADS[browser]]
+    origin = f"{'https' if tls else 'http'}://{host}"
+    return RawRequest(headers=tuple((k, origin if v == "{origin}" else v) for k, v in fields))
+
+
+def _site(trial: Trial, question: Question, balancer: Balancer | None) -> Site:
+    listener = Listener.TLS if question.door in trial.tls else Listener.PLAIN
+    url = question.mounting.url if question.mounting else ""
+    target = balancer or ("" if set("[]%$") & set(url) else url)
+    return Site(
+        mounts=(Mount(path=question.path, target=target, listener=listener),),
+        carrier=carrier_in(trial.original.conf, question.scope),
+    )
+
+
+def _where(trial: Trial, question: Question) -> str:
+    scheme = "wss" if question.door in trial.tls else "ws"
+    return f"{scheme}://{question.host(tls=scheme == 'wss')}{question.path}"
+
+
+def _upgrade(trial: Trial, question: Question, number: int, opened: set[int]) -> Scenario:
+    async def act(lab: Lab) -> None:
+        trial.face(question.door, question.server_name)
+        listener = Listener.TLS if question.door in trial.tls else Listener.PLAIN
+        for browser in _HEADS:
+            conversation = await lab.raw(
+                _request(trial, question, browser), path=question.path, listener=listener, seconds=ANSWER_SECONDS
+            )
+            await conversation.close()
+            if conversation.handshake.status is None:
+                return  # the others would wait as long
+            if conversation.accepted:
+                opened.add(id(question))
+        host = question.host(tls=listener is Listener.TLS)
+        await lab.get(question.path, headers=(("Host", host), ("Connection", "close")), listener=listener)
+
+    return Scenario(
+        name=f"conf-{number}-upgrade",
+        question=f"Does an upgrade of {_where(trial, question)} open a tunnel to a backend?",
+        limit="101 to Chrome, Firefox and Safari, and the handshake arrives at a backend intact",
+        site=_site(trial, question, None),
+        act=act,
+        checks=(handshake.answered_101, handshake.accept_is_right, handshake.arrived_intact),
+        allow_log=_ANSWER_TO_GET,
+        silent=(*_SILENT, Witness.ACCESS_LOG),
+    )
+
+
+def _turns(trial: Trial, question: Question, number: int, balancer: Balancer, opened: set[int]) -> Iterator[Scenario]:
+    """Serial, held, and many at once, each against the model of the balancer's own lbmethod.
+
+    Nothing is opened where no upgrade of the path was: then there are no turns to be judged.
+    """
+    request = OPENING.having("Host", question.host(tls=question.door in trial.tls))
+
+    def in_turn(count: int, *, hold: bool) -> Act:
+        async def act(lab: Lab) -> None:
+            trial.face(question.door, question.server_name)
+            for _ in range(count if id(question) in opened else 0):
+                conversation = await lab.raw(request, path=question.path)
+                if not hold:
+                    await conversation.close()
+
+        return act
+
+    async def at_once(lab: Lab) -> None:
+        trial.face(question.door, question.server_name)
+        count = AT_ONCE if id(question) in opened else 0
+        await asyncio.gather(*(lab.raw(request, path=question.path) for _ in range(count)))
+
+    served: tuple[Check, ...] = (
+        handshake.answered_101,
+        handshake.accept_is_right,
+        accounting.witnesses_agree,
+    )
+    site = _site(trial, question, balancer)
+    of = f"balancer://{balancer.name} ({balancer.lbmethod.value}) behind {_where(trial, question)}"
+    if balancer.lbmethod is not LbMethod.BYBUSYNESS:  # of tunnels that closed, only a balancer-manager would tell
+        yield Scenario(
+            name=f"conf-{number}-turns",
+            question=f"Does {of} elect as its rule says, one tunnel after another?",
+            limit=f"the model of {balancer.lbmethod.value} predicts all {SERIAL} connections",
+            site=site,
+            act=in_turn(SERIAL, hold=False),
+            checks=(distribution.follows_model, *served),
+            silent=_SILENT,
+        )
+    yield Scenario(
+        name=f"conf-{number}-held",
+        question=f"Does {of} elect as its rule says while the tunnels stay open?",
+        limit=f"the model of {balancer.lbmethod.value} predicts all {SERIAL} connections",
+        site=site,
+        act=in_turn(SERIAL, hold=True),
+        checks=(distribution.follows_model, *served),
+        silent=_SILENT,
+    )
+    even = all(m.state is MemberState.ENABLED and not dict(m.parameters).get("lbset") for m in balancer.members)
+    if even and balancer.lbmethod is not LbMethod.BYTRAFFIC:
+        yield Scenario(
+            name=f"conf-{number}-at-once",
+            question=f"Does {of} divide {AT_ONCE} tunnels that are opened at the same time by its loadfactors?",
+            limit=f"each share within {AT_ONCE_BOUND} of its part",
+            site=site,
+            act=at_once,
+            checks=(distribution.split_within(AT_ONCE_BOUND, reason=AT_ONCE_REASON), *served),
+            silent=_SILENT,
+        )

@@ -1,0 +1,441 @@
+"""Configurations in the forms that users write, each with the line that takes an upgrade and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["BROKEN", "SOUND", "Written", "lines_of"]
+
+MARK = "→"
+"""In front of the line that takes the upgrade of the first path that is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A configuration of a user's.
+
+    Attributes:
+        text: with `MARK`.
+        says: what the words about the first path contain, besides the line.
+        paths: named by the user.
+        turns: verdicts of the turns that are asked as well, in order.
+    """
+
+    text: str
+    says: str = ""
+    paths: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[str, ...] = ()
+
+
+def lines_of(written: Written) -> tuple[str, int | None]:
+    """Text as the user has it, and the number of the marked line."""
+    lines = written.text.strip("\n").split("\n")
+    marked = next((number for number, line in enumerate(lines, 1) if line.lstrip().startswith(MARK)), None)
+    return "\n".join(line.replace(MARK, "", 1) for line in lines) + "\n", marked
+
+
+EVERY_TURN = ("turns", "held", "at-once")
+
+SOUND: dict[str, Written] = {
+    "prefix": Written(
+        text="""
+<VirtualHost *:80>
+    ServerName app.example.org
+    →ProxyPass "/ws" "ws://app.internal:8080/ws"
+    ProxyPass "/" "http://app.internal:8080/"
+</VirtualHost>
+""",
+        says="app.internal:8080 saw GET /ws; Host: app.internal:8080; Origin: http://app.example.org",
+    ),
+    "upgrade-parameter": Written(
+        text="""
+ProxyPreserveHost On
+→ProxyPass / http://127.0.0.1:3000/ upgrade=websocket
+ProxyPassReverse / http://127.0.0.1:3000/
+""",
+        says="127.0.0.1:3000 saw GET /; Host: localhost; Origin: http://localhost; Upgrade: websocket",
+    ),
+    "rewrite": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} =websocket [NC]
+→RewriteRule ^/?(.*) "ws://127.0.0.1:8000/$1" [P,L]
+ProxyPass / http://127.0.0.1:8000/
+""",
+        says="127.0.0.1:8000 saw GET /;",
+    ),
+    "rewrite-second-of-one-pattern": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{REQUEST_URI} ^/api/socket [NC]
+RewriteCond %{QUERY_STRING} transport=polling [NC]
+RewriteRule /(.*) http://127.0.0.1:3001/$1 [P,L]
+RewriteCond %{REQUEST_URI} ^/api/socket [NC]
+RewriteCond %{QUERY_STRING} transport=websocket [NC]
+→RewriteRule /(.*) ws://127.0.0.1:3001/$1 [P,L]
+ProxyPass /api/socket http://127.0.0.1:3001/api/socket
+""",
+        says="127.0.0.1:3001 saw GET /api/socket?transport=",
+    ),
+    "location": Written(
+        text="""
+<Location "/chat">
+    →ProxyPass ws://chat.internal:9000/chat
+    ProxyPassReverse ws://chat.internal:9000/chat
+</Location>
+ProxyPass /chat http://127.0.0.1:1/
+""",
+        says="chat.internal:9000 saw GET /chat;",
+    ),
+    "locationmatch": Written(
+        text="""
+<LocationMatch "^/(ws|live)/(.*)$">
+    →ProxyPassMatch "ws://10.0.0.7:8443/$1/$2"
+</LocationMatch>
+""",
+        says="10.0.0.7:8443 saw GET /ws/;",
+    ),
+    "proxypassmatch": Written(
+        text=r"""
+→ProxyPassMatch ^/feed/(\d+)$ ws://feed.internal:7000/feed/$1
+""",
+        says="feed.internal:7000 saw GET /feed/1;",
+    ),
+    "balancer": Written(
+        text="""
+<Proxy "balancer://pool">
+    BalancerMember "ws://10.1.0.1:8080" route=a loadfactor=3
+    BalancerMember "ws://10.1.0.2:8080" route=b
+    BalancerMember "ws://10.1.0.3:8080" route=c status=+H
+    ProxySet lbmethod=byrequests stickysession=ROUTEID
+</Proxy>
+→ProxyPass "/ws" "balancer://pool/ws"
+""",
+        turns=("turns", "held"),
+        says="10.1.0.1:8080 saw GET /ws;",
+    ),
+    "balancer-with-upgrade": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember http://n1.internal:3000 upgrade=websocket
+    BalancerMember http://n2.internal:3000 upgrade=websocket
+</Proxy>
+→ProxyPass / balancer://nodes/
+""",
+        turns=EVERY_TURN,
+    ),
+    "bybusyness": Written(
+        text="""
+<Proxy balancer://busy>
+    BalancerMember ws://b1.internal:81
+    BalancerMember ws://b2.internal:81
+    BalancerMember ws://b3.internal:81
+    ProxySet lbmethod=bybusyness
+</Proxy>
+→ProxyPass /ws balancer://busy
+""",
+        turns=("held", "at-once"),
+    ),
+    "bytraffic": Written(
+        text="""
+→ProxyPass /ws balancer://bytes lbmethod=bytraffic
+<Proxy balancer://bytes>
+    BalancerMember ws://b1.internal:81/one
+    BalancerMember ws://b2.internal:81/another
+</Proxy>
+""",
+        turns=("turns", "held"),
+    ),
+    "lbset": Written(
+        text="""
+<Proxy balancer://sets>
+    BalancerMember ws://first.internal:8080 lbset=0
+    BalancerMember ws://second.internal:8080 lbset=1
+</Proxy>
+→ProxyPass /ws balancer://sets
+""",
+        turns=("turns", "held"),
+    ),
+    "rewrite-to-balancer": Written(
+        text="""
+<Proxy balancer://sockets>
+    BalancerMember ws://s1.internal:8080
+    BalancerMember ws://s2.internal:8080
+</Proxy>
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+RewriteCond %{HTTP:Connection} upgrade [NC]
+→RewriteRule ^/(.*)$ balancer://sockets/$1 [P,L]
+""",
+        turns=EVERY_TURN,
+    ),
+    "tls-on-both-sides": Written(
+        text="""
+Listen 443
+<VirtualHost *:443>
+    ServerName secure.example.org
+    SSLEngine on
+    SSLCertificateFile /etc/letsencrypt/live/secure.example.org/fullchain.pem
+    SSLCertificateKeyFile /etc/letsencrypt/live/secure.example.org/privkey.pem
+    SSLProxyEngine on
+    SSLProxyCACertificateFile /etc/ssl/own-ca.pem
+    →ProxyPass /wss wss://app.internal:8443/socket
+</VirtualHost>
+""",
+        says="app.internal:8443 saw GET /socket;",
+    ),
+    "two-names": Written(
+        text="""
+<VirtualHost *:80>
+    ServerName one.example.org
+    →ProxyPass /ws ws://one.internal:80/ws
+</VirtualHost>
+<VirtualHost *:80>
+    ServerName two.example.org
+    ProxyPass /ws ws://two.internal:80/ws
+</VirtualHost>
+""",
+        says="one.internal:80 saw",
+    ),
+    "two-addresses": Written(
+        text="""
+Listen 8080
+<VirtualHost 192.0.2.1:8080>
+    →ProxyPass /a ws://one.internal:80/a
+</VirtualHost>
+<VirtualHost 192.0.2.2:8080>
+    ProxyPass /b ws://two.internal:80/b
+</VirtualHost>
+""",
+        says="one.internal:80 saw",
+    ),
+    "variables": Written(
+        text="""
+Define BACKEND "app.internal:8080"
+Define PREFIX /live
+→ProxyPass ${PREFIX} ws://${BACKEND}/live
+ErrorLog ${APACHE_LOG_DIR}/error.log
+CustomLog "|/usr/bin/rotatelogs /var/log/access.%s 86400" combined
+""",
+        says="app.internal:8080 saw GET /live;",
+    ),
+    "macro": Written(
+        text="""
+<Macro Socket $path $port>
+    →ProxyPass $path ws://127.0.0.1:$port$path
+</Macro>
+Use Socket /m 4711
+""",
+        says="127.0.0.1:4711 saw GET /m;",
+    ),
+    "ifdefine": Written(
+        text="""
+<IfDefine PRODUCTION>
+    →ProxyPass /ws ws://prod.internal:80/ws
+</IfDefine>
+<IfDefine !PRODUCTION>
+    ProxyPass /ws ws://test.internal:80/ws
+</IfDefine>
+""",
+        defines=("PRODUCTION",),
+        says="prod.internal:80 saw",
+    ),
+    "conditions-on-httpd": Written(
+        text="""
+<IfVersion < 2.4>
+    ProxyPass /ws ws://old.internal:80/ws
+</IfVersion>
+<IfModule !mod_proxy_wstunnel.c>
+    ProxyPass /ws http://none.internal:80/ws
+</IfModule>
+<IfModule mod_proxy_wstunnel.c>
+    →ProxyPass /ws ws://new.internal:80/ws
+</IfModule>
+""",
+        says="new.internal:80 saw",
+    ),
+    "placeholder": Written(
+        text="""
+ServerName {{ host }}
+→ProxyPass /ws ws://@@BACKEND@@:8080/ws
+""",
+        values={"host": "site.example.org", "BACKEND": "real.internal"},
+        says="real.internal:8080 saw GET /ws; Host: real.internal:8080; Origin: http://site.example.org",
+    ),
+    "unix-socket": Written(
+        text="""
+→ProxyPass /ws "unix:/run/app.sock|ws://localhost/ws"
+""",
+        says="saw GET /ws;",
+    ),
+    "client-chooses-the-host": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+→RewriteRule ^/(.*) ws://%{HTTP_HOST}:3000/$1 [P,L]
+""",
+        says="chosen-by-the-request saw GET /;",
+    ),
+    "handler": Written(
+        text="""
+ProxyPass /plain http://127.0.0.1:5000/
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+<LocationMatch "^/plain">
+    Require all granted
+    RequestHeader set X-Secret "not to be told"
+</LocationMatch>
+""",
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "http2": Written(
+        text="""
+Protocols h2c http/1.1
+H2Direct on
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+""",
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+}
+
+BROKEN: dict[str, Written] = {
+    "plain-http-only": Written(
+        text="""
+ProxyPreserveHost On
+→ProxyPass / http://127.0.0.1:3000/
+ProxyPassReverse / http://127.0.0.1:3000/
+""",
+        says="takes it as plain HTTP: the Upgrade field does not reach the backend",
+    ),
+    "wider-path-first": Written(
+        text="""
+→ProxyPass / http://app.internal:8080/
+ProxyPass /ws ws://app.internal:8080/ws
+""",
+        paths=("/ws",),
+        says="takes it as plain HTTP",
+    ),
+    "location-before-server": Written(
+        text="""
+ProxyPass /ws ws://app.internal:8080/ws
+<Location />
+    →ProxyPass http://app.internal:8080/
+</Location>
+""",
+        paths=("/ws",),
+        says="takes it as plain HTTP",
+    ),
+    "balancer-of-http": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember http://n1.internal:3000
+    BalancerMember http://n2.internal:3000
+</Proxy>
+→ProxyPass / balancer://nodes/
+""",
+        says="takes it as plain HTTP",
+    ),
+    "excluded": Written(
+        text="""
+→ProxyPass /app/ws !
+ProxyPass /app ws://app.internal:8080/app
+""",
+        paths=("/app/ws",),
+        says="excludes the path",
+    ),
+    "redirect-by-rule": Written(
+        text="""
+<VirtualHost *:80>
+    ServerName site.example.org
+    RewriteEngine On
+    →RewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]
+    ProxyPass /ws ws://127.0.0.1:3000/ws
+</VirtualHost>
+""",
+        says="a WebSocket client follows no redirect",
+    ),
+    "redirect-by-alias": Written(
+        text="""
+<VirtualHost *:80>
+    ServerName site.example.org
+    →Redirect permanent / https://site.example.org/
+    RewriteEngine On
+</VirtualHost>
+""",
+        paths=("/ws",),
+        says="httpd itself answers 301",
+    ),
+    "rule-without-p": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+→RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [L]
+""",
+        says="a WebSocket client follows no redirect",
+    ),
+    "dollar-for-percent": Written(
+        text="""
+RewriteEngine On
+RewriteCond ${HTTP:Upgrade} websocket [NC]
+RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [P,L]
+→ProxyPass / http://127.0.0.1:3000/
+""",
+        paths=("/",),
+        says="takes it as plain HTTP",
+    ),
+    "earlier-rule": Written(
+        text="""
+RewriteEngine On
+→RewriteRule ^/(.*) http://127.0.0.1:3000/$1 [P,L]
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+RewriteRule ^/ws/(.*) ws://127.0.0.1:3000/$1 [P,L]
+""",
+        paths=("/ws/1",),
+        says="takes it as plain HTTP",
+    ),
+    "forbidden-by-rule": Written(
+        text="""
+RewriteEngine On
+→RewriteRule ^/ws - [F]
+ProxyPass /ws ws://127.0.0.1:3000/ws
+""",
+        says="answers 403",
+    ),
+    "ajp": Written(
+        text="""
+→ProxyPass / ajp://tomcat.internal:8009/
+""",
+        says="AJP, which carries no WebSocket",
+    ),
+    "tls-member-without-engine": Written(
+        text="""
+→ProxyPass /ws wss://app.internal:8443/ws
+""",
+        says="SSLProxyEngine On",
+    ),
+    "denied": Written(
+        text="""
+ProxyPass /ws ws://127.0.0.1:3000/ws
+<Location /ws>
+    →Require all denied
+</Location>
+""",
+        says="httpd itself answers 403",
+    ),
+    "no-line": Written(
+        text="""
+ProxyPass /other ws://127.0.0.1:3000/other
+""",
+        paths=("/ws",),
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path: httpd itself answers 404",
+    ),
+    "field-removed": Written(
+        text="""
+RequestHeader unset Upgrade early
+→ProxyPass /ws http://127.0.0.1:3000/ws upgrade=websocket
+""",
+        says="takes it as plain HTTP",
+    ),
+}
