@@ -259,6 +259,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=ROOMY,
         explanation="Nobody is lost, but one whom a child of the old generation accepts at its end may wait for 2 s.",
+        elsewhere=(
+            Elsewhere(
+                before=(2, 4, 24),
+                does="old children may hold the slots of the scoreboard (AH00485), and clients wait in vain",
+                source="CHANGES 2.4.24, PR 53555; measured on 2.4.12",
+            ),
+        ),
     ),
     ask(
         "graceful-no-room",
