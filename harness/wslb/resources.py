@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wslb.errors import EvidenceError
 
-__all__ = ["DOCUMENT_LIMIT", "console_page", "document_bytes", "programs", "resource", "template"]
+__all__ = ["DOCUMENT_LIMIT", "add_to", "console_page", "document_bytes", "programs", "resource", "template"]
 
 _PACKAGE = Path(__file__).resolve().parent
 _APACHE = (_PACKAGE / "_apache", _PACKAGE.parents[1] / "apache")
@@ -73,3 +73,16 @@ def document_bytes(path: Path) -> bytes:
     if len(content) > DOCUMENT_LIMIT:
         raise OSError(errno.EFBIG, f"it is longer than {DOCUMENT_LIMIT} bytes", str(path))
     return content
+
+
+def add_to(path: Path, content: bytes) -> None:
+    """Add to a file that somebody named; never waits for a reader.
+
+    Raises:
+        OSError: it cannot be written, or is a pipe that nobody reads.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        os.set_blocking(descriptor, True)
+        file.write(content)

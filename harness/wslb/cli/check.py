@@ -11,6 +11,7 @@ import click
 
 from wslb.errors import ConfigError
 from wslb.model.disclosure import clean, one_line, redacted_all
+from wslb.resources import document_bytes
 
 if TYPE_CHECKING:
     import ssl
@@ -77,6 +78,8 @@ def _trust(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
     import ssl
 
     try:
+        if ca is not None:
+            document_bytes(ca)  # OpenSSL would wait for the writer of a pipe
         context = ssl.create_default_context(cafile=ca)
     except OSError as exc:
         raise ConfigError(option="--ca", value=str(ca), allowed=f"a readable PEM file ({exc})") from exc

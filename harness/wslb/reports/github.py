@@ -15,6 +15,7 @@ from wslb.reports.grades import mark
 from wslb.reports.headline import failure_of, headline
 from wslb.reports.sequences import Turns, turns_of
 from wslb.reports.texts import clean, count, seconds, shortened
+from wslb.resources import add_to
 
 __all__ = ["annotate", "publish", "summary"]
 
@@ -142,8 +143,8 @@ def publish(document: Document, summary_file: str | None) -> None:
     """Add the job summary to the file that GitHub Actions names, where it names one that can be written."""
     if not summary_file:
         return
-    with contextlib.suppress(OSError), Path(summary_file).open("a", encoding="utf-8") as file:
-        file.write(summary(document))
+    with contextlib.suppress(OSError):
+        add_to(Path(summary_file), summary(document).encode("utf-8", "replace"))
 
 
 def _failure(scenario: SavedScenario) -> str:

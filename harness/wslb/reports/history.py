@@ -10,7 +10,7 @@ from wslb.model.results import Outcome
 from wslb.reports.document import Document
 from wslb.reports.latency import latencies, percentile
 from wslb.reports.sequences import turns_of
-from wslb.resources import document_bytes
+from wslb.resources import add_to, document_bytes
 
 __all__ = ["KEPT", "PastRun", "append", "line_of", "read"]
 
@@ -77,5 +77,4 @@ def _parsed(line: bytes) -> PastRun | None:
 def append(path: Path, document: Document) -> None:
     """Remember a run."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(msgspec.json.encode(line_of(document)) + b"\n")
+    add_to(path, msgspec.json.encode(line_of(document)) + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,10 @@ def test_summary_is_the_golden_file(name: str, document: Document, pytestconfig:
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(shown, encoding="utf-8")
     assert shown == golden.read_text(encoding="utf-8")
+
+
+def test_summary_waits_for_no_reader(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    github.publish(runs.saved(runs.passed()), str(tmp_path / "pipe"))  # it returns
+    github.publish(runs.saved(runs.passed()), str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text(encoding="utf-8").startswith("## ✔ PASS")

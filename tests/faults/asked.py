@@ -1,0 +1,68 @@
+"""Many command lines in one process: each in a child of its own, which finds everything imported.
+
+Reads JSON from stdin, a list of ``[words, folder, user id, seconds]``; writes a list of what came of each to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from importlib import import_module
+from typing import Any
+
+from wslb.cli import COMMANDS
+from wslb.cli.main import main
+
+BEFORE = (
+    "wslb.cli.running",
+    "wslb.cli.loading",
+    "wslb.commands.check",
+    "wslb.commands.doctor",
+    "wslb.commands.compare",
+)
+
+
+def asked(words: list[str], folder: str, user: int, seconds: int) -> dict[str, Any]:
+    """Exit code (negative: the signal), what was said, seconds, and bytes of memory at most."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begin = time.monotonic()
+        child = os.fork()
+        if not child:
+            signal.alarm(seconds)
+            os.chdir(folder)
+            os.dup2(out.fileno(), 1)
+            os.dup2(err.fileno(), 2)
+            if user:
+                os.seteuid(user)
+            sys.argv = ["wslb", *words]
+            code: object = 4
+            try:
+                main()
+                code = 0
+            except SystemExit as exc:
+                code = exc.code
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code if isinstance(code, int) else 0)
+        _, status, usage = os.wait4(child, 0)
+        told = {}
+        for name, file in (("out", out), ("err", err)):
+            file.seek(0)
+            told[name] = file.read(100_000).decode(errors="replace")
+        return {
+            **told,
+            "code": os.waitstatus_to_exitcode(status),
+            "seconds": time.monotonic() - begin,
+            "memory": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+        }
+
+
+if __name__ == "__main__":
+    for name in (*BEFORE, *(f"wslb.cli.{command}" for command in COMMANDS)):
+        import_module(name)
+    json.dump([asked(*one) for one in json.load(sys.stdin)], sys.stdout)
