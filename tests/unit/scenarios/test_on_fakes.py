@@ -12,6 +12,7 @@ from tests.fakes.lab import FakeLab, fake_lab
 from wslb.config import Timeouts
 from wslb.model.results import Outcome
 from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.clauses import asked_of
 from wslb.scenarios.scenario import Scenario
 
 # What httpd does and the fake does not: hop-by-hop fields, bytes in both directions, other modules' rules, full
@@ -79,6 +80,8 @@ async def test_what_behaves_as_httpd_passes_and_nothing_else(scenario: Scenario,
     if result.outcome is Outcome.SKIPPED:
         assert "has no mod_" in result.reason
         return
+    if result.record.accepted:
+        assert {verdict.check.partition(" ")[0] for verdict in result.verdicts} == asked_of(scenario)
     red = [(verdict.check, verdict.observed) for verdict in result.verdicts if verdict.breaks]
     if among(scenario, FOUND_OUT):
         assert result.outcome is not Outcome.PASSED, "the fake does this now, or a check has become blind"
