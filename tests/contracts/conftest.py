@@ -9,7 +9,11 @@ import pytest
 import pytest_asyncio
 
 from tests.fakes.lab import fake_lab
+from wslb.config import Timeouts
 from wslb.lab.lab import Lab
+
+PATIENT = Timeouts(start=1, handshake=5, message=5, settle=0.3, stop=0.5)
+"""No contract here is about these deadlines, and a busy machine opens no tunnel in half a second."""
 
 KINDS = ["fake", "fake behind a socket", pytest.param("real", marks=pytest.mark.live)]
 
@@ -20,7 +24,7 @@ async def _fake(kind: str) -> AsyncIterator[Lab | None]:
         if kind == "real":
             yield None
         else:
-            fakes = await stack.enter_async_context(fake_lab(sockets="socket" in kind))
+            fakes = await stack.enter_async_context(fake_lab(sockets="socket" in kind, timeouts=PATIENT))
             yield fakes.lab
 
 

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -133,6 +134,41 @@ async def test_a_signal_of_somebody_else(accident: Accident, lab: Lab) -> None:
     assert after.outcome is Outcome.PASSED, after.reason or after.first_failure
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "how"),
+    [
+        ("USR1", signal.SIGKILL, "was ended by SIGKILL in mid-run"),
+        ("USR1", signal.SIGTERM, "ended with exit code 0 in mid-run"),
+        ("USR1", signal.SIGUSR1, "was restarted in mid-run"),
+        ("HUP", signal.SIGHUP, "was restarted in mid-run"),
+        ("WINCH", signal.SIGKILL, "was ended by SIGKILL in mid-run"),
+    ],
+)
+async def test_a_signal_of_the_scenario_excuses_no_other(ours: str, theirs: signal.Signals, how: str, lab: Lab) -> None:
+    pids = []
+
+    async def act(lab: Lab) -> None:
+        goes_on = ours != "WINCH"  # which waits for the tunnel
+        await lab.open_in_turn(1, hold=not goes_on)
+        await do.signal(lab, ours)
+        if goes_on:
+            await do.restarted(lab)
+        generations = sum(line.code in do.RESUMED for line in await lab.proxy.log())
+        pids.append(parent(lab))
+        os.kill(pids[0], theirs)
+
+        async def shows() -> bool:
+            begun = sum(line.code in do.RESUMED for line in await lab.proxy.log())
+            return begun > generations or not lab.proxy.running
+
+        await until(shows, seconds=15, what=f"the effect of signal {theirs}")
+
+    result = await runner.run(replace(PLAIN, act=act), lab)
+    assert re.match(rf"{HTTPD} \(pid {pids[0]}\) {how}", told(result))
+    after = await runner.run(PLAIN, lab)
+    assert after.outcome is Outcome.PASSED, after.reason or after.first_failure
+
+
 @pytest.mark.parametrize(("whose", "named"), [(backend("node"), NODE), (parent, HTTPD)])
 async def test_who_does_not_answer_is_told_and_ends_the_scenario(
     whose: Callable[[Lab], int], named: str, lab: Lab
@@ -203,7 +239,7 @@ async def test_the_folder_of_the_run_vanishes(wslb_settings: Settings) -> None:
 
 
 INSIDE = """
-import asyncio, json, subprocess, sys
+import asyncio, json, os, resource, subprocess, sys
 from dataclasses import replace
 from pathlib import Path
 from wslb.config import Settings
@@ -211,9 +247,20 @@ from wslb.lab.launch import open_lab
 from wslb.scenarios import SCENARIOS, runner
 
 async def act(lab):
-    held = await lab.open_in_turn(2, hold=sys.argv[1] == "ports")
+    held = await lab.open_in_turn(2, hold=sys.argv[1] in {"ports", "memory"})
     if sys.argv[1] == "loopback":
         subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
+    elif sys.argv[1] == "memory":
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (8 << 20), -1))
+        await held[0].send(b"x" * (64 << 20))
+    elif sys.argv[1] == "disk":
+        disk = os.statvfs(lab.fleet.folder)
+        assert disk.f_blocks * disk.f_frsize <= 4 << 20, lab.fleet.folder
+        try:
+            (Path(lab.fleet.folder) / "full").write_bytes(b"x" * (4 << 20))
+        except OSError:
+            pass
     else:
         Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40001")
     await lab.open_in_turn(8, hold=True)
@@ -228,19 +275,28 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(not unshared("--net"), reason="this system permits no network namespace")
+@pytest.mark.skipif(not unshared("--net --mount"), reason="this system permits no namespaces of network and mounts")
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
         ("loopback", "The loopback interface went down while the lab ran."),
         ("ports", "There is no free port left: cannot assign requested address"),
+        ("memory", "There is no memory left: an allocation failed"),
+        ("disk", "There is no room on the disk left: "),
     ],
 )
-def test_the_network_fails(what: str, sentence: str) -> None:
-    words = ["/usr/bin/unshare", "--net", "/bin/sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    done = subprocess.run(
-        [*words, sys.executable, "-c", INSIDE, what], capture_output=True, text=True, check=False, timeout=60
-    )
+def test_the_machine_fails(what: str, sentence: str) -> None:
+    ready = 'ip link set lo up && mount -t tmpfs -o size=2m,mode=1777 none "$TMPDIR" && exec "$@"'
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # where httpd's user can go
+        Path(folder).chmod(0o755)
+        done = subprocess.run(
+            ["/usr/bin/unshare", "--net", "--mount", "/bin/sh", "-c", ready, "sh", sys.executable, "-c", INSIDE, what],
+            env={**os.environ, "TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
     assert done.returncode == 0, done.stderr
     outcome, reason = json.loads(done.stdout.splitlines()[-1])
     assert outcome == "errored"

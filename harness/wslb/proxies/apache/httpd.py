@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -23,6 +24,12 @@ _NAME = "Apache httpd"
 
 _RESUMED = frozenset({"AH00489", "AH00292", "AH00163"})
 """A generation begins to serve: of MPM event, worker and prefork."""
+
+_RESTARTING = frozenset({signal.SIGHUP, signal.SIGUSR1})
+"""Signals to the parent that it outlives (manual, Stopping and Restarting)."""
+
+_KILLED = frozenset({-signal.SIGKILL, 128 + signal.SIGKILL})
+"""Exit codes of a program that SIGKILL ended, here and in a container."""
 
 
 class Httpd:
@@ -45,7 +52,7 @@ class Httpd:
         self._start_seconds = start_seconds
         self._stop_seconds = stop_seconds
         self._process: Process | None = None
-        self._signalled = False
+        self._signals: list[int] = []
         self._children: frozenset[int] = frozenset()
         self._ready_url = ""
         self._ready_text = ""
@@ -69,7 +76,7 @@ class Httpd:
         self._ready_text = self._dialect.ready_text(generation)
         self._children_url = f"http://{front.host}:{front.plain}{self._dialect.children_path}?auto"
         self._threads = threads
-        self._signalled, self._children = False, frozenset()
+        self._signals, self._children = [], frozenset()
         for name in (self._dialect.error_log, self._dialect.access_log, _OUTPUT, "httpd.pid"):
             await self._runtime.remove(name)
         argv = await checked(self._dialect, self._runtime, self._installation, config)
@@ -136,7 +143,8 @@ class Httpd:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         if self._process is None:
             raise ContractError(backend="Apache httpd", detail="it does not run")
-        self._signalled = True
+        self._signals.append(number)
+        self._children = frozenset()  # those of this generation end when they like
         self._process.signal(number)
 
     async def kill_child(self, pid: int) -> None:
@@ -149,17 +157,20 @@ class Httpd:
 
         Children of a lab are as many as there may be, so none of them ends for want of work. Of those that SIGKILL or
         SIGTERM ended httpd says nothing (ap_process_child_status in server/mpm_common.c), of those that crashed it
-        does, and a crash is its own failure.
+        does, and a crash is its own failure. After a signal of ours the children end when they like, and after one that
+        is to end httpd only SIGKILL is an accident; each restart that we asked for begins one generation at the most.
         """
         process = self._process
-        if process is None or self._signalled:
+        if process is None:
             return None
         if await process.ended():
+            if process.returncode not in _KILLED and not _RESTARTING.issuperset(self._signals):
+                return None
             how = f"{how_ended(process.returncode)} in mid-run"
             return ProcessLost(name=_NAME, pid=process.pid, how=how, log_tail=await self.log_tail())
         text = (await self._runtime.read(self._dialect.error_log)).decode(errors="replace")
         log = self._dialect.parse_log(text)
-        if sum(line.code in _RESUMED for line in log) > 1:
+        if sum(line.code in _RESUMED for line in log) > 1 + len(self._signals):
             how = "was restarted in mid-run by a signal"
             return ProcessLost(name=_NAME, pid=process.pid, how=how, log_tail=await self.log_tail())
         for pid in sorted(pid for pid in self._children if self._runtime.state(pid) in {"", "zombie"}):
