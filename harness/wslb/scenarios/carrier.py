@@ -306,6 +306,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         explanation="H2WebSockets is Off by default (manual, mod_http2).",
         elsewhere=(
             Elsewhere(
+                before=(2, 4, 27),
+                does="mod_http2 leaves an extended CONNECT without an answer",
+                source="measured on 2.4.23; not so on 2.4.27",
+            ),
+            Elsewhere(
                 before=(2, 4, 48),
                 does="mod_http2 warns that mod_ssl is not loaded (AH02951), and H2WebSockets is not known at all",
                 source="measured on 2.4.46",

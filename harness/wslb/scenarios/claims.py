@@ -12,6 +12,7 @@ __all__ = [
     "BOOKS",
     "CERTIFICATE_REFUSED",
     "CONNECT_FAILED",
+    "DRAINS_UNSEEN",
     "FORESEEN",
     "MODELLED",
     "SERVED",
@@ -64,3 +65,9 @@ BEFORE_UPGRADES_IN_HTTP = Elsewhere(
     allow_log=("AH01144",),
 )
 """A request on the path of ws:// members that asks for no WebSocket."""
+
+DRAINS_UNSEEN = Elsewhere(
+    before=(2, 4, 23),
+    does="balancer-manager's XML does not show that a member drains",
+    source="mod_proxy_balancer.c; measured on 2.4.12 and 2.4.23",
+)

@@ -123,6 +123,7 @@ OPENING = {
             "mod_proxy_http": "answered | body_in_tunnel | behind_the_handshake",
             "# by httpd itself with '*'": "answered",
             "# by httpd itself": "answered",
+            "# of # end without a byte": "answered",
             "no backend sees it": "answered",
             "# message comes back, the one sent in the tunnel": "body_in_tunnel",
             "#, the body's too": "body_in_tunnel",

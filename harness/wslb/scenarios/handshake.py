@@ -49,6 +49,8 @@ def _case(
 ) -> Scenario:
     """One kind of request, sent to both members in turn."""
     limit = f"2 of 2: {http.told}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
+    if wstunnel and wstunnel.by == BACKEND and not elsewhere:
+        elsewhere = (logged_as_502(limit, wstunnel, *checks),)
     return ask(
         name,
         question,
@@ -57,6 +59,24 @@ def _case(
         (answered(http=http, wstunnel=wstunnel), *checks),
         explanation=explanation,
         elsewhere=elsewhere,
+    )
+
+
+def logged_as_502(limit: str, wstunnel: Expected, *checks: Check) -> Elsewhere:
+    """The claim of versions whose access log told every refusal of a backend wrongly.
+
+    Args:
+        limit: what the client sees, in words.
+        wstunnel: what it sees, of mod_proxy_wstunnel, which alone carried tunnels then.
+        checks: further ones.
+    """
+    return Elsewhere(
+        since=(2, 4, 13),
+        before=(2, 4, 28),
+        does="a handshake that the backend refused stands in the access log as 502",
+        source="CHANGES 2.4.28, PR 61283; measured on 2.4.23 and 2.4.27",
+        limit=f"{limit}; 502 in the access log",
+        checks=(answered(http=replace(wstunnel, logged=502)), *checks),
     )
 
 
@@ -72,17 +92,28 @@ def _good(name: str, question: str, request: RawRequest, *, explanation: str = "
     )
 
 
-def _rejected(name: str, question: str, request: RawRequest, status: int = 400, explanation: str = "") -> Scenario:
+def _rejected(name: str, question: str, request: RawRequest, *elsewhere: Elsewhere, explanation: str = "") -> Scenario:
     """A request that httpd refuses itself, before any backend is asked."""
-    return _case(name, question, request, Expected(status=status, by=HTTPD, arrives=False), explanation=explanation)
+    expected = Expected(status=400, by=HTTPD, arrives=False)
+    return _case(name, question, request, expected, explanation=explanation, elsewhere=elsewhere)
 
 
+LENIENT = Elsewhere(
+    before=(2, 4, 24),
+    does="httpd lets malformed requests pass",
+    source="manual, core: HttpProtocolOptions (2.2.32 and 2.4.24); measured on 2.4.12 and 2.4.23",
+)
 NEVER_ASKED = Expected(status=426, by=HTTPD, arrives=False, says="Upgrade Required")
 NO_MODULE = Expected(status=500, by=HTTPD, arrives=False)
 STRIPPED = Expected(status=426, says="this is a WebSocket endpoint", logged=426)
 NOT_WEBSOCKET = (
     "mod_proxy_wstunnel answers 426 itself (AH02900) and no backend sees the request, though its member was elected; "
     "mod_proxy_http forwards an ordinary GET and the backend's own 426 comes back."
+)
+ANYTHING = Elsewhere(
+    before=(2, 4, 13),
+    does="mod_proxy_wstunnel asks the member for a tunnel whatever the request says",
+    source="CHANGES 2.4.13; measured on 2.4.12",
 )
 UNHANDLED = replace(
     BEFORE_UPGRADES_IN_HTTP,
@@ -154,7 +185,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
-        elsewhere=(UNHANDLED,),
+        elsewhere=(ANYTHING, UNHANDLED),
     ),
     _case(
         "connection-only",
@@ -163,7 +194,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
-        elsewhere=(UNHANDLED,),
+        elsewhere=(ANYTHING, UNHANDLED),
     ),
     _case(
         "h2c",
@@ -172,7 +203,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
-        elsewhere=(UNHANDLED,),
+        elsewhere=(ANYTHING, UNHANDLED),
     ),
     _case(
         "two-protocols",
@@ -181,7 +212,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation="Both modules compare the whole field with websocket; a list is a protocol they do not know.",
-        elsewhere=(UNHANDLED,),
+        elsewhere=(ANYTHING, UNHANDLED),
     ),
     _case(
         "no-key",
@@ -267,14 +298,19 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
     ),
     _rejected("no-host", "Does httpd refuse a handshake without Host?", OPENING.without("Host")),
-    _rejected("two-hosts", "Does httpd refuse a handshake with two Host fields?", OPENING.adding(("Host", "{host}"))),
+    _rejected(
+        "two-hosts", "Does httpd refuse a handshake with two Host fields?", OPENING.adding(("Host", "{host}")), LENIENT
+    ),
     _rejected(
         "bare-lf",
         "Does httpd refuse a handshake whose lines end in LF alone?",
         replace(OPENING, line_end="\n"),
+        LENIENT,
         explanation="HttpProtocolOptions Strict, the default, insists on CRLF (RFC 9112 section 2.2 would allow LF).",
     ),
-    _rejected("blank-before-colon", "Does httpd refuse a blank before a colon?", OPENING.adding(("X-Blank ", "1"))),
+    _rejected(
+        "blank-before-colon", "Does httpd refuse a blank before a colon?", OPENING.adding(("X-Blank ", "1")), LENIENT
+    ),
     ask(
         "field-size",
         "Up to which length does a header line pass?",

@@ -12,8 +12,8 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios.acts import misbehave, sending
-from wslb.scenarios.handshake import refused
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.handshake import logged_as_502, refused
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -66,13 +66,15 @@ ask = Family(name="handshake")
 
 def _answers(status: int, question: str) -> Scenario:
     http, wstunnel = refused(status, f"{status}")
+    limit = f"2 of 2 with {status} and the backend's own text, one arrival each"
     return ask(
         f"backend-{status}",
         question,
-        f"2 of 2 with {status} and the backend's own text, one arrival each",
+        limit,
         misbehaving("status", status=status),
         (answered(http=http, wstunnel=wstunnel),),
         explanation=NEITHER,
+        elsewhere=(logged_as_502(limit, wstunnel),),
     )
 
 
@@ -93,6 +95,13 @@ SCENARIOS: tuple[Scenario, ...] = (
             explanation=(
                 "ProxyPassReverse compares Location with the member's URL, whose scheme is ws; a backend says http and "
                 "its own address leaks. mod_proxy_wstunnel passes every answer as it is."
+            ),
+            elsewhere=(
+                logged_as_502(
+                    "2 of 2 with 302 and the backend's own address in Location",
+                    refused(302)[1],
+                    redirected(rewritten_by=None),
+                ),
             ),
         )
         for scheme in ("http", "ws")
@@ -115,6 +124,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         explanation=(
             "mod_proxy_wstunnel has already declared the connection its own when it fails, so httpd writes the body "
             "of its error page and no head. " + NEITHER
+        ),
+        elsewhere=(
+            Elsewhere(
+                before=(2, 4, 13),
+                does="the client gets no answer at all",
+                source="CHANGES 2.4.13; measured on 2.4.12",
+                limit="2 of 2 end without a byte",
+                checks=(answered(http=Expected(status=None, by=NOBODY, logged=200, ends=True)),),
+            ),
         ),
     ),
     ask(

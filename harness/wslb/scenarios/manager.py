@@ -11,8 +11,8 @@ from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios import acts as do
-from wslb.scenarios.claims import FORESEEN
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.claims import DRAINS_UNSEEN, FORESEEN
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -46,7 +46,20 @@ def set_and_cleared(state: MemberState) -> Act:
 ask = Family(name="manager")
 
 
-def state_scenario(name: str, state: MemberState, title: str) -> Scenario:
+NOT_STOPPED = Elsewhere(
+    before=(2, 4, 23),
+    does="balancer-manager cannot stop a member (w_status_S)",
+    source="mod_proxy_balancer.c; measured on 2.4.12 and 2.4.23",
+)
+NO_SPARES = Elsewhere(before=(2, 4, 34), does="there are no hot spares (R)", source="CHANGES 2.4.34")
+ANY_REFERER = Elsewhere(
+    before=(2, 4, 41),
+    does="balancer-manager obeys a form with any Referer or none",
+    source="CHANGES 2.4.41, CVE-2019-10092; measured on 2.4.12 to 2.4.39",
+)
+
+
+def state_scenario(name: str, state: MemberState, title: str, *elsewhere: Elsewhere) -> Scenario:
     """One state, set and cleared under live tunnels."""
     return ask(
         name,
@@ -63,6 +76,7 @@ def state_scenario(name: str, state: MemberState, title: str) -> Scenario:
             *COMMON,
         ),
         explanation="No credit moves while a member is out (mod_lbmethod_byrequests): turns go on where they stopped.",
+        elsewhere=elsewhere,
     )
 
 
@@ -137,7 +151,14 @@ RAISE = MemberChange(route="liberty", loadfactor=5)
 SWITCH = BalancerChange(lbmethod="bybusyness")
 
 
-def lock_scenario(name: str, title: str, act: Act, *checks: Check, allow_log: tuple[str, ...] = ()) -> Scenario:
+def lock_scenario(
+    name: str,
+    title: str,
+    act: Act,
+    *checks: Check,
+    allow_log: tuple[str, ...] = (),
+    elsewhere: tuple[Elsewhere, ...] = (),
+) -> Scenario:
     """Forms without the right key: disable a member, raise a loadfactor, change the method."""
     return ask(
         f"lock-{name}",
@@ -148,15 +169,16 @@ def lock_scenario(name: str, title: str, act: Act, *checks: Check, allow_log: tu
         site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),
         allow_log=allow_log,
         explanation="The answer is 200 either way: only the XML tells (mod_proxy_balancer, AH10187 for the Referer).",
+        elsewhere=elsewhere,
     )
 
 
 SCENARIOS: tuple[Scenario, ...] = (
-    state_scenario("drain", MemberState.DRAIN, "draining a member (N)"),
+    state_scenario("drain", MemberState.DRAIN, "draining a member (N)", DRAINS_UNSEEN),
     state_scenario("disable", MemberState.DISABLED, "disabling a member (D)"),
-    state_scenario("stop", MemberState.STOPPED, "stopping a member (S)"),
+    state_scenario("stop", MemberState.STOPPED, "stopping a member (S)", NOT_STOPPED),
     state_scenario("standby", MemberState.STANDBY, "making a member a hot standby (H)"),
-    state_scenario("spare", MemberState.SPARE, "making a member a hot spare (R)"),
+    state_scenario("spare", MemberState.SPARE, "making a member a hot spare (R)", NO_SPARES),
     ask(
         "all-disabled",
         "With every member disabled, what happens to open tunnels and to new clients?",
@@ -244,6 +266,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         attempted(DISABLE, RAISE, SWITCH, referer=None),
         log.announced("AH10187"),
         allow_log=("AH10187",),
+        elsewhere=(ANY_REFERER,),
     ),
     lock_scenario(
         "referer-foreign",
@@ -251,6 +274,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         attempted(DISABLE, RAISE, SWITCH, referer="http://elsewhere.example/balancer-manager"),
         log.announced("AH10187"),
         allow_log=("AH10187",),
+        elsewhere=(ANY_REFERER,),
     ),
     lock_scenario(
         "values",

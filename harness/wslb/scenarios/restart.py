@@ -280,6 +280,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=replace(balanced(CLUSTER), process_model=ProcessModel(children=1, threads=16)),
         allow_log=("AH03490",),
+        elsewhere=(
+            Elsewhere(
+                before=(2, 4, 24),
+                does="the error log says AH00485 in place of AH03490",
+                source="CHANGES 2.4.24, PR 53555; measured on 2.4.12 and 2.4.23",
+                allow_log=("AH00485",),
+            ),
+        ),
         explanation=(
             "A child that still serves a tunnel keeps its slot of the scoreboard (AH03490: scoreboard is full). Once "
             "every slot has one, the new generation gets no child: ServerLimit needs room for two generations."

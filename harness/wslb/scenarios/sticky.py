@@ -10,7 +10,7 @@ from wslb.model.balancer import Balancer, Member, MemberState, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.claims import CONNECT_FAILED, FORESEEN
+from wslb.scenarios.claims import CONNECT_FAILED, DRAINS_UNSEEN, FORESEEN
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -222,6 +222,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             *COMMON,
         ),
         explanation="Draining keeps the clients that belong there (mod_proxy, status N).",
+        elsewhere=(DRAINS_UNSEEN,),
     ),
     ask(
         "disabled",

@@ -14,7 +14,7 @@ from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios.acts import KEYLESS
 from wslb.scenarios.claims import BEFORE_UPGRADES_IN_HTTP, CONNECT_FAILED
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
@@ -110,7 +110,7 @@ TWO_BALANCERS = Site(
 )
 GUARDED = replace(
     balanced(CLUSTER),
-    directives=("<Location /ws>\n  Require expr \"tolower(%{HTTP:Upgrade}) == 'websocket'\"\n</Location>",),
+    directives=("<Location /ws>\n  Require expr tolower(%{HTTP:Upgrade}) == 'websocket'\n</Location>",),
 )
 
 ask = Family(name="thieves")
@@ -174,6 +174,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             *stolen(PAIRS, "a keyless handshake after each connection", *[L] * PAIRS),
         ),
         explanation=TURN,
+        elsewhere=(
+            Elsewhere(
+                since=(2, 4, 13),
+                before=(2, 4, 28),
+                does="the refusal of a backend may not reach a client whole",
+                source="CHANGES 2.4.28, PR 61283; measured on 2.4.23 and 2.4.27",
+            ),
+        ),
     ),
     ask(
         "refused",

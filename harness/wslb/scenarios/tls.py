@@ -15,7 +15,7 @@ from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, STRANGER, TLS_CLUSTER, TLS_LIBERTY, balanced, cluster, wide, with_stranger
 from wslb.scenarios.acts import and_stranger, echoing, in_turn
 from wslb.scenarios.claims import CERTIFICATE_REFUSED
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -66,7 +66,29 @@ def _believed(name: str, question: str, identity: Identity, explanation: str) ->
     )
 
 
-def _doubted(name: str, question: str, identity: Identity, *codes: str, explanation: str = "") -> Scenario:
+NO_TLS_13 = Elsewhere(
+    before=(2, 4, 36), does="mod_ssl does not know TLS 1.3", source="CHANGES 2.4.36; httpd -t of 2.4.27 and 2.4.35"
+)
+UNANSWERED = Elsewhere(
+    before=(2, 4, 39),
+    does="a client gets no answer at all where the chain of a member's certificate is refused",
+    source="measured on 2.4.27 and 2.4.35; not so on 2.4.39",
+)
+UNNAMED = Elsewhere(
+    before=(2, 4, 46),
+    does="mod_proxy_wstunnel does not have a member's certificate compared with its name",
+    source="mod_proxy_wstunnel.c sets no proxy-request-hostname; measured on 2.4.27 to 2.4.39, not so on 2.4.46",
+)
+
+
+def _doubted(
+    name: str,
+    question: str,
+    identity: Identity,
+    *codes: str,
+    explanation: str = "",
+    elsewhere: tuple[Elsewhere, ...] = (UNANSWERED,),
+) -> Scenario:
     """A certificate that mod_ssl must refuse: one 500, no second try, and then the member is left out."""
     return ask(
         name,
@@ -87,6 +109,7 @@ def _doubted(name: str, question: str, identity: Identity, *codes: str, explanat
                 "the member is in error for retry= seconds, and the log says no more than AH00898 unless it says why."
             )
         ),
+        elsewhere=elsewhere,
     )
 
 
@@ -105,6 +128,7 @@ def _switched(
         checks,
         site=replace(balanced(ALONE), identities={"node-9": identity}, tls_directives=directives),
         allow_log=() if accepted else (*ALARMS, *codes),
+        elsewhere=(UNANSWERED,) if codes else (),
     )
 
 
@@ -206,7 +230,9 @@ SCENARIOS: tuple[Scenario, ...] = (
         "SSLProxyVerify none",
         accepted=False,
     ),
-    _doubted("wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE),
+    _doubted(
+        "wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE, elsewhere=(UNNAMED,)
+    ),
     _switched(
         "name-off",
         "Does SSLProxyCheckPeerName off let a certificate for another name pass?",
@@ -228,6 +254,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Is a member reached by address believed when its certificate names the address as an IP entry only?",
         Identity(common_name="backend.example", names=("IP:{address}",)),
         explanation=NAMES + " The client gets 500, though RFC 9110 section 4.3.5 wants IP entries matched.",
+        elsewhere=(UNNAMED,),
     ),
     _believed(
         "common-name",
@@ -322,6 +349,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         opening_at_once(patience_seconds=1.0, rounds=4),
         (stall.stalled(at_least=1, rate=STALL_RATE), handshake.answered_101, accounting.nothing_left_open),
         site=_thirteen("TLSv1.3", Carrier.WSTUNNEL),
+        elsewhere=(NO_TLS_13,),
         explanation=(
             "The member's session tickets and its 101 arrive together. mod_proxy_wstunnel's poll wakes once, one read "
             "takes the ticket, the 101 waits inside mod_ssl, and the socket has nothing more to wake the poll."

@@ -443,7 +443,7 @@ def _member(member: Member, *, sticky: bool) -> str:
 _WORDS = {
     "OK": "Init Ok",
     "Disabled": "Init Dis",
-    "In Error": "Init Err",
+    "Error": "Init Err",
     "Stopped": "Init Stop",
     "Standby": "Init Stby Ok",
 }

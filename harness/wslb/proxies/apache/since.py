@@ -81,7 +81,11 @@ PARAMETERS = {
 }
 """Of members, balancers and ProxyPass lines, in lower case."""
 
+UNITS = _since(28, "CHANGES 2.4.28: mod_watchdog, mod_proxy_hcheck, time intervals with units")
+"""A unit behind the number of ``hcinterval``."""
+
 VALUES = {
+    ("upgrade", "any"): _since(28, "CHANGES 2.4.28: mod_proxy_wstunnel, any protocol, PR 61142"),
     ("hcmethod", "get11"): _since(55, "CHANGES 2.4.55: mod_proxy_hcheck, HTTP/1.1 probes"),
     ("hcmethod", "head11"): _since(55, "CHANGES 2.4.55: mod_proxy_hcheck, HTTP/1.1 probes"),
     ("hcmethod", "options11"): _since(55, "CHANGES 2.4.55: mod_proxy_hcheck, HTTP/1.1 probes"),
@@ -121,7 +125,8 @@ def _asked(site: Site, carrier: Carrier) -> Iterator[tuple[str, Since]]:
         if any(member.state is MemberState.SPARE for member in balancer.members):
             yield "hot spares (status=+R)", HOT_SPARES
         for name, value in _parameters(balancer):
-            for since in (PARAMETERS.get(name.lower()), VALUES.get((name.lower(), value.lower()))):
+            units = UNITS if name.lower() == "hcinterval" and not value.isdigit() else None
+            for since in (PARAMETERS.get(name.lower()), VALUES.get((name.lower(), value.lower())), units):
                 if since:
                     yield f"{name}={value}", since
 

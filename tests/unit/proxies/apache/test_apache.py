@@ -143,7 +143,7 @@ def test_a_loadfactor_is_read_as_its_version_shows_it(version: str, shown: str, 
 
 
 def test_the_words_of_old_versions_are_read_as_todays_flags() -> None:
-    (member,) = DIALECT.parse_status(STATUS.replace("Init Drn Ok ", "In Error"), replace(DEBIAN, version="2.4.12"))
+    (member,) = DIALECT.parse_status(STATUS.replace("Init Drn Ok ", "Error"), replace(DEBIAN, version="2.4.12"))
     assert member.status == "Init Err"
 
 
