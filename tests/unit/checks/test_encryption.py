@@ -12,7 +12,9 @@ from wslb.model.results import Check, Event, LogLine, Record
 
 L, N = "liberty", "node"
 PATH = "/stranger"
-REFUSED = LogLine(at="", module="proxy", level="error", code="AH00898", text="AH00898: Error during SSL Handshake")
+REFUSED = LogLine(
+    at="", module="ssl", level="error", code="AH02039", text="AH02039: Certificate Verification: Error (20)"
+)
 
 
 def private() -> Record:
@@ -62,7 +64,9 @@ def test_a_tunnel_that_no_journal_knows_was_seen_on_no_listener() -> None:
 
 def test_a_stranger_is_refused_by_status_and_log() -> None:
     assert stranger_refused(PATH)(asked(500)).holds
+    assert stranger_refused(PATH)(asked(0)).holds
     assert not stranger_refused(PATH)(asked(400)).holds
+    assert not stranger_refused(PATH)(asked(0, log=())).holds
     assert not stranger_refused(PATH)(asked(500, 400)).holds
     assert not stranger_refused(PATH)(asked(500, log=())).holds
     assert not stranger_refused("/another")(asked(500)).holds
