@@ -93,7 +93,7 @@ def members_as_claimed(record: Record) -> Verdict:
     known = {member.route for member in record.balancer.members if _url(member, record.addresses)}
     shown = [_shown(status, with_url=status.route in known) for status in record.before]
     wrong = [want for want, got in zip(claimed, shown, strict=False) if want != got]
-    odd = deviations(record.balancer, record.before)
+    odd = deviations(record.balancer, record.before, threads=record.threads)
     if claimed == shown and odd:
         expected = f"{expected}; all else as configured"
         return judged(name, holds=False, expected=expected, observed="; ".join(odd), evidence=odd)

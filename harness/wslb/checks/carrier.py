@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from wslb.checks.judging import About, first_wrong, judged, no_evidence
 from wslb.model.balancer import LOGGED, Carrier
-from wslb.model.handshake import Handshake, one_header
+from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.model.results import Check, Record, Verdict
 
 __all__ = ["carried_as_asked", "matrix", "read_counted", "upgrade_dropped"]
@@ -19,6 +19,7 @@ def carried_as_asked(record: Record) -> Verdict:
 
     * Spelling: mod_proxy_wstunnel always writes ``Upgrade: WebSocket`` to the backend, mod_proxy_http repeats the
       client's own ``websocket``, or mod_http2's where the client asked by an extended CONNECT.
+      Behind another mod_proxy_wstunnel, which has spelt it so already, it tells nothing.
     * Access log: the final status of a tunnel is 200 with mod_proxy_wstunnel, 101 with mod_proxy_http.
     """
     name = About(check="carried_as_asked", phrase="another module carried the tunnels")
@@ -27,7 +28,10 @@ def carried_as_asked(record: Record) -> Verdict:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
 
     def wrong(handshake: Handshake) -> str:
-        proofs = {"Upgrade at the backend": _by_spelling(handshake), "the access log": _by_status(handshake)}
+        asked = record.asked(handshake)
+        proofs = {"the access log": _by_status(handshake)}
+        if one_header(record.ahead, "Upgrade") != "WebSocket":
+            proofs = {"Upgrade at the backend": _by_spelling(handshake, asked), **proofs}
         if set(proofs.values()) == {record.carrier}:
             return ""
         return ", ".join(f"{proof} says {by.module if by else 'nothing'}" for proof, by in proofs.items())
@@ -37,8 +41,8 @@ def carried_as_asked(record: Record) -> Verdict:
     )
 
 
-def _by_spelling(handshake: Handshake) -> Carrier | None:
-    sent = "websocket" if handshake.extended_connect else one_header(handshake.request, "Upgrade")
+def _by_spelling(handshake: Handshake, asked: Headers) -> Carrier | None:
+    sent = "websocket" if handshake.extended_connect else one_header(asked, "Upgrade")
     received = one_header(handshake.arrival.headers, "Upgrade") if handshake.arrival else None
     if sent is None or received is None or sent == "WebSocket":
         return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from wslb.cli.options import EXIT_CODES, lab_options
-from wslb.config import read_settings
+from wslb.config import Settings, read_settings
+from wslb.errors import ConfigError
 
 if TYPE_CHECKING:
     from wslb.commands.selftest import Proof
@@ -22,7 +24,18 @@ __all__ = ["command"]
 @lab_options
 @click.option("--list", "listing", is_flag=True, help="Print the mutations and the checks that must notice them.")
 @click.option("--matrix", "table", is_flag=True, help="At the end, print for each check what turned it red.")
-def command(names: tuple[str, ...], listing: bool, table: bool, **options: Any) -> None:
+@click.option("--seed", type=int, metavar="N", help="Break at random and vary sound set-ups instead, by this seed.")
+@click.option("--rounds", type=int, metavar="M", help="How many rounds; without --seed the clock gives one.  [100]")
+@click.option("--round", "number", type=int, metavar="K", help="Only round K of the seed.")
+def command(
+    names: tuple[str, ...],
+    listing: bool,
+    table: bool,
+    seed: int | None,
+    rounds: int | None,
+    number: int | None,
+    **options: Any,
+) -> None:
     """Break the lab on purpose, and show which check notices each time, and with which sentence.
 
     What is broken is the configuration of httpd, the wire (a relay spoils heads and frames), or a server.
@@ -31,7 +44,10 @@ def command(names: tuple[str, ...], listing: bool, table: bool, **options: Any) 
     Examples:
       wslb selftest
       wslb selftest probe-proxied greeting-lies
+      wslb selftest --seed 1 --rounds 200
     """
+    if (seed, rounds, number) != (None, None, None):
+        _at_random(seed, rounds, number, read_settings(options, os.environ), named=bool(names or listing or table))
     from wslb.cli.running import until_signal
     from wslb.commands import selftest
 
@@ -54,3 +70,23 @@ def command(names: tuple[str, ...], listing: bool, table: bool, **options: Any) 
         click.echo(selftest.matrix(proofs))
     click.echo(selftest.summary(proofs))
     sys.exit(selftest.exit_code(proofs))
+
+
+def _at_random(seed: int | None, rounds: int | None, number: int | None, settings: Settings, *, named: bool) -> None:
+    """Ask rounds, and leave with their exit code."""
+    from wslb.cli.running import until_signal
+    from wslb.commands import rounds as at_random
+
+    if named:
+        raise click.UsageError("--seed, --rounds and --round draw by themselves: name no mutation, --list or --matrix.")
+    if number is not None and (seed is None or rounds is not None):
+        raise click.UsageError("--round takes one round of a seed: give --seed, and no --rounds.")
+    if rounds is not None and rounds < 1:
+        raise ConfigError(option="--rounds", value=rounds, allowed="a number from 1")
+    if seed is None:
+        seed = time.time_ns() // 1_000_000_000
+    numbers = range(1, (rounds or 100) + 1) if number is None else (number,)
+    drawn = [at_random.planned(seed, one) for one in numbers]
+    answers = until_signal(at_random.asked(drawn, settings, done=lambda answer: click.echo(str(answer))))
+    click.echo(at_random.summary(answers))
+    sys.exit(at_random.exit_code(answers))

@@ -26,6 +26,7 @@ from wslb.scenarios.scenario import Scenario
 __all__ = [
     "QUICK",
     "Proof",
+    "ask",
     "chosen",
     "exit_code",
     "judged",
@@ -218,9 +219,13 @@ async def prove(mutation: Mutation, lab: Lab, *, sound: ScenarioResult) -> Proof
     scenario = scenario_of(mutation)
     if mutation.tamper and (lacking := runner.lacking(replace(scenario, site=mutation.tamper(scenario.site)), lab)):
         return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=lacking)
+    return judged(mutation, await ask(mutation, scenario, lab), time.monotonic() - begin)
+
+
+async def ask(mutation: Mutation, scenario: Scenario, lab: Lab) -> ScenarioResult:
+    """What a scenario says of a lab that is broken so."""
     async with relayed(lab, mutation.wire() if mutation.wire else {}), contextlib.AsyncExitStack() as stack:
-        result = await runner.run(_broken(scenario, mutation, stack), lab, tamper=mutation.tamper)
-    return judged(mutation, result, time.monotonic() - begin)
+        return await runner.run(_broken(scenario, mutation, stack), lab, tamper=mutation.tamper)
 
 
 def judged(mutation: Mutation, result: ScenarioResult, seconds: float) -> Proof:

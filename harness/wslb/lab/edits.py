@@ -97,10 +97,10 @@ def swapped() -> Edit:
 
 
 def in_fragments(size: int) -> Edit:
-    """It arrives in frames of so many bytes of payload (RFC 6455 section 5.4)."""
+    """A message arrives in frames of so many bytes of payload; control frames stay whole (RFC 6455 section 5.4)."""
 
     def edit(unit: Unit) -> Iterator[bytes]:
-        if unit.frame is None or not unit.frame.payload:
+        if unit.frame is None or not unit.frame.payload or unit.frame.opcode >= Opcode.CLOSE:
             yield unit.data
             return
         opcode, whole, mask = unit.frame.opcode, unit.frame.payload, unit.mask

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from wslb.config import Settings
+from wslb.config import Mpm, Settings
 from wslb.errors import ContractError, EvidenceError, HarnessError, exhausted, plain
 from wslb.interfaces import (
     Backends,
@@ -68,6 +68,7 @@ class Lab:
         self.open_files = open_files
         self.site: Site | None = None
         self.detours: dict[str, str] = {}
+        self.ahead: Headers = ()
         self.watch = Watch(proxy=proxy, fleet=fleet, tell=tell)
         self._ledger = Ledger()
         self._opener = Opener(
@@ -126,7 +127,16 @@ class Lab:
             addresses=self.addresses,
             front=self.front.addresses,
             client=self.proxy.front.client,
+            ahead=self.ahead,
+            threads=self._threads,
         )
+
+    @property
+    def _threads(self) -> int | None:
+        """Threads of a process of httpd."""
+        if self.proxy.installation.mpm == Mpm.PREFORK:
+            return 1
+        return self.site.process_model.threads if self.site else None
 
     # -- what a scenario does ----------------------------------------------------------------------------------------
 

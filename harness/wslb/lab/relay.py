@@ -135,10 +135,14 @@ def split(data: bytes) -> tuple[Frame, bytes | None, int] | None:
 class Relay:
     """Listens on a port of its own, and connects to its target once for each connection."""
 
-    def __init__(self, target: Callable[[], str], twists: Sequence[Twist] = ()) -> None:
-        """Stand before a ``host:port``, which is asked for with each connection, on a free port of the same host."""
+    def __init__(self, target: Callable[[], str], twists: Sequence[Twist] = (), *, host: str | None = None) -> None:
+        """Stand before a ``host:port``, which is asked for with each connection, on a free port of the same host.
+
+        Args:
+            host: another address or name of this machine, to stand on instead.
+        """
         self._target = target
-        self._host = target().rpartition(":")[0]
+        self._host = host or target().rpartition(":")[0]
         self._twists = tuple(twists)
         self._server: asyncio.Server | None = None
         self._count = 0
@@ -154,10 +158,12 @@ class Relay:
     @property
     def address(self) -> str:
         """Its ``host:port``."""
-        return f"{self._host}:{self.port}"
+        return f"[{self._host}]:{self.port}" if ":" in self._host else f"{self._host}:{self.port}"
 
     async def __aenter__(self) -> Relay:
-        self._server = await asyncio.start_server(self._accept, self._host, 0, backlog=1024)
+        loop = asyncio.get_running_loop()
+        address = (await loop.getaddrinfo(self._host, 0, type=socket.SOCK_STREAM))[0][4][0]
+        self._server = await asyncio.start_server(self._accept, str(address), 0, backlog=1024)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -271,18 +277,22 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.asynccontextmanager
-async def relayed(lab: Lab, places: Mapping[str, Sequence[Twist]]) -> AsyncIterator[None]:
+async def relayed(
+    lab: Lab, places: Mapping[str, Sequence[Twist]], *, member_host: str | None = None
+) -> AsyncIterator[None]:
     """The lab with a relay at each of these places, for as long as the block lasts.
 
     Args:
         lab: whose next scenarios go through them.
         places: twists by `FRONT` or the name of a backend.
+        member_host: address or name of this machine by which the proxy knows the relays before backends.
     """
     async with contextlib.AsyncExitStack() as stack:
         for place, twists in places.items():
             key = "ws" if place == FRONT else f"ws://{place}"
             real = partial(_real, lab, key)
-            relay = await stack.enter_async_context(Relay(real, twists))
+            host = None if place == FRONT else member_host
+            relay = await stack.enter_async_context(Relay(real, twists, host=host))
             lab.detours[key] = relay.address
             stack.callback(lab.detours.pop, key)
         yield

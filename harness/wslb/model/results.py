@@ -13,7 +13,7 @@ from typing import Any
 from wslb.caller import code_of
 from wslb.model.balancer import Balancer, Carrier, Site
 from wslb.model.comparison import ComparedMethods
-from wslb.model.handshake import Handshake
+from wslb.model.handshake import Handshake, Headers
 
 __all__ = [
     "AccessLine",
@@ -160,7 +160,7 @@ class LogLine:
 
     Attributes:
         code: its AH number such as ``AH00957``, empty without one.
-        level: ``emerg`` to ``trace8``.
+        level: ``emerg`` to ``trace8``; empty where neither the line nor its number tells one.
         at: local time of day as logged.
     """
 
@@ -223,6 +223,9 @@ class Record:
         addresses: address of every backend's listener, by ``scheme://name``.
         front: address of the proxy's own listeners, by scheme.
         client: address from which the proxy saw the client come; None where it cannot be known.
+        ahead: what a box that stands in front by arrangement makes of the request: fields with their values instead
+            of the client's.
+        threads: of a process of the proxy; None where it cannot be known.
     """
 
     balancer: Balancer | None = None
@@ -236,6 +239,8 @@ class Record:
     addresses: Mapping[str, str] = field(default_factory=dict)
     front: Mapping[str, str] = field(default_factory=dict)
     client: str | None = "127.0.0.1"
+    ahead: Headers = ()
+    threads: int | None = None
 
     @property
     def accepted(self) -> tuple[Handshake, ...]:
@@ -246,6 +251,11 @@ class Record:
     def elections(self) -> tuple[str | None, ...]:
         """Route that served each handshake, in order; None where nobody did."""
         return tuple(self.route_of(handshake) for handshake in self.handshakes)
+
+    def asked(self, handshake: Handshake) -> Headers:
+        """The request as it reaches the proxy: the client's own, with what is `ahead` in place."""
+        changed = {name.lower() for name, _ in self.ahead}
+        return (*(field for field in handshake.request if field[0].lower() not in changed), *self.ahead)
 
     def route_of(self, handshake: Handshake) -> str | None:
         """Route of the member that served this handshake, in the client's view."""

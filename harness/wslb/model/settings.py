@@ -19,8 +19,16 @@ SIZES = ("max", "smax")
 """Parameters whose default, the threads of a process, is one for all members."""
 
 
-def deviations(balancer: Balancer, shown: Sequence[MemberStatus]) -> list[str]:
-    """Each setting that is shown otherwise than it is claimed, as a clause; what is not shown cannot deviate."""
+def deviations(balancer: Balancer, shown: Sequence[MemberStatus], *, threads: int | None = None) -> list[str]:
+    """Each setting that is shown otherwise than it is claimed, as a clause; what is not shown cannot deviate.
+
+    Args:
+        balancer: as it is claimed.
+        shown: its members on the page.
+        threads: of a process; one with a single thread keeps one connection and shows 0 for `SIZES`, whatever is
+            set (ap_proxy_initialize_worker in proxy_util.c), and versions such as 2.4.12 show no more than it has;
+            None where that is not known.
+    """
     found: list[str] = []
     by_route = {status.route: dict(status.settings) for status in shown}
     usual = {name: _usual(balancer, by_route, name) for name in SIZES}
@@ -30,6 +38,10 @@ def deviations(balancer: Balancer, shown: Sequence[MemberStatus]) -> list[str]:
         own = dict(member.parameters)
         for name, value in by_route.get(member.route, {}).items():
             want = own.get(name, defaults.get(name, value))
+            if name in SIZES and threads == 1:
+                want = "0"
+            elif name in SIZES and name in own and threads and int(value) == threads < int(want):
+                continue
             if value != want and (name in own or not (name in SIZES and set(own) & {*SIZES})):
                 found.append(f"{member.route} has {name}={value or 'none'}, not {want or 'none'}")
     return found

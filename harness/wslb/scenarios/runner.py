@@ -21,7 +21,7 @@ from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import Check, Outcome, Record, ScenarioResult, Verdict
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["lacking", "roomy", "run", "run_all", "unfit"]
+__all__ = ["lacking", "reproduce", "roomy", "run", "run_all", "unfit"]
 
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE.parent
@@ -154,9 +154,9 @@ async def run_all(
             raise lost
 
 
-def reproduce(scenario: Scenario, settings: Settings) -> str:
-    """Command that asks this question alone, with the settings that matter."""
-    words = ["wslb test", scenario.name]
+def reproduce(command: str, settings: Settings) -> str:
+    """A command, such as ``wslb test NAME``, with the settings of the run that matter."""
+    words = [command]
     if settings.carrier is not Carrier.WSTUNNEL:
         words.append(f"--carrier {settings.carrier.value}")
     if settings.connections != Settings().connections:
@@ -196,7 +196,7 @@ def _result(
         seconds=time.monotonic() - began,
         reason=reason,
         lab_failed=lab_failed,
-        reproduce=reproduce(scenario, lab.settings),
+        reproduce=reproduce(f"wslb test {scenario.name}", lab.settings),
         explanation=scenario.explanation,
         site=scenario.site,
         record=record or Record(balancer=scenario.judged),

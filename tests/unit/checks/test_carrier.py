@@ -41,6 +41,13 @@ def test_proofs_that_disagree_are_told_apart(spoil: dict[str, object], told: str
     assert told in verdict.observed
 
 
+def test_behind_another_wstunnel_the_spelling_is_no_proof_and_the_log_decides() -> None:
+    behind = replace(record(["liberty", "node"], carrier=Carrier.HTTP), ahead=(("Upgrade", "WebSocket"),))
+    passed_on = spoiled(behind, 1, arrivals=(arrival("liberty", carrier=Carrier.WSTUNNEL),))
+    assert carried_as_asked(passed_on).holds
+    assert not carried_as_asked(replace(passed_on, carrier=Carrier.WSTUNNEL)).holds
+
+
 def over_http2(carrier: Carrier) -> Record:
     asked = ((":method", "CONNECT"), (":protocol", "websocket"))
     found = record(["liberty", "node"], carrier=carrier)

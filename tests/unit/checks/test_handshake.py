@@ -100,6 +100,26 @@ def test_forwarding_fields_name_the_clients_side(name: str, value: str | None, t
     assert told in checks.forwarded_headers(with_arrival(name, value)).observed
 
 
+BEFORE = ("X-Forwarded-For", "192.0.2.7")
+
+
+@pytest.mark.parametrize("by_the_client", [True, False], ids=["client", "box"])
+def test_what_a_request_already_had_is_appended_to(by_the_client: bool) -> None:
+    listed = with_arrival("X-Forwarded-For", "192.0.2.7, 127.0.0.1")
+    assert not checks.forwarded_headers(listed).holds
+    assert not checks.only_known_changes(with_arrival("Origin", "http://other")).holds
+    lost = with_arrival("X-Forwarded-For", "127.0.0.1")
+    asked = replace(listed, ahead=() if by_the_client else (BEFORE,))
+    known, lacking = (
+        spoiled(one, 2, request=(*one.handshakes[1].request, *((BEFORE,) if by_the_client else ())))
+        for one in (asked, replace(lost, ahead=asked.ahead))
+    )
+    known, lacking = (replace(one, handshakes=one.handshakes[1:2]) for one in (known, lacking))
+    assert checks.forwarded_headers(known).holds
+    assert checks.only_known_changes(known).holds
+    assert "should be '192.0.2.7, 127.0.0.1'" in checks.forwarded_headers(lacking).observed
+
+
 def test_a_change_that_nobody_expects_is_named() -> None:
     verdict = checks.only_known_changes(with_arrival("User-Agent", "Apache"))
     assert not verdict.holds

@@ -30,6 +30,14 @@ def test_what_every_start_says_is_no_finding() -> None:
     assert only_announced()(Record(log=(line("warn", "AH01873"),))).holds
 
 
+@pytest.mark.parametrize("odd", [line("error", "AH03490"), line("warn", "AH01136"), line("", "")])
+def test_what_breaks_no_claim_is_told_and_graded(odd: LogLine) -> None:
+    verdict = only_announced()(Record(log=(odd,)))
+    assert (verdict.holds, verdict.breaks, verdict.evidence) == (False, False, (odd.told,))
+    worse = only_announced()(Record(log=(odd, line("error"))))
+    assert (worse.breaks, worse.evidence) == (True, ("[proxy:error] AH00957: something",))
+
+
 def test_an_announced_line_must_come() -> None:
     record = Record(log=(line("error"),))
     assert announced("AH00957")(record).holds

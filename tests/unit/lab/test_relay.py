@@ -176,3 +176,22 @@ async def test_a_target_that_refuses_is_refused() -> None:
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
         await disconnect(writer)
+
+
+async def test_fragments_are_of_messages_and_leave_control_frames_whole() -> None:
+    _, down = await through([Twist(edit=edits.in_fragments(1))], answer=ANSWER + HELLO + BYE)
+    assert down.endswith(BYE)
+    assert down.count(b"\x00\x01") == 3  # of hello: the first is a text frame, the last has FIN
+    assert HELLO not in down
+
+
+async def test_a_relay_stands_where_it_is_told() -> None:
+    heard: list[bytes] = []
+    async with server(answer=ANSWER, heard=heard) as target:
+        async with Relay(lambda: target, host="localhost") as relay:
+            assert relay.address == f"localhost:{relay.port}"
+        try:
+            async with Relay(lambda: target, host="::1") as relay:
+                assert relay.address == f"[::1]:{relay.port}"
+        except OSError:
+            pytest.skip("this machine has no ::1")

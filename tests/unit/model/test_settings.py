@@ -39,5 +39,24 @@ def test_each_setting_that_differs_is_told(
     assert deviations(claimed, page) == told
 
 
+@pytest.mark.parametrize(
+    ("threads", "shown", "wrong"),
+    [
+        (64, "50", False),
+        (32, "50", False),
+        (1, "0", False),
+        (1, "50", True),
+        (32, "32", False),
+        (64, "32", True),
+        (64, "0", True),
+        (None, "0", True),
+    ],
+)
+def test_a_process_of_one_thread_shows_no_size_whatever_is_set(threads: int | None, shown: str, wrong: bool) -> None:
+    claimed = CLUSTER.with_member(with_parameters(CLUSTER.member("node"), max="50"))
+    page = [replace(status("node"), settings=(("max", shown),))]
+    assert bool(deviations(claimed, page, threads=threads)) is wrong
+
+
 def test_what_is_not_shown_cannot_deviate() -> None:
     assert deviations(CLUSTER, [status("liberty"), status("node")]) == []

@@ -220,7 +220,7 @@ async def test_results_come_one_by_one(fakes: FakeLab) -> None:
     ],
 )
 def test_a_result_says_how_to_ask_again(settings: dict[str, Any], words: str) -> None:
-    assert runner.reproduce(ASKED, Settings(**settings)) == f"wslb test lb-four{words}"
+    assert runner.reproduce("wslb test lb-four", Settings(**settings)) == f"wslb test lb-four{words}"
 
 
 async def test_an_accident_of_the_lab_is_errored_whatever_the_evidence_says(fakes: FakeLab) -> None:

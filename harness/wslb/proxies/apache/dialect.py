@@ -21,6 +21,7 @@ from wslb.interfaces import Front, Installation
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.model.settings import OF_BALANCER, OF_MEMBER, SIZES
+from wslb.proxies.apache.ah_numbers import look_up
 from wslb.proxies.apache.since import too_old_for
 from wslb.resources import template
 
@@ -296,9 +297,9 @@ class ApacheDialect:
         return tuple(found)
 
     def parse_log(self, text: str) -> tuple[LogLine, ...]:
-        """Lines of the error log; one in a form of the user's own has the level that it names.
+        """Lines of the error log; one in a form of the user's own has the level that it names, or that of its number.
 
-        One that names none is an error, so that nothing goes unseen, unless it is what every start and stop says.
+        One with a number that nobody knows is an error, and so is what a crash leaves.
         """
         lines: list[LogLine] = []
         for raw in text.splitlines():
@@ -482,14 +483,25 @@ def _text(element: Element, name: str) -> str:
 
 
 _LEVEL = re.compile(r"[\[{(:](emerg|alert|crit|error|warn|notice|info|debug|trace[1-8])[\]}):]")
-_ROUTINE = frozenset({"AH00094", "AH00163", "AH00169", "AH00292", "AH00489", "AH00491", "AH00493", "AH02282"})
-"""Numbers of what httpd says at level notice of its own start, restart and stop."""
+_WORST = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
+_CRASH = re.compile(
+    r"corrupt|smashing|overflow|invalid pointer|double free|[Ss]egmentation fault|Assertion|assertion failed|"
+    r"terminate called|Sanitizer|[Oo]ut of memory|Abort|panic"
+)
+"""What the C library, a sanitizer or a runtime writes on stderr when it ends a process."""
 
 
 def _level(raw: str) -> str:
-    """Level of a line in the form of a user's ErrorLogFormat."""
-    named = _LEVEL.search(raw)
-    return named[1] if named else "notice" if _code(raw) in _ROUTINE else "error"
+    """Level of a line in the form of a user's ErrorLogFormat, or of none: named, its number's, or empty."""
+    if named := _LEVEL.search(raw):
+        return named[1]
+    number = look_up(_code(raw))
+    if number is None:
+        return "error" if _code(raw) or _CRASH.search(raw) else ""
+    levels = number.level.split(" or ")
+    if raw.endswith("succeeded"):
+        return levels[0]
+    return next((level for level in _WORST if level in levels), levels[0])
 
 
 def _code(text: str) -> str:

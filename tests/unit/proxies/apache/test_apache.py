@@ -189,7 +189,14 @@ def test_the_error_log_is_read_and_nothing_in_it_goes_unseen() -> None:
         ("12:00 (proxy:error) AH00957: attempt to connect failed", "error"),
         ("Wed Nov 25 AH00489: Apache/2.4.71 configured -- resuming normal operations", "notice"),
         ("Wed Nov 25 AH00957: attempt to connect failed", "error"),
-        ("an error of some kind that names no level", "error"),
+        ("Wed Nov 25 AH00128: File does not exist: /srv/probe", "info"),
+        ("Wed Nov 25 AH02611: create: apr_shm_create(/run/x.shm) succeeded", "debug"),
+        ("Wed Nov 25 AH02611: create: apr_shm_create(/run/x.shm) failed", "error"),
+        ("Wed Nov 25 AH00057: a number of which no level is known", ""),
+        ("Wed Nov 25 AH99999: a number that nobody knows", "error"),
+        ("mod_example/1.2: 3 rules loaded", ""),
+        ("double free or corruption (out)", "error"),
+        ("httpd: ../src/x.c:12: f: Assertion `n > 0' failed.", "error"),
     ],
 )
 def test_a_line_in_a_form_of_the_users_own_has_the_level_that_it_names(line: str, level: str) -> None:
