@@ -231,7 +231,6 @@ async def asked(rounds: Sequence[Round], settings: Settings, *, done: Callable[[
     Raises:
         LabError: no lab could be brought up. What had been started is stopped.
     """
-    settings = replace(settings, timeouts=selftest.QUICK)
     answers: dict[int, Answer] = {}
     told = 0
 
@@ -252,13 +251,13 @@ async def asked(rounds: Sequence[Round], settings: Settings, *, done: Callable[[
     fixed = bool(settings.port or settings.tls_port or settings.fixed_ports)
     async with contextlib.AsyncExitStack() as stack:
         open_one = partial(_opened, stack, settings)
-        front = await open_one(None) if any(one.apache for one in rounds) and not fixed else None
+        front = await open_one(None, False) if any(one.apache for one in rounds) and not fixed else None
         async with asyncio.TaskGroup() as group:
             gate = asyncio.Lock()
-            for mpm, share in _by_mpm(rounds, settings).items():
+            for (mpm, quick), share in _by_lab(rounds, settings).items():
                 waiting = iter(share)
                 try:
-                    labs = [await open_one(mpm) for _ in range(1 if fixed else min(_labs(mpm), len(share)))]
+                    labs = [await open_one(mpm, quick) for _ in range(1 if fixed else min(_labs(mpm), len(share)))]
                 except LabError as exc:
                     if mpm is None or mpm is Mpm.EVENT:
                         raise
@@ -272,19 +271,22 @@ async def asked(rounds: Sequence[Round], settings: Settings, *, done: Callable[[
 
 def _labs(mpm: Mpm | None) -> int:
     """Labs beside each other of this MPM at most: most rounds wait more than they work."""
-    return 3 if mpm in {None, Mpm.EVENT} else 1
+    return 2 if mpm in {None, Mpm.EVENT} else 1
 
 
-def _by_mpm(rounds: Sequence[Round], settings: Settings) -> dict[Mpm | None, list[Round]]:
-    found: dict[Mpm | None, list[Round]] = {}
+def _by_lab(rounds: Sequence[Round], settings: Settings) -> dict[tuple[Mpm | None, bool], list[Round]]:
+    """Rounds by the MPM that they want, and whether what is broken never comes, so that nobody should wait long."""
+    found: dict[tuple[Mpm | None, bool], list[Round]] = {}
     for one in rounds:
         mpm = settings.mpm or one.mpm
-        found.setdefault(None if mpm is Mpm.EVENT and settings.mpm is None else mpm, []).append(one)
+        same = None if mpm is Mpm.EVENT and settings.mpm is None else mpm
+        found.setdefault((same, bool(one.mutations)), []).append(one)
     return found
 
 
-async def _opened(stack: contextlib.AsyncExitStack, settings: Settings, mpm: Mpm | None) -> Lab:
-    return await stack.enter_async_context(open_lab(replace(settings, mpm=mpm or settings.mpm)))
+async def _opened(stack: contextlib.AsyncExitStack, settings: Settings, mpm: Mpm | None, quick: bool) -> Lab:
+    own = replace(settings, mpm=mpm or settings.mpm, timeouts=selftest.QUICK if quick else settings.timeouts)
+    return await stack.enter_async_context(open_lab(own))
 
 
 def summary(answers: Sequence[Answer]) -> str:
