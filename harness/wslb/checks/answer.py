@@ -113,7 +113,7 @@ def carries(name: str, *values: str) -> Check:
         return "" if got == values else f"{name} reached the client as {got or 'nothing'}"
 
     return lambda record: each(
-        "carries",
+        About(check="carries", claims=Claim.FIELDS),
         record,
         expected=f"{name}: {', '.join(values) or 'absent'}, at the backend and at the client",
         wrong=rule,
@@ -141,7 +141,9 @@ def redirected(*, rewritten_by: Carrier | None = None) -> Check:
                 "" if (got.startswith(front) if rewritten else got == sent) else f"{sent} reached the client as {got}"
             )
 
-        return each("redirected", record, expected=expected, wrong=rule, accepted_only=False)
+        return each(
+            About(check="redirected", claims=Claim.FIELDS), record, expected=expected, wrong=rule, accepted_only=False
+        )
 
     return check
 

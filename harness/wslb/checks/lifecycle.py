@@ -6,26 +6,7 @@ from wslb.checks.judging import called, judged, no_evidence, numbered
 from wslb.model.handshake import Handshake
 from wslb.model.results import Check, Record, Verdict
 
-__all__ = ["has_ended", "new_child", "not_served", "ran_then_ended", "refused", "restarted", "signalled"]
-
-
-def signalled(name: str) -> Check:
-    """httpd got this signal after the scenario had opened connections."""
-
-    def came(record: Record) -> Verdict:
-        expected = f"SIG{name} after the first connection"
-        moment = next((e for e in record.events if e.kind == "signal" and e.data.get("name") == name), None)
-        if moment is None or not record.handshakes:
-            return no_evidence("signalled", expected=expected, lacking="no such signal, or no connection")
-        before = sum(h.opened_at < moment.at for h in record.handshakes)
-        return judged(
-            "signalled",
-            holds=before > 0,
-            expected=expected,
-            observed=f"{before} connections opened before it, {len(record.handshakes) - before} after it",
-        )
-
-    return came
+__all__ = ["has_ended", "new_child", "not_served", "ran_then_ended", "refused", "restarted"]
 
 
 def refused(seq: int) -> Check:

@@ -83,9 +83,9 @@ def changed_nothing(count: int) -> Check:
         attempts = [event for event in sent if not event.data.get("control")]
         if not attempts:
             return no_evidence(name, expected=expected, lacking="no form was sent")
-        if not any(event.data["changed"] for event in sent if event.data.get("control")):
-            return no_evidence(name, expected=expected, lacking="no form was obeyed, not even the right one")
         wrong = [event for event in attempts if event.data["changed"] or event.data["status"] != 200]
+        if not wrong and not any(event.data["changed"] for event in sent if event.data.get("control")):
+            return no_evidence(name, expected=expected, lacking="no form was obeyed, not even the right one")
         return judged(
             name,
             holds=count > 0 and len(attempts) == count and not wrong,

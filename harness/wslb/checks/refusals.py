@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from wslb.checks.judging import called, judged, no_evidence, numbered
+from wslb.checks.judging import About, called, judged, no_evidence, numbered
 from wslb.model.handshake import Handshake, header_values
-from wslb.model.results import Check, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict
 
 __all__ = ["answers", "never_carries", "requests_answered", "requests_carry", "waited"]
 
@@ -54,12 +54,13 @@ def never_carries(field: str) -> Check:
     """No answer to a handshake that was accepted carries this header field."""
 
     def without(record: Record) -> Verdict:
+        name = About(check="never_carries", claims=Claim.FIELDS)
         expected = f"no 101 carries {field}"
         if not record.accepted:
-            return no_evidence("never_carries", expected=expected, lacking="no handshake was accepted")
+            return no_evidence(name, expected=expected, lacking="no handshake was accepted")
         with_it = [h for h in record.accepted if header_values(h.response, field)]
         return judged(
-            "never_carries",
+            name,
             holds=not with_it,
             expected=expected,
             observed=f"{len(with_it)} of {len(record.accepted)} carry it",

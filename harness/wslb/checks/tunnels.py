@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from wslb.checks.judging import About, called, judged, no_evidence
-from wslb.model.handshake import Handshake
+from wslb.model.handshake import Exchange, Handshake
 from wslb.model.results import Check, Claim, Event, Record, Verdict
 
 __all__ = [
@@ -37,6 +37,10 @@ def _spoken_to(record: Record, label: str, routes: Sequence[str]) -> tuple[float
         return None
     asked = moment.data["connections"]
     return moment.at, [handshake for handshake in _chosen(record, routes) if handshake.conn_id in asked]
+
+
+def _since(handshake: Handshake, at: float, *, sent: bool) -> list[Exchange]:
+    return [exchange for exchange in handshake.exchanges if exchange.sent is sent and exchange.at >= at]
 
 
 def _received_after(handshake: Handshake, at: float) -> bool:
@@ -216,7 +220,10 @@ def lasted(*, least_seconds: float, most_seconds: float, count: int) -> Check:
 
 
 def idle_until(label: str, *, least_seconds: float) -> Check:
-    """Every tunnel that was asked at this moment had carried nothing for at least so long."""
+    """Every tunnel that was asked at this moment had carried nothing for at least so long, not even from the far side.
+
+    A message that came unasked is read only when the answer is waited for: there is then one more than was asked for.
+    """
 
     def idle(record: Record) -> Verdict:
         expected = f"no message for {least_seconds:g} s before: {label}"
@@ -225,6 +232,12 @@ def idle_until(label: str, *, least_seconds: float) -> Check:
             return no_evidence("idle_until", expected=expected, lacking="nothing was asked on any tunnel")
         at, handshakes = spoken
         quiet = min(at - max([h.opened_at, *(e.at for e in h.exchanges if e.at < at)]) for h in handshakes)
+        unasked = [h for h in handshakes if len(_since(h, at, sent=False)) > len(_since(h, at, sent=True))]
+        if unasked:
+            told = f"{called(unasked[0])} received {len(_since(unasked[0], at, sent=False))} messages for one command"
+            return judged(
+                "idle_until", holds=False, expected=expected, observed=told, evidence=[h.conn_id for h in unasked]
+            )
         return judged("idle_until", holds=quiet >= least_seconds, expected=expected, observed=f"{quiet:.2f} s")
 
     return idle

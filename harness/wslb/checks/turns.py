@@ -5,7 +5,7 @@ from __future__ import annotations
 from wslb.checks.judging import called, judged, no_evidence, sequence
 from wslb.model.results import Check, Record, Verdict
 
-__all__ = ["answers", "knocked", "never_elected", "repeats", "turns_taken"]
+__all__ = ["knocked", "never_elected", "repeats", "turns_taken"]
 
 
 def repeats(*cycle: str) -> Check:
@@ -69,24 +69,6 @@ def knocked(count: int) -> Check:
         return judged("knocked", holds=seen == count, expected=expected, observed=f"{seen} TCP connects")
 
     return so_often
-
-
-def answers(*statuses: int | None) -> Check:
-    """Exactly these statuses, handshake by handshake; None where no answer came."""
-
-    def answered(record: Record) -> Verdict:
-        name = "answers"
-        expected = " ".join(str(status or "none") for status in statuses)
-        seen = [handshake.status for handshake in record.handshakes]
-        if not seen or not statuses:
-            return no_evidence(name, expected=expected, lacking="no handshake was made")
-        wrong = [h for h, want in zip(record.handshakes, statuses, strict=False) if h.status != want]
-        told = " ".join(str(status or "none") for status in seen)
-        first = f"{called(wrong[0])} got {wrong[0].status or 'no answer'} ({wrong[0].error}); " if wrong else ""
-        holds = not wrong and len(seen) == len(statuses)
-        return judged(name, holds=holds, expected=expected, observed=first + told, evidence=[h.conn_id for h in wrong])
-
-    return answered
 
 
 def never_elected(record: Record) -> Verdict:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from wslb.commands.mutations import MUTATIONS, Mutation, Touch
+from wslb.commands.mutations.explained import rule_of, why_not
 from wslb.config import Settings, Timeouts
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
@@ -80,6 +81,8 @@ class Proof:
         lines = [f"    {check:<22} {said or 'STAYED GREEN'}" for check, said in self.sentences]
         if self.cause:
             lines.append(f"    {'likely cause':<22} {self.cause.sentence}")
+        elif self.sentences and (why := why_not(self.mutation.name)):
+            lines.append(f"    {'no likely cause':<22} {why}")
         if self.outcome is Outcome.FAILED and self.others:
             lines.append(f"    noticed only by         {', '.join(self.others)}")
         if self.reason:
@@ -124,7 +127,9 @@ def summary(proofs: Sequence[Proof]) -> str:
     told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
     touched = Counter(proof.mutation.touches for proof in proofs)
     kinds = ", ".join(f"{touched[touch]} of {touch.told}" for touch in Touch if touched[touch])
-    return f"{len(proofs)} mutations" + (f" ({kinds})" if kinds else "") + f": {told or 'none ran'}"
+    caused = sum(proof.cause is not None and proof.cause.rule == rule_of(proof.mutation.name) for proof in proofs)
+    named = f"; the likely cause is named in {caused}" if caused else ""
+    return f"{len(proofs)} mutations" + (f" ({kinds})" if kinds else "") + f": {told or 'none ran'}{named}"
 
 
 def matrix(proofs: Sequence[Proof]) -> str:
@@ -157,7 +162,10 @@ async def prove_all(
         for broken, mutation in waiting:
             whole = sound[_asked(mutation)]
             if not broken:
-                whole.set_result(await runner.run(scenario_of(mutation), lab))
+                result = await runner.run(scenario_of(mutation), lab)
+                if result.outcome is not Outcome.PASSED and result.outcome is not Outcome.SKIPPED:
+                    result = await runner.run(scenario_of(mutation), lab)  # a busy machine can be too slow for QUICK
+                whole.set_result(result)
                 continue
             proofs[mutation.name] = await prove(mutation, lab, sound=await whole)
             while told < len(mutations) and mutations[told].name in proofs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from wslb.lab.relay import Edit, End, Pause, Unit
+from wslb.lab.relay import Back, Edit, End, Pause, Unit
 from wslb.wire.frames import Opcode, serialise
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "double",
     "drop",
     "field_added",
+    "field_of",
     "fields_lower_cased",
     "first_field_last",
     "followed_by",
@@ -22,6 +23,7 @@ __all__ = [
     "late",
     "line",
     "payload",
+    "sent_back",
     "swapped",
     "unmasked_or_masked",
     "with_first_byte",
@@ -57,6 +59,11 @@ def garbage(data: bytes) -> Edit:
 def followed_by(data: bytes) -> Edit:
     """These bytes arrive behind it."""
     return lambda unit: (unit.data, data)
+
+
+def sent_back(data: bytes) -> Edit:
+    """It arrives as it is, and these bytes go back in the name of the other side."""
+    return lambda unit: (Back(data=data), unit.data)
 
 
 def in_pieces(size: int) -> Edit:
@@ -143,6 +150,13 @@ def field_added(name: str, value: str, *, instead: bool = False) -> Edit:
     """The head has this field at its end as well, or instead of its own."""
     begin, field = name.lower().encode() + b":", f"{name}: {value}".encode()
     return _fields(lambda fields: [*(f for f in fields if not (instead and f.lower().startswith(begin))), field])
+
+
+def field_of(unit: Unit, name: str) -> str:
+    """The value of the head's first field of this name; empty without one."""
+    begin = name.lower().encode() + b":"
+    found = (line[len(begin) :] for line in unit.data.split(b"\r\n") if line.lower().startswith(begin))
+    return next(found, b"").strip().decode("latin-1")
 
 
 def fields_lower_cased() -> Edit:

@@ -21,7 +21,7 @@ from wslb.lab.lab import Lab
 from wslb.waiting import disconnect
 from wslb.wire.frames import Frame, Opcode, masked
 
-__all__ = ["FRONT", "End", "Flow", "Pause", "Relay", "Twist", "Unit", "relayed", "split"]
+__all__ = ["FRONT", "Back", "End", "Flow", "Pause", "Relay", "Twist", "Unit", "relayed", "split"]
 
 FRONT = "front"
 """Before the proxy's plain port; any other place is the name of a backend, before its plain port."""
@@ -52,6 +52,13 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """These bytes go back to where the unit came from, as if the other side had answered it."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """A head or a frame on its way.
 
@@ -71,7 +78,7 @@ class Unit:
     mask: bytes | None = None
 
 
-Edit = Callable[[Unit], Iterable[bytes | Pause | End]]
+Edit = Callable[[Unit], Iterable[bytes | Back | Pause | End]]
 """What is passed on instead of a unit."""
 
 
@@ -173,17 +180,18 @@ class Relay:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - start_server makes one
-        self._running.add(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
-        number = self._count
+        task = asyncio.create_task(self._carry(self._count, reader, writer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _carry(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass one connection on, both ways, until both have ended."""
         try:
             away, target = await asyncio.open_connection(*_host_and_port(self._target()))
         except OSError:
             writer.transport.abort()
-            self._running.discard(task)
             return
         try:
             async with asyncio.TaskGroup() as group:
@@ -194,7 +202,6 @@ class Relay:
             _reset(target)
         finally:
             await asyncio.gather(disconnect(writer), disconnect(target), return_exceptions=True)
-            self._running.discard(task)
 
     async def _pass(
         self,
@@ -247,6 +254,9 @@ class Relay:
         for piece in twist.edit(unit) if twist else (unit.data,):
             if isinstance(piece, Pause):
                 await asyncio.sleep(piece.seconds)
+            elif isinstance(piece, Back):
+                back.write(piece.data)
+                await back.drain()
             elif isinstance(piece, End):
                 for side in (writer, back):
                     if piece is End.RESET:

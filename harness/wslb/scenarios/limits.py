@@ -205,7 +205,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"unanswered for {PATIENCE_SECONDS:g} s; its handshake still reaches a backend and takes a turn",
         _abandoned,
         (
-            turns.answers(*[101] * SLOTS, None, 101),
+            refusals.answers(*[101] * SLOTS, None, 101),
             queue.abandoned_still_arrive,
             turns.turns_taken(thieves=0, whose="the abandoned handshake, which counts as one"),
             *SERVED,

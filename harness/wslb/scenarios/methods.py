@@ -197,7 +197,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "What does the heartbeat method do where no mod_heartmonitor reports on the members?",
         "503 for all 3, AH01213 in the log, no member elected, no backend asked",
         _refused,
-        (turns.answers(503, 503, 503), turns.never_elected, log.announced("AH01213", "AH01170")),
+        (refusals.answers(503, 503, 503), turns.never_elected, log.announced("AH01213", "AH01170")),
         site=of(LbMethod.HEARTBEAT),
         allow_log=("AH01213", "AH01170"),
         explanation="heartbeat elects only members whose load some monitor has reported (manual, mod_heartmonitor).",

@@ -189,7 +189,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "yes: the turns go on behind it, one 403 among 6",
         _refused_in_between,
         (
-            turns.answers(101, 403, 101, 101, 101, 101),
+            refusals.answers(101, 403, 101, 101, 101, 101),
             *stolen(0, "the refused handshake", *[L, N] * 3),
             accounting.elected_counted,
         ),
@@ -200,7 +200,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "yes: 5 elections for 4 WebSockets, which all land on the living one",
         _one_member_dead,
         (
-            turns.answers(*[101] * PAIRS),
+            refusals.answers(*[101] * PAIRS),
             turns.turns_taken(thieves=1, whose="the failed attempt"),
             distribution.served_by(*[L] * PAIRS),
             accounting.nothing_left_open,

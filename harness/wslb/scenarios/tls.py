@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, carrier, conversation, distribution, encryption, handshake, log, payload, stall
 from wslb.checks.answer import HTTPD, NOBODY, Expected, answered
-from wslb.checks.memberstate import left_as
+from wslb.checks.members import shown_after
 from wslb.identity import Identity
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener, Member, Mount, Site
@@ -97,7 +97,7 @@ def _doubted(
         in_turn(4),
         (
             answered(http=[REFUSED, SERVED, SERVED, SERVED]),
-            left_as(odd="Init Err", liberty="Init Ok"),
+            shown_after(odd="Init Err", liberty="Init Ok"),
             log.announced("AH00898", "AH01084", *codes),
         ),
         site=replace(balanced(PAIR), identities={"node-9": identity}),
@@ -279,7 +279,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "What does a client see when wss members stand where SSLProxyEngine was forgotten?",
         "500 by httpd on 2 of 2, no backend sees it, AH01961 and AH00961 in the log",
         in_turn(2),
-        (answered(http=REFUSED), log.announced("AH01961", "AH00961"), left_as(odd="Init Err")),
+        (answered(http=REFUSED), log.announced("AH01961", "AH00961"), shown_after(odd="Init Err")),
         site=_plain_front(),
         allow_log=("AH01961", "AH00961"),
         explanation="SSLProxyEngine is off by default and counts for its own server or virtual host only (mod_ssl).",

@@ -46,7 +46,6 @@ BAD = Record(
 @pytest.mark.parametrize(
     "check",
     [
-        lifecycle.signalled("TERM"),
         lifecycle.refused(2),
         lifecycle.not_served(2),
         lifecycle.restarted,
@@ -89,7 +88,3 @@ def test_behind_a_forwarder_a_connect_is_refused_when_nothing_listens_where_http
 ) -> None:
     assert lifecycle.refused(2)(Record(handshakes=(handshake(2, None, error=error),), events=events)).holds is holds
     assert not lifecycle.refused(2)(Record(handshakes=(handshake(2, 101, error=error),), events=events)).holds
-
-
-def test_another_signal_is_not_this_one() -> None:
-    assert not lifecycle.signalled("HUP")(GOOD).holds

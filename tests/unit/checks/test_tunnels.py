@@ -16,6 +16,8 @@ LOST = Close(code=1006, by="lost")
 KEPT = Close(code=1000, by="client")
 SAID = Event(at=5.0, kind="spoken", text="now", data={"label": "now", "connections": ["1", "2"]})
 SIGNAL = Event(at=5.0, kind="signal", text="TERM", data={"name": "TERM"})
+COMMAND = Exchange(sent=True, at=5.0, text="WRKSBS", size=6)
+ANSWER = Exchange(sent=False, at=6.0, text="x", size=1)
 PINGS = Event(at=5.0, kind="pings", text="", data={"sent": 10, "pongs": 10})
 
 
@@ -44,6 +46,10 @@ CUT = record(tunnel(1, "alpha", closed=KEPT), tunnel(2, "beta", closed=LOST))
 BOTH_CUT = record(tunnel(1, "alpha", closed=LOST), tunnel(2, "beta", closed=LOST), events=(SAID, SIGNAL))
 LATE_CUT = record(tunnel(1, "alpha", closed=LOST), tunnel(6, "beta", closed=LOST), events=(SIGNAL,))
 POLITE = record(tunnel(1, "alpha", closed=Close(code=1001, by="server")))
+ASKED, UNASKED = (
+    record(replace(tunnel(1, "alpha", closed=KEPT), exchanges=(COMMAND, *[ANSWER] * answers))) for answers in (1, 2)
+)
+"""The second was sent a message while it should have been idle, which is read with the answer."""
 
 CASES = [
     (tunnels.answered("now", count=2), ALIVE, MUTE),
@@ -62,6 +68,7 @@ CASES = [
     (tunnels.lasted(least_seconds=7, most_seconds=9, count=2), BOTH_CUT, CUT),
     (tunnels.lasted(least_seconds=7, most_seconds=9, count=2), BOTH_CUT, LATE_CUT),
     (tunnels.idle_until("now", least_seconds=2), MUTE, record(tunnel(1, "alpha", closed=KEPT, received_at=4.5))),
+    (tunnels.idle_until("now", least_seconds=2), ASKED, UNASKED),
     (tunnels.pinged(5), record(events=(PINGS,)), record(events=(replace(PINGS, data={"sent": 10, "pongs": 9}),))),
     (tunnels.pinged(5), record(events=(PINGS,)), record(events=(replace(PINGS, data={"sent": 4, "pongs": 4}),))),
 ]

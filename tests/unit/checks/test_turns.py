@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.evidence import record, spoiled, status
-from wslb.checks.turns import answers, knocked, never_elected, repeats, turns_taken
+from wslb.checks.turns import knocked, never_elected, repeats, turns_taken
 from wslb.model.results import Check, Event, Record
 
 L, N = "liberty", "node"
@@ -13,7 +13,7 @@ L, N = "liberty", "node"
 
 @pytest.mark.parametrize(
     "check",
-    [repeats(L, N), turns_taken(thieves=0, whose="nobody"), answers(101), never_elected, knocked(1)],
+    [repeats(L, N), turns_taken(thieves=0, whose="nobody"), never_elected, knocked(1)],
 )
 def test_without_evidence_it_fails(check: Check) -> None:
     verdict = check(Record())
@@ -41,14 +41,6 @@ def test_thieves_are_elections_without_a_connection(elected: int, thieves: int) 
     found = replace(record([L, N, L]), after=(status(L, elected=elected), status(N, elected=1 + thieves - elected + 2)))
     assert turns_taken(thieves=thieves, whose="a GET")(found).holds
     assert not turns_taken(thieves=thieves + 1, whose="a GET")(found).holds
-
-
-def test_answers_are_compared_one_by_one() -> None:
-    found = spoiled(record([L, N, L]), 2, status=403, error="refused")
-    assert answers(101, 403, 101)(found).holds
-    verdict = answers(101, 101, 101)(found)
-    assert verdict.observed == "connection 2 got 403 (refused); 101 403 101"
-    assert not answers(101, 403)(found).holds
 
 
 def test_never_elected_holds_only_where_counters_and_journals_are_silent() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from wslb.commands.mutations import MUTATIONS, Mutation, Touch
+from wslb.commands.mutations.explained import CAUSES, UNEXPLAINED, why_not
 from wslb.commands.selftest import Proof, chosen, exit_code, judged, matrix, prove, summary
 from wslb.errors import ConfigError
 from wslb.lab.lab import Lab
-from wslb.model.results import Outcome, ScenarioResult, Verdict
-from wslb.scenarios import SCENARIOS
+from wslb.model.results import Outcome, Record, ScenarioResult, Verdict
+from wslb.scenarios import FAMILIES, SCENARIOS
 
 MUTATION = Mutation(name="m", what="it", scenario="lb-byrequests", checks=("a", "b"))
 
@@ -71,7 +73,31 @@ def test_mutations_have_names_of_their_own_shipped_scenarios_and_something_to_br
     assert {mutation.scenario for mutation in MUTATIONS} <= {scenario.name for scenario in SCENARIOS}
     for mutation in MUTATIONS:
         assert mutation.checks, mutation.name
-        assert mutation.tamper or mutation.before or mutation.wire, mutation.name
+        assert mutation.tamper or mutation.before or mutation.beside or mutation.wire, mutation.name
+
+
+def test_every_check_of_the_catalogue_has_a_mutation_that_it_must_notice() -> None:
+    nothing = Record()
+    asked = {check(nothing).check for scenario in SCENARIOS for check in scenario.checks}
+    asked |= {check(nothing).check for s in SCENARIOS for other in s.elsewhere for check in other.checks or ()}
+    assert asked - {check for mutation in MUTATIONS for check in mutation.checks} == set()
+
+
+def test_every_family_is_broken() -> None:
+    broken = {mutation.scenario for mutation in MUTATIONS}
+    assert {scenario.family for scenario in SCENARIOS if scenario.name in broken} == set(FAMILIES)
+
+
+def test_each_mutation_has_a_rule_that_names_it_or_a_reason_why_none_may() -> None:
+    listed = " ".join([*CAUSES.values(), *UNEXPLAINED.values()]).split()
+    assert sorted(listed) == sorted(mutation.name for mutation in MUTATIONS)
+    assert len(" ".join(CAUSES.values()).split()) >= 100
+
+
+def test_a_proof_tells_why_no_cause_is_named() -> None:
+    lost = next(mutation for mutation in MUTATIONS if mutation.name == "pong-lost")
+    proof = judged(replace(lost, checks=("a",)), result(a=False), 0)
+    assert str(proof).splitlines()[-1] == f"    {'no likely cause':<22} {why_not('pong-lost')}"
 
 
 def test_matrix_tells_who_noticed_what_and_who_alone() -> None:

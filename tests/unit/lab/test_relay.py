@@ -77,6 +77,18 @@ async def test_without_a_rule_every_byte_passes() -> None:
     assert received == ANSWER + big + HELLO
 
 
+async def test_it_answers_in_the_name_of_the_other_side() -> None:
+    sent_back = rule(edits.sent_back(HELLO), flow=Flow.UP, number=1)
+    heard, received = await through([sent_back], answer=ANSWER)
+    assert heard == REQUEST + SAID
+    assert sorted((received.count(ANSWER), received.count(HELLO), len(received))) == [1, 1, len(ANSWER + HELLO)]
+
+
+def test_a_field_is_read_by_its_name() -> None:
+    head = Unit(flow=Flow.UP, connection=1, number=0, data=REQUEST)
+    assert [edits.field_of(head, name) for name in ("x-one", "Host", "X-Two")] == ["1", "a", ""]
+
+
 async def test_what_is_no_websocket_passes_untouched() -> None:
     plain = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nbody"
     every = Twist(edit=edits.drop)

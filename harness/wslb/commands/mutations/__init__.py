@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from wslb.commands.mutations import behaviour, carriage, clauses, heads, lives, messages, served
+from wslb.commands.mutations import (
+    behaviour,
+    carriage,
+    clauses,
+    heads,
+    lives,
+    messages,
+    passages,
+    served,
+    strangers,
+    switches,
+)
 from wslb.commands.mutations.mutation import Mutation, Touch
 
 __all__ = ["MUTATIONS", "Mutation", "Touch"]
@@ -15,4 +26,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *lives.MUTATIONS,
     *messages.MUTATIONS,
     *clauses.MUTATIONS,
+    *switches.MUTATIONS,
+    *passages.MUTATIONS,
+    *strangers.MUTATIONS,
 )

@@ -84,7 +84,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Before], ...] = (
         "accept-wrong",
         "liberty answers with an Accept that belongs to another key",
         HEADERS,
-        ("answered_101",),
+        ("answered_101", "accept_is_right"),
         fault("liberty", "accept", value="s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
     ),
     ("backend-refuses", "node answers 503", LB, ("answered_101",), fault("node", "status", status=503)),

@@ -28,6 +28,7 @@ def replaced(old: bytes, new: bytes) -> Edit:
 
 SUBPROTOCOL, QUERY, HOP = "headers-subprotocol", "headers-query", "headers-hop-fields"
 ANSWERED, FORWARDED, INTACT = ("answered_101",), ("forwarded_headers",), ("arrived_intact", "only_known_changes")
+ACCEPT = ("answered_101", "accept_is_right")
 BACK = ("answer_reaches_client",)
 OTHER_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 OTHER_ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -37,20 +38,27 @@ ANSWERS: tuple[tuple[str, str, str, tuple[str, ...], Edit], ...] = (
     ("answer-upgrade-other", "upgrades to h2c", HEADERS, ANSWERED, instead("Upgrade", "h2c")),
     ("answer-without-connection", "loses Connection", HEADERS, ANSWERED, without_field("Connection")),
     ("answer-connection-close", "says Connection: close", HEADERS, ANSWERED, instead("Connection", "close")),
-    ("answer-without-accept", "loses Sec-WebSocket-Accept", HEADERS, ANSWERED, without_field("Sec-WebSocket-Accept")),
+    ("answer-without-accept", "loses Sec-WebSocket-Accept", HEADERS, ACCEPT, without_field("Sec-WebSocket-Accept")),
     (
         "answer-accept-other",
         "has another key's Accept",
         HEADERS,
-        ANSWERED,
+        ACCEPT,
         instead("Sec-WebSocket-Accept", OTHER_ACCEPT),
     ),
     (
         "answer-accept-twice",
         "has a second Accept",
         HEADERS,
-        ANSWERED,
+        ACCEPT,
         field_added("Sec-WebSocket-Accept", OTHER_ACCEPT),
+    ),
+    (
+        "accept-other-unjudged",
+        "has another key's Accept, for a client that does not look",
+        "handshake-smallest",
+        ("accept_is_right",),
+        instead("Sec-WebSocket-Accept", OTHER_ACCEPT),
     ),
     ("answer-is-102", "is 102", HEADERS, ANSWERED, replaced(b"101 Switching Protocols", b"102 Processing")),
     ("answer-is-http10", "is of HTTP/1.0", HEADERS, ANSWERED, replaced(b"HTTP/1.1", b"HTTP/1.0")),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from wslb.model.handshake import Close
 from wslb.model.results import Claim
-from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.causes.cause import Cause, failed, foreseen
 from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
@@ -16,14 +18,34 @@ __all__ = [
     "hung_up",
     "not_upgraded",
     "refused",
+    "restated",
     "silent_over_tls",
     "unacceptable",
 ]
+
+_PATIENT = re.compile(r"\bno answer\b|timed out|TimeoutError")
+"""How connectors say that nothing came, and nothing ended, for as long as they waited."""
 
 _CLOSED = 1000
 _SWITCHED = 101
 _UNREADABLE = frozenset({1002, 1007, 1009})
 """Codes with which an end gives up on what it received (RFC 6455 section 7.4.1)."""
+
+
+def restated(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """The backend refused with one status, the client got another answer."""
+    for c in scenario.connections:
+        arrival = c.arrivals[-1] if c.arrivals else None
+        if arrival and arrival.status and not arrival.accepted and c.status not in {None, arrival.status}:
+            return Cause(
+                rule="restated",
+                sentence=(
+                    f"{arrival.backend} answered {arrival.status}, the client got {c.status}: "
+                    "the proxy, or what stands before it, changed the answer"
+                ),
+                evidence=(f"connection #{c.seq}: {arrival.status} at {arrival.backend}, {c.status} at the client",),
+            )
+    return None
 
 
 def dropped_upgrade(scenario: SavedScenario, _: Turns) -> Cause | None:
@@ -64,15 +86,18 @@ def not_upgraded(scenario: SavedScenario, _: Turns) -> Cause | None:
 
 
 def silent_over_tls(scenario: SavedScenario, _: Turns) -> Cause | None:
-    """No answer at all over TLS to the members, carried by mod_proxy_wstunnel."""
+    """No answer over TLS to the members, carried by mod_proxy_wstunnel, whether or not a backend gave one."""
     if scenario.carrier != "wstunnel" or not any(m.url.startswith("wss:") for m in scenario.members.shown):
         return None
     for c in scenario.connections:
-        if c.status is None and not c.arrivals:
+        answered = next((arrival for arrival in c.arrivals if arrival.accepted), None)
+        kept = answered is not None and _PATIENT.search(c.error or "") is not None
+        if c.status is None and (kept or not c.arrivals):
+            who = f"{answered.backend} answered 101, which did not come" if answered else "no backend saw the handshake"
             return Cause(
                 rule="tls-stall",
                 sentence=(
-                    "no backend saw the handshake: mod_proxy_wstunnel can stall on TLS 1.3 to a wss:// member; "
+                    f"{who}: mod_proxy_wstunnel can stall on TLS 1.3 to a wss:// member; "
                     "SSLProxyProtocol TLSv1.2 avoids it"
                 ),
                 evidence=(f"connection #{c.seq}: {c.error or 'no answer'}",),
@@ -116,7 +141,7 @@ def hung_up(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A backend took the request and ended the connection without an answer."""
     for c in scenario.connections:
         arrival = c.arrivals[-1] if c.arrivals else None
-        if c.status is None and arrival and not arrival.status:
+        if c.status is None and arrival and not arrival.status and not foreseen(scenario, "fault", arrival.backend):
             return Cause(
                 rule="hung-up",
                 sentence=f"{arrival.backend} took the request and closed the connection without an answer",

@@ -9,7 +9,7 @@ from wslb.model.results import Claim, MemberStatus
 from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
-__all__ = ["Cause", "Rule", "failed", "told"]
+__all__ = ["Cause", "Rule", "failed", "foreseen", "told"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,11 @@ Rule = Callable[[SavedScenario, Turns], Cause | None]
 def failed(scenario: SavedScenario) -> frozenset[Claim]:
     """What the failed checks made claims about."""
     return frozenset(verdict.claims for verdict in scenario.verdicts if not verdict.holds)
+
+
+def foreseen(scenario: SavedScenario, kind: str, who: str) -> bool:
+    """Whether the scenario itself did this, such as a ``fault`` of a backend or a change of a ``member``."""
+    return any(event.kind == kind and event.text.startswith(f"{who}: ") for event in scenario.events)
 
 
 def told(member: MemberStatus) -> str:

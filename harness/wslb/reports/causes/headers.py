@@ -139,7 +139,7 @@ def changed_field(scenario: SavedScenario, _: Turns) -> Cause | None:
     if not failed(scenario) & {Claim.FIELDS, Claim.OPENING}:
         return None
     for c in scenario.connections:
-        if not c.changes:
+        if not c.changes or any(name == ":protocol" for name, _ in c.request):  # httpd makes HTTP/1.1 of it (RFC 8441)
             continue
         arrival = c.arrivals[-1]
         came = c.status is not None and c.status == arrival.status  # without an answer nothing of it was removed

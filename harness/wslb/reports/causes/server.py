@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from wslb.errors import ConfigError
 from wslb.model.balancer import resolve_url
 from wslb.model.results import MemberStatus
-from wslb.reports.causes.cause import Cause, told
+from wslb.reports.causes.cause import Cause, foreseen, told
 from wslb.reports.document import SavedScenario
 from wslb.reports.sequences import Turns
 
@@ -47,7 +47,7 @@ def another_loadfactor(scenario: SavedScenario, _: Turns) -> Cause | None:
     claimed = {m.route: m.loadfactor for m in (scenario.balancer.members if scenario.balancer else ())}
     for member in scenario.members.shown:
         want = claimed.get(member.route)
-        if want is not None and member.loadfactor != want:
+        if want is not None and member.loadfactor != want and not foreseen(scenario, "member", member.route):
             sentence = f"{member.route} runs with loadfactor {member.loadfactor:g}, the scenario claims {want:g}"
             return Cause(rule="loadfactor", sentence=sentence, evidence=(told(member),))
     return None
@@ -86,7 +86,7 @@ def member_out(scenario: SavedScenario, turns: Turns) -> Cause | None:
     for member in scenario.members.shown:
         route, want = member.route, configured.get(member.route, "")
         odd = set(member.status.split()) - set(want.split())
-        if want and odd and (route in idle or turns.marks or turns.unserved):
+        if want and odd and not _expected(scenario, member) and (route in idle or turns.marks or turns.unserved):
             since = " from the start" if before.get(route) == member.status else ": it changed while the test ran"
             return Cause(
                 rule="member-out",
@@ -94,6 +94,13 @@ def member_out(scenario: SavedScenario, turns: Turns) -> Cause | None:
                 evidence=(told(member),),
             )
     return None
+
+
+def _expected(scenario: SavedScenario, member: MemberStatus) -> bool:
+    """Whether the scenario brought the member into this state by a form, or has a check that wants it there."""
+    so = f"{member.route} is {member.status}"
+    wanted = any(v.check == "shown_after" and v.holds and so in v.observed for v in scenario.verdicts)
+    return wanted or foreseen(scenario, "member", member.route)
 
 
 def other_members(scenario: SavedScenario, _: Turns) -> Cause | None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as edit
 
 from tests import runs
-from wslb.checks import accounting, carrier, distribution, handshake, log
+from wslb.checks import accounting, carrier, distribution, handshake, log, members
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Arrival, Close, Exchange
 from wslb.model.results import Claim, Event, LogLine, MemberStatus, Outcome, Record, ScenarioResult, Verdict
@@ -87,6 +87,17 @@ def stalled() -> ScenarioResult:
     return answered(2, None, seen=False, balancer=tls)
 
 
+def kept_answer() -> ScenarioResult:
+    odd = replace(stalled().record, handshakes=runs.record("LNLN").handshakes)
+    silent = replace(odd.handshakes[1], status=None, response=(), error="no answer to the handshake within 4 s")
+    return runs.judged(replace(odd, handshakes=(odd.handshakes[0], silent, *odd.handshakes[2:])))
+
+
+def by_the_scenario_itself(result: ScenarioResult, kind: str, text: str) -> SavedScenario:
+    """The result, with an event that tells of the scenario's own doing."""
+    return saved(replace(result, record=replace(result.record, events=(Event(at=0.1, kind=kind, text=text),))))
+
+
 @pytest.mark.parametrize(
     ("rule", "result", "words"),
     [
@@ -106,6 +117,7 @@ def stalled() -> ScenarioResult:
         ("not-upgraded", answered(2, 404), "404 instead of 101"),
         ("not-upgraded", answered(2, 426), "without a usable Upgrade"),
         ("tls-stall", stalled(), "can stall on TLS 1.3"),
+        ("tls-stall", kept_answer(), "node answered 101, which did not come"),
         ("interleaved", at_once(), "handshakes overlapped"),
         (
             "member-out",
@@ -140,6 +152,44 @@ def test_dropped_upgrade_shows_both_sides() -> None:
     cause = causes.likely(saved(runs.judged(runs.record("LNLN", changed={2: odd}))))
     assert cause is not None
     assert cause.evidence == ("connection #2: node answered 101, the client got 502",)
+
+
+def test_a_refusal_that_came_as_another_was_changed_on_its_way() -> None:
+    (arrival,) = runs.opened(2, "node").arrivals
+    odd = replace(
+        runs.opened(2, "node", status=404, error="no 101"),
+        arrivals=(replace(arrival, status=403, accepted=False),),
+    )
+    cause = causes.likely(saved(runs.judged(runs.record("LNLN", changed={2: odd}))))
+    assert cause is not None
+    assert cause.rule == "restated"
+    assert cause.evidence == ("connection #2: 403 at node, 404 at the client",)
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "text"),
+    [
+        (changed(runs.broken(), route="node", loadfactor=3.0), "member", "node: Init Ok, loadfactor 3"),
+        (
+            changed(runs.broken(letters="LLLL"), route="node", status="Init Dis"),
+            "member",
+            "node: Init Dis, loadfactor 1",
+        ),
+    ],
+)
+def test_what_the_scenario_did_itself_is_no_cause(result: ScenarioResult, kind: str, text: str) -> None:
+    assert causes.likely(saved(result)) is not None
+    assert causes.likely(by_the_scenario_itself(result, kind, text)) is None
+    other = causes.likely(by_the_scenario_itself(result, kind, text.replace("node", "liberty")))
+    assert other == causes.likely(saved(result))
+
+
+def test_a_state_that_a_check_wants_at_the_end_is_no_cause() -> None:
+    result = changed(runs.broken(letters="LLLL"), route="node", status="Init Err")
+    shown = members.shown_after(node="Init Err")(result.record)
+    assert shown.holds
+    assert causes.likely(saved(result)) is not None
+    assert causes.likely(saved(replace(result, verdicts=(*result.verdicts, shown)))) is None
 
 
 def test_break_without_further_evidence_has_no_cause() -> None:
