@@ -80,6 +80,7 @@ def arrived_intact(record: Record) -> Verdict:
         record,
         expected="GET, HTTP/1.1, Upgrade and Connection; key, version, Origin and User-Agent as the client sent them",
         wrong=wrong,
+        or_arrived=True,
     )
 
 
@@ -123,6 +124,7 @@ def forwarded_headers(record: Record) -> Verdict:
         record,
         expected="Host is the member's address; X-Forwarded-For, -Host and -Server name the client's side",
         wrong=wrong,
+        or_arrived=True,
     )
 
 
@@ -157,6 +159,7 @@ def only_known_changes(record: Record) -> Verdict:
         record,
         expected=expected,
         wrong=wrong,
+        or_arrived=True,
     )
 
 
@@ -227,7 +230,11 @@ def arrived_at(**paths: str) -> Check:
             return "" if arrival.target == want else f"{arrival.backend} saw {arrival.target}, not {want}"
 
         return _each(
-            About(check="arrived_at", phrase="the request arrived on another path"), record, expected=told, wrong=wrong
+            About(check="arrived_at", phrase="the request arrived on another path"),
+            record,
+            expected=told,
+            wrong=wrong,
+            or_arrived=True,
         )
 
     return arrived

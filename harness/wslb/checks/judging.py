@@ -94,10 +94,23 @@ def each(
     expected: str,
     wrong: Callable[[Handshake], str],
     accepted_only: bool = True,
+    or_arrived: bool = False,
     grade: Grade = Grade.MUST,
 ) -> Verdict:
-    """Apply a rule to every handshake; the first that breaks it is named. Without evidence no grade is lenient."""
+    """Apply a rule to every handshake; the first that breaks it is named. Without evidence no grade is lenient.
+
+    Args:
+        name, record, expected, grade: of the verdict.
+        wrong: the rule; empty where a handshake keeps it.
+        accepted_only: judge those that were accepted, and no other.
+        or_arrived: where none was accepted, one that reached a backend and breaks the rule is named all the same: that
+            is often why it was refused. None of them can make the check pass.
+    """
     handshakes = record.accepted if accepted_only else record.handshakes
+    if or_arrived and not handshakes:
+        arrived = [handshake for handshake in record.handshakes if handshake.arrivals]
+        if (odd := first_wrong(name, arrived, expected=expected, wrong=wrong)) is not None:
+            return odd
     if not handshakes:
         lacking = "no handshake was accepted" if record.handshakes else "no handshake was made"
         return no_evidence(name, expected=expected, lacking=lacking)

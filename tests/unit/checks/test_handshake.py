@@ -146,3 +146,19 @@ def test_the_chosen_subprotocol_must_be_the_wanted_one() -> None:
 
 def test_the_key_of_the_evidence_is_the_one_of_the_rfc() -> None:
     assert KEY == "dGhlIHNhbXBsZSBub25jZQ=="
+
+
+@pytest.mark.parametrize("check", [checks.arrived_intact, checks.only_known_changes])
+def test_a_refused_handshake_tells_what_was_changed_on_its_way(check: Check) -> None:
+    sent = record(["liberty", "node"]).handshakes
+    refused = tuple(
+        replace(h, status=403, arrivals=tuple(replace(a, status=403, accepted=False) for a in h.arrivals)) for h in sent
+    )
+    altered = tuple(
+        replace(h, arrivals=tuple(replace(a, headers=(*a.headers, ("Origin", "http://elsewhere"))) for a in h.arrivals))
+        for h in refused
+    )
+    assert "Origin" in check(replace(record([]), handshakes=altered)).observed
+    verdict = check(replace(record([]), handshakes=refused))
+    assert not verdict.holds
+    assert verdict.observed == "no evidence: no handshake was accepted"

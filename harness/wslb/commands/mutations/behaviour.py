@@ -106,7 +106,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Before], ...] = (
         "backend-closes-early",
         "node closes every tunnel behind its greeting",
         "article-listing8",
-        ("told_apart",),
+        ("ended_orderly",),
         fault("node", "close", code=1011, reason="no"),
     ),
     (
