@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "UNEXPLAINED", "rule_of", "why_not"]
+__all__ = ["CAUSES", "UNBROKEN", "UNEXPLAINED", "rule_of", "why_not"]
+
+UNBROKEN: dict[str, str] = {
+    "knocked": "whatever listens completes a TCP connect in its kernel, and the WebSockets beside it need a listener",
+}
+"""Checks that no mutation turns red, and why; every other one has a mutation that it must notice."""
 
 CAUSES: dict[str, str] = {
     "lbmethod": (
@@ -38,7 +43,8 @@ CAUSES: dict[str, str] = {
     "backend-refused": "backend-refuses backend-refuses-once proxied-host-lost request-is-post refused-over-h2",
     "hung-up": "backend-hangs-up",
     "died": (
-        "backend-closes-early backend-cuts held-closed-early answer-comes-twice greeting-masked greeting-rsv greeting-no-utf8 "
+        "backend-closes-early backend-cuts held-closed-early answer-comes-twice greeting-masked "
+        "greeting-rsv greeting-no-utf8 "
         "greeting-no-opcode greeting-continues tunnel-fin tunnel-reset tunnel-dies-at-node "
         "tunnel-closed-by-relay tunnel-closed-with-1000 close-lost-up close-lost-down close-code-up "
         "close-code-down close-code-forbidden close-one-byte close-empty-up answer-after-drain-lost "
@@ -69,13 +75,13 @@ UNEXPLAINED: dict[str, str] = {
     "what was changed is a directive that no page of httpd shows": (
         "cookie-set-twice log-silenced log-elsewhere wildcard-lost upgrade-named stall-cured peer-unverified "
         "child-stays states-persist h2-offered probes-rare recipe-lost threads-to-spare threads-for-pages "
-        "status-forgiven connect-hasty"
+        "status-forgiven connect-hasty members-unverified backend-unencrypted page-forbidden endpoint-probed"
     ),
     "the ends tell what came, not where on its way it was changed, and the check's sentence says that much": (
         "proxied-spelt-anew proxied-nominated proxied-host-last idle-close-altered refragmented reply-fragmented "
         "bytes-added deflate-refused listing-short listing-heading listings-crossed frame-behind-late body-altered "
         "keys-alike head-longer head-longer-compared signature-other-compared reason-short chat-cut-short "
-        "idleness-disturbed"
+        "idleness-disturbed listing-twice"
     ),
     "what does not come leaves nothing behind that could name who kept it": (
         "proxied-reset pong-lost pongs-lost push-lost push-lost-in-duplex reply-lost abandoned-lost connection-held"
