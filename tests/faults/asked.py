@@ -14,7 +14,7 @@ import time
 from importlib import import_module
 from typing import Any
 
-from wslb.cli import COMMANDS
+from wslb.cli import COMMANDS, loaded
 from wslb.cli.main import main
 
 BEFORE = (
@@ -63,6 +63,8 @@ def asked(words: list[str], folder: str, user: int, seconds: int) -> dict[str, A
 
 
 if __name__ == "__main__":
-    for name in (*BEFORE, *(f"wslb.cli.{command}" for command in COMMANDS)):
+    for name in BEFORE:
         import_module(name)
+    for command in COMMANDS:
+        loaded(command)
     json.dump([asked(*one) for one in json.load(sys.stdin)], sys.stdout)

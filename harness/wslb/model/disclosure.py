@@ -19,26 +19,31 @@ _NAMES = (
 _SECRET_FIELD = re.compile(_FIELDS, re.IGNORECASE)
 _SUBPROTOCOL = re.compile(r"sec-websocket-protocol", re.IGNORECASE)
 
+_START = r"(?:\b|(?<=\\[nrt]))"
+"""Begin of a word, also behind a line end that is shown as a backslash and a letter."""
+
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), instead)
     for pattern, instead in (
         # A field as a head, a dictionary or a pair shows it.
-        (rf"\b({_FIELDS})(['\"]?\s?[:=]\s*['\"]?|['\"]?, ?['\"])(?=[^\s'\"])[^'\"\r\n]+", rf"\1\2{REDACTED}"),
+        (rf"{_START}({_FIELDS})(['\"]?\s?[:=]\s*['\"]?|['\"]?, ?['\"])(?=[^\s'\"])[^'\"\r\n]+", rf"\1\2{REDACTED}"),
         # The same as mod_headers sets it.
         (
-            rf"(\b(?:Request)?Header\s+(?:always\s+)?\w+\s+['\"]?(?:{_FIELDS})['\"]?\s+)\S[^\r\n]*",
+            rf"({_START}(?:Request)?Header\s+(?:always\s+)?\w+\s+['\"]?(?:{_FIELDS})['\"]?\s+)\S[^\r\n]*",
             rf"\1{REDACTED}",
         ),
-        (r"\b((?-i:Bearer|Basic|Negotiate)) +(?=\S*[\d=+/_]|\S{20})[\w.~+/=-]{6,}", rf"\1 {REDACTED}"),
+        (rf"{_START}((?-i:Bearer|Basic|Negotiate)) +(?=\S*[\d=+/_]|\S{{20}})[\w.~+/=-]{{6,}}", rf"\1 {REDACTED}"),
         # User and password of a URL (RFC 3986 section 3.2.1); a signed token wherever it stands (RFC 7519).
-        (r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@\"'<>]+@", rf"\1{REDACTED}@"),
-        (r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*", REDACTED),
+        # As a path, the URL has one slash; other programs' errors leave the scheme out, and name host and port.
+        (r"(\b[a-z][a-z0-9+.-]{0,30}:/{1,2})[^\s/?#@\"'<>]+@", rf"\1{REDACTED}@"),
+        (r"(?<![\w.+/-])[\w.+-]{1,64}:[^\s/?#@\"'<>]{1,256}@(?!sha\d+:)(?=[\w.-]+:\d|\[)", f"{REDACTED}@"),
+        (rf"{_START}eyJ[\w-]{{8,}}\.[\w-]+\.[\w-]*", REDACTED),
     )
 )
-_URL = re.compile(r"\bwss?://[^\s\"'<>]+\?[^\s\"'<>#]+", re.IGNORECASE)
+_URL = re.compile(rf"{_START}wss?://[^\s\"'<>]+\?[^\s\"'<>#]+", re.IGNORECASE)
 _QUERY = re.compile(r"(?<=[?&;])([^=&;?\s]{1,256})=[^&;\s\"'<>#]*")
 _SECRET_QUERY = re.compile(rf"(?<=[?&;])({_NAMES})=[^&;\s\"'<>#…][^&;\s\"'<>#]*", re.IGNORECASE)
-_OFFER = re.compile(r"\b(sec-websocket-protocol['\"]?\s?[:=]\s*['\"]?)([^'\"\r\n]+)", re.IGNORECASE)
+_OFFER = re.compile(rf"{_START}(sec-websocket-protocol['\"]?\s?[:=]\s*['\"]?)([^'\"\r\n]+)", re.IGNORECASE)
 _TELLING = re.compile(r"token|secret|bearer|auth|key|jwt|passw|session", re.IGNORECASE)
 _LONGEST_SUBPROTOCOL = 32
 

@@ -223,10 +223,13 @@ def figure(result: ScenarioResult) -> str:
 
 
 def failure_text(result: ScenarioResult, cause: str = "") -> str:
-    """Everything about a scenario that did not hold: question, each broken check, how to ask it again."""
+    """Everything about a scenario that did not hold: question, each broken check, how to ask it again.
+
+    Secrets are taken out before lines are folded: a field whose value is on the next line is none.
+    """
     lines = [f"✖ {result.name}: {result.question}", f"    limit     {result.limit}"]
     if result.reason:
-        first, *rest = result.reason.splitlines()
+        first, *rest = redacted(result.reason).splitlines()
         lines += [_field("reason", first), *(f"              {line}" for line in rest)]
     for verdict in result.verdicts:
         if verdict.breaks:
@@ -243,7 +246,7 @@ def failure_text(result: ScenarioResult, cause: str = "") -> str:
 
 def _field(name: str, text: str) -> str:
     return textwrap.fill(
-        text,
+        redacted(text),
         width=110,
         initial_indent=f"    {name:<9} ",
         subsequent_indent=" " * 14,

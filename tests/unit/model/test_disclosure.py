@@ -24,6 +24,9 @@ SECRET = "Hu5h-4711"
         f'Header always set Set-Cookie "ROUTEID={SECRET}; path=/"',
         f"ws://user:{SECRET}@example.org/ws refused",
         f"BalancerMember wss://{SECRET}@node/ route=node",
+        f"Cannot read ws:/user:{SECRET}@example.org/ws: no such file",
+        f"invalid address 'user:{SECRET}@127.0.0.1:8786'; IPv6 needs brackets",
+        f"user:{SECRET}@[::1]:8786",
         f"wslb check 'wss://example.org/ws?x={SECRET}&y=1'",
         f"GET /ws?access_token={SECRET} HTTP/1.1",
         f"http://example.org/login?a=1&sessionId={SECRET}#top",
@@ -35,6 +38,7 @@ SECRET = "Hu5h-4711"
 def test_secret_is_taken_out(text: str) -> None:
     told = redacted(text)
     assert SECRET not in told
+    assert SECRET not in redacted(f"{['line', f'x{chr(10)}{text}']}"), "where a line end is shown as \\\\n"
     assert redacted(told) == told, "twice is once"
 
 
@@ -48,6 +52,9 @@ def test_secret_is_taken_out(text: str) -> None:
         "https://example.org/show_bug.cgi?id=55910",
         "balancer://mycluster/CLRunner",
         "liberty@127.0.0.101:10000",
+        "httpd:2.4@sha256:9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c5b4a39281706f5e4d3c2b1a0",
+        "mailto:somebody@example.org",
+        "/usr/share/a:b@c",
         "http://127.0.0.1:8080/balancer-manager?xml=1",
     ],
 )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -188,3 +188,21 @@ def test_what_holds_only_while_no_child_comes_is_said_before_the_first_scenario(
     screen = Screen(out=out, err=err, verbosity=Verbosity.SCENARIOS, plain=True, github=False)
     screen.headline(ENVIRONMENT | {"new_children": "Each new child sets the turns back."}, 2)
     assert streams[0].getvalue().splitlines()[1:] == ["note  Each new child sets the turns back.", "start 2 scenarios"]
+
+
+FOLDED: dict[str, Callable[[str], str]] = {
+    "reason": lambda text: failure_text(replace(BAD, reason=text)),
+    "observed": lambda text: failure_text(replace(BAD, verdicts=(replace(BAD.verdicts[0], observed=text),))),
+    "expected": lambda text: failure_text(replace(BAD, verdicts=(replace(BAD.verdicts[0], expected=text),))),
+    "cause": lambda text: failure_text(BAD, text),
+}
+
+
+@pytest.mark.parametrize("place", FOLDED)
+def test_secret_is_taken_out_wherever_a_line_is_folded(place: str) -> None:
+    secret, leaked = "Hu5h-4711", []
+    for blanks in range(110):
+        told = FOLDED[place](f"{'x' * blanks} Authorization: Bearer {secret} ::error title=a::b \x1b[2J")
+        assert "(redacted)" in told
+        leaked += [blanks] * (secret in told or "::error" in told or "\x1b" in told)
+    assert leaked == []
