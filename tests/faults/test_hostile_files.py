@@ -156,6 +156,7 @@ USES = {
     "doctor, an Include": Use(words=included, codes=frozenset({0, 1})),
     "doctor, a certificate": Use(words=certified, codes=frozenset({0, 1})),
     "check --ca": Use(words=lambda path, _: ["check", "wss://127.0.0.1:9/", "--ca", path], codes=frozenset({2})),
+    "try": Use(words=lambda path, _: ["try", path, "--httpd", "/nowhere/httpd"], codes=frozenset({2, 3})),
     "test --report": Use(
         words=lambda path, _: ["test", "lb-byrequests", "--lbmethod", "bytraffic", "--report", path],
         codes=frozenset({2}),

@@ -147,6 +147,10 @@ def _ask(plan: LoadPlan, *, yes: bool) -> None:
 
 def _engine(options: Mapping[str, Any]) -> AbstractContextManager[LoadEngine]:
     if options["dask"]:
+        if any(sign.isspace() for sign in options["dask"]):  # dask's own words would repeat parts of it
+            raise ConfigError(
+                option="--dask", value=options["dask"], allowed="an address, such as tcp://scheduler:8786"
+            )
         return dask_cluster(options["dask"])
     if not 1 <= options["processes"] <= 256:
         raise ConfigError(option="--processes", value=options["processes"], allowed="a number from 1 to 256")
