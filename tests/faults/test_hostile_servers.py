@@ -1,134 +1,40 @@
-"""A server that answers anything, without end or not at all: `check` ends in time and in bounds, and is red."""
+"""Servers that answer anything, without end or not at all: `check` and `load` end in time and in bounds, and are red.
+
+What the lab makes of the same answers is asked by tests/live/test_relay.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import json
 import resource
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from tests.answers import BAD_ANSWERS, Answer, answering
 from tests.faults.figures import FULL, Figures
 from wslb.commands import check
 from wslb.commands.check import Mark, Probe, ServerUrl
 from wslb.connectors import websocket
-from wslb.connectors.websocket import WebSocketConnector
-from wslb.model.handshake import accept_for
-from wslb.waiting import disconnect
-from wslb.wire.frames import Opcode, serialise
+from wslb.connectors.websocket import WebSocketConnector, WebSocketTunnel
+from wslb.load.plan import LoadPlan
+from wslb.load.shards.link import Link
+from wslb.load.shards.shard import RunningShard
+from wslb.waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
-LIMIT_SECONDS = 45
+LIMIT_SECONDS = 60
 """No question to one server takes longer, all of them together: the deadlines of `Probe`, for two opens."""
 
 MORE_BYTES = 400_000_000
 """What all servers at a time may cost in memory; a flood that is not bounded takes more within a second."""
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-HEAD = (
-    "HTTP/1.1 101 Switching Protocols\r\n"
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
-)
-
-
-def answering(text: str, behind: bytes = b"", *, endless: bytes = b"") -> Serve:
-    """Answer the handshake with this head, then with these bytes, then without end with these; read nothing more."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
-        key = next(line for line in request.decode().splitlines() if line.lower().startswith("sec-websocket-key"))
-        writer.write(text.replace("{accept}", accept_for(key.partition(":")[2].strip())).encode("latin-1") + behind)
-        while endless:
-            writer.write(endless)
-            await writer.drain()
-        await asyncio.Event().wait()
-
-    return serve
-
-
-async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take the connection and say nothing."""
-    await asyncio.Event().wait()
-
-
-async def gone(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """End the connection at once."""
-
-
-GOOD = HEAD + "\r\n"
-NAUGHTY_FRAMES = (
-    *(bytes((first, 0)) for first in (0x80, 0x00, 0x83, 0x87, 0x8B, 0x8F, 0xC1, 0xA1, 0x91, 0xF1, 0x09, 0x0A, 0x08)),
-    serialise(Opcode.TEXT, b"masked", mask=b"abcd"),
-    serialise(Opcode.TEXT, b"\xff\xfe", mask=None),
-    serialise(Opcode.TEXT, b"half", mask=None, fin=False) + serialise(Opcode.TEXT, b"again", mask=None),
-    serialise(Opcode.PING, b"p" * 126, mask=None),
-    b"\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
-    b"HTTP/1.1 500 Internal Server Error\r\n\r\n",
-    b"\x88\x01\x03",
-    *(serialise(Opcode.CLOSE, code.to_bytes(2), mask=None) for code in (0, 999, 1005, 1006, 1015, 2999, 5000)),
-    serialise(Opcode.CLOSE, b"\x03\xe8\xff\xfe", mask=None),
-)
-FIELDS = (
-    "Sec-WebSocket-Protocol: a",
-    "Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b",
-    "Sec-WebSocket-Extensions: permessage-deflate",
-    "Sec-WebSocket-Extensions: x\r\nSec-WebSocket-Extensions: y",
-    "Sec-WebSocket-Extensions: ;;;,,,",
-    "Sec-WebSocket-Accept: again",
-    "Upgrade: h2c",
-    "Content-Length: 5",
-    "Content-Length: -1",
-    "Transfer-Encoding: chunked",
-    "X-Long: " + "y" * 20_000,
-    "X-Many: z\r\n" * 300 + "X-Last: z",
-    "no colon",
-)
-SERVERS: dict[str, Serve] = {
-    "silent": silent,
-    "gone": gone,
-    **{f"head with {field[:40]!r}": answering(f"{HEAD}{field}\r\n\r\n") for field in FIELDS},
-    **{
-        f"head {new!r} for {old!r}": answering(GOOD.replace(old, new))
-        for old, new in (
-            ("HTTP/1.1", "HTTP/1.0"),
-            ("HTTP/1.1", "HTTP/2"),
-            ("HTTP/1.1", "ICY"),
-            ("101 Switching Protocols", "200 OK"),
-            ("101 Switching Protocols", "abc"),
-            ("101 Switching Protocols", "999 Odd"),
-            ("Upgrade: websocket", "Upgrade: h2c"),
-            ("Upgrade: websocket", "Upgrade: websocket, h2c"),
-            ("Upgrade: websocket\r\n", ""),
-            ("Connection: Upgrade", "Connection: close"),
-            ("Connection: Upgrade\r\n", ""),
-            ("{accept}", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
-            ("{accept}", "é"),
-            ("Sec-WebSocket-Accept: {accept}\r\n", ""),
-            ("\r\n\r\n", "\r\n"),
-        )
-    },
-    **{f"frame {frame[:12]!r}": answering(GOOD, frame) for frame in NAUGHTY_FRAMES},
-    "head without end": answering(HEAD, endless=b"X-More: more\r\n" * 1000),
-    "line without end": answering(HEAD, endless=b"x" * 65536),
-    "interim answers without end": answering("", endless=b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
-    "pings without end": answering(GOOD, endless=serialise(Opcode.PING, b"p" * 125, mask=None) * 500),
-    "pongs without end": answering(GOOD, endless=serialise(Opcode.PONG, b"", mask=None) * 5000),
-    "texts without end": answering(GOOD, endless=serialise(Opcode.TEXT, b"t" * 1000, mask=None) * 60),
-    "empty texts without end": answering(GOOD, endless=serialise(Opcode.TEXT, b"", mask=None) * 5000),
-    "fragments without end": answering(
-        GOOD,
-        serialise(Opcode.TEXT, b"", mask=None, fin=False),
-        endless=serialise(Opcode.CONTINUATION, b"f" * 100, mask=None, fin=False) * 500,
-    ),
-    "a message without end": answering(GOOD, b"\x82\x7f\x00\x00\x00\xff\xff\xff\xff\xff", endless=b"m" * 65536),
-    "it reads nothing": answering(GOOD),
-}
-"""Each of them is at fault, and `check` must say so."""
+PATIENCE = 1.5
+"""Deadline of each part of a connection of load, in seconds."""
 
 
 @pytest.fixture
@@ -140,46 +46,25 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(websocket, "_CLOSE_SECONDS", 1)
 
 
-@asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[str]:
-    """The URL of a server that serves so; its connections end with the block."""
-    served: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-        writer.transport.abort()
-
-    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        served[asyncio.ensure_future(connected(reader, writer))] = writer
-
-    server = await asyncio.start_server(accepted, "127.0.0.1", 0)
-    try:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    finally:
-        server.close()
-        for _ in range(5):  # a connection that was just taken is told of a few turns of the loop later
-            await asyncio.sleep(0)
-        for task, writer in served.items():
-            task.cancel()
-            writer.transport.abort()
-        await asyncio.gather(*served, return_exceptions=True)
-        for writer in served.values():
-            await disconnect(writer)
+def grown(before: int) -> list[str]:
+    """A sentence when this process took too much memory since then."""
+    more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return [f"{more} bytes"] if more > MORE_BYTES else []
 
 
-async def lost(serve: Serve) -> list[str]:
+async def lost(answer: Answer) -> list[str]:
     """Sentences of what `check` did wrong with this server."""
     begin = time.monotonic()
     try:
-        async with listening(serve) as url, asyncio.timeout(LIMIT_SECONDS):
+        async with answering((answer,)) as address, asyncio.timeout(LIMIT_SECONDS):
             connector = WebSocketConnector(limit=check.MESSAGE_LIMIT)
-            answers = [answer async for answer in Probe(ServerUrl(url=url), connector, count=2).answers()]
+            probe = Probe(ServerUrl(url=f"ws://{address}/"), connector, count=2)
+            answers = [told async for told in probe.answers()]
     except TimeoutError:
         return ["it did not end"]
     except Exception as exc:  # noqa: BLE001 - whatever it is, this is what is asked
         return [f"{type(exc).__name__}: {exc}"]
-    if all(answer.mark != Mark.BROKEN for answer in answers):
+    if not answer.allowed and all(told.mark != Mark.BROKEN for told in answers):
         return [f"nothing is red after {time.monotonic() - begin:.1f} s: {'; '.join(map(str, answers))}"]
     return []
 
@@ -188,8 +73,90 @@ async def lost(serve: Serve) -> list[str]:
 async def test_check_is_red_and_ends() -> None:
     figures = Figures("hostile servers, check")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for name, found in zip(SERVERS, await asyncio.gather(*map(lost, SERVERS.values())), strict=True):
-        figures.judge(name, found)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
-    figures.judge("memory", [f"{grown} bytes"] if grown > MORE_BYTES else [])
+    asked = BAD_ANSWERS if FULL else BAD_ANSWERS[::3]
+    room = asyncio.Semaphore(160)
+
+    async def one(answer: Answer) -> list[str]:
+        async with room:
+            return await lost(answer)
+
+    for answer, found in zip(asked, await asyncio.gather(*map(one, asked)), strict=True):
+        figures.judge(answer.what, found)
+    figures.judge("memory", grown(before))
     figures.survived()
+
+
+async def test_load_counts_each_as_an_error_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection gets another answer; none of them echoes, so none may pass."""
+    figures = Figures("hostile servers, load")
+    kinds: dict[int, str] = {}
+    failed = RunningShard.failed
+
+    def noted(shard: RunningShard, link: Link, kind: str, *, was_open: bool) -> None:
+        kinds[link.number] = kind
+        failed(shard, link, kind, was_open=was_open)
+
+    monkeypatch.setattr(RunningShard, "failed", noted)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with answering(BAD_ANSWERS) as address, asyncio.timeout(LIMIT_SECONDS):
+        plan = LoadPlan(
+            url=f"ws://{address}/",
+            connections=len(BAD_ANSWERS),
+            concurrency=len(BAD_ANSWERS),
+            messages=1,
+            handshake_seconds=PATIENCE,
+            message_seconds=PATIENCE,
+            close_seconds=PATIENCE,
+        )
+        begin = time.monotonic()
+        shard = RunningShard(plan.shards(1)[0], loop=asyncio.get_running_loop(), beat=lambda _: True)
+        tally = await shard.until_over(time.time())
+        took = time.monotonic() - begin
+    for number, answer in enumerate(BAD_ANSWERS):
+        kind = kinds.get(number, "")
+        figures.judge(answer.what, [] if kind and "Error" not in kind else [f"it is told as {kind!r}"])
+    counted = sum(tally.errors.values())
+    figures.judge("the count", [] if counted == len(BAD_ANSWERS) == tally.ended else [f"{counted} errors"])
+    figures.judge("the deadlines", [] if took < 3 * PATIENCE + LIMIT_SECONDS / 4 else [f"it took {took:.1f} s"])
+    figures.judge("memory", grown(before))
+    figures.survived()
+
+
+async def test_the_command_of_load_says_so(tmp_path: Path) -> None:
+    """Exit code 1: a limit does not hold; the client did what was asked, so the run is no invalid one."""
+    soon = ("status", "opcode", "TEXT with", "Sec-WebSocket", "fin", "reset", "a close with", "text")
+    answers = BAD_ANSWERS if FULL else tuple(one for one in BAD_ANSWERS if one.what.startswith(soon))[::4]
+    async with answering(answers) as address, asyncio.timeout(LIMIT_SECONDS):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "wslb", "load", f"ws://{address}/", "--connections", str(len(answers))),
+            *("--concurrency", str(len(answers)), "--messages", "1", "--yes", "--report", str(tmp_path)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await process.communicate()
+    text = told.decode()
+    assert process.returncode == 1, text
+    assert "Traceback" not in text
+    assert "Error" not in text
+    assert "wslb itself" not in text
+    document = json.loads((tmp_path / "load.json").read_text())
+    assert document["outcome"]["word"] == "failed"
+    assert document["started"] == len(answers)
+
+
+async def test_check_reads_no_further_when_nobody_reads_its_pongs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "MOST_UNSENT", 1 << 18)
+    (pings,) = (answer for answer in BAD_ANSWERS if answer.what == "pings without end")
+    async with answering((pings,)) as address:
+        _, tunnel = await WebSocketConnector().open(f"ws://{address}/")
+        assert isinstance(tunnel, WebSocketTunnel)
+        transport = tunnel._connection.transport
+
+        async def paused() -> bool:
+            return not transport.is_reading()
+
+        await until(paused, seconds=20, what="the end of reading")
+        assert transport.get_write_buffer_size() < 1 << 22
+        monkeypatch.setattr(websocket, "_CLOSE_SECONDS", 0.2)
+        await tunnel.close()
+        assert tunnel.ended in {(1006, "", "lost"), (1006, websocket.UNANSWERED, "lost")}

@@ -19,6 +19,10 @@ from wslb.waiting import disconnect
 __all__ = ["StreamConnection", "StreamConnector"]
 
 _CHUNK = 1 << 18
+
+MOST_RECEIVED = 80 * 1024 * 1024
+"""Bytes that are kept of one connection, more than any scenario asks for; a server may send without end."""
+
 _CLOSE_SECONDS = 1.0
 
 
@@ -43,7 +47,10 @@ class StreamConnection:
         self._writer.write_eof()
 
     async def until(self, condition: Callable[[bytearray], bool], *, seconds: float) -> bool:
-        """Read until the bytes so far fulfil a condition; False when the connection ends or the time is up before."""
+        """Read until the bytes so far fulfil a condition; False when the connection ends or the time is up before.
+
+        Where `MOST_RECEIVED` bytes have come, the connection ends here.
+        """
         deadline = time.monotonic() + seconds
         while not condition(self.received):
             left = deadline - time.monotonic()
@@ -59,6 +66,8 @@ class StreamConnection:
             if not chunk:
                 self.ended = "closed"
             self.received += chunk
+            if len(self.received) > MOST_RECEIVED:
+                await self.reset()
         return True
 
     async def close(self) -> None:

@@ -27,19 +27,29 @@ from websockets.uri import parse_uri
 from wslb.errors import exhausted, plain
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers
+from wslb.wire.machine import MESSAGE_LIMIT
 
 __all__ = ["UNANSWERED", "WebSocketConnector", "WebSocketTunnel", "end_of"]
 
 _CLOSE_SECONDS = 5.0
 
+_SEND_SECONDS = 60.0
+"""How long a server may take to make room for one message; what it never reads must not hold us for ever."""
+
 MOST_UNSENT = 16 * 1024 * 1024
 """Bytes that may wait to be sent while more are read."""
+
+_PIECE = 4096
+"""Bytes that the library is given at a time: its time for the chunks of a body grows with the square of what waits."""
 _GIVEN_UP = (CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG)
 
 UNANSWERED = "no Close frame answered ours"
 """Reason of an end that came after our Close frame and without one of the other side's."""
 
+_TOO_MANY = "too many fragments"
+
 _SECTIONS = {
+    _TOO_MANY: "5.4",
     "invalid opcode": "5.2",
     "incorrect masking": "5.1",
     "reserved bits must be 0": "5.2",
@@ -75,7 +85,8 @@ class BoundedConnection(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         """Take in bytes, and no more of them while too many wait to be sent."""
-        super().data_received(data)
+        for at in range(0, len(data), _PIECE):
+            super().data_received(data[at : at + _PIECE])
         if self.transport.get_write_buffer_size() > MOST_UNSENT:
             self.transport.pause_reading()
 
@@ -93,19 +104,31 @@ class WebSocketTunnel:
         self._connection = connection
 
     async def send(self, message: str | bytes) -> None:
-        """Send one message; ConnectionError when the connection has ended."""
+        """Send one message; ConnectionError when the connection has ended, or the server reads nothing any more."""
         try:
-            await self._connection.send(message)
+            async with asyncio.timeout(_SEND_SECONDS):
+                await self._connection.send(message)
         except ConnectionClosed as exc:
             raise ConnectionError(str(exc)) from exc
+        except TimeoutError:
+            self._connection.transport.abort()
+            raise ConnectionError(f"the server took none of the message for {_SEND_SECONDS:g} s") from None
 
     async def receive(self, *, timeout_seconds: float) -> str | bytes:
         """Next message."""
         try:
             async with asyncio.timeout(timeout_seconds):
+                sent = self._connection.protocol.close_sent
+                if (
+                    sent and sent.reason == _TOO_MANY
+                ):  # what the library has left of that message is no beginning of one
+                    await self._connection.wait_closed()
+                    raise ConnectionError(_TOO_MANY)
                 return await self._connection.recv()
         except ConnectionClosed as exc:
             raise ConnectionError(str(exc)) from exc
+        except AssertionError:  # the library finds what it left of a message that it gave up
+            raise ConnectionError(_TOO_MANY) from None
 
     async def ping(self, *, timeout_seconds: float) -> None:
         """Send a ping and wait for its pong."""
@@ -116,8 +139,13 @@ class WebSocketTunnel:
             raise ConnectionError(str(exc)) from exc
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close and wait for the other side's close frame and the end of the TCP connection."""
-        await self._connection.close(code, reason)
+        """Close and wait for the other side's close frame and the end of the TCP connection, or cut it in the end."""
+        try:
+            async with asyncio.timeout(1.5 * _CLOSE_SECONDS):
+                await self._connection.close(code, reason)
+        except TimeoutError:  # before it waits for an answer, the library waits until our frame fits into the buffer
+            self._connection.transport.abort()
+            await self._connection.wait_closed()
 
     async def wait_closed(self, *, timeout_seconds: float) -> None:
         """Wait until the connection has ended."""
@@ -135,8 +163,8 @@ class WebSocketConnector:
 
     name = "websockets"
 
-    def __init__(self, *, limit: int | None = None) -> None:
-        """Open connections that take messages of at most so many bytes; None takes any."""
+    def __init__(self, *, limit: int = MESSAGE_LIMIT) -> None:
+        """Open connections that take messages of at most so many bytes."""
         self._limit = limit
 
     async def open(

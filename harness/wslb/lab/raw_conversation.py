@@ -17,6 +17,9 @@ __all__ = ["RawConversation"]
 
 _KEEP = 2000
 _GREETING = "[From Server] Connected"
+_MOST_FRAMES = 20_000
+"""Frames that are read of one connection; a server that never ends would fill memory with them."""
+
 _GOODBYE_SECONDS = 2.0
 
 
@@ -261,6 +264,9 @@ class RawConversation:
             while (frame := self._reader.next()) is not None:
                 self._frames.append(frame)
                 self._note(frame, sent=False)
+                if len(self._frames) >= _MOST_FRAMES and self._reader.waiting:
+                    self._fault = f"there are more than {_MOST_FRAMES} frames"
+                    return
         except FrameError as exc:
             self._fault = str(exc)
 

@@ -139,12 +139,12 @@ class Machine:
         self._opcode = Opcode.CONTINUATION
         self._size = 0
         self._sent: Ended | None = None
-        self._out = b""
+        self._out: bytes | bytearray = b""
 
     def take(self) -> bytes:
         """Bytes to send now; they are given once."""
         out, self._out = self._out, b""
-        return out
+        return bytes(out)
 
     def feed(self, data: bytes) -> list[WireEvent]:
         """Events that these bytes complete."""
@@ -251,6 +251,8 @@ class Machine:
             return self._continue(data, fin=fin)
         if opcode is Opcode.PING:
             if self.state is State.OPEN:
+                if not isinstance(self._out, bytearray):  # grows in place: many pings may come in one piece
+                    self._out = bytearray(self._out)
                 self._out += serialise(Opcode.PONG, data, mask=self._entropy(4))
             return None
         if opcode is Opcode.PONG:  # also one that nobody asked for (RFC 6455 section 5.5.3)

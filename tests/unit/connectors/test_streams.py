@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from wslb.connectors import streams
 from wslb.connectors.streams import StreamConnection, StreamConnector
 
 Pair = tuple[StreamConnection, asyncio.StreamReader, asyncio.StreamWriter]
@@ -71,3 +72,12 @@ async def test_nobody_there_is_a_connection_error() -> None:
         port = probe.getsockname()[1]
         with pytest.raises(ConnectionError, match=r"^connection refused$"):
             await StreamConnector().connect(f"ws://127.0.0.1:{port}/", tls=None, timeout_seconds=5)
+
+
+async def test_no_more_is_kept_than_any_scenario_asks_for(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MOST_RECEIVED", 1000)
+    connection, _, writer = pair
+    writer.write(b"x" * 1001)
+    assert not await connection.until(lambda _: False, seconds=5)
+    assert connection.ended == "here"
+    assert len(connection.received) == 1001

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 
+import pytest
+
+from wslb.lab import raw_conversation
 from wslb.lab.raw_conversation import RawConversation
 from wslb.model.handshake import Close, Handshake
 from wslb.wire.frames import Frame, Opcode, close_frame
@@ -192,3 +195,12 @@ async def test_no_connection_is_evidence_too() -> None:
     assert raw.handshake.wire is not None
     assert raw.handshake.wire.received == 0
     assert not raw.accepted
+
+
+async def test_frames_without_end_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_conversation, "_MOST_FRAMES", 5)
+    raw = conversation(Script(HEAD + served(*(Frame(opcode=Opcode.PING) for _ in range(9)))))
+    await raw.begin()
+    assert len(await raw.receive(100)) == 5
+    assert raw.handshake.wire is not None
+    assert raw.handshake.wire.fault == "there are more than 5 frames"

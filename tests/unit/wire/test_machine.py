@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -312,3 +313,18 @@ def test_a_message_of_endless_empty_fragments_is_given_up() -> None:
     [failed] = client.feed(frame(0))
     assert isinstance(failed, driver.Failed)
     assert failed.kind == "protocol error 1009"
+
+
+def test_many_pings_cost_no_more_each_than_few() -> None:
+    def seconds(count: int) -> float:
+        octets, times = frame(9) * count, []
+        for _ in range(3):
+            client = driver.Machine(accept=accept_for(KEY), entropy=lambda size: b"m" * size)
+            client.feed(answer())
+            begin = time.perf_counter()
+            assert client.feed(octets) == []
+            times.append(time.perf_counter() - begin)
+            assert len(client.take()) == 6 * count
+        return min(times)
+
+    assert seconds(64_000) < 3 * 16 * seconds(4_000)  # a copy of all pongs so far for each makes it 256 times

@@ -19,6 +19,9 @@ __all__ = ["Link", "LinkOwner", "Phase"]
 SIGNATURE = "X-Backend"
 """Header field by which our own backends tell who they are."""
 
+MOST_UNSENT = 32 * 1024 * 1024
+"""Bytes that may wait to be sent while more are read: twice the longest message, so that only pongs can be so many."""
+
 _NAME = re.compile(r"[\x20-\x7e]{1,120}")
 
 
@@ -104,6 +107,13 @@ class Link(asyncio.Protocol):
         out = machine.take()
         if out and self.transport is not None and not self.transport.is_closing():
             self.transport.write(out)
+            if self.transport.get_write_buffer_size() > MOST_UNSENT:
+                self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on from a server that takes our pongs again."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _event(self, event: WireEvent) -> None:
         if isinstance(event, Received):

@@ -10,7 +10,7 @@ import pytest
 
 from wslb.load.plan import Identification, LoadPlan
 from wslb.load.shards.dialer import Dialer
-from wslb.load.shards.link import Link, Phase
+from wslb.load.shards.link import MOST_UNSENT, Link, Phase
 from wslb.model.handshake import accept_for
 
 GREETING = b"\x81\x05hello"
@@ -48,6 +48,17 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.sent = b""
         self.cut = False
+        self.unsent = 0
+        self.reads = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.sent += bytes(data)
@@ -176,3 +187,14 @@ def test_a_refusal_is_told_by_its_status_and_by_who_refused() -> None:
     assert len(owner.heard) == 1
     assert "503" in owner.heard[0]
     assert link.backend == "node"
+
+
+@pytest.mark.parametrize(("unsent", "reads"), [(MOST_UNSENT, True), (MOST_UNSENT + 1, False)])
+def test_it_reads_no_further_while_nobody_takes_its_pongs(unsent: int, reads: bool) -> None:
+    _, link, wire = begun()
+    link.data_received(answer(wire) + GREETING)
+    wire.unsent = unsent
+    link.data_received(b"\x89\x00")
+    assert wire.reads is reads
+    link.resume_writing()
+    assert wire.reads
