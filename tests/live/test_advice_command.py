@@ -57,6 +57,23 @@ def test_json_is_one_document(broken: Path) -> None:
     assert [advice["rule"] for advice in json.loads(done.stdout)["advice"]] == ["WSLB-C050"]
 
 
+def test_a_path_is_traced_to_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "ws.conf"
+    path.write_text("ProxyPass /ws ws://192.0.2.1:8888/ws\nProxyPass / http://192.0.2.9/\n")
+    done = doctor("--conf", path, "--path", "/ws/1?room=7")
+    assert done.stdout.startswith(
+        f"/ws/1?room=7 in the main server\n  taken by {path}:1: ProxyPass /ws ws://192.0.2.1:8888/ws\n  carried by "
+    )
+    assert "  ws://192.0.2.1:8888/ws/1 sees GET /ws/1?room=7, Host 192.0.2.1:8888, with Upgrade\n" in done.stdout
+    assert done.returncode == 0
+    lost = doctor("--conf", path, "--path", "/chat", "--path", "/ws", "--json")
+    assert lost.returncode == 1
+    told = [(p["path"], p["ends"][0]["line"], p["ends"][0]["carries"]) for p in json.loads(lost.stdout)["paths"]]
+    assert told == [("/chat", 2, False), ("/ws", 1, True)]
+    for wrong in (("--conf", path, "--path", "ws"), ("--path", "/ws")):
+        assert doctor(*wrong).returncode == 2
+
+
 def test_what_cannot_be_read_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "empty.conf"
     path.write_text("")

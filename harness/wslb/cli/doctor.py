@@ -19,12 +19,27 @@ from wslb.model.disclosure import clean, redacted_all
 __all__ = ["command"]
 
 
+def _rooted(_context: click.Context, _option: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    for path in paths:
+        if not path.startswith("/"):
+            raise click.UsageError(f"--path is {path!r}, but must begin with a slash, as a request does: /ws")
+    return paths
+
+
 @click.command("doctor", epilog=EXIT_CODES)
 @lab_options
 @click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
 @click.option("--conf", type=click.Path(path_type=Path), metavar="FILE", help="Look at this httpd.conf instead.")
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    metavar="PATH",
+    callback=_rooted,
+    help="With --conf: which line takes an upgrade of it, and what the backend would see.",
+)
 @click.option("--tunnels", type=click.IntRange(min=1), metavar="N", help="With --conf: WebSockets expected at a time.")
 @click.option(
     "--for", "version", metavar="VERSION", help="With --conf: httpd that it is for (2.4.37); that of this machine else."
@@ -40,6 +55,7 @@ def command(
     quiet: bool,
     timed: bool,
     conf: Path | None,
+    paths: tuple[str, ...],
     tunnels: int | None,
     version: str | None,
     run_httpd: bool,
@@ -57,6 +73,7 @@ def command(
       wslb doctor --install
       wslb doctor --time
       wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
+      wslb doctor --conf httpd.conf --path /ws --path /chat
     """
     if version is not None and not re.fullmatch(r"2\.4\.\d{1,3}", version):
         raise click.UsageError(f"--for is {version!r}, but must be a version of httpd 2.4, such as 2.4.37")
@@ -68,15 +85,15 @@ def command(
 
     if conf is not None:
         answer = until_signal(
-            doctor.advise(settings, conf, tunnels=tunnels, version=version or "", run_httpd=run_httpd)
+            doctor.advise(settings, conf, tunnels=tunnels, version=version or "", run_httpd=run_httpd, paths=paths)
         )
         if as_json:
             click.echo(json.dumps(redacted_all(answer.document()), indent=1, ensure_ascii=False))
         else:
-            click.echo(clean("\n".join([*map(str, answer.advice), answer.summary])))
+            click.echo(clean("\n".join([*map(str, answer.paths), *map(str, answer.advice), answer.summary])))
         sys.exit(answer.exit_code)
-    if tunnels is not None or as_json or version is not None or run_httpd:
-        raise click.UsageError("--tunnels, --for, --run-httpd and --json go with --conf FILE")
+    if tunnels is not None or as_json or version is not None or run_httpd or paths:
+        raise click.UsageError("--path, --tunnels, --for, --run-httpd and --json go with --conf FILE")
     if not install and settings.pull is PullPolicy.MISSING:
         settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
     with waiting_bar() as bar:

@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -161,7 +162,13 @@ def _limits() -> Finding:
 
 
 async def advise(
-    settings: Settings, file: Path, *, tunnels: int | None, version: str = "", run_httpd: bool = False
+    settings: Settings,
+    file: Path,
+    *,
+    tunnels: int | None,
+    version: str = "",
+    run_httpd: bool = False,
+    paths: Sequence[str] = (),
 ) -> FileAdvice:
     """Look at an httpd configuration, with the httpd of this machine where there is one.
 
@@ -173,6 +180,7 @@ async def advise(
         tunnels: expected at a time.
         version: of the httpd that the file is for; empty takes that of the httpd of this machine.
         run_httpd: let root run it too; anybody else may.
+        paths: to be traced.
 
     Raises:
         EvidenceError: the file cannot be read, or is none.
@@ -187,9 +195,9 @@ async def advise(
             raise
         installation = None
     if installation is not None and os.geteuid() == 0 and not run_httpd:
-        told = await advise_file(file, tunnels=tunnels, version=version or installation.version)
+        told = await advise_file(file, tunnels=tunnels, version=version or installation.version, paths=paths)
         return replace(told, source=_TEXT_ONLY)
-    return await advise_file(file, tunnels=tunnels, installation=installation, version=version)
+    return await advise_file(file, tunnels=tunnels, installation=installation, version=version, paths=paths)
 
 
 _TEXT_ONLY = (

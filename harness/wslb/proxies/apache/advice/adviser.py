@@ -17,11 +17,52 @@ from wslb.proxies.apache.conf.configuration import Configuration, Modules
 from wslb.proxies.apache.conf.directives import Directive, Tree, tree_of, walk
 from wslb.proxies.apache.conf.dump import Reading, consult, with_first_lines
 from wslb.proxies.apache.conf.effect import Effect, resolve
+from wslb.proxies.apache.conf.trace import PathEnd, ends_of, servers_to_ask
 
-__all__ = ["FileAdvice", "LocalFiles", "advice_for", "advise_file", "configuration_of"]
+__all__ = ["FileAdvice", "LocalFiles", "Traced", "advice_for", "advise_file", "configuration_of"]
 
 MAX_BYTES = 16 * 1024 * 1024
 _HINT = "Name the httpd.conf, or a file that it includes."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What becomes of an upgrade of one path in one server, by the text.
+
+    Attributes:
+        server: its section as written, or ``main server``.
+        ends: the last one is reached where no other is.
+    """
+
+    path: str
+    server: str
+    ends: tuple[PathEnd, ...]
+
+    def __str__(self) -> str:
+        return "\n".join((f"{self.path} in {self.server}", *map(str, self.ends)))
+
+    def document(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "path": self.path,
+            "server": self.server,
+            "ends": [
+                {
+                    "how": end.how.value,
+                    "file": end.at.file if end.at else None,
+                    "line": end.at.line if end.at else None,
+                    "url": end.url,
+                    "carries": end.carries,
+                    "module": end.module,
+                    "provided": list(end.provided),
+                    "seen": [
+                        {"member": s.member, "target": s.target, "host": s.host, "upgrade": s.upgrade}
+                        for s in end.sights
+                    ],
+                }
+                for end in self.ends
+            ],
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +70,7 @@ class FileAdvice:
     """What was found in one configuration.
 
     Attributes:
+        paths: what becomes of each path that was asked for, in each server that leads anything.
         source: who read it, as a clause.
         files: how many files were read.
     """
@@ -37,6 +79,17 @@ class FileAdvice:
     advice: tuple[Advice, ...]
     source: str
     files: int
+    paths: tuple[Traced, ...] = ()
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Paths that were asked for and carry no WebSocket in any server."""
+        names = dict.fromkeys(traced.path for traced in self.paths)
+        return tuple(
+            name
+            for name in names
+            if not any(end.carries for traced in self.paths if traced.path == name for end in traced.ends)
+        )
 
     def count(self, severity: Severity) -> int:
         """Number of findings of this severity."""
@@ -44,8 +97,8 @@ class FileAdvice:
 
     @property
     def exit_code(self) -> int:
-        """1 when anything but notes was found."""
-        return 1 if any(advice.severity is not Severity.NOTE for advice in self.advice) else 0
+        """1 when anything but notes was found, or a path that was asked for carries no WebSocket."""
+        return 1 if self.lost or any(advice.severity is not Severity.NOTE for advice in self.advice) else 0
 
     @property
     def summary(self) -> str:
@@ -74,6 +127,7 @@ class FileAdvice:
                 }
                 for advice in self.advice
             ],
+            **({"paths": [traced.document() for traced in self.paths]} if self.paths else {}),
         }
 
 
@@ -216,7 +270,12 @@ def advice_for(conf: Configuration, *, rules: Sequence[Rule] = RULES) -> list[Ad
 
 
 async def advise_file(
-    path: Path, *, tunnels: int | None = None, installation: Installation | None = None, version: str = ""
+    path: Path,
+    *,
+    tunnels: int | None = None,
+    installation: Installation | None = None,
+    version: str = "",
+    paths: Sequence[str] = (),
 ) -> FileAdvice:
     """Read a file and say what is to be said.
 
@@ -225,6 +284,7 @@ async def advise_file(
         tunnels: how many WebSockets are expected at a time.
         installation: httpd that may read it too; None reads the text alone.
         version: of the httpd that the file is for; empty takes that of the installation.
+        paths: to be traced, each from its slash on.
 
     Raises:
         EvidenceError: there is nothing that could be read.
@@ -246,6 +306,11 @@ async def advise_file(
         advice=tuple(sorted((*found, *refused), key=lambda a: (a.file != str(path), a.file, a.line, a.rule))),
         source=reading.sentence if reading else "no httpd was asked, its text was read",
         files=len(effect.files),
+        paths=tuple(
+            Traced(path=asked, server=str(scope.section or "the main server"), ends=ends_of(conf, scope, asked))
+            for asked in paths
+            for scope in servers_to_ask(conf)
+        ),
     )
 
 

@@ -55,9 +55,10 @@ class Mounting:
 
 
 def mountings_in(scope: Scope) -> Iterator[Mounting]:
-    """Every path of one server that is led somewhere, in order of their kind and of the text."""
-    for placed in scope.all("proxypass", "proxypassmatch"):
-        yield from _proxypass(placed, scope)
+    """Every path of one server that is led somewhere: ProxyPass lines as in the text, then RewriteRule lines."""
+    for placed in scope.placed:
+        if placed.directive.key in {"proxypass", "proxypassmatch"}:
+            yield from _proxypass(placed, scope)
     for placed in scope.all("rewriterule"):
         words = placed.directive.words
         if len(words) >= 2:
