@@ -85,6 +85,14 @@ def test_what_cannot_be_read_ends_with_2_and_a_sentence(tmp_path: Path) -> None:
         assert done.stdout == ""
 
 
+def test_the_configuration_of_another_server_ends_with_2_and_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "site.conf"
+    path.write_text("server {\n  listen 80;\n  location / {\n    proxy_pass http://192.0.2.1;\n  }\n}\n")
+    done = doctor("--conf", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: Cannot read {path}: this is nginx, not Apache httpd.\n")
+
+
 def test_options_of_conf_alone_are_wrong_usage() -> None:
     assert doctor("--tunnels", "5").returncode == 2
 

@@ -17,6 +17,7 @@ from wslb.proxies.apache.conf.configuration import Configuration, Modules
 from wslb.proxies.apache.conf.directives import Directive, Tree, tree_of, walk
 from wslb.proxies.apache.conf.dump import Reading, consult, with_first_lines
 from wslb.proxies.apache.conf.effect import Effect, resolve
+from wslb.proxies.apache.conf.languages import another_language
 from wslb.proxies.apache.conf.trace import PathEnd, ends_of, servers_to_ask
 
 __all__ = ["FileAdvice", "LocalFiles", "Traced", "advice_for", "advise_file", "configuration_of"]
@@ -202,6 +203,8 @@ def understood(text: str, path: Path) -> Tree:
     Raises:
         EvidenceError: there is none.
     """
+    if other := another_language(text):
+        raise EvidenceError(path=path, detail=f"this is {other}, not Apache httpd", hint=_HINT)
     tree = tree_of(text, str(path))
     if not tree.directives:
         raise EvidenceError(path=path, detail="it holds no directive", hint=_HINT)

@@ -56,8 +56,11 @@ async def consult(installation: Installation, file: str, *, whole: bool, loaded:
         whole: a complete configuration loads its own modules; a fragment is given the usual ones.
         loaded: modules that the file loads by itself.
     """
-    wanted = () if whole else tuple(name for name in USUAL_MODULES if name not in loaded)
-    extra = tuple(name for name in (*wanted, "info") if name in installation.loadable and name not in loaded)
+    # What a fragment loads itself is loaded here too: others of ours need it, and httpd skips the second line.
+    mpm = any(name.startswith("mpm_") for name in loaded)
+    wanted = () if whole else tuple(name for name in USUAL_MODULES if not (mpm and name.startswith("mpm_")))
+    wanted = wanted if "info" in loaded else (*wanted, "info")
+    extra = tuple(name for name in wanted if name in installation.loadable)
     folder = installation.modules_folder
     loading = [part for name in extra for part in ("-C", f'LoadModule {name}_module "{folder}/mod_{name}.so"')]
     # The check wants the error log's folder, which may be on another machine.

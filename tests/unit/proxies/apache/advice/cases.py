@@ -101,6 +101,30 @@ def secure(lines: str, *, members: str = "app.example:8889", more: str = "") -> 
 TLS = "SSLProxyEngine on\nSSLProxyVerify optional\nSSLProxyProtocol TLSv1.2"
 
 BROKEN: dict[str, Broken] = {
+    "no-websocket-at-all": Broken("WSLB-C063", f"{MARK}ProxyPass / http://192.0.2.9/"),
+    "no-websocket-behind-a-balancer": Broken(
+        "WSLB-C063",
+        f"{MARK}ProxyPass /app balancer://web\n<Proxy balancer://web>\n  BalancerMember http://192.0.2.1:8080 retry=0\n"
+        "  BalancerMember http://192.0.2.2:8080 timeout=5\n  ProxySet lbmethod=bytraffic\n</Proxy>",
+    ),
+    "no-websocket-by-a-rule": Broken(
+        "WSLB-C063", f"RewriteEngine On\n{MARK}RewriteRule ^/(.*) http://192.0.2.9/$1 [P,L]"
+    ),
+    "dollar-for-percent": Broken(
+        "WSLB-C064",
+        f"RewriteEngine On\n{MARK}RewriteCond ${{HTTP:Upgrade}} websocket [NC]\n"
+        "RewriteRule ^/(.*) ws://192.0.2.1:8888/$1 [P,L]",
+    ),
+    "rule-for-everything-first": Broken(
+        "WSLB-C065",
+        "RewriteEngine On\nRewriteRule ^/(.*) http://192.0.2.9/$1 [P,L]\nRewriteCond %{HTTP:Upgrade} websocket [NC]\n"
+        f"{MARK}RewriteRule ^/ws/(.*) ws://192.0.2.1:8888/$1 [P,L]",
+    ),
+    "no-group-for-the-rule": Broken(
+        "WSLB-C066", f"RewriteEngine On\n{MARK}RewriteRule ^/ws/ ws://192.0.2.1:8888/end/$1 [P]"
+    ),
+    "no-group-for-the-match": Broken("WSLB-C066", f"{MARK}ProxyPassMatch ^/ws/.* ws://192.0.2.1:8888/end/$1"),
+    "group-in-a-plain-line": Broken("WSLB-C066", f"{MARK}ProxyPass /ws ws://192.0.2.1:8888/end$1"),
     "no-byrequests": Broken("WSLB-C001", whole(PASS + MARKED_BALANCER, without="lbmethod_byrequests")),
     "no-slotmem": Broken("WSLB-C002", whole(PASS + MARKED_BALANCER, without="slotmem_shm")),
     "no-proxy-balancer": Broken("WSLB-C003", whole(PASS + MARKED_BALANCER, without="proxy_balancer")),
@@ -357,7 +381,7 @@ SOUND: dict[str, Broken] = {
     "manager-kept-from-proxypass": Broken(
         "",
         "<Location /bm>\n  SetHandler balancer-manager\n  Require local\n</Location>\nProxyPass /bm !\n"
-        "ProxyPass / http://192.0.2.9/",
+        "ProxyPass /ws ws://192.0.2.1:8888/ws\nProxyPass / http://192.0.2.9/",
     ),
     "wss-members": Broken(
         "",
@@ -389,10 +413,23 @@ SOUND: dict[str, Broken] = {
         tunnels=10000,
     ),
     "all-children-from-the-start": Broken("", f"{ALL_CHILDREN}{PASS}{BALANCER}", version="2.4.57"),
-    "plain-http-only": Broken(
+    "either-condition-knows-an-upgrade": Broken(
         "",
-        "ProxyPass /app balancer://web\n<Proxy balancer://web>\n  BalancerMember http://192.0.2.1:8080 retry=0\n"
-        "  BalancerMember http://192.0.2.2:8080 timeout=5\n  ProxySet lbmethod=bytraffic\n</Proxy>",
+        "RewriteEngine On\nRewriteCond %{HTTP:Upgrade} websocket [NC,OR]\n"
+        "RewriteCond %{HTTP:Connection} ^upgrade$ [NC]\n"
+        "RewriteRule ^/?(.*) ws://192.0.2.1:8888/$1 [P,L]",
+    ),
+    "modules-of-the-proxy-alone": Broken(
+        "",
+        "".join(
+            f"LoadModule {name}_module @MODULES@/mod_{name}.so\n" for name in ("proxy", "proxy_http", "proxy_wstunnel")
+        )
+        + "ProxyWebsocketFallbackToProxyHttp On\nProxyPass /ws ws://192.0.2.1:8888/ws",
+    ),
+    "rule-for-everything-last": Broken(
+        "",
+        "RewriteEngine On\nRewriteCond %{HTTP:Upgrade} websocket [NC]\n"
+        "RewriteRule ^/(.*) ws://192.0.2.1:8888/$1 [P,L]\nRewriteRule ^/(.*) http://192.0.2.9/$1 [P,L]",
     ),
     "macro": Broken(
         "",

@@ -61,6 +61,27 @@ def _no_upgrade(conf: Configuration) -> Iterator[Spot]:
         yield Spot(member.directive, f"{member.url} has no upgrade=, {because}", cure=instead)
 
 
+def _none_carries(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: ``ProxyPass / http://host/`` hands an upgrade on as a plain GET, without Upgrade: no tunnel."""
+    lines = [m for m in conf.mountings if m.url != "!" and (m.way is not Way.REWRITE or m.flags & {"P", "PROXY"})]
+    if any(conf.tunnels_to(m) for m in conf.mountings) or any(b.websocket for b in conf.balancers):
+        return
+    if any(m.balancer and conf.balancer_of(m) is None for m in lines) or next(_on_websocket_paths(conf), None):
+        return
+    http = [m for m in lines if m.balancer or scheme_of(m.url) in {"http", "https"}]
+    if not http:
+        return
+    widest = next((m for m in http if m.path == "/"), http[0])
+    balancer = conf.balancer_of(widest)
+    member = balancer.members[0].url if balancer and balancer.members else widest.url
+    instead = f"{re.sub('^http', 'ws', member)} for the path of the tunnels, above this line"
+    if not conf.older_than(2, 4, 47):
+        instead += f", or upgrade=websocket behind {member}"
+    yield Spot(
+        widest.directive, f"no path of this file carries WebSockets: {widest.path} leads to {member}", cure=instead
+    )
+
+
 def _plain(member: MemberLine) -> bool:
     return member.scheme in {"http", "https"} and "upgrade" not in member.parameters
 
@@ -134,6 +155,13 @@ def _outside(conf: Configuration) -> Iterator[Spot]:
 
 
 RULES = (
+    Rule(
+        id="WSLB-C063",
+        severity=Severity.WARNING,
+        why="The fields Upgrade and Connection end at this proxy: the backend sees a plain GET, and no tunnel comes.",
+        cure="ws:// for the path of the tunnels",
+        find=_none_carries,
+    ),
     Rule(
         id="WSLB-C024",
         severity=Severity.ERROR,

@@ -55,7 +55,8 @@ def _balancer(conf: Configuration) -> Iterator[Spot]:
 
 def _authz_core(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``httpd -t`` says Syntax OK, every request is answered 500 with AH00025."""
-    if conf.mountings and conf.modules.lacks("authz_core"):
+    # A fragment that loads the proxy's modules leaves the others to the file that includes it.
+    if conf.whole and conf.mountings and conf.modules.lacks("authz_core"):
         yield Spot(conf.mountings[0].directive, "requests are served, but mod_authz_core is not loaded")
 
 

@@ -169,11 +169,70 @@ def _engine_off(conf: Configuration) -> Iterator[Spot]:
             yield Spot(mounting.directive, "RewriteRule, but RewriteEngine is not On in this server or the main one")
 
 
+def _slip(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: ``RewriteCond ${HTTP:Upgrade} websocket`` never holds; the plain GET goes on to ProxyPass."""
+    for scope in conf.scopes:
+        for placed in scope.all("rewritecond", "rewriterule"):
+            at = placed.directive
+            slip = next((m for word in at.words for m in [_VARIABLE_OF_A_RULE.search(word)] if m), None)
+            if slip:
+                yield Spot(at, f"{slip[0]} in {at.name}: $ names a map of mod_rewrite", cure=f"%{slip[0][1:]}")
+
+
+_VARIABLE_OF_A_RULE = re.compile(r"\$\{(?:HTTP|ENV|SSL|LA-[UF]):[^}]*\}|\$\{(?:HTTP|REQUEST|QUERY|SERVER|REMOTE)_\w+\}")
+_EVERY_PATH = frozenset(
+    {"^", "/", "^/", ".*", "(.*)", "^.*$", "^(.*)$", "^(.*)", "^/(.*)", "^/(.*)$", "^/?(.*)", "^/?(.*)$"}
+)
+
+
+def _rule_taken(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: an earlier ``RewriteRule ^/(.*) http://… [P,L]`` without conditions takes the upgrade too."""
+    for scope in conf.scopes:
+        bare, first = True, None
+        ended = {m.directive: m for m in conf.mountings_in(scope) if m.way is Way.REWRITE and not m.location}
+        for placed in scope.placed:
+            at = placed.directive
+            if at.key == "rewritecond":
+                bare = False
+            elif at.key == "rewriterule":
+                mounting = ended.get(at)
+                if mounting is not None and first is not None and conf.tunnels_to(mounting):
+                    yield Spot(at, f"every request is taken by RewriteRule {first.first} of line {first.line}")
+                if mounting and bare and first is None and mounting.path in _EVERY_PATH and mounting.url != "-":
+                    first = at if mounting.flags & {"P", "PROXY", "F", "G"} else None
+                bare = True
+
+
+def _no_group(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: without a group $1 is empty: ``^/ws/ ws://host/end/$1`` asks for /end/, whatever followed."""
+    for mounting in conf.mountings:
+        wanted = max((int(number) for number in re.findall(r"\$(\d)", mounting.url)), default=0)
+        if not wanted or not conf.tunnels_to(mounting):
+            continue
+        if mounting.way is Way.PROXYPASS and mounting.directive.key == "proxypass":
+            yield Spot(
+                mounting.directive,
+                f"${wanted} in ProxyPass: it has no groups, the backend is asked for ${wanted} itself",
+                cure="ProxyPassMatch with a pattern, or no $ here: what follows the path is appended",
+            )
+            continue
+        try:
+            groups = re.compile(mounting.path.removeprefix("!")).groups
+        except re.error:
+            continue
+        if groups < wanted:
+            yield Spot(mounting.directive, f"${wanted} in {mounting.url}, but {mounting.path} has {groups} groups")
+
+
 def _exact_connection(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with ``Connection: keep-alive, Upgrade`` as Firefox sends it, ^Upgrade$ does not fit: 404."""
     for scope in conf.scopes:
+        either = False
         for placed in scope.all("rewritecond"):
             words = placed.directive.words
+            before, either = either, len(words) > 2 and bool(re.search(r"\bOR(?:NEXT)?\b", words[2], re.IGNORECASE))
+            if before or either:
+                continue  # the other condition may recognise the upgrade
             if len(words) < 2 or not re.search(r"HTTP:Connection|HTTP_CONNECTION", words[0], re.IGNORECASE):
                 continue
             if words[1].startswith(("^", "=")) and not re.search(r"\.\*|,|\\b", words[1]):
@@ -291,5 +350,26 @@ RULES = (
         "recognised.",
         cure="[NC] behind the condition",
         find=_case,
+    ),
+    Rule(
+        id="WSLB-C064",
+        severity=Severity.ERROR,
+        why="A map that there is not gives an empty text: the condition never fits, and the upgrade goes another way.",
+        cure="% for $",
+        find=_slip,
+    ),
+    Rule(
+        id="WSLB-C065",
+        severity=Severity.ERROR,
+        why="Rules are asked in order, and the first that fits and proxies ends them: this one is never reached.",
+        cure="Put this rule, with its conditions, above the one for everything.",
+        find=_rule_taken,
+    ),
+    Rule(
+        id="WSLB-C066",
+        severity=Severity.WARNING,
+        why="A group that the pattern has not is empty: whatever stands there in the path is lost.",
+        cure="Put the rest of the path in brackets: ^/ws/(.*)",
+        find=_no_group,
     ),
 )
