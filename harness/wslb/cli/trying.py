@@ -55,7 +55,9 @@ def command(
     from wslb.commands.attempt import Attempt
     from wslb.lab.lab import Lab
     from wslb.lab.trial import open_trial
+    from wslb.proxies.apache.advice.adviser import text_of, understood
 
+    understood(text_of(file), file)
     run = run_of(settings, ["conf"])
     again = [word for name in defines for word in ("-D", name)]
     again += ["--httpd", options["httpd"]] if options["httpd"] else []

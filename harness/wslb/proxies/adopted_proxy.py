@@ -134,8 +134,8 @@ class AdoptedProxy(ManagedProxy):
             text = text.replace(value, f"${{{name}}}") if len(value) > 4 else text
         return ProxyConfigRejected(
             file=Path(place[0]) if place else None,
-            line=place[1] if place else None,
-            text=text,
+            line=None,
+            text=f"{place[0]}:{place[1]}: {text}" if place else text,
             hint="httpd itself does not accept this configuration: correct the line.",
         )
 
