@@ -28,6 +28,7 @@ __all__ = ["MOST_QUESTIONS", "Attempt"]
 MOST_QUESTIONS = 12
 _FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server")
 _SEEN = ("Host", "Origin", "Upgrade", "Connection", *_FORWARDED)
+_STRANGER = "the lab asks from 127.0.0.1, without a name or password"
 _ACCESS = ("require", "authtype", "deny", "order")
 _NO_TUNNEL = {"ajp": "AJP", "fcgi": "FastCGI", "scgi": "SCGI", "uwsgi": "uwsgi", "ftp": "FTP"}
 
@@ -110,8 +111,11 @@ class _Words:
         self._trial = trial
         self._question = question
         self._result = result
-        self._first: Handshake = result.record.handshakes[0]
-        self._taken = line_that_took(result.record.log, self._mountings())
+        made = result.record.handshakes
+        number = next((number for number, handshake in enumerate(made) if not handshake.accepted), 0)
+        self._others = number > 0
+        self._first: Handshake = made[number]
+        self._taken = line_that_took(result.record.log, self._mountings(), number=number)
         if self._taken is None and question.mounting and self._first.arrivals:
             self._taken = Taken(at=question.mounting.directive, how="proxied")
 
@@ -126,7 +130,13 @@ class _Words:
         """Line, cause and cure of a red one; line, member and what the backend saw of a green one."""
         if self._first.accepted:
             return "\n".join((self._line("took it"), *self._seen()))
-        return "\n".join(self._cause())
+        return "\n".join((*self._cause(), *self._of_this_client()))
+
+    def _of_this_client(self) -> Iterator[str]:
+        """What is special about a client that is refused where another was served."""
+        if self._others:
+            agent = (one_header(self._first.request, "User-Agent") or "").rpartition(" ")[2]
+            yield f"so to {agent}, which says Connection: {one_header(self._first.request, 'Connection')}; others pass"
 
     def _at(self) -> Directive | None:
         return self._taken.at if self._taken else None
@@ -188,6 +198,7 @@ class _Words:
             yield "a WebSocket client follows no redirect: keep the WebSocket path out of it"
         elif status in {401, 403}:
             yield self._answered_before(status, _ACCESS)
+            yield _STRANGER
         else:
             yield f"no ProxyPass, ProxyPassMatch or RewriteRule takes this path: httpd itself answers {status}"
             yield f"add: ProxyPass {self._question.path} ws://HOST:PORT{self._question.path.partition('?')[0]}"
@@ -216,6 +227,7 @@ class _Words:
             yield "SSLProxyEngine On in the same server"
         elif status in {"401", "403"}:
             yield self._answered_before(status, _ACCESS)
+            yield _STRANGER
         else:
             yield self._line(f"takes it, and {status} comes back")
 
@@ -223,6 +235,7 @@ class _Words:
         scope = self._question.scope
         servers = [scope, *([scope.main] if scope.main else [])]
         found = [placed.directive for server in servers for placed in server.all(*keys)]
+        found = [at for at in found if at.words[:2] != ("all", "granted")]
         if not found:
             return f"httpd itself answers {status}, before any line of mod_proxy"
         return f"{self._place(found[0])}: {disclosed(str(found[0]))}: httpd itself answers {status}"

@@ -44,27 +44,31 @@ class Taken:
     member: str = ""
 
 
-def line_that_took(log: Iterable[LogLine], mountings: Sequence[Mounting]) -> Taken | None:
-    """Who took the first traced request of a log; None where the log does not tell.
+def line_that_took(log: Iterable[LogLine], mountings: Sequence[Mounting], *, number: int = 0) -> Taken | None:
+    """Who took one traced request of a log; None where the log does not tell.
 
     Args:
         log: since it was asked.
         mountings: lines of the server that was asked, inherited ones behind its own.
+        number: of the request, from 0, where each comes on a connection of its own.
     """
     rules = [m for m in mountings if m.way is Way.REWRITE]
     proxied = [m for m in mountings if m.way is not Way.REWRITE]
-    first = ""
+    lines = [(found[1] if (found := _CLIENT.search(line.text)) else "", line) for line in log]
+    clients = list(dict.fromkeys(client for client, _ in lines if client))
+    if number >= len(clients):
+        return None
+    asked = False
     seen: Counter[str] = Counter()
     current: Directive | None = None
     rewritten: Taken | None = None
     nobody = False
     taken: Taken | None = None
-    for line in log:
-        client = _CLIENT.search(line.text)
+    for client, line in lines:
         if client:
-            first = first or client[1]
-            if client[1] != first:
-                break
+            asked = client == clients[number]
+        if not asked:
+            continue
         if rule := _RULE.search(line.text):
             current = _nth(rules, _plain(rule[1]), seen, "rule")
         elif path := _PATH.search(line.text):

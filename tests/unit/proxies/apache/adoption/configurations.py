@@ -290,6 +290,74 @@ ProxyPass /plain http://127.0.0.1:5000/
 """,
         says="127.0.0.1:5000 saw GET /ws;",
     ),
+    "one-module-carries": Written(
+        text="""
+ServerRoot /etc/httpd
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule proxy_module modules/mod_proxy.so
+LoadModule proxy_wstunnel_module modules/mod_proxy_wstunnel.so
+Listen 8080
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+""",
+        says="127.0.0.1:5000 saw GET /ws; Host: 127.0.0.1:5000; Origin: http://localhost:8080; Upgrade: WebSocket",
+    ),
+    "tls-for-the-main-server": Written(
+        text="""
+Listen 443
+ServerName main.example.org
+SSLEngine on
+SSLCertificateFile conf/server.crt
+SSLCertificateKeyFile conf/server.key
+→ProxyPass /ws ws://127.0.0.1:5000/ws timeout=600 connectiontimeout=5 retry=0
+""",
+        says="Origin: https://main.example.org",
+    ),
+    "sticky-with-cookie": Written(
+        text="""
+Header add Set-Cookie "ROUTEID=.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED
+<Proxy "balancer://plain">
+    BalancerMember "http://10.2.0.1:3000" route=1
+    BalancerMember "http://10.2.0.2:3000" route=2
+    ProxySet stickysession=ROUTEID
+</Proxy>
+<Proxy "balancer://sockets">
+    BalancerMember "ws://10.2.0.1:3000" route=1
+    BalancerMember "ws://10.2.0.2:3000" route=2
+    ProxySet stickysession=ROUTEID
+</Proxy>
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} =websocket [NC]
+→RewriteRule /(.*) balancer://sockets/$1 [P,L]
+RewriteCond %{HTTP:Upgrade} !=websocket [NC]
+RewriteRule /(.*) balancer://plain/$1 [P,L]
+""",
+        turns=EVERY_TURN,
+    ),
+    "drained-and-disabled": Written(
+        text="""
+<Proxy balancer://some>
+    BalancerMember ws://m1.internal:80 status=+N
+    BalancerMember ws://m2.internal:80
+    BalancerMember ws://m3.internal:80 status=+D
+    BalancerMember ws://m4.internal:80
+</Proxy>
+→ProxyPass /ws balancer://some
+""",
+        turns=("turns", "held"),
+    ),
+    "inherited-from-the-main-server": Written(
+        text="""
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+<VirtualHost *:80>
+    ServerName site.example.org
+    ProxyPass / http://127.0.0.1:1/
+    ProxyPass /own !
+</VirtualHost>
+""",
+        paths=("/ws",),
+        says="",
+    ),
     "http2": Written(
         text="""
 Protocols h2c http/1.1
@@ -430,6 +498,81 @@ ProxyPass /other ws://127.0.0.1:3000/other
 """,
         paths=("/ws",),
         says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path: httpd itself answers 404",
+    ),
+    "connection-as-one-browser-sends-it": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+RewriteCond %{HTTP:Connection} ^upgrade$ [NC]
+RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [P,L]
+→ProxyPass / http://127.0.0.1:3000/
+""",
+        paths=("/",),
+        says="so to Firefox/133.0, which says Connection: keep-alive, Upgrade; others pass",
+    ),
+    "no-module-for-the-scheme": Written(
+        text="""
+ServerRoot /etc/httpd
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule authz_core_module modules/mod_authz_core.so
+LoadModule proxy_module modules/mod_proxy.so
+Listen 8080
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+""",
+        says="load mod_proxy_wstunnel",
+    ),
+    "password": Written(
+        text="""
+ProxyPass /ws ws://127.0.0.1:3000/ws
+<Location />
+    AuthType Basic
+    AuthName members
+    AuthUserFile /etc/httpd/passwords
+    →Require valid-user
+</Location>
+""",
+        says="httpd itself answers 401",
+    ),
+    "network-of-its-own": Written(
+        text="""
+<Location /ws>
+    ProxyPass ws://127.0.0.1:3000/ws
+    →Require ip 192.0.2.0/24
+</Location>
+""",
+        says="the lab asks from 127.0.0.1",
+    ),
+    "rule-without-a-slash": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+RewriteRule ^ws/(.*) ws://127.0.0.1:3000/$1 [P,L]
+→ProxyPass / http://127.0.0.1:3000/
+""",
+        paths=("/ws/1",),
+        says="takes it as plain HTTP",
+    ),
+    "path-with-a-slash-only": Written(
+        text="""
+ProxyPass /ws/ ws://127.0.0.1:3000/ws/
+""",
+        paths=("/ws",),
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path",
+    ),
+    "match-of-the-whole-path": Written(
+        text="""
+ProxyPassMatch ^/ws$ ws://127.0.0.1:3000/ws
+→ProxyPass / http://127.0.0.1:3000/
+""",
+        paths=("/ws/room",),
+        says="takes it as plain HTTP",
+    ),
+    "late-line": Written(
+        text="""
+→ProxyPass /app http://127.0.0.1:3000/app
+ProxyPass /app/ws ws://127.0.0.1:3000/app/ws
+""",
+        says="site.conf:2 before that line: ProxyPass /app/ws ws://127.0.0.1:3000/app/ws never gets the path",
     ),
     "field-removed": Written(
         text="""
