@@ -27,7 +27,7 @@ _TLS_SCHEMES = frozenset({"https", "wss", "h2"})
 _SCHEMES = "ws|wss|http|https|h2|h2c|ajp|fcgi|scgi|uwsgi"
 _MEMBER_URL = re.compile(
     rf"(?P<before>proxy:|)(?P<socket>unix:[^|]*\||)(?P<scheme>{_SCHEMES})://(?P<user>[^/@\s]*@|)"
-    r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?)(?::(?P<port>\d+))?(?=[/?#$%]|$)"
+    r"(?:(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,252}[A-Za-z0-9])?)(?::(?P<port>\d+))?(?=[/?#$%]|$)"
     r"|(?P<chosen>[^/\s]*))",
     re.IGNORECASE,
 )
@@ -485,10 +485,22 @@ _SPECIAL: Mapping[str, Callable[[_Adoption, Directive], Iterator[str]]] = {
 
 def _same(written: Sequence[str], resolved: Sequence[str]) -> bool:
     """Whether words differ by nothing but the variables in them, which httpd fills in itself."""
-    return len(written) == len(resolved) and all(
-        w == r or ("${" in w and re.fullmatch(re.sub(r"\\\$\\{.*?\\}", ".*", re.escape(w)), r, re.DOTALL))
-        for w, r in zip(written, resolved, strict=True)
-    )
+    return len(written) == len(resolved) and all(map(_filled, written, resolved))
+
+
+def _filled(written: str, resolved: str) -> bool:
+    """Whether a word is another with something in the place of its variables: what is between them comes in order."""
+    if "${" not in written or written == resolved:
+        return written == resolved
+    first, *others = re.split(r"\$\{[^}\s]*\}", written)
+    last = others.pop() if others else ""
+    at = len(first)
+    for part in others:
+        at = resolved.find(part, at)
+        if at < 0:
+            return False
+        at += len(part)
+    return resolved.startswith(first) and resolved.endswith(last) and at + len(last) <= len(resolved)
 
 
 def _proxies(rule: Directive) -> bool:

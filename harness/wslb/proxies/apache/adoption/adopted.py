@@ -14,12 +14,15 @@ CHOSEN = "chosen-by-the-request"
 """Host of a member that only a request names (``ws://%{HTTP_HOST}/``)."""
 
 
+_LONGEST = 500
+"""Characters of a line that are told."""
+
 _SECRET = re.compile(r"([\w.-]*(?:secret|passw|token|credential|api_?key)[\w.-]*)([=\s]\s*)\S+", re.IGNORECASE)
 
 
 def disclosed(line: str) -> str:
     """A line of a configuration as it may be told: without the values of parameters and directives that are secrets."""
-    return redacted(_SECRET.sub(rf"\1\2{REDACTED}", line))
+    return redacted(_SECRET.sub(rf"\1\2{REDACTED}", line[:_LONGEST]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

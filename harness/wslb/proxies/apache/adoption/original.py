@@ -17,7 +17,7 @@ from wslb.proxies.apache.conf.vocabulary import USUAL_MODULES
 
 __all__ = ["Original", "read_original"]
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}|@@([\w.-]+)@@|(?<=[\s/\"'@:])<([A-Za-z][\w-]*(?:[ _][\w-]+)*)>")
+_PLACEHOLDER = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}|@@([\w.-]+)@@|(?<=[\s/\"'@:])<([A-Za-z][\w-]*(?: [\w-]+)*)>")
 _EXPORT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$")
 _USED = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 

@@ -158,7 +158,7 @@ _ATOM = re.compile(
 
 def _sample(pattern: str, *, rooted: bool = True) -> str | None:
     """Text that a simple pattern matches: literals, the first of alternatives, one character for a class."""
-    text = _first(pattern)
+    text = _first(pattern) if len(pattern) <= 500 else None
     if text is None:
         return None
     if rooted and not text.startswith("/"):
