@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wslb.checks.judging import About, called, each, judged, no_evidence
+from wslb.checks.judging import About, called, each, judged, no_evidence, told_status
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Handshake, header_values, one_header
 from wslb.model.results import Check, Claim, Record, Verdict
@@ -48,7 +48,7 @@ class Expected:
         """How a handshake deviates; empty when it does not."""
         wire = handshake.wire
         rules: tuple[tuple[bool, str], ...] = (
-            (handshake.status == self.status, f"status {handshake.status or 'none'} ({handshake.error or 'no error'})"),
+            (handshake.status == self.status, told_status(handshake)),
             (_maker(handshake) == self.by, f"answered by {_maker(handshake)}"),
             (bool(handshake.arrivals) == self.arrives, f"{len(handshake.arrivals)} arrivals at backends"),
             (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.checks.judging import About, called, first_wrong, judged, no_evidence
+from wslb.checks.judging import About, called, first_wrong, judged, no_evidence, told_field, told_status
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens, valid_key
 from wslb.model.results import Claim, Record, Verdict
 
@@ -28,7 +28,7 @@ def _unlike_http2(handshake: Handshake) -> str:
     leaked = [field for field in _NOT_IN_HTTP2 if header_values(handshake.response, field)]
     if leaked:
         return f"{', '.join(leaked)} came along"
-    return "" if handshake.status == 200 else f"status {handshake.status} ({handshake.error})"
+    return "" if handshake.status == 200 else told_status(handshake)
 
 
 def bridged_to_http1(record: Record) -> Verdict:
@@ -56,7 +56,7 @@ def _unlike_http1(handshake: Handshake) -> str:
     key = one_header(arrival.headers, "Sec-WebSocket-Key") or ""
     rules = (
         (valid_key(key), f"Sec-WebSocket-Key is {key!r}"),
-        ("websocket" in tokens(arrival.headers, "Upgrade"), f"Upgrade is {one_header(arrival.headers, 'Upgrade')!r}"),
+        ("websocket" in tokens(arrival.headers, "Upgrade"), f"Upgrade is {told_field(arrival.headers, 'Upgrade')}"),
         (one_header(arrival.headers, "Sec-WebSocket-Version") == "13", "Sec-WebSocket-Version is not 13"),
         (
             one_header(arrival.response, "Sec-WebSocket-Accept") == accept_for(key),
@@ -74,7 +74,7 @@ def not_offered(record: Record) -> Verdict:
     if not asked:
         return no_evidence(name, expected=expected, lacking="nobody asked by extended CONNECT")
     wrong = [h for h in asked if h.accepted or h.arrivals or "SETTINGS_ENABLE_CONNECT_PROTOCOL" not in (h.error or "")]
-    told = f"{called(wrong[0])}: status {wrong[0].status} ({wrong[0].error})" if wrong else f"so on all {len(asked)}"
+    told = f"{called(wrong[0])}: {told_status(wrong[0])}" if wrong else f"so on all {len(asked)}"
     return judged(name, holds=not wrong, expected=expected, observed=told, evidence=[h.conn_id for h in wrong])
 
 

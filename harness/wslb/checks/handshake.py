@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.checks.judging import About
+from wslb.checks.judging import About, told_field, told_status
 from wslb.checks.judging import each as _each
 from wslb.model.handshake import Arrival, Handshake, Headers, accept_for, header_values, one_header, tokens, valid_key
 from wslb.model.hops import FieldChange, changes
@@ -25,13 +25,13 @@ def answered_101(record: Record) -> Verdict:
 
     def wrong(handshake: Handshake) -> str:
         if handshake.status != 101:
-            return f"status {handshake.status or 'none'} ({handshake.error})"
+            return told_status(handshake)
         if handshake.error:
             return handshake.error
         if "websocket" not in tokens(handshake.response, "Upgrade"):
-            return f"Upgrade is {one_header(handshake.response, 'Upgrade')!r}"
+            return f"Upgrade is {told_field(handshake.response, 'Upgrade')}"
         if "upgrade" not in tokens(handshake.response, "Connection"):
-            return f"Connection is {one_header(handshake.response, 'Connection')!r}"
+            return f"Connection is {told_field(handshake.response, 'Connection')}"
         return ""
 
     return _each(
@@ -70,9 +70,9 @@ def arrived_intact(record: Record) -> Verdict:
         if arrival.method != "GET" or arrival.http_version != "1.1":
             return f"it arrived as {arrival.method} HTTP/{arrival.http_version}"
         if "websocket" not in tokens(arrival.headers, "Upgrade"):
-            return f"it arrived with Upgrade {one_header(arrival.headers, 'Upgrade')!r}"
+            return f"it arrived with Upgrade {told_field(arrival.headers, 'Upgrade')}"
         if "upgrade" not in tokens(arrival.headers, "Connection"):
-            return f"it arrived with Connection {one_header(arrival.headers, 'Connection')!r}"
+            return f"it arrived with Connection {told_field(arrival.headers, 'Connection')}"
         return _same_fields(handshake.request, arrival.headers)
 
     return _each(

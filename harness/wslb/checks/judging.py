@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from wslb.model.handshake import Handshake
+from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.model.results import Claim, Grade, Outcome, Record, Verdict
 
-__all__ = ["About", "called", "each", "first_wrong", "judged", "no_evidence", "numbered", "sequence"]
+__all__ = [
+    "About",
+    "called",
+    "each",
+    "first_wrong",
+    "judged",
+    "no_evidence",
+    "numbered",
+    "sequence",
+    "told_field",
+    "told_status",
+]
 
 _SHOWN = 40
 
@@ -55,6 +66,17 @@ def no_evidence(check: str | About, *, expected: str, lacking: str) -> Verdict:
 def called(handshake: Handshake) -> str:
     """How a sentence names a connection."""
     return f"connection {handshake.seq}"
+
+
+def told_status(handshake: Handshake) -> str:
+    """How a handshake was answered, such as ``status 503 (server rejected WebSocket connection: HTTP 503)``."""
+    return f"status {handshake.status or 'none'}" + (f" ({handshake.error})" if handshake.error else "")
+
+
+def told_field(headers: Headers, name: str) -> str:
+    """The first value of a field as a verdict shows it: quoted, or ``absent``."""
+    value = one_header(headers, name)
+    return "absent" if value is None else repr(value)
 
 
 def sequence(routes: Sequence[str | None]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.checks.judging import called, judged, no_evidence, numbered
+from wslb.checks.judging import called, judged, no_evidence, numbered, told_status
 from wslb.model.handshake import Handshake
 from wslb.model.results import Check, Record, Verdict
 
@@ -36,7 +36,7 @@ def not_served(seq: int) -> Check:
 
     def judge(handshake: Handshake) -> tuple[bool, str]:
         code = handshake.closed.code if handshake.closed else None
-        told = f"status {handshake.status or 'none'} ({handshake.error or 'no error'}), close code {code or 'none'}"
+        told = f"{told_status(handshake)}, close code {code or 'none'}"
         return handshake.status is None or (handshake.accepted and code == 1006), told
 
     def unserved(record: Record) -> Verdict:

@@ -123,8 +123,8 @@ class _Words:
         conf, scope = self._trial.original.conf, self._question.scope
         main = [m for m in conf.mountings_in(conf.main) if m.way is not Way.REWRITE] if scope.main else []
         own = conf.mountings_in(scope)
-        # Those of <Location> go first, then the server's own in order, then inherited ones.
-        return [*(m for m in own if m.location), *(m for m in own if not m.location), *main]
+        # Those of <Location> go first, then the inherited ones, then the server's own in order (`conf.trace`).
+        return [*(m for m in own if m.location), *main, *(m for m in own if not m.location)]
 
     def explanation(self) -> str:
         """Line, cause and cure of a red one; line, member and what the backend saw of a green one."""

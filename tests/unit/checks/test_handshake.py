@@ -42,9 +42,10 @@ def with_arrival(name: str, value: str | None) -> Record:
     ("check", "spoil", "told"),
     [
         (checks.answered_101, {"status": 503, "error": "busy"}, "status 503 (busy)"),
+        (checks.answered_101, {"status": 200, "error": None}, "connection 2: status 200; 1 of 2 handshakes wrong"),
         (checks.answered_101, {"status": None, "error": "no answer"}, "status none (no answer)"),
         (checks.answered_101, {"response": changed(answer("node"), "Upgrade", "h2c")}, "Upgrade is 'h2c'"),
-        (checks.answered_101, {"response": changed(answer("node"), "Connection", None)}, "Connection is None"),
+        (checks.answered_101, {"response": changed(answer("node"), "Connection", None)}, "Connection is absent"),
         (checks.accept_is_right, {"response": changed(answer("node"), "Sec-WebSocket-Accept", "x=")}, "but x= came"),
         (checks.accept_is_right, {"response": (*answer("node"), ("Sec-WebSocket-Accept", "y"))}, "y came"),
         (checks.accept_is_right, {"response": ()}, "but nothing came"),
@@ -72,7 +73,7 @@ def test_what_is_wrong_is_named_with_its_connection(check: Check, spoil: dict[st
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("Upgrade", None, "Upgrade None"),
+        ("Upgrade", None, "Upgrade absent"),
         ("Connection", "close", "Connection 'close'"),
         ("Sec-WebSocket-Key", "AAAA", "not base64 of 16 bytes"),
         ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Key was sent as"),
