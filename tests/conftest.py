@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,12 @@ from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.sites import wide
 from wslb.reports.ongoing import exit_code_of
+
+
+def pytest_configure() -> None:
+    """Let programs that a test starts be hung up, under nohup too: what is ignored would stay so in them (exec(3p))."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

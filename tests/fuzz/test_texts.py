@@ -142,12 +142,19 @@ ARGUMENT_PARTS = (
 STATUS_NUMBERS = ("elected", "busy", "lbstatus", "transferred", "read", "loadfactor")
 
 
+LEVELS = (
+    *("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"),
+    *(f"trace{number}" for number in range(1, 9)),
+)
+"""The manual, core: LogLevel. A line that nobody gave one has none."""
+
+
 @given(text_of(LOG_PARTS))
 def test_error_logs_are_read(text: str) -> None:
     lines = DIALECT.parse_log(text)
     assert len(lines) == sum(bool(line.strip()) for line in text.splitlines())
     for line in lines:
-        assert line.level
+        assert line.level in {"", *LEVELS}
         assert line.text in text
 
 

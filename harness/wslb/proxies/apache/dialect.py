@@ -49,8 +49,9 @@ _OTHERS = ("ssl", "rewrite", "headers", "reqtimeout", "watchdog", "proxy_hcheck"
 """Modules that only some sites need."""
 
 _ALWAYS = ("authz_core", "authz_host", "unixd", "log_config", "logio", "proxy", "slotmem_shm", "proxy_balancer")
+_LEVELS = r"emerg|alert|crit|error|warn|notice|info|debug|trace[1-8]"
 _LINE = re.compile(
-    r"^\[(?P<at>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>[a-z0-9]+)\] "
+    rf"^\[(?P<at>[^\]]+)\] \[(?P<module>[^:\]]*):(?P<level>{_LEVELS})\] "
     r"(?:\[(?:pid|client|remote)[^\]]*\] )*(?P<text>.*)$"
 )
 _CODE = re.compile(r"\bAH\d{5}\b")
@@ -482,7 +483,7 @@ def _text(element: Element, name: str) -> str:
     return (found.text or "").strip() if found is not None else ""
 
 
-_LEVEL = re.compile(r"[\[{(:](emerg|alert|crit|error|warn|notice|info|debug|trace[1-8])[\]}):]")
+_LEVEL = re.compile(rf"[\[{{(:]({_LEVELS})[\]}}):]")
 _WORST = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
 _CRASH = re.compile(
     r"corrupt|smashing|overflow|invalid pointer|double free|[Ss]egmentation fault|Assertion|assertion failed|"
