@@ -1,8 +1,18 @@
-"""The control port: health, journal and faults, on a listener of its own that never passes the balancer."""
+"""The control port: health, journal and faults, on a listener of its own that never passes the balancer.
+
+It has a thread and a loop of its own, so that it answers whatever clients flood the tunnels with: a library takes all
+frames of a piece of 256 KiB in one callback, tens of thousands of empty ones, and one message may fill a core for
+seconds. What is asked is done between two callbacks of the tunnels, in the order of what they saw; only where they
+leave no room for `PATIENCE_SECONDS` it is done beside them.
+"""
 
 import asyncio
+import concurrent.futures
 import json
 import socket
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -11,6 +21,11 @@ from backends.contract import access, faults
 from backends.contract.stand_in import StandIn
 
 BODY_LIMIT = 64 * 1024
+
+PATIENCE_SECONDS = 0.2
+"""How long the control port waits for its turn among the tunnels."""
+
+_Done = TypeVar("_Done")
 
 
 def _json(document: object, *, status: int = 200) -> web.Response:
@@ -31,15 +46,42 @@ class Control:
         app.router.add_post("/fault", self._add_fault)
         app.router.add_delete("/fault", self._clear_faults)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+        self._own = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._own.run_forever, name="control", daemon=True)
+        self._tunnels: asyncio.AbstractEventLoop = self._own
 
     async def start(self, listener: socket.socket) -> None:
-        """Serve on a bound socket."""
-        await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        """Serve on a bound socket; call it on the loop of the tunnels."""
+        self._tunnels = asyncio.get_running_loop()
+        self._thread.start()
+        await self._there(self._serve(listener))
 
     async def stop(self) -> None:
         """Stop serving."""
-        await self._runner.cleanup()
+        await self._there(self._runner.cleanup())
+        self._own.call_soon_threadsafe(self._own.stop)
+        await asyncio.to_thread(self._thread.join)
+        self._own.close()
+
+    async def _there(self, work: Coroutine[Any, Any, None]) -> None:
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._own))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def _in_turn(self, call: Callable[[], _Done]) -> _Done:
+        """Return what a call returns, made once: by the loop of the tunnels, or here when it does not get to it."""
+        made: concurrent.futures.Future[_Done] = concurrent.futures.Future()
+
+        def make() -> None:
+            if made.set_running_or_notify_cancel():
+                made.set_result(call())
+
+        self._tunnels.call_soon_threadsafe(make)
+        waiting = asyncio.wrap_future(made)
+        await asyncio.wait({waiting}, timeout=PATIENCE_SECONDS)
+        return call() if made.cancel() else await waiting
 
     @web.middleware
     async def _let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -63,10 +105,10 @@ class Control:
         return answer
 
     async def _health(self, _request: web.Request) -> web.Response:
-        return _json(self._backend.health())
+        return _json(await self._in_turn(self._backend.health))
 
     async def _read_journal(self, _request: web.Request) -> web.Response:
-        name, entries = self._backend.name, self._backend.journal.entries()
+        name, entries = self._backend.name, await self._in_turn(self._backend.journal.entries)
 
         def body() -> bytes:
             return json.dumps({"backend": name, "entries": [entry.as_json() for entry in entries]}).encode()
@@ -75,11 +117,11 @@ class Control:
         return web.Response(body=await asyncio.to_thread(body), content_type="application/json")
 
     async def _clear_journal(self, _request: web.Request) -> web.Response:
-        self._backend.journal.clear()
+        await self._in_turn(self._backend.journal.clear)
         return web.Response(status=204)
 
     async def _read_faults(self, _request: web.Request) -> web.Response:
-        return _json({"faults": self._backend.faults.as_json()})
+        return _json({"faults": await self._in_turn(self._backend.faults.as_json)})
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:
@@ -89,10 +131,10 @@ class Control:
         except (ValueError, RecursionError) as error:
             return _json({"error": f"The body is not JSON: {error}."}, status=400)
         understood = fault.as_json()
-        self._backend.faults.add(fault)
-        self._backend.log.info("fault %s", json.dumps(understood))
+        await self._in_turn(lambda: self._backend.faults.add(fault))
+        self._tunnels.call_soon_threadsafe(self._backend.log.info, "fault %s", json.dumps(understood))
         return _json(understood, status=201)
 
     async def _clear_faults(self, _request: web.Request) -> web.Response:
-        self._backend.faults.clear()
+        await self._in_turn(self._backend.faults.clear)
         return web.Response(status=204)

@@ -138,6 +138,11 @@ async def _serve(
     if chosen.announce is not None:
         announce(chosen.announce, health)
     privileges.become(account)
+    backend.log.info(
+        "start %s pid %d user %d address %s ws %s wss %s control %s cl %s",
+        *(health[key] for key in ("program", "pid", "uid", "address", "ws", "wss", "control")),
+        runner.kind,
+    )
 
     running: list[Running] = []
     if bound.plain is not None:
@@ -147,11 +152,6 @@ async def _serve(
     control = Control(backend, token=token)
     await control.start(bound.control)
 
-    backend.log.info(
-        "start %s pid %d user %d address %s ws %s wss %s control %s cl %s",
-        *(health[key] for key in ("program", "pid", "uid", "address", "ws", "wss", "control")),
-        runner.kind,
-    )
     await stop.wait()
     backend.log.info("stop with %d open connections", len(backend.live))
     for each in running:

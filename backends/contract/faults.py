@@ -1,5 +1,6 @@
 """Faults: what a backend does wrong on purpose, on request of the control port."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,32 +125,37 @@ FaultPlan = Mapping[str, Mapping[str, FaultValue]]
 
 
 class FaultBoard:
-    """The active faults, one of each kind at most."""
+    """The active faults, one of each kind at most; the tunnels and the control port may ask at the same time."""
 
     def __init__(self) -> None:
         self._active: dict[str, ActiveFault] = {}
+        self._lock = threading.Lock()
 
     def add(self, fault: ActiveFault) -> None:
         """Activate a fault; it takes the place of an older one of its kind."""
-        self._active.pop(fault.kind, None)
-        self._active[fault.kind] = fault
+        with self._lock:
+            self._active.pop(fault.kind, None)
+            self._active[fault.kind] = fault
 
     def clear(self) -> None:
         """Behave again."""
-        self._active.clear()
+        with self._lock:
+            self._active.clear()
 
     def take(self) -> FaultPlan:
         """Return what the next handshake shall suffer, and count it."""
         if not self._active:
             return {}
-        plan = {kind: fault.values for kind, fault in self._active.items()}
-        for fault in list(self._active.values()):
-            if fault.left is not None:
-                fault.left -= 1
-                if fault.left == 0:
-                    del self._active[fault.kind]
+        with self._lock:
+            plan = {kind: fault.values for kind, fault in self._active.items()}
+            for fault in list(self._active.values()):
+                if fault.left is not None:
+                    fault.left -= 1
+                    if fault.left == 0:
+                        del self._active[fault.kind]
         return plan
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the active faults in the form of the contract."""
-        return [fault.as_json() for fault in self._active.values()]
+        with self._lock:
+            return [fault.as_json() for fault in self._active.values()]
