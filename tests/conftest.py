@@ -17,9 +17,15 @@ from wslb.reports.ongoing import exit_code_of
 
 
 def pytest_configure() -> None:
-    """Let programs that a test starts be hung up, under nohup too: what is ignored would stay so in them (exec(3p))."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: None)
+    """Let programs that a test starts hear every signal, under nohup and in the background of a shell too.
+
+    What is ignored would stay so in them (exec(3p)).
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

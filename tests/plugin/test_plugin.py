@@ -101,7 +101,10 @@ def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: P
             break
     process.send_signal(number)
     begin = time.monotonic()
-    out, _ = process.communicate(timeout=60)
+    try:
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert time.monotonic() - begin < 15, out
     document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert document["interrupted"] == number.name, out
