@@ -99,9 +99,10 @@ def _served(conf: Configuration, adopted: Adopted) -> Iterator[tuple[Door, Scope
 
 
 def _mountings(conf: Configuration, scope: Scope) -> list[Mounting]:
-    """Lines that may take a path in a server: the main server's ProxyPass lines stand before its own (`conf.trace`)."""
-    before = conf.mountings_in(conf.main) if scope.main is not None else ()
-    return [*(line for line in before if line.way is not Way.REWRITE), *conf.mountings_in(scope)]
+    """Lines that may take a path in a server: its own, and the ProxyPass lines that it inherits."""
+    inherited = scope.main is not None and scope.value("ProxyPassInherit", "on") != "off"
+    main = [m for m in conf.mountings_in(conf.main) if m.way is not Way.REWRITE] if inherited else []
+    return [*conf.mountings_in(scope), *main]
 
 
 def _meant(conf: Configuration, mounting: Mounting) -> bool:

@@ -51,7 +51,7 @@ ASKED: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "what-a-virtual-host-inherits": (
         "Listen 80\nProxyPass /main ws://10.0.0.1:8080/\n" + host("a.example.org", "ProxyPass /a ws://10.0.0.1:8080/"),
-        [("a.example.org", "/main"), ("a.example.org", "/a")],
+        [("a.example.org", "/a"), ("a.example.org", "/main")],
     ),
     "a-location": ("Listen 80\n<Location /chat>\nProxyPass ws://10.0.0.1:8080/\n</Location>", [("localhost", "/chat")]),
     "a-match": ("Listen 80\nProxyPassMatch ^/ws/(a|b)/\\d+$ ws://10.0.0.1:8080/$1", [("localhost", "/ws/a/1")]),
