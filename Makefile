@@ -7,11 +7,11 @@ SHELL  := /bin/sh
 UNIT    := tests/unit tests/contracts tests/fuzz $(wildcard tests/test_*.py)
 COVERED := $(BIN)/coverage run
 # Percent of statements and branches: of the unit tests alone, and of everything but the container (.ci/run has 95).
-UNIT_FLOOR := 83
+UNIT_FLOOR := 85
 FLOOR      ?= 94
 .DEFAULT_GOAL := help
 VERSIONS ?= 2.4.46 2.4.54 debian:bullseye 2.4.68
-.PHONY: help check test test-lb test-behaviour test-docker test-versions test-libraries test-faults up bench report doctor wheel clean distclean lock
+.PHONY: help check test test-lb test-behaviour test-docker test-versions test-libraries test-originals test-foreign test-faults fuzz up bench report docs doctor wheel clean distclean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,8 +95,20 @@ test-versions: $(VENV)/.ready ## the main job on other httpd: VERSIONS="2.4.46 .
 test-libraries: ready ## the lowest and the newest libraries that pyproject.toml allows, and later Pythons
 	@.ci/libraries $(ARGS)
 
+test-originals: ready ## the real Open Liberty and Node.js beside the stand-ins, probe by probe
+	@$(BIN)/python -m tests.originals.provide
+	@$(BIN)/python -m pytest tests/originals -q --no-header $(ARGS)
+
+test-foreign: ready ## check and load before five foreign proxies and 18 kinds of servers, and nginx under the lab's claims
+	@$(BIN)/python -m tests.foreign.provide
+	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py -q --no-header $(ARGS)
+
 test-faults: ready ## kills, signals and odd surroundings, all that are known: tried, survived, lost
 	@WSLB_FAULTS=full $(BIN)/python -m pytest tests/faults -q --no-header $(ARGS)
+
+fuzz: $(VENV)/.ready ## every parser against inputs that atheris chooses: WSLB_FUZZ_SECONDS=60 for each
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.lock
+	@$(BIN)/python -m tests.fuzz.guided $(ARGS)
 
 up: ready ## leave the lab running on the article's ports
 	@$(BIN)/wslb up
@@ -107,6 +119,16 @@ bench: ready ## compare clients, measure scale: reports/bench/ and docs/bench.md
 report: $(VENV)/.ready ## redraw the report from reports/lb/report.json
 	@$(BIN)/wslb report $(REPORT)/report.json
 
+# Sphinx has an environment of its own, so that its packages bind none of wslb's.
+$(VENV)/docs/.ready: docs/requirements.lock | $(VENV)/.ready
+	@$(PYTHON) -m venv $(VENV)/docs
+	@$(VENV)/docs/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+docs: $(VENV)/docs/.ready ## the documentation as a site: reports/docs/index.html; a broken link is an error
+	@rm -rf reports/docs
+	@$(VENV)/docs/bin/python -m sphinx -W --keep-going -q -E -d $(VENV)/docs/doctrees docs reports/docs
+
 doctor: $(VENV)/.ready ## what this machine lacks
 	@$(BIN)/wslb doctor
 
@@ -116,9 +138,11 @@ wheel: $(VENV)/.ready ## build dist/*.whl
 lock: ## pin the packages again (needs uv)
 	uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o requirements.lock
+	uv pip compile --group docs --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate -q -o docs/requirements.lock
 
 clean: ## remove reports and caches
-	rm -rf reports/lb reports/load reports/compare reports/bench reports/coverage* dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf reports/lb reports/load reports/compare reports/bench reports/docs reports/coverage* dist .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean ## also remove the environment

@@ -291,8 +291,8 @@ def test_nothing_sleeps_by_hand() -> None:
     assert not timers
 
 
-SHARED_BY_FAMILIES = ("acts", "claims", "scenario")
-"""Modules of ``scenarios`` that every family may import."""
+SHARED_BY_FAMILIES = ("acts", "claims", "ending", "scenario")
+"""Modules of ``scenarios`` that every family, and the runner, may import."""
 
 
 @pytest.mark.parametrize(

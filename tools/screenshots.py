@@ -1,10 +1,11 @@
-"""Draws the pictures of the README from a real run: ``python tools/screenshots.py``, with Chromium at hand.
+"""Draws the pictures of the README from a real run: ``python -m tools.screenshots``, with Chromium at hand.
 
-Writes docs/report.png and docs/console.png.
+Writes docs/report.png, docs/red.png and docs/console.png.
 """
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,15 @@ def report(page: Page, folder: Path) -> None:
     page.goto(f"{(folder / 'report.html').as_uri()}#lb-byrequests")
     page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=DOCS / "report.png")
+
+
+def red(page: Page, folder: Path) -> None:
+    """The report of the configuration that the tutorial begins with."""
+    configuration = re.findall(r"```apache\n(.*?)```", (DOCS / "tutorial.md").read_text(encoding="utf-8"), re.DOTALL)[0]
+    (folder / "site.conf").write_text(configuration, encoding="utf-8")
+    subprocess.run([*WSLB, "try", "site.conf", "--report", "try"], check=False, cwd=folder)
+    page.goto((folder / "try" / "report.html").as_uri())
+    page.screenshot(path=DOCS / "red.png")
 
 
 def console(page: Page) -> None:
@@ -48,11 +58,14 @@ def console(page: Page) -> None:
 
 
 def main() -> None:
-    """Draw both."""
+    """Draw all."""
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_viewport_size({"width": 1080, "height": 640})
         report(page, Path(folder))
+        red(page, Path(folder))
+        page.set_viewport_size({"width": 1280, "height": 800})
         console(page)
         browser.close()
 

@@ -30,5 +30,9 @@ class Interpreter(Protocol):
     def kind(self) -> str:
         """Which interpreter this is."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The commands that it knows, for HELP; empty where the system has more than can be listed."""
+
     async def run(self, command: str, *, caller: Caller) -> str:
         """Return the output of a command; errors are output too, never exceptions."""

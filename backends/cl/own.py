@@ -1,4 +1,4 @@
-"""The two commands that are ours, with any runner: DSPWSCNN and DSPWSHDR tell about the connection itself."""
+"""Commands that are ours, with any runner: DSPWSCNN and DSPWSHDR tell about the connection, HELP what there is."""
 
 from collections.abc import Callable
 
@@ -18,27 +18,47 @@ class OwnCommands:
         self._host = host
         self._backend = backend
         self._address = address
-        self._own: dict[str, Callable[[Caller], str]] = {"DSPWSCNN": self._connection, "DSPWSHDR": self._headers}
+        self._own: dict[str, Callable[[Caller], str]] = {
+            "DSPWSCNN": self._connection,
+            "DSPWSHDR": self._headers,
+            "HELP": self._help,
+        }
 
     @property
     def kind(self) -> str:
         """The kind of the runner below."""
         return self._runner.kind
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Ours, and those of the runner below."""
+        return tuple(sorted({*self._own, *self._runner.names}))
+
     async def run(self, text: str, *, caller: Caller) -> str:
         """Run a command."""
-        if text.lstrip()[:5].upper() != "DSPWS":
-            return await self._runner.run(text, caller=caller)
+        if not text.lstrip().upper().startswith(("DSPWS", "HELP")):
+            return await self._other(text, caller)
         try:
             parsed = command.parse(text)
             answer = self._own.get(parsed.name)
             if answer is None:
-                return await self._runner.run(text, caller=caller)
+                return await self._other(text, caller)
             if parsed.positional or parsed.keywords:
                 raise too_many(0)
         except CommandError as error:
             return message_listing(error)
         return answer(caller)
+
+    async def _other(self, text: str, caller: Caller) -> str:
+        """What the runner below says; where it knows no such command, also how to find out what there is."""
+        said = await self._runner.run(text, caller=caller)
+        return f"{said}\nHELP lists the commands that there are." if said.startswith("CPD0030") else said
+
+    def _help(self, caller: Caller) -> str:  # noqa: ARG002  (as the other answers)
+        more = [] if self._runner.names else [["and every command of this system"]]
+        return listing.table(
+            "Commands", (Column(heading="Command", width=60),), [*([name] for name in self.names), *more]
+        )
 
     def _connection(self, caller: Caller) -> str:
         facts = [
@@ -61,5 +81,5 @@ class OwnCommands:
 
 
 def with_own_commands(runner: Interpreter, *, host: Host, backend: str, address: str) -> Interpreter:
-    """Return the runner with our two commands in front of it."""
+    """Return the runner with our commands in front of it."""
     return OwnCommands(runner, host=host, backend=backend, address=address)

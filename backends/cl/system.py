@@ -21,6 +21,7 @@ class System:
     """
 
     kind = "system"
+    names: tuple[str, ...] = ()
 
     def __init__(
         self, *, program: str, time_limit_seconds: float = TIME_LIMIT_SECONDS, output_limit: int = OUTPUT_LIMIT

@@ -42,6 +42,9 @@ class Channel(Protocol):
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame and wait, for a limited time, until the client has answered it."""
 
+    def finish(self) -> None:
+        """End the TCP connection with a FIN, without a close frame, now."""
+
     def reset(self) -> None:
         """Reset the TCP connection without a close frame, now."""
 
@@ -59,7 +62,7 @@ class Patient(Protocol):
         """Take note that nothing happened for too long."""
 
 
-class Live(Patient, Protocol):
+class Live(Protocol):
     """An accepted connection as long as it lives, as the backend keeps it."""
 
     @property
@@ -67,10 +70,22 @@ class Live(Patient, Protocol):
         """Done when the connection has ended."""
 
     def stop(self) -> None:
-        """Close with 1001."""
+        """End the TCP connection with a FIN, without a close frame, now."""
 
     def reset(self) -> None:
         """Reset the TCP connection without a close frame, now."""
+
+
+class Counting(Live, Patient, Protocol):
+    """A connection that a stand-in answers; it counts `silences`, from 0 again whenever bytes come."""
+
+    silences: int
+
+    def send_ping(self) -> None:
+        """Send an empty ping."""
+
+    def say_close(self, code: int, reason: str) -> None:
+        """Close, and give the client some seconds to answer."""
 
 
 class IdleLimit:

@@ -125,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
         self, response: PlainResponse, name: str, *, head: RequestHead | None = None, visit: Visit | None = None
     ) -> None:
         """Answer in full and end the connection."""
-        fields = response.fields(name)
+        fields = response.fields(self.service.backend.signature(name))
         if visit is not None:
             visit.answered(response.status, fields)
         transport = self.transport

@@ -125,7 +125,7 @@ class Control:
 
     async def _add_fault(self, request: web.Request) -> web.Response:
         try:
-            fault = faults.parse(json.loads(await request.read()))
+            fault = faults.parse(json.loads(await request.read()), self._backend.profile.faults)
         except faults.FaultError as error:
             return _json({"error": str(error)}, status=400)
         except (ValueError, RecursionError) as error:

@@ -34,6 +34,7 @@ class Dialogue:
         self._entry = visit.entry
         channel.on_traffic = self.touch
         self._farewell: tuple[int, str] = (1001, "going away")
+        self._pinging: asyncio.Future[None] | None = None
         self._leash: asyncio.Timeout | None = None
         self.touch()
         self._started = self.touched
@@ -41,23 +42,28 @@ class Dialogue:
     def touch(self) -> None:
         """Note traffic."""
         self.touched = asyncio.get_running_loop().time()
+        self.silences = 0
 
     def stop(self) -> None:
-        """Close with 1001, wherever the dialogue stands."""
-        self._pull((1001, "the server is going away"))
+        """End without a close frame, wherever the dialogue stands."""
+        self.channel.finish()
 
     def expired(self) -> None:
-        """Close after too long a silence."""
-        self._pull((1001, f"idle for {self._backend.idle.seconds:g} s"))
+        """Note that nothing came for a while."""
+        self._backend.silent(self)
 
-    def _pull(self, farewell: tuple[int, str]) -> None:
+    def send_ping(self) -> None:
+        """Send an empty ping."""
+        self._pinging = asyncio.ensure_future(self.channel.ping(b""))
+
+    def say_close(self, code: int, reason: str) -> None:
         """Interrupt the dialogue from outside: its task leaves what it awaits and closes by itself.
 
         Closing from another task would not wait for the client's answer in aiohttp.
         """
         if self._leash is None or self._leash.expired():
             return
-        self._farewell = farewell
+        self._farewell = code, reason
         self._leash.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
@@ -71,6 +77,8 @@ class Dialogue:
             closed = await self._talk_on_leash()
         finally:
             backend.idle.discard(self)
+            if self._pinging is not None:
+                self._pinging.cancel()
             entry.closed = closed
             backend.live.discard(self)
             self.ended.set_result(None)
@@ -171,5 +179,6 @@ class Dialogue:
             sent = await self.channel.send(message)
         if sent:
             self._entry.messages_sent += 1
-            self.touch()
+            if not self._backend.profile.pings:  # who pings counts what comes only
+                self.touch()
         return sent

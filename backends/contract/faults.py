@@ -39,7 +39,8 @@ def _whole(low: int, high: int) -> Callable[[object], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def _seconds(value: object) -> bool:
+def seconds(value: object) -> bool:
+    """A time of an hour at most."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 3600
 
 
@@ -60,7 +61,9 @@ def _close_reason(value: object) -> bool:
 _HEADER_LINE = "must be printable ASCII text"
 _COUNT = FaultParameter(valid=_whole(0, 1_000_000), must="must be a whole number from 0 to 1000000")
 
-KINDS: dict[str, dict[str, FaultParameter]] = {
+FaultKinds = Mapping[str, Mapping[str, FaultParameter]]
+
+KINDS: FaultKinds = {
     "impersonate": {
         "name": FaultParameter(valid=_line, must=_HEADER_LINE),
         "greeting": FaultParameter(valid=lambda value: isinstance(value, str), must="must be text"),
@@ -79,7 +82,7 @@ KINDS: dict[str, dict[str, FaultParameter]] = {
     "cut": {"after_messages": _COUNT},
     "push": {
         "messages": _COUNT,
-        "interval_seconds": FaultParameter(valid=_seconds, must="must be a number from 0 to 3600"),
+        "interval_seconds": FaultParameter(valid=seconds, must="must be a number from 0 to 3600"),
     },
     "fragment": {"bytes": FaultParameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000")},
     "ping": {"payload": FaultParameter(valid=_close_reason, must="must be text of at most 123 bytes")},
@@ -93,8 +96,8 @@ KINDS: dict[str, dict[str, FaultParameter]] = {
 _TIMES = FaultParameter(valid=_whole(1, 1_000_000), must="must be a whole number from 1 to 1000000", required=False)
 
 
-def parse(document: object) -> ActiveFault:
-    """Understand the body of `POST /fault`.
+def parse(document: object, kinds: FaultKinds = KINDS) -> ActiveFault:
+    """Understand the body of `POST /fault` of a program that can do these kinds.
 
     Raises:
         FaultError: The kind or a parameter is unknown, missing or out of range.
@@ -102,9 +105,9 @@ def parse(document: object) -> ActiveFault:
     if not isinstance(document, dict):
         raise FaultError("A fault is a JSON object with a kind.")
     kind = document.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise FaultError(f"Unknown kind {kind!r}; known are {', '.join(KINDS)}.")
-    parameters = {**KINDS[kind], "times": _TIMES}
+    if not isinstance(kind, str) or kind not in kinds:
+        raise FaultError(f"Unknown kind {kind!r}; known are {', '.join(kinds)}.")
+    parameters = {**kinds[kind], "times": _TIMES}
     for key in document.keys() - parameters.keys() - {"kind"}:
         raise FaultError(f"Unknown parameter {key!r} of {kind}; known are {', '.join(parameters)}.")
     values: dict[str, FaultValue] = {}

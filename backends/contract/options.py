@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from backends.contract import access
 from backends.contract.profile import Profile
@@ -46,7 +47,7 @@ class Options:
     control_port: int
     tls_cert: Path | None
     tls_key: Path | None
-    idle_seconds: float
+    idle_seconds: float | None
     subprotocols: tuple[str, ...]
     origins: tuple[tuple[str, str], ...]
     cl: str
@@ -54,7 +55,8 @@ class Options:
     user: str | None
     announce: Path | None
     exit_with_parent: bool
-    anywhere: bool = False
+    anywhere: Literal["", "echo", "cl"] = ""
+    plain_headers: bool = False
 
 
 def _port(text: str) -> int:
@@ -102,7 +104,8 @@ def parser(profile: Profile) -> argparse.ArgumentParser:
         help="port for health, journal and faults; 0 chooses a free one (default: %(default)s)")  # fmt: skip
     add("--tls-cert", type=Path, metavar="FILE", help="PEM certificate chain of the TLS listener")
     add("--tls-key", type=Path, metavar="FILE", help="PEM key of the TLS listener")
-    add("--idle-seconds", type=_seconds, default=300.0, metavar="S", help="idle limit of a WebSocket (%(default)s)")
+    add("--idle-seconds", type=_seconds, metavar="S",
+        help="close a WebSocket after so much silence (default: what the original does)")  # fmt: skip
     add("--subprotocol", action="append", metavar="NAME", dest="subprotocols",
         help="subprotocol to choose when offered; may be repeated (default: wsconsole)")  # fmt: skip
     add("--origin", action="append", type=_origin, metavar="ORIGIN", dest="origins",
@@ -112,7 +115,9 @@ def parser(profile: Profile) -> argparse.ArgumentParser:
     add("--cl-program", default="/usr/bin/system", metavar="FILE", help="the system utility (default: %(default)s)")
     add("--user", metavar="USER", help="started as root: become this user (name or number) after binding")
     add("--announce", type=Path, metavar="FILE", help="write the answer of /healthz to FILE once listening")
-    add("--anywhere", action="store_true", help="every path is an echo endpoint, and answers a plain request with 200")
+    add("--anywhere", nargs="?", const="echo", choices=("echo", "cl"), default="",
+        help="every path is an endpoint, of echo or of CL, and answers a plain request with 200")  # fmt: skip
+    add("--plain-headers", action="store_true", help="send no X-Backend: heads are the original's, field by field")
     add("--exit-with-parent", action="store_true", help="stop when standard input reaches its end")
     return parse
 

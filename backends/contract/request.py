@@ -66,14 +66,12 @@ class PlainResponse:
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "text/plain; charset=utf-8"
 
-    def fields(self, backend: str) -> list[tuple[str, str]]:
-        """Return all header fields of the answer of a backend that ends the connection."""
-        fields = [("X-Backend", backend), *self.headers]
+    def fields(self, signature: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return all header fields of an answer that ends the connection; the last are those that sign it."""
         content = [("Content-Type", self.content_type), ("Content-Length", str(len(self.body)))]
-        closing = [("Date", formatdate(usegmt=True)), ("Connection", "close")]
         if self.status in (204, 304):  # they have no content (RFC 9110 section 15)
-            return fields + closing
-        return [*fields, content[0], *closing, content[1]]
+            content = []
+        return [*self.headers, *content, ("Date", formatdate(usegmt=True)), ("Connection", "close"), *signature]
 
     def phrase(self) -> str:
         """Return the reason phrase."""

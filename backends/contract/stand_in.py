@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from backends.cl import Interpreter
 from backends.contract import access, request
-from backends.contract.channel import IdleLimit, Live
+from backends.contract.channel import Counting, IdleLimit, Live
 from backends.contract.faults import FaultBoard, FaultPlan
 from backends.contract.journal import Entry, Journal
 from backends.contract.options import Options
-from backends.contract.profile import Profile
+from backends.contract.profile import DROP_AT, INACTIVE, PING_AT, Fields, Profile, accept_of
 from backends.contract.request import PlainResponse, RequestHead
 from backends.contract.sockets import Listeners, port_of
 from backends.contract.visit import Visit
@@ -34,7 +34,7 @@ class StandIn:
         self.journal = Journal()
         self.faults = FaultBoard()
         self.live: set[Live] = set()
-        self.idle = IdleLimit(options.idle_seconds)
+        self.idle = IdleLimit(profile.silence_seconds if options.idle_seconds is None else options.idle_seconds)
         self.log = logging.getLogger(options.name)
         self.greeting = profile.greeting.format(host_name=host_name, address=listeners.address)
         self.reply_prefix = profile.reply_prefix.format(host_name=host_name, address=listeners.address)
@@ -47,12 +47,12 @@ class StandIn:
 
     def arrive(self, head: RequestHead, *, listener: Literal["ws", "wss"], peer: str) -> Visit | None:
         """Take in a request; None when its path is no WebSocket endpoint."""
-        endpoint = self.profile.endpoint(request.path_of(head.target)) if not self.options.anywhere else "echo"
+        endpoint = self.options.anywhere or self.profile.endpoint(request.path_of(head.target))
         if endpoint is None:
             return None
         upgrade = request.asks_upgrade(head)
         plan = self.faults.take() if upgrade else {}
-        refused = self._faulty(plan) or request.refusal(head) or (self._foreign(head) if endpoint == "cl" else None)
+        refused = self.faulty(plan) or request.refusal(head) or (self._foreign(head) if endpoint == "cl" else None)
         if self.options.anywhere and not upgrade:
             refused = PlainResponse(status=200, body=f"{self.name}\n".encode())
         entry = Entry(
@@ -69,11 +69,30 @@ class StandIn:
             journal=self.journal,
             backend=self.name,
             endpoint=endpoint,
+            head=head,
             entry=entry,
             plan=plan,
             refusal=refused,
             subprotocol=subprotocol,
         )
+
+    def switching(self, visit: Visit, *, extensions: str | None) -> Fields:
+        """Return the fields of the 101 that accepts a visit, in the order of the original; X-Backend is the last."""
+        key = next(iter(visit.head.values("Sec-WebSocket-Key")), "")
+        accept = accept_of(key) if visit.accept_value is None else visit.accept_value
+        fields: Fields = []
+        for name, value in self.profile.switching(visit.head, accept, visit.subprotocol):
+            if name == "Upgrade" and visit.upgrade_value is not None:
+                fields += [(name, visit.upgrade_value)] if visit.upgrade_value else []
+                continue
+            fields.append((name, value))
+            if name == "Sec-WebSocket-Accept" and extensions is not None:
+                fields.append(("Sec-WebSocket-Extensions", extensions))
+        return [*fields, *self.signature(visit.name)]
+
+    def signature(self, name: str) -> Fields:
+        """Return the field that names who answered, unless no head shall have more than the original's."""
+        return [] if self.options.plain_headers else [("X-Backend", name)]
 
     def _foreign(self, head: RequestHead) -> PlainResponse | None:
         return access.foreign_page(
@@ -81,7 +100,8 @@ class StandIn:
         )
 
     @staticmethod
-    def _faulty(plan: FaultPlan) -> PlainResponse | None:
+    def faulty(plan: FaultPlan) -> PlainResponse | None:
+        """Return the answer that a fault wants, or None."""
         if "status" not in plan:
             return None
         status, reason = plan["status"]["status"], plan["status"].get("reason")
@@ -120,8 +140,23 @@ class StandIn:
             "uid": os.geteuid() if uid is None else uid,
         }
 
+    def silent(self, connection: Counting) -> None:
+        """Do with a connection on which nothing came for a while what the original does, or what an option wants."""
+        connection.silences += 1
+        if self.options.idle_seconds is not None:
+            connection.say_close(1001, f"idle for {self.idle.seconds:g} s")
+        elif not self.profile.pings:
+            code, reason = INACTIVE
+            connection.say_close(code, reason.format(seconds=self.idle.seconds))
+        elif connection.silences >= DROP_AT:
+            connection.stop()
+        else:
+            if connection.silences == PING_AT:
+                connection.send_ping()
+            self.idle.add(connection)
+
     async def say_goodbye(self, *, limit_seconds: float) -> None:
-        """Close every connection with 1001, and reset those whose client has not answered in time."""
+        """End every connection as the originals do: without a close frame."""
         self.idle.stop()
         connections = list(self.live)
         for connection in connections:

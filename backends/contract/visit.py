@@ -6,7 +6,7 @@ from backends.cl import Caller
 from backends.contract.faults import FaultPlan
 from backends.contract.journal import Ending, Entry, Journal, RawHeaders, pairs
 from backends.contract.profile import Endpoint
-from backends.contract.request import PlainResponse
+from backends.contract.request import PlainResponse, RequestHead
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,11 +19,13 @@ class Visit:
     journal: Journal
     backend: str
     endpoint: Endpoint
+    head: RequestHead
     entry: Entry
     plan: FaultPlan
     refusal: PlainResponse | None
     subprotocol: str | None
     number: int = 0
+    _written: bool = False
 
     @property
     def keeps_silent(self) -> bool:
@@ -86,5 +88,6 @@ class Visit:
         )
 
     def _write(self) -> None:
-        if "forget" not in self.plan:
+        if "forget" not in self.plan and not self._written:
+            self._written = True
             self.journal.add(self.entry)

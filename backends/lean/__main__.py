@@ -7,9 +7,7 @@ connection that shall suffer a fault has the same dialogue as in the stand-ins.
 
 import argparse
 import asyncio
-import base64
 import dataclasses
-import hashlib
 import socket
 import ssl
 import sys
@@ -29,8 +27,6 @@ from backends.lean.lines import Lines
 from backends.lean.responder import Responder
 
 PLAYS = {"liberty": LIBERTY, "node": NODE}
-GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-SERVER = "wslb-lean"
 
 
 class LeanService(Service):
@@ -86,21 +82,9 @@ class LeanConnection(HttpConnection):
     def accept(self, visit: Visit, head: RequestHead, rest: bytes) -> None:
         """Accept a handshake."""
         service, transport = self.service, self.transport
-        key = head.values("Sec-WebSocket-Key")[0]
-        digest = base64.b64encode(hashlib.sha1((key + GUID).encode(), usedforsecurity=False).digest()).decode()
-        upgrade = "websocket" if visit.upgrade_value is None else visit.upgrade_value
-        headers = [
-            *([("Upgrade", upgrade)] if upgrade else []),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Accept", visit.accept_value if visit.accept_value is not None else digest),
-        ]
         echo = visit.endpoint == "echo"
         deflate = echo and framing.chosen_deflate(head.values("Sec-WebSocket-Extensions"))
-        if deflate:
-            headers.append(("Sec-WebSocket-Extensions", framing.DEFLATE))
-        if visit.subprotocol is not None:
-            headers.append(("Sec-WebSocket-Protocol", visit.subprotocol))
-        headers += [("Server", SERVER), ("X-Backend", visit.name)]
+        headers = service.backend.switching(visit, extensions=framing.DEFLATE if deflate else None)
         visit.answered(101, headers)
         answer = serialise_head(101, "Switching Protocols", headers)
         reader = framing.Reader(limit=ECHO_MESSAGE_LIMIT if echo else CL_MESSAGE_LIMIT, deflate=deflate)

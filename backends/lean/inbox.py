@@ -95,6 +95,10 @@ class Inbox(Framed):
         if self.closed is None:
             self.transport.write(framing.serialise(PING, payload))
 
+    def finish(self) -> None:
+        """End the TCP connection without a close frame."""
+        self.transport.abort()
+
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame and wait for the client's."""
         self.say_close(code, reason)

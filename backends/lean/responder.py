@@ -9,14 +9,14 @@ from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
 from backends.lean import framing
 from backends.lean.framed import MOST_WAITING, Framed
-from backends.lean.framing import BINARY, TEXT, Reader
+from backends.lean.framing import BINARY, PING, TEXT, Reader
 from backends.lean.lines import Lines
 
 
 class Responder(Framed):
     """A connection that behaves: every message is answered where it arrives."""
 
-    __slots__ = ("_backend", "_commands", "_future", "_lines", "_since", "_task", "_visit", "touched")
+    __slots__ = ("_backend", "_commands", "_future", "_lines", "_since", "_task", "_visit", "silences", "touched")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Responder(Framed):
         self._commands: deque[str] | None = None
         self._task: asyncio.Task[None] | None = None
         self._future: asyncio.Future[None] | None = None
+        self.silences = 0
         backend.idle.add(self)
         self._since = self.touched
         backend.live.add(self)
@@ -50,16 +51,22 @@ class Responder(Framed):
         return self._future
 
     def stop(self) -> None:
-        """Close with 1001."""
-        self.say_close(1001, "the server is going away")
+        """End the TCP connection without a close frame."""
+        self.transport.abort()
 
     def expired(self) -> None:
-        """Close after too long a silence."""
-        self.say_close(1001, f"idle for {self._backend.idle.seconds:g} s")
+        """Note that nothing came for a while."""
+        self._backend.silent(self)
+
+    def send_ping(self) -> None:
+        """Send an empty ping."""
+        if self.closed is None:
+            self.transport.write(framing.serialise(PING, b""))
 
     def traffic(self) -> None:
         """Take note of bytes."""
         self.touched = asyncio.get_running_loop().time()
+        self.silences = 0
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not read."""

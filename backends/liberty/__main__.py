@@ -17,7 +17,7 @@ from backends.contract import daemon
 from backends.contract.channel import IdleLimit
 from backends.contract.connection import REQUEST_SECONDS
 from backends.contract.dialogue import Dialogue
-from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
+from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, Fields
 from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head
 from backends.contract.sockets import BACKLOG, endpoint_name
 from backends.contract.stand_in import StandIn
@@ -43,15 +43,17 @@ class LibertyRequest(web.BaseRequest):
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         # aiohttp calls this when all header fields are set and none has left: the moment to journal.
         visit = self.visit
-        if visit is None:
-            return
-        if visit.accept_value is not None and response.status == 101:
-            response.headers["Sec-WebSocket-Accept"] = visit.accept_value
-        if visit.upgrade_value is not None and response.status == 101:
-            response.headers.pop("Upgrade", None)
-            if visit.upgrade_value:
-                response.headers["Upgrade"] = visit.upgrade_value
-        visit.answered(response.status, tuple(response.headers.items()))
+        if isinstance(response, PlainAnswer):
+            fields = response.fields
+        elif visit is not None and response.status == 101:
+            extensions = response.headers.get("Sec-WebSocket-Extensions")
+            fields = cast("LibertyProtocol", self.protocol).backend.switching(visit, extensions=extensions)
+        else:
+            fields = [*response.headers.items()]
+        response.headers.clear()
+        response.headers.extend(fields)
+        if visit is not None:
+            visit.answered(response.status, fields)
 
 
 class NoAnswer(web.StreamResponse):
@@ -66,18 +68,13 @@ class NoAnswer(web.StreamResponse):
         """Send nothing."""
 
 
-def refuse(refusal: PlainResponse, *, name: str) -> web.Response:
-    """Return the response for a refusal, or for the page."""
-    kind, _, charset = refusal.content_type.partition("; charset=")
-    headers = {"X-Backend": name, **dict(refusal.headers)}
-    return web.Response(
-        status=refusal.status,
-        reason=refusal.reason,
-        body=refusal.body,
-        headers=headers,
-        content_type=kind,
-        charset=charset,
-    )
+class PlainAnswer(web.Response):
+    """A refusal, or the page, in full; the connection then ends."""
+
+    def __init__(self, answer: PlainResponse, *, signature: Fields) -> None:
+        super().__init__(status=answer.status, reason=answer.reason, body=answer.body)
+        self.fields = answer.fields(signature)
+        self.force_close()
 
 
 async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.BaseRequest) -> web.StreamResponse:
@@ -94,7 +91,8 @@ async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.Bas
     )
     visit = backend.arrive(head, listener=listener, peer=protocol.peer)
     if visit is None:
-        return refuse(backend.plain(method=request.method, target=request.raw_path), name=backend.name)
+        answer = backend.plain(method=request.method, target=request.raw_path)
+        return PlainAnswer(answer, signature=backend.signature(backend.name))
     if visit.hangs_up or visit.keeps_silent:
         visit.unanswered()
         if visit.hangs_up and request.transport is not None:
@@ -103,9 +101,7 @@ async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.Bas
         return NoAnswer()
     request.visit = visit
     if visit.refusal is not None:
-        response = refuse(visit.refusal, name=visit.name)
-        response.force_close()
-        return response
+        return PlainAnswer(visit.refusal, signature=backend.signature(visit.name))
     return await accept(backend, visit, request)
 
 
@@ -120,7 +116,6 @@ async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web
         compress=visit.endpoint == "echo",
         max_msg_size=LIBRARY_LIMITS[visit.endpoint],
     )
-    response.headers["X-Backend"] = visit.name
     protocol = cast("LibertyProtocol", request.protocol)
     protocol.head = None  # frames follow
     try:
@@ -146,6 +141,7 @@ class LibertyProtocol(web.RequestHandler):
         self.peer = ""
         self.touched = 0.0
         self._server = server
+        self.backend = server.backend
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who connects."""
@@ -186,9 +182,7 @@ class LibertyProtocol(web.RequestHandler):
             visit = backend.arrive(head, listener=self._server.listener, peer=self.peer)
         cast("LibertyRequest", request).visit = visit
         refusal = (visit and visit.refusal) or bad(str(message))
-        response = refuse(refusal, name=backend.name if visit is None else visit.name)
-        response.force_close()
-        return response
+        return PlainAnswer(refusal, signature=backend.signature(backend.name if visit is None else visit.name))
 
 
 class LibertyServer(web.Server):

@@ -122,6 +122,12 @@ class LibertyChannel:
             # interrupted send has cancelled it. A client that does not read would not see the close frame either.
             self.reset()
 
+    def finish(self) -> None:
+        """End the TCP connection without a close frame."""
+        transport = self._response.request.transport
+        if transport is not None:
+            transport.abort()
+
     def reset(self) -> None:
         """Reset the TCP connection."""
         reset(self._response.request.transport)

@@ -32,6 +32,9 @@ from backends.contract.sockets import BACKLOG, reset
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
 
+MOST_UNSENT = 1024 * 1024
+"""Bytes that may wait for a client to read them; nothing is read from one that leaves more."""
+
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
 
@@ -64,24 +67,29 @@ class NodeConnection(HttpConnection, ServerConnection):
         else:
             self.on_traffic()
             ServerConnection.data_received(self, data)
+            # The library writes a pong for each ping, whether or not the client reads them.
+            if self.transport.get_write_buffer_size() > MOST_UNSENT:
+                self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Write on, and read on unless the messages that wait forbid it."""
+        ServerConnection.resume_writing(self)
+        if self.visit is not None and not self.recv_messages.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
 
 def answer(connection: ServerConnection, _request: Request, response: Response) -> None:
     """Complete the library's answer and journal it, before it leaves."""
-    visit = connection.visit if isinstance(connection, NodeConnection) else None
-    if visit is None:
+    if not isinstance(connection, NodeConnection) or connection.visit is None:
         return
-    headers = response.headers
-    headers["X-Backend"] = visit.name
+    visit = connection.visit
+    backend = connection.service.backend
     if response.status_code == 101:
-        if visit.accept_value is not None:
-            del headers["Sec-WebSocket-Accept"]
-            headers["Sec-WebSocket-Accept"] = visit.accept_value
-        if visit.upgrade_value is not None:
-            del headers["Upgrade"]
-            if visit.upgrade_value:
-                headers["Upgrade"] = visit.upgrade_value
-    visit.answered(response.status_code, tuple(headers.raw_items()))
+        fields = backend.switching(visit, extensions=response.headers.get("Sec-WebSocket-Extensions"))
+    else:
+        fields = [*response.headers.raw_items(), *backend.signature(visit.name)]
+    response.headers = Headers(fields)
+    visit.answered(response.status_code, fields)
     if connection.state is not State.CONNECTING:
         visit.lost()
 
@@ -142,6 +150,10 @@ class NodeChannel:
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""
         await self._connection.close(code, reason)
+
+    def finish(self) -> None:
+        """End the TCP connection without a close frame."""
+        self._connection.transport.abort()
 
     def reset(self) -> None:
         """Reset the TCP connection."""

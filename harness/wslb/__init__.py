@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wslb.model.handshake import Handshake
     from wslb.model.results import Check, Outcome, Record, ScenarioResult, Verdict
     from wslb.model.sites import CLUSTER, balanced
-    from wslb.plugin import Ask
+    from wslb.plugin import Ask, Try
     from wslb.scenarios.scenario import Scenario
 
 __all__ = [  # noqa: RUF022 - grouped by what a reader is looking for
@@ -29,6 +29,7 @@ __all__ = [  # noqa: RUF022 - grouped by what a reader is looking for
     "Scenario",
     "ScenarioResult",
     "Ask",
+    "Try",
     # what is served
     "Site",
     "Mount",
@@ -70,7 +71,7 @@ _HOMES = {
     "wslb.model.handshake": "Handshake",
     "wslb.model.results": "Check Outcome Record ScenarioResult Verdict",
     "wslb.model.sites": "CLUSTER balanced",
-    "wslb.plugin": "Ask",
+    "wslb.plugin": "Ask Try",
     "wslb.scenarios.scenario": "Scenario",
 }
 """Where each public name is loaded from when it is first asked for, so that importing the package costs nothing."""

@@ -90,7 +90,7 @@ class Authority:
             .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(sign_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([*_PURPOSES]), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
@@ -112,6 +112,9 @@ class Authority:
     def client_context(self) -> ssl.SSLContext:
         """TLS context of a client that trusts this authority and nothing else, and checks the host name."""
         return ssl.create_default_context(cadata=self.pem.decode())
+
+
+_PURPOSES = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 
 
 def _usage(*, sign_certificates: bool) -> x509.KeyUsage:

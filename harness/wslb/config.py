@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from wslb.errors import ConfigError
 from wslb.model import percentiles
-from wslb.model.balancer import Carrier, LbMethod
+from wslb.model.balancer import CARRIERS, Carrier, LbMethod
 
 __all__ = ["DockerNetwork", "Mpm", "PullPolicy", "RuntimeChoice", "Settings", "Timeouts", "read_settings"]
 
@@ -71,6 +74,7 @@ class Settings:
     """What a run was asked for.
 
     Attributes:
+        proxy: which product it is (`wslb.proxies.registry.PROXIES`).
         runtime: where the proxy runs.
         httpd: program of the httpd, where the proxy runs; None searches for one.
         modules: folder of its modules, where the proxy runs; None asks the program and looks where systems keep them.
@@ -85,11 +89,20 @@ class Settings:
         percentiles: of latencies, as tables and curves show them; None takes each page's own.
         port, tls_port: of the proxy; 0 chooses free ones.
         fixed_ports: backends listen on the article's ports instead of free ones.
+        backend_ports: those of each backend instead, plain and TLS, in the order of the article; 0 is a free one.
         origins: of pages beside the backends' own ones that may run CL commands, such as ``https://example.org``.
         lean: the lean backend plays every part, so that the backends are not what limits a load run.
         idle_seconds: how long backends endure a silent tunnel; None leaves it to them.
+        jobs: scenarios that run at the same time, each in a lab of its own; 0 chooses by cores.
+        maxfail: scenarios that failed or errored after which nothing further is asked; 0 for no such end.
+        deadline: seconds after which nothing further is asked, and what is being asked is errored; None for no end.
+        limit: seconds that a scenario may take before it is errored; None leaves it to the run.
+        backends: URL of each real server that takes a stand-in's place, by its name, in the order given.
+        ca: file with the authority of such servers' certificates.
+        doors: ports that a container publishes where it has a network of its own, plain and TLS ones together.
     """
 
+    proxy: str = "apache"
     runtime: RuntimeChoice = RuntimeChoice.AUTO
     httpd: str | None = None
     modules: str | None = None
@@ -105,19 +118,57 @@ class Settings:
     port: int = 0
     tls_port: int = 0
     fixed_ports: bool = False
+    backend_ports: tuple[tuple[int, int], ...] = ()
     origins: tuple[str, ...] = ()
     lean: bool = False
     idle_seconds: float | None = None
+    jobs: int = 0
+    maxfail: int = 0
+    deadline: float | None = None
+    limit: float | None = None
+    doors: int = 2
+    backends: Mapping[str, str] = field(default_factory=dict)
+    ca: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:
         if not 2 <= self.connections <= 100_000:
             raise ConfigError(option="--connections", value=self.connections, allowed="a number from 2 to 100000")
+        if not 0 <= self.jobs <= 16:
+            raise ConfigError(
+                option="--jobs", value=self.jobs, allowed="a number from 1 to 16, or 0 for as many as fit"
+            )
+        if self.jobs > 1 and self.fixed:
+            raise ConfigError(
+                option="--jobs", value=self.jobs, allowed="1 with --port or --tls-port: a port has one lab"
+            )
+        if self.maxfail < 0:
+            raise ConfigError(option="--maxfail", value=self.maxfail, allowed="a number from 1, or 0 for no such end")
+        for option, seconds in (("--deadline", self.deadline), ("--limit", self.limit)):
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise ConfigError(option=option, value=seconds, allowed="a number of seconds above 0")
         for option, port in (("--port", self.port), ("--tls-port", self.tls_port)):
             if not 0 <= port <= 65535:
                 raise ConfigError(option=option, value=port, allowed="a port from 1 to 65535, or 0 for a free one")
+        if self.ca is not None and not any(url.startswith("wss:") for url in self.backends.values()):
+            raise ConfigError(option="--ca", value=self.ca, allowed="given with a --backend NAME=wss://… only")
+        if self.ca is not None and not Path(self.ca).is_file():
+            raise ConfigError(option="--ca", value=self.ca, allowed="a file with certificates in PEM")
+        if self.lean and self.backends:
+            raise ConfigError(option="--lean", value=True, allowed="given without --backend: it is a stand-in's")
         if self.port and self.port == self.tls_port:
             raise ConfigError(option="--tls-port", value=self.tls_port, allowed="another port than --port")
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a port was chosen, so that there can be one lab only."""
+        return bool(self.port or self.tls_port or self.fixed_ports)
+
+
+def _carrier(text: str) -> Carrier:
+    if text not in CARRIERS:
+        raise ValueError(text)
+    return Carrier(text)
 
 
 _PARSERS: dict[str, Any] = {
@@ -128,13 +179,17 @@ _PARSERS: dict[str, Any] = {
     "image": str,
     "pull": PullPolicy,
     "docker_network": DockerNetwork,
-    "carrier": Carrier,
+    "carrier": _carrier,
     "lbmethod": LbMethod,
     "connections": int,
     "report": Path,
     "percentiles": percentiles.parse,
     "port": int,
     "tls_port": int,
+    "jobs": int,
+    "maxfail": int,
+    "deadline": float,
+    "limit": float,
 }
 
 
@@ -152,8 +207,32 @@ def read_settings(options: Mapping[str, Any], environ: Mapping[str, str]) -> Set
             chosen[name] = _parsed(f"--{name.replace('_', '-')}", options[name], parse)
         elif environ.get(variable):
             chosen[name] = _parsed(variable, environ[variable], parse)
+    if servers := options.get("backend"):
+        chosen["backends"] = _servers(servers)
     chosen |= {name: value for name, value in options.items() if name in names - _PARSERS.keys() and value is not None}
     return Settings(**chosen)
+
+
+def _servers(texts: Sequence[str]) -> Mapping[str, str]:
+    """``NAME=URL`` each, as URL by name; the path without a slash at its end."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, given, url = text.partition("=")
+        if not given or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in found:
+            raise ConfigError(
+                option="--backend", value=text, allowed="NAME=URL, each NAME once and of letters, digits and _"
+            )
+        try:
+            parts = urlsplit(url)
+            sound = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound or re.search(r"[\s?#@]", url):
+            raise ConfigError(
+                option="--backend", value=text, allowed="NAME=ws://HOST[:PORT][/PATH] or NAME=wss://HOST[:PORT][/PATH]"
+            )
+        found[name] = url.rstrip("/")
+    return found
 
 
 def _parsed(option: str, value: Any, parse: Any) -> Any:
@@ -166,4 +245,6 @@ def _parsed(option: str, value: Any, parse: Any) -> Any:
 def _allowed(parse: Any) -> str:
     if parse is percentiles.parse:
         return percentiles.ALLOWED
+    if parse is _carrier:
+        return f"one of {', '.join(CARRIERS)}"
     return f"one of {', '.join(parse)}" if isinstance(parse, type) and issubclass(parse, StrEnum) else "a number"

@@ -9,23 +9,28 @@
     │   ├── StartError             exited early, or not ready in time
     │   ├── ProxyConfigRejected    the proxy's own syntax check said no
     │   ├── ContractError          a backend answered outside its contract
+    │   ├── ServerUnavailable      a real server is away, or accepts no WebSocket
     │   ├── MachineExhausted       memory, disk, descriptors or processes have run out
     │   ├── ProcessLost            a program of the lab ended, began anew or fell silent, against our will
     │   └── PlaceLost              the ground of a lab has gone: its folder, or loopback
+    ├── NotAskable                 a scenario needs what only the stand-ins have, and the servers are real
+    ├── RunEnded                   a limit of the run came before all was asked
     └── EvidenceError              a report, journal or status page cannot be read, or not be written
 
 A foreign error that says that the machine has run out of something is put into our words by `exhausted`, any other by
-`plain`, and the end of a program by `how_ended`.
+`plain`, the end of a program by `how_ended`, and `meant` asks what a mistyped name was to be.
 
 Each carries its data as attributes; ``str()`` makes one sentence of what and why, and ``hint`` says what to do.
 """
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = [
@@ -35,13 +40,17 @@ __all__ = [
     "HarnessError",
     "LabError",
     "MachineExhausted",
+    "NotAskable",
     "PlaceLost",
     "ProcessLost",
     "ProxyConfigRejected",
+    "RunEnded",
     "RuntimeUnavailable",
+    "ServerUnavailable",
     "StartError",
     "exhausted",
     "how_ended",
+    "meant",
     "plain",
 ]
 
@@ -135,6 +144,17 @@ class ContractError(LabError):
         return f"Backend {self.backend} broke its contract: {self.detail}."
 
 
+class ServerUnavailable(LabError):
+    """A real server (``--backend NAME=URL``) is away, or accepts no WebSocket where it should."""
+
+    def __init__(self, *, name: str, url: str, reason: str, hint: str) -> None:
+        super().__init__(name, url, reason)
+        self.name, self.url, self.reason, self.hint = name, url, reason, hint
+
+    def __str__(self) -> str:
+        return f"The server {self.name} at {self.url} cannot be asked: {self.reason}."
+
+
 class MachineExhausted(LabError):
     """Something that every program needs has run out on this machine, or for this user or process."""
 
@@ -173,6 +193,28 @@ class PlaceLost(LabError):
 
     def __str__(self) -> str:
         return f"{self.what} while the lab ran."
+
+
+class RunEnded(HarnessError):
+    """A limit of the run came before all was asked.
+
+    Attributes:
+        by: the limit, as the rest of "stopped by".
+    """
+
+    def __init__(self, *, by: str) -> None:
+        super().__init__(by)
+        self.by = by
+
+    def __str__(self) -> str:
+        return f"The run was stopped by {self.by}."
+
+
+def meant(value: str, known: Iterable[str]) -> str:
+    """A question about what a mistyped name was to be, such as ``Did you mean lb-byrequests?``; empty for none."""
+    names = {name.lower(): name for name in known}
+    close = [names[name] for name in difflib.get_close_matches(value.lower(), list(names), n=3, cutoff=0.6)]
+    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def how_ended(returncode: int | None) -> str:
@@ -235,6 +277,17 @@ def exhausted(error: BaseException) -> MachineExhausted | None:
         return None
     file = getattr(error, "filename", None)
     return MachineExhausted(what=said[0], detail=f"{detail} ({file})" if file else detail, hint=said[1])
+
+
+class NotAskable(HarnessError):
+    """A scenario needs what only the stand-ins have, and the backends are real servers: it is skipped."""
+
+    def __init__(self, *, needs: str) -> None:
+        super().__init__(needs)
+        self.needs = needs
+
+    def __str__(self) -> str:
+        return f"It needs {self.needs}, and the backends are real servers."
 
 
 class EvidenceError(HarnessError):

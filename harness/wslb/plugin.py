@@ -10,21 +10,46 @@ import inspect
 import os
 import shlex
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
     from wslb.config import Settings
-    from wslb.lab.afar import LoopThread
     from wslb.lab.lab import Lab
+    from wslb.lab.labs import Labs
+    from wslb.lab.trial import Trial
     from wslb.model.results import ScenarioResult
+    from wslb.reports.ongoing import Ongoing
     from wslb.scenarios.scenario import Scenario
 
 Ask = Callable[["Scenario | str"], Awaitable["ScenarioResult"]]
 """What the fixture ``wslb_ask`` is."""
+
+
+class Try(Protocol):
+    """What the fixture ``wslb_try`` is."""
+
+    async def __call__(
+        self,
+        conf: str | Path,
+        *,
+        paths: Sequence[str] = (),
+        defines: Sequence[str] = (),
+        values: Mapping[str, str] | None = None,
+    ) -> tuple[ScenarioResult, ...]:
+        """Ask all that ``wslb try`` asks of a configuration; the test fails where a claim of it does.
+
+        Args:
+            conf: the file; a relative one stands beside the ini-file of pytest, as the command would be called there.
+            paths: these alone.
+            defines: names as after httpd's ``-D``.
+            values: of placeholders and variables.
+        """
+        ...
+
 
 OPTIONS = {
     "report": "DIR: write report.json, report.html and junit.xml into it",
@@ -37,11 +62,14 @@ OPTIONS = {
     "docker-network": "HOW: the container is reached: auto, host, published",
     "carrier": "NAME: module that must carry the tunnels: wstunnel, http",
     "percentiles": "P,P,…: of latencies: which the report shows",
+    "ca": "FILE: authority of the certificates of wss:// servers of --wslb-backend",
     "connections": "N: length of the long serial scenarios",
+    "deadline": "SECONDS: of the session; then no further scenario is asked",
+    "limit": "SECONDS: longest time of a scenario, errored after it; 300, and none beside pytest-timeout",
 }
 """Options of the same names as the command line's, with ``--wslb-`` in front."""
 
-FIXTURES = frozenset({"wslb_lab", "wslb_ask", "wslb_settings"})
+FIXTURES = frozenset({"wslb_lab", "wslb_ask", "wslb_try", "wslb_settings"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +78,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, told in OPTIONS.items():
         metavar, _, text = told.partition(": ")
         group.addoption(f"--wslb-{name}", metavar=metavar, help=text)
+    told = "a real server (ws:// or wss://) in a stand-in's place, behind a recorder; may be repeated"
+    group.addoption("--wslb-backend", metavar="NAME=URL", action="append", help=told)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -64,6 +94,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Markers; settings too where an option is given, so that a wrong one is a usage error."""
+    config.addinivalue_line(
+        "markers",
+        "wslb_lab(conf, defines=(), values={}, server=None): wslb_lab serves this httpd configuration, as wslb try "
+        "does, and clients come to this virtual host of it",
+    )
     config.addinivalue_line("markers", "wslb_lb: asks a shipped scenario of the main job")
     config.addinivalue_line("markers", "wslb_behaviour: asks a shipped scenario beyond the main job")
     if any(_options(config).values()):
@@ -79,6 +114,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """The scenarios that this session is going to ask, for a report that says when it is partial."""
     users = [item for item in session.items if _uses_us(item)]
+    for item in users:
+        _marked(item)
     if users:
         Asked.of(session.config).plan(users)
 
@@ -100,8 +137,13 @@ def _uses_us(item: pytest.Item) -> bool:
     return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
-def _options(config: pytest.Config) -> dict[str, str | None]:
-    return {name.replace("-", "_"): config.getoption(f"--wslb-{name}") for name in OPTIONS}
+def _timed(config: pytest.Config) -> bool:
+    """Whether pytest-timeout ends tests that take too long, so that we need not."""
+    return config.pluginmanager.hasplugin("timeout") and bool(config.getoption("timeout") or config.getini("timeout"))
+
+
+def _options(config: pytest.Config) -> dict[str, Any]:
+    return {name.replace("-", "_"): config.getoption(f"--wslb-{name}") for name in (*OPTIONS, "backend")}
 
 
 class Asked:
@@ -116,6 +158,7 @@ class Asked:
         from wslb.errors import ConfigError
         from wslb.reports.files import try_folder
         from wslb.reports.ongoing import Ongoing
+        from wslb.scenarios.ending import Ends
 
         self._folder = config.getoption("--wslb-report")
         try:
@@ -129,9 +172,12 @@ class Asked:
             command=shlex.join(["pytest", *config.invocation_params.args]),
             percentiles=self.settings.percentiles,
         )
+        self.ends = Ends(self.settings, limited=not _timed(config))
         self._users: frozenset[str] = frozenset()
         self._failed = ""
         self._written: tuple[Path, ...] = ()
+        self._causes: dict[tuple[str, str], str] = {}
+        self._lines: dict[str, str] = {}
 
     @classmethod
     def of(cls, config: pytest.Config) -> Asked:
@@ -154,6 +200,48 @@ class Asked:
             and (item.get_closest_marker("wslb_lb") or item.get_closest_marker("wslb_behaviour"))
         ]
         self.run.planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
+
+    def go_on(self) -> None:
+        """End the session where nothing further is to be asked: with the exit code that the report has."""
+        from wslb.errors import RunEnded
+
+        over = self.ends.over
+        if isinstance(over, RunEnded):
+            self.run.interrupted = over.by
+        elif over:
+            self.run.failed(over)
+        if over:
+            pytest.exit("\n".join([str(over), *over.log_tail]), returncode=self.run.report().exit_code)
+
+    def told(self, result: ScenarioResult) -> str:
+        """What a test says of a scenario that did not hold; where its cause was told before, only that."""
+        from wslb.model.results import Report
+        from wslb.reports import json_file
+        from wslb.reports.causes.explained import explanation, key
+        from wslb.reports.screen import failure_text
+
+        found = explanation(json_file.document(Report(results=(result,)))).causes
+        cause = found[0].cause if found else None
+        first = self._causes.setdefault(key(cause), result.name) if cause else result.name
+        if cause and first != result.name:
+            again = f"    cause     the one of {first}: {cause.sentence}\n    again     {result.reproduce}"
+            text = f"✖ {result.name}: {result.question}\n{again}"
+        else:
+            text = "\n".join(filter(None, (failure_text(result, cause.sentence if cause else ""), result.explanation)))
+        self._lines[text] = cause.sentence if cause else text.partition("\n")[0]
+        return text
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Keep pytest's summary to a line for each scenario: where CI is set, it repeats all that a failure says."""
+        report = yield
+        line = self._lines.get(str(call.excinfo.value)) if call.excinfo else None
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if line and crash:
+            crash.message = line
+        return report
 
     def pytest_report_collectionfinish(self) -> str:
         """What the tests are going to use."""
@@ -187,8 +275,16 @@ class Asked:
                 raise pytest.exit.Exception(f"{exc} {exc.hint}", returncode=exitstatus or 4) from exc
             github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The report's path, last and on its own line."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+        """Behind all that pytest itself says: the causes of what failed, and the report's path."""
+        yield
+        from wslb.model.disclosure import clean
+        from wslb.reports import json_file
+        from wslb.reports.causes.explained import explanation
+
+        for line in explanation(json_file.document(self.run.report())).lines():
+            terminalreporter.write_line(clean(line))
         for path in self._written:
             if path.suffix == ".html":
                 terminalreporter.write_line(f"report  {path.resolve().as_uri()}")
@@ -222,60 +318,186 @@ def _wslb_signals(pytestconfig: pytest.Config) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _wslb_opened(
-    wslb_settings: Settings, pytestconfig: pytest.Config, _wslb_signals: None
-) -> Iterator[tuple[Lab, LoopThread]]:
-    """One lab for the whole session; without one, the session ends with exit code 3 instead of a quiet skip."""
+def _wslb_labs(wslb_settings: Settings, _wslb_signals: None) -> Iterator[Labs]:
+    """What this session opens."""
+    from wslb.lab.labs import Labs
+
+    with Labs(wslb_settings) as labs:
+        yield labs
+
+
+def _article(labs: Labs, run: Ongoing) -> Lab:
+    """The article's lab; without one, the session ends with exit code 3 instead of a quiet skip."""
     from wslb.errors import HarnessError
-    from wslb.lab.afar import LoopThread
-    from wslb.lab.launch import open_lab
 
-    run = Asked.of(pytestconfig).run
-    with LoopThread() as thread:
-        opened = thread.holding(open_lab(wslb_settings))
-        try:
-            lab = opened.__enter__()
-        except HarnessError as exc:
-            run.failed(exc)
-            pytest.exit("\n".join([str(exc), *exc.log_tail, exc.hint]), returncode=run.error_exit_code)
-        run.environment = lab.environment
-        try:
-            yield lab, thread
-        finally:
-            opened.__exit__(None, None, None)
+    try:
+        lab = labs.article()
+    except HarnessError as exc:
+        run.failed(exc)
+        pytest.exit("\n".join([str(exc), *exc.log_tail, exc.hint]), returncode=run.error_exit_code)
+    run.environment = lab.environment
+    return lab
 
 
-@pytest.fixture
-def wslb_lab(_wslb_opened: tuple[Lab, LoopThread], request: pytest.FixtureRequest) -> Lab:
-    """The lab, serving the article's balancer on ``/ws`` and ``/wss`` with fresh counters for each test."""
-    from wslb.lab.afar import afar
+def _trial(labs: Labs, run: Ongoing, conf: str | Path, **given: Any) -> Trial:
+    """The lab of a configuration; without one, the test fails in a sentence."""
+    from wslb.errors import HarnessError
+
+    try:
+        trial = labs.trial(Path(conf), **given)
+    except HarnessError as exc:
+        pytest.fail("\n".join([str(exc), *exc.log_tail, exc.hint]), pytrace=False)
+    run.environment = run.environment or trial.lab.environment
+    return trial
+
+
+def _begun(labs: Labs, run: Ongoing, request: pytest.FixtureRequest) -> Lab:
+    """The lab of a test, with fresh counters: of the configuration that its mark names, else the article's."""
+    from wslb.errors import ConfigError, LabError
     from wslb.model.sites import wide
 
-    lab, thread = _wslb_opened
-    site = wide()
-    thread.wait(lab.begin(request.node.name, site, balancer=site.balancers[0]))
-    return afar(lab, thread)
+    Asked.of(request.config).go_on()
+    mark = request.node.get_closest_marker("wslb_lab")
+    if mark is None:
+        lab = _article(labs, run)
+        site = wide(backends=lab.fleet)
+        name, ends = request.node.name, Asked.of(request.config).ends
+        try:
+            labs.thread.wait(lab.begin(name, site, balancer=site.balancers[0]))
+        except LabError as exc:
+            labs.thread.wait(ends.start(name, "\n".join([str(exc), *exc.log_tail]), lab))
+            raise
+        labs.thread.wait(ends.start(name, "", lab))
+        return lab
+    given = {name: value for name, value in mark.kwargs.items() if name in _READ}
+    trial = _trial(labs, run, mark.kwargs["conf"], commands=True, **given)
+    try:
+        site = trial.stand_before(mark.kwargs.get("server"))
+    except ConfigError as exc:
+        pytest.fail(f"the mark wslb_lab of {request.node.name}: {exc}", pytrace=False)
+    labs.thread.wait(trial.lab.begin(request.node.name, site, balancer=None))
+    return trial.lab
+
+
+_READ = frozenset({"defines", "values"})
+"""What a mark ``wslb_lab`` may say besides the configuration and the server of it that is meant."""
+
+
+def _marked(item: pytest.Item) -> None:
+    """Refuse a mark ``wslb_lab`` that says what it cannot.
+
+    Raises:
+        pytest.UsageError: no configuration is named, or something else is, or the test asks scenarios of the article's.
+    """
+    for mark in item.iter_markers("wslb_lab"):
+        unknown = mark.kwargs.keys() - {"conf", "server", *_READ}
+        if mark.args or unknown or "conf" not in mark.kwargs:
+            raise pytest.UsageError(
+                f"{item.nodeid}: the mark is wslb_lab(conf=FILE, defines=[NAME], values={{NAME: VALUE}}, server=NAME)"
+                + (f", and has no {', '.join(sorted(unknown))}" if unknown else "")
+            )
+        if "wslb_ask" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(
+                f"{item.nodeid}: wslb_ask asks scenarios of the article's lab; of a configuration, wslb_try asks"
+            )
 
 
 @pytest.fixture
-def wslb_ask(_wslb_opened: tuple[Lab, LoopThread], pytestconfig: pytest.Config) -> Ask:
-    """Ask a scenario (or the name of a shipped one): skips, fails or passes the test, and goes into the report."""
-    from wslb.model.results import Outcome
-    from wslb.reports.screen import failure_text
-    from wslb.scenarios import SCENARIOS, runner
+def wslb_lab(_wslb_labs: Labs, request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Lab:
+    """The lab, with fresh counters for each test.
 
-    lab, thread = _wslb_opened
-    run = Asked.of(pytestconfig).run
+    It serves the article's balancer on ``/ws`` and ``/wss``, or the configuration that the mark ``wslb_lab(conf=FILE)``
+    names. Then a backend of the lab stands in the place of each member, ``10.0.0.11-3000`` in that of
+    ``10.0.0.11:3000``, which greets and runs CL commands on every path.
+    """
+    from wslb.lab.afar import afar
+
+    return afar(_begun(_wslb_labs, Asked.of(pytestconfig).run, request), _wslb_labs.thread)
+
+
+@pytest.fixture
+def wslb_ask(_wslb_labs: Labs, request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Ask:
+    """Ask a scenario (or the name of a shipped one): skips, fails or passes the test, and goes into the report."""
+    from wslb.scenarios import runner
+
+    asked = Asked.of(pytestconfig)
+    run = asked.run
+    asked.go_on()
+    lab = _article(_wslb_labs, run)
+    limited = request.node.get_closest_marker("timeout") is None
 
     async def one(scenario: Scenario | str) -> ScenarioResult:
         if isinstance(scenario, str):
-            scenario = next(known for known in SCENARIOS if known.name == scenario)
-        result = await thread.do(runner.run(scenario, lab))
+            scenario = _shipped(scenario)
+        asked.go_on()
+        result = await _wslb_labs.thread.do(runner.run(scenario, lab, limit=asked.ends.limit(limited=limited)))
         run.add(result)
-        if result.outcome is Outcome.SKIPPED:
-            pytest.skip(result.reason)
-        if result.outcome is not Outcome.PASSED:
-            pytest.fail(failure_text(result), pytrace=False)
+        await _wslb_labs.thread.do(asked.ends.add(result, lab))
+        _judge(result, asked)
         return result
 
     return one
+
+
+def _shipped(name: str) -> Scenario:
+    """The scenario of this name; a test that names none fails in a sentence."""
+    from wslb.errors import meant
+    from wslb.scenarios import SCENARIOS
+
+    known = {scenario.name: scenario for scenario in SCENARIOS}
+    if name not in known:
+        hint = meant(name, known)
+        pytest.fail(f"wslb_ask: no scenario is named {name!r}. {hint} wslb list prints them all.", pytrace=False)
+    return known[name]
+
+
+@pytest.fixture
+def wslb_try(_wslb_labs: Labs, pytestconfig: pytest.Config) -> Try:
+    """Ask all that ``wslb try`` asks of a configuration: fails the test with line and cause; reported too."""
+    from wslb.commands.attempt import Attempt
+    from wslb.model.results import Outcome
+    from wslb.scenarios import runner
+
+    asked = Asked.of(pytestconfig)
+    run = asked.run
+
+    async def tried(
+        conf: str | Path,
+        *,
+        paths: Sequence[str] = (),
+        defines: Sequence[str] = (),
+        values: Mapping[str, str] | None = None,
+    ) -> tuple[ScenarioResult, ...]:
+        asked.go_on()
+        trial = _trial(_wslb_labs, run, conf, commands=False, defines=defines, values=values)
+        attempt = Attempt(paths=paths)
+
+        async def all_of_them() -> tuple[ScenarioResult, ...]:
+            attempt.begin(trial)
+            found = []
+            for one in attempt.scenarios:
+                if not asked.ends.over:
+                    found.append(await runner.run(one, trial.lab, limit=asked.ends.limit(limited=False)))
+            return tuple(map(attempt.worded, found))
+
+        results = await _wslb_labs.thread.do(all_of_them())
+        for result in results:
+            run.add(result)
+        for result in results:
+            if result.outcome is not Outcome.SKIPPED:
+                _judge(result, asked)
+        if len(results) < len(attempt.scenarios):
+            asked.go_on()
+        return results
+
+    return tried
+
+
+def _judge(result: ScenarioResult, asked: Asked) -> None:
+    """Skip or fail the test, as the scenario was; a cause that was told before is only named again."""
+    from wslb.model.results import Outcome
+
+    if result.outcome is Outcome.SKIPPED:
+        pytest.skip(result.reason)
+    if result.outcome is not Outcome.PASSED:
+        pytest.fail(asked.told(result), pytrace=False)

@@ -143,6 +143,8 @@ class FakeBackend:
         status, response, signed, greeting = self._answer(
             upgrade=upgrade, method=method, key=key, subprotocol=subprotocol
         )
+        if status == 101 and self.name.startswith("node"):  # as Node.js does
+            response = (*response, *((name, value) for name, value in headers if name == "Origin"))
         arrival = Arrival(
             backend=self.name,
             seq=self._seq,
@@ -269,14 +271,18 @@ class FakeBackends(Backends):
         self._kept += self._all[name].entries
 
     async def stop_one(self, name: str) -> None:
-        """End a backend: close frames with 1001."""
-        self._all[name].dies(1001, by="server")
+        """End a backend: no close frames, as of the originals."""
+        self._all[name].dies(1006, by="lost")
         self._kept += self._all[name].entries
 
     async def revive(self, name: str) -> None:
         """Start it again, with an empty journal."""
         await self._all[name].clear()
         self._all[name].running = True
+
+    async def bury(self, name: str) -> None:
+        """A fake has no port to be silent on: it is killed."""
+        await self.kill(name)
 
     async def freeze(self, name: str) -> None:
         """It accepts connections and answers nothing."""
@@ -301,9 +307,9 @@ class FakeBackends(Backends):
         """Every request since `prepare`, in order."""
         return tuple(sorted([*self._kept, *self._living()], key=lambda entry: entry.at))
 
-    async def all_ended(self) -> bool:
-        """Whether every tunnel of the living has ended."""
-        return all(entry.closed or not entry.accepted for entry in self._living())
+    async def all_ended(self, *, but: int = 0) -> bool:
+        """Whether every tunnel of the living, but so many, has ended."""
+        return sum(entry.accepted and not entry.closed for entry in self._living()) <= but
 
     def _living(self) -> list[Arrival]:
         return [entry for backend in self.living.values() for entry in backend.entries]

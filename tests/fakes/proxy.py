@@ -14,7 +14,16 @@ from typing import Any
 
 from tests.fakes.backends import FakeBackends, FakeTunnelEnd
 from wslb.errors import ContractError, ProcessLost
-from wslb.interfaces import BalancerChange, Completed, Front, Installation, MemberChange, Process
+from wslb.interfaces import (
+    BalancerChange,
+    Capabilities,
+    Capability,
+    Completed,
+    Front,
+    Installation,
+    MemberChange,
+    Process,
+)
 from wslb.model import lbmethods
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
 from wslb.model.handshake import Handshake, Headers, one_header
@@ -98,6 +107,10 @@ class FakeRuntime:
         """Addresses that nobody listens on."""
         return Front(plain=plain_port or 8080)
 
+    def ports(self, count: int) -> tuple[int, ...]:
+        """Ports that nobody listens on."""
+        return tuple(range(8080, 8080 + count))
+
     def children(self, process: Any) -> frozenset[int]:
         """None."""
         return frozenset()
@@ -130,6 +143,8 @@ class FakeRuntime:
 class FakeDialect:
     """Paths of the fake, and what it lacks (`wslb.interfaces.Dialect`)."""
 
+    title = "httpd"
+    capabilities = Capabilities(can=frozenset(Capability))
     ready_path = "/ready"
     manager_path = "/balancer-manager"
     children_path = "/children"
@@ -187,6 +202,10 @@ class FakeProxy:
     def pid(self) -> int | None:
         """A number while it runs."""
         return 4711 if self.running else None
+
+    async def prepare(self, files: Mapping[str, tuple[bytes, bool]]) -> None:
+        """Keep these files."""
+        self.runtime.files |= {name: content for name, (content, _) in files.items()}
 
     async def apply(self, site: Site) -> None:
         """Serve this site, with fresh counters and logs."""

@@ -13,10 +13,13 @@ from tests.live.command import wait_for
 
 __all__ = ["COMMANDS", "SEED", "after", "catches", "moment"]
 
+LISTING = Path(__file__).parents[1] / "unit/proxies/apache/advice/conf/listing8.conf"
+
 COMMANDS: Mapping[str, tuple[tuple[str, ...], float]] = {
     "test": (("test", "lb", "--connections", "40"), 2.5),
     "load": (("load", "--connections", "150", "--hold", "0.5", "--processes", "2", "--lag-limit", "60s"), 3.0),
     "compare": (("compare", "short", "--lbmethods", "byrequests,bybusyness", "--connections", "40"), 2.0),
+    "try": (("try", str(LISTING)), 3.0),
     "up": (("up", "--port", "18079", "--tls-port", "18449"), 1.2),
 }
 """Words of each command, and about how many seconds of it are of interest."""

@@ -169,6 +169,23 @@ async def test_a_signal_of_the_scenario_excuses_no_other(ours: str, theirs: sign
     assert after.outcome is Outcome.PASSED, after.reason or after.first_failure
 
 
+@pytest.mark.parametrize("ours", ["USR1", "HUP"])
+async def test_a_child_of_the_next_generation_is_killed(ours: str, lab: Lab) -> None:
+    pids = []
+
+    async def act(lab: Lab) -> None:
+        old = set(children(parent(lab)))
+        await do.signal(lab, ours)
+        await do.restarted(lab)
+        assert await lab.proxy.lost() is None
+        pids.append(min(set(children(parent(lab))) - old))
+        os.kill(pids[0], signal.SIGKILL)
+        await took_effect(pids[0], signal.SIGKILL, lab)
+
+    result = await runner.run(replace(PLAIN, act=act), lab)
+    assert re.match(rf"{CHILD} \(pid {pids[0]}\) was ended in mid-run by SIGKILL or SIGTERM", told(result))
+
+
 @pytest.mark.parametrize(("whose", "named"), [(backend("node"), NODE), (parent, HTTPD)])
 async def test_who_does_not_answer_is_told_and_ends_the_scenario(
     whose: Callable[[Lab], int], named: str, lab: Lab

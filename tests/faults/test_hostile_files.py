@@ -27,7 +27,7 @@ LIMIT_SECONDS = 10
 LIMIT_BYTES = 400 * 2**20
 """Of one command, which takes about 90 MiB; the longest file here has 200 MB."""
 
-REPORT = b'{"schema": "wslb.report/2", '
+REPORT = b'{"schema": "wslb.report/3", '
 CONTENTS = {
     "deep list": b"[" * 200_000,
     "deep object": b'{"a":' * 100_000,
@@ -45,9 +45,14 @@ CONTENTS = {
     "nothing": b"",
     "blank": b" \n\t\r\n" * 1000,
     "null": b"null",
-    "a text": b'"wslb.report/2"',
+    "a text": b'"wslb.report/3"',
     "list": b"[]",
     "twice": b'{"schema": 1, "schema": 2}',
+    "shared by no list": REPORT + b'"shared": {"a": 1}, "scenarios": []}',
+    "shared that doubles": REPORT
+    + b'"shared": ["ab"'
+    + b"".join(b", [[%d], [%d]]" % (n, n) for n in range(200))
+    + b'], "scenarios": [{"connections": [[200]]}]}',
     "wrong types": REPORT + b'"scenarios": 5}',
     "other schema": b'{"schema": "wslb.report/99"}',
     "cut": REPORT + b'"verdict": "pas',
@@ -85,8 +90,19 @@ CONFIGURATIONS = {
     "many members": "<Proxy balancer://c>\n"
     + "".join(f"BalancerMember ws://127.0.0.1:{n}\n" for n in range(1, 5_000))
     + "</Proxy>\n",
+    "includes a pipe": f"{PROXY}Include {{here}}/pipe\n",
+    "includes 200 MB": f"{PROXY}Include {{here}}/long\n",
+    "many comments that are none": PROXY + "ProxyPass /a ws://127.0.0.1:9/ # why\n" * 8_000,
+    "many placeholders": PROXY + "ProxyPass /a ws://{{ host }}/\n" * 8_000,
+    "a line of placeholders": PROXY + "ProxyPass /a ws://" + "{{ a }}<" * 100_000 + "\n",
+    "many names that nobody defined": PROXY
+    + "".join(f"<IfDefine A{n}>\nProxyPass /a{n} ws://127.0.0.1:9/\n</IfDefine>\n" for n in range(5_000)),
     "many lines": PROXY + "ProxyPass /a ws://127.0.0.1:9/\n" * 8_000,
 }
+
+
+TRIED_AS_WELL = {"includes a pipe", "includes the root", "defines that double", "many lines"}
+"""Those that `wslb try` is given too, in the portion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +166,7 @@ USES = {
     "report --baseline": Use(words=baselined, codes=frozenset({2})),
     "test --baseline": Use(words=lambda path, _: ["test", "lb-byrequests", "--baseline", path], codes=frozenset({2})),
     "report, its history": Use(words=redrawn, codes=frozenset({0})),
-    "test, its history": Use(words=remembered, codes=frozenset({4, 5})),
+    "test, its history": Use(words=remembered, codes=frozenset({2, 4, 5})),
     "test, its document": Use(words=replaced, codes=frozenset({5})),
     "doctor --conf": Use(words=lambda path, _: ["doctor", "--conf", path], codes=frozenset({2}), always=True),
     "doctor, an Include": Use(words=included, codes=frozenset({0, 1})),
@@ -199,7 +215,8 @@ def planted(folder: Path) -> Iterator[tuple[str, str]]:
 
 def asked(words: list[tuple[list[str], Path, int]]) -> list[dict[str, Any]]:
     """What came of each command line."""
-    text = json.dumps([(argv, str(folder), user, LIMIT_SECONDS) for argv, folder, user in words])
+    limits = {"try": 4 * LIMIT_SECONDS}  # httpd reads it too, and is started a few times
+    text = json.dumps([(argv, str(folder), user, limits.get(argv[0], LIMIT_SECONDS)) for argv, folder, user in words])
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.asked"],
         input=text,
@@ -259,11 +276,18 @@ def test_configurations_that_are_traps(tmp_path: Path) -> None:
     figures = Figures("hostile configurations")
     for name in ("a.endless", "b.endless"):
         (tmp_path / name).write_text(f"Include {tmp_path}/*.endless\n")
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "long").open("wb") as long:
+        long.truncate(200_000_000)
     rows = []
     for number, (name, text) in enumerate(CONFIGURATIONS.items()):
         file = tmp_path / ("itself.conf" if "itself.conf" in text else f"{number}.conf")
         file.write_bytes(text.replace("{here}", str(tmp_path)).encode(errors="surrogateescape"))
-        rows.append((name, (["doctor", "--conf", str(file)], tmp_path, 0)))
-    for (name, _), told in zip(rows, asked([row[1] for row in rows]), strict=True):
-        figures.judge(name, lost(told, frozenset({0, 1})))
+        form = ("text", "json", "sarif", "github")[number % 4]
+        rows.append((name, frozenset({0, 1}), (["doctor", "--conf", str(file), "--format", form], tmp_path, 0)))
+        if FULL or name in TRIED_AS_WELL:
+            trying = ["try", str(file), "--report", str(tmp_path / f"{number}")]
+            rows.append((f"try: {name}", frozenset({0, 1, 2, 3}), (trying, tmp_path, 0)))
+    for (name, codes, _), told in zip(rows, asked([row[2] for row in rows]), strict=True):
+        figures.judge(name, lost(told, codes))
     figures.survived()

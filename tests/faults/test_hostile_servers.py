@@ -17,13 +17,15 @@ import pytest
 from tests.answers import BAD_ANSWERS, Answer, answering
 from tests.faults.figures import FULL, Figures
 from wslb.commands import check
-from wslb.commands.check import Mark, Probe, ServerUrl
-from wslb.connectors import websocket
+from wslb.commands.check import Probe
+from wslb.connectors import visits, websocket
 from wslb.connectors.websocket import WebSocketConnector, WebSocketTunnel
 from wslb.load.plan import LoadPlan
 from wslb.load.shards.link import Link
 from wslb.load.shards.shard import RunningShard
 from wslb.waiting import until
+from wslb.wire.approach import Approach
+from wslb.wire.opens import Demand, Mark
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -41,8 +43,10 @@ PATIENCE = 1.5
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines of a fifth, where not everything is asked in full."""
     if not FULL:
-        for name in ("PATIENCE", "CLOSING_SECONDS", "PONG_SECONDS", "ECHO_SECONDS", "TURN_SECONDS"):
+        for name in ("PATIENCE", "PONG_SECONDS", "ECHO_SECONDS", "CLOSING_SECONDS"):
             monkeypatch.setattr(check, name, getattr(check, name) / 5)
+        for name in ("CLOSING_SECONDS", "TURN_SECONDS"):
+            monkeypatch.setattr(visits, name, getattr(visits, name) / 5)
         monkeypatch.setattr(websocket, "_CLOSE_SECONDS", 1)
 
 
@@ -58,7 +62,7 @@ async def lost(answer: Answer) -> list[str]:
     try:
         async with answering((answer,)) as address, asyncio.timeout(LIMIT_SECONDS):
             connector = WebSocketConnector(limit=check.MESSAGE_LIMIT)
-            probe = Probe(ServerUrl(url=f"ws://{address}/"), connector, count=2)
+            probe = Probe(Approach(url=f"ws://{address}/"), connector, wanted=Demand(count=2, echo=True))
             answers = [told async for told in probe.answers()]
     except TimeoutError:
         return ["it did not end"]

@@ -17,7 +17,7 @@ from tests.live.command import wait_for
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, needs_proc]
 
-TIMES = 40 if FULL else 4
+TIMES = 40 if FULL else 5
 WHOM = ("the command", "the command", "all of it", "httpd first, then the command")
 NEXT = (("clean",), ("clean",), ("test", "lb-byrequests", "--report", "next"))
 

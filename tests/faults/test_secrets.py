@@ -45,6 +45,7 @@ ENDS = {
     "compare": ["--httpd", "/nowhere/httpd"],
     "config": ["--httpd", "/nowhere/httpd"],
     "doctor": ["--httpd", "/nowhere/httpd"],
+    "explain": ["lb-byrequests"],
     "list": [],
     "load": ["--httpd", "/nowhere/httpd"],
     "report": ["report.json"],

@@ -21,7 +21,12 @@ NUISANCES = (signal.SIGPIPE, signal.SIGCHLD, signal.SIGWINCH, signal.SIGSTOP)
 DEATHS = (signal.SIGUSR1, signal.SIGALRM, signal.SIGABRT, signal.SIGKILL)
 PAUSE = 0.3
 """Seconds that a stopped command stays so."""
-REPORTS = {"test": "reports/lb/report.json", "load": "reports/load/load.json", "compare": "reports/compare/report.json"}
+REPORTS = {
+    "test": "reports/lb/report.json",
+    "try": "reports/try/report.json",
+    "load": "reports/load/load.json",
+    "compare": "reports/compare/report.json",
+}
 
 
 def lost_by(name: str, number: signal.Signals, seconds: float) -> list[str]:

@@ -25,8 +25,9 @@ def why_not(surrounding: Surrounding) -> str:
         return "only root can"
     if surrounding.apart and not unshared(surrounding.apart):
         return f"unshare {surrounding.apart} is not permitted"
-    if "/tmp" in surrounding.before and hidden("/tmp"):  # noqa: S108 - looked at, not made
-        return "the programs under test lie in /tmp"
+    for folder in ("/tmp", "/var/tmp"):  # noqa: S108 - looked at, not made
+        if folder in surrounding.before and hidden(folder):
+            return f"the programs under test lie in {folder}"
     if surrounding.nobody and not all(part.stat().st_mode & 0o005 == 0o005 for part in (HARNESS, *HARNESS.parents)):
         return "an unprivileged user cannot read this folder"
     return ""

@@ -21,17 +21,16 @@ from tests.fuzz.inputs import JSON, NUMBERS, changed, heard, text_of
 from tests.unit.load.test_outcome import made
 from tests.unit.proxies.apache.advice.test_rules import advice_on
 from tests.unit.proxies.apache.test_apache import DEBIAN, DIALECT, STATUS
-from wslb.commands.check import ServerUrl
 from wslb.config import read_settings
 from wslb.errors import ConfigError, EvidenceError
 from wslb.load.disturbance import parse_fault
-from wslb.load.plan import Identification
 from wslb.load.saved import read as read_load
 from wslb.load.thresholds import parse_limit
 from wslb.model import percentiles
 from wslb.proxies.apache.balancer_manager import nonce_of, nonces_of
 from wslb.proxies.apache.conf.dump import parse_dump, parse_modules
 from wslb.reports import json_file
+from wslb.wire.naming import NameRule
 
 pytestmark = pytest.mark.slow
 
@@ -219,18 +218,10 @@ def test_dumps_of_a_configuration_are_read(text: str) -> None:
 def test_options_are_understood_or_refused(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert sorted({*percentiles.parse(text), 0.0, 100.0}) == [0.0, *percentiles.parse(text), 100.0]
-    for parse in (parse_limit, Identification.parse, lambda text: parse_fault(text, members=("node",))):
+    for parse in (parse_limit, lambda text: NameRule(rule=text), lambda text: parse_fault(text, members=("node",))):
         assert heard(ConfigError, parse, text)
     for name in ("connections", "port", "percentiles", "lbmethod", "mpm"):
         assert heard(ConfigError, read_settings, {name: text}, {})
-
-
-@given(text_of(("ws", "wss", "://", ":", "/", "?", "#", "@", "[", "]", "::1", "example.org", "%", "\\")))
-def test_urls_are_taken_or_refused(text: str) -> None:
-    with contextlib.suppress(ConfigError):
-        url = ServerUrl(url=text)
-        assert url.host
-        assert 0 < url.port < 65_536
 
 
 @given(text_of(("WRKSBS", "QSYS/", " ", "(", ")", "'", "''", "*ALL", "OUTPUT", "%", "/")))

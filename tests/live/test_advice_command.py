@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,6 +92,63 @@ def test_the_configuration_of_another_server_ends_with_2_and_its_name(tmp_path: 
     done = doctor("--conf", path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: Cannot read {path}: this is nginx, not Apache httpd.\n")
+
+
+def test_a_hook_of_pre_commit_takes_file_names(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / ".pre-commit-hooks.yaml").read_text()
+    hook = dict(re.findall(r"^[- ] (\w+): (.*)$", text, re.MULTILINE))
+    assert (hook["id"], hook["language"]) == ("wslb-doctor", "python")
+    names = {
+        "httpd.conf": True,
+        "deploy/apache-vhost.conf": True,
+        "etc/apache2/conf-enabled/ws.conf": True,
+        "etc/apache2/sites-available/000-default": True,
+        "public/.htaccess": True,
+        "nginx.conf": False,
+        "README.md": False,
+    }
+    assert {name: re.search(hook["files"], name) is not None for name in names} == names
+    program, *words = hook["entry"].split()
+    assert (program, words[0]) == ("wslb", "doctor")
+    (tmp_path / "apache.conf").write_text(SOUND["fragment"].text)
+    (tmp_path / "httpd.conf").write_text(marked(BROKEN["root-before-websocket"].text)[0])
+    fine = doctor(*words[1:], tmp_path / "apache.conf", tmp_path / "apache.conf")
+    assert (fine.returncode, fine.stderr) == (0, "")
+    done = doctor(*words[1:], tmp_path / "apache.conf", tmp_path / "httpd.conf")
+    assert done.returncode == 1
+    assert f"{tmp_path / 'httpd.conf'}:2: error WSLB-C050 " in done.stdout
+
+
+@pytest.mark.parametrize("form", ["text", "sarif"])
+def test_one_file_that_cannot_be_read_does_not_hide_the_others(broken: Path, form: str) -> None:
+    done = doctor("--conf", broken.parent / "gone.conf", broken, "--format", form)
+    assert done.returncode == 2
+    assert "WSLB-C050" in done.stdout
+    assert done.stderr.startswith(f"error: Cannot read {broken.parent / 'gone.conf'}: no such file")
+    if form == "sarif":
+        json.loads(done.stdout)
+
+
+def test_what_is_given_decides_what_counts(tmp_path: Path) -> None:
+    (tmp_path / "envvars").write_text("export APACHE_BACK=ws://192.0.2.1\n")
+    path = tmp_path / "site.conf"
+    path.write_text(
+        "<IfDefine PRODUCTION>\nProxyPass /ws ${APACHE_BACK}/${TAIL}{{ more }}\n</IfDefine>\n"
+        "<IfDefine !PRODUCTION>\nProxyPass /ws http://192.0.2.9\n</IfDefine>\n"
+    )
+    given = ("-D", "PRODUCTION", "-D", "TAIL=a", "--set", "more=/b", "--path", "/ws/1")
+    left = doctor("--conf", path, "--path", "/ws/1")
+    assert left.returncode == 1
+    assert f"{path}:1: note WSLB-C141 <IfDefine PRODUCTION> is left out, with ProxyPass of line 2" in left.stdout
+    assert "http://192.0.2.9/1 sees GET /1, " in left.stdout
+    sources = []
+    for run in ((), ("--run-httpd",)):
+        done = doctor("--conf", path, *given, *run)
+        assert f"taken by {path}:2: ProxyPass /ws ws://192.0.2.1/a/b\n" in done.stdout
+        assert (done.returncode, "WSLB-C14" in done.stdout) == (0, False), done.stdout
+        assert f"variables from {tmp_path / 'envvars'}" in done.stdout
+        sources.append("read by httpd" in done.stdout)
+    assert sources == [os.geteuid() != 0, True]
 
 
 def test_options_of_conf_alone_are_wrong_usage() -> None:

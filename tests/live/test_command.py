@@ -47,8 +47,42 @@ def test_a_passing_run_writes_every_report_and_ends_with_its_path(here: Place) -
 def test_json_leaves_stdout_to_the_document(here: Place) -> None:
     ended = here.run("test", "lb-byrequests", "--json", "--carrier", "http", "--report", "out")
     assert ended.code == 0, ended.err
-    assert json.loads(ended.out) == saved(here, "out")
+    assert json_file.decode(ended.out) == json_file.load(here.folder / "out" / "report.json")
     assert "PASS" in ended.err
+
+
+def test_a_deadline_tells_what_was_not_asked_and_is_never_green(here: Place) -> None:
+    ended = here.run("test", "--deadline", "4", "--jobs", "2", "--report", "out")
+    document = saved(here, "out")
+    assert (ended.code, document["exit_code"], document["interrupted"]) == (4, 4, "the deadline of 4 s"), ended.err
+    asked = document["scenarios"]
+    assert isinstance(asked, list)
+    assert len(asked) < 285
+    assert {scenario["outcome"] for scenario in asked} <= {"passed", "skipped", "errored"}
+    last = f"INTERRUPTED by the deadline of 4 s after {len(asked)} of "
+    assert last in ended.out
+    junit = (here.folder / "out/junit.xml").read_text(encoding="utf-8")
+    assert "planned, but it did not run" in junit
+    assert "stopped by the deadline of 4 s" in junit
+
+
+def test_so_many_failures_end_a_run_and_a_scenario_has_its_limit(here: Place) -> None:
+    ended = here.run("test", "lb", "--limit", "0.001", "--maxfail", "2", "--jobs", "1")
+    assert ended.code == 4, ended.out + ended.err
+    assert "It did not end within 0.001 s, the limit of a scenario." in ended.out
+    assert "INTERRUPTED by --maxfail 2 after 2 of " in ended.out
+    assert here.run("test", "lb-byrequests", "--maxfail", "1", "--deadline", "600").code == 0
+
+
+def test_labs_beside_each_other_tell_in_the_order_of_the_catalogue(here: Place) -> None:
+    ended = here.run("test", "lb", "concurrency-50", "thieves", "--jobs", "3", "--json")
+    assert ended.code == 0, ended.err
+    document = json.loads(ended.out)
+    names = [scenario["name"] for scenario in document["scenarios"]]
+    assert names == document["planned"]
+    assert [line.split()[1] for line in ended.err.splitlines() if line.startswith("PASS ")] == [*names, f"{len(names)}"]
+    labs = {scenario["addresses"]["ws://liberty"] for scenario in document["scenarios"]}
+    assert len(labs) >= 2, "each lab has backends of its own"
 
 
 @pytest.mark.parametrize(
@@ -94,10 +128,10 @@ def test_a_taken_port_is_named(here: Place) -> None:
     assert "AH00072" in ended.err
 
 
-@pytest.mark.parametrize("number", ENDING)
-def test_a_signal_stops_everything_and_keeps_what_there_is(number: signal.Signals, here: Place) -> None:
+@pytest.mark.parametrize(("number", "jobs"), [*((number, 1) for number in ENDING), (signal.SIGINT, 3)])
+def test_a_signal_stops_everything_and_keeps_what_there_is(number: signal.Signals, jobs: int, here: Place) -> None:
     code = 128 + number
-    running = here.start("test", "lb", "--connections", "2000")
+    running = here.start("test", "lb", "--connections", "2000", "--jobs", str(jobs))
     running.wait_until_printed("PASS")
     running.process.send_signal(number)
     ended = running.end()
@@ -135,6 +169,36 @@ def test_up_serves_the_article_until_ctrl_c(here: Place) -> None:
     ended = running.end()
     assert ended.code == 0, ended.err
     assert "nothing is left running" in ended.out
+
+
+def test_up_takes_other_ports_of_backends_beside_a_program_that_has_the_articles(here: Place) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.101", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        refused = here.run("up", "--port", "18086", "--tls-port", "18449", "--backend-ports", f"{taken},0,0,0")
+    assert refused.code == 3
+    assert f"cannot listen on 127.0.0.101 port {taken}" in refused.err
+    assert "Other ports: wslb up --backend-ports free" in refused.err
+    words = ("up", "--port", "18086", "--tls-port", "18449", "--backend-ports")
+    running = here.start(*words, f"{taken},0,0,0")
+    running.wait_until_printed("Ctrl+C")
+    free = here.start("up", "--port", "18087", "--tls-port", "18450", "--backend-ports", "free")
+    free.wait_until_printed("Ctrl+C")
+    assert f"ws://127.0.0.101:{taken} " in running.out
+    for one in (running, free):
+        assert ":8888 " not in one.out
+        one.process.send_signal(signal.SIGINT)
+        assert one.end().code == 0
+
+
+@pytest.mark.parametrize("ports", ["", "8080", "1,2,3", "1,2,3,x", "1,2,3,70000", "5,5,0,0", "1,2,3,4,5"])
+def test_up_refuses_ports_that_cannot_be(here: Place, ports: str) -> None:
+    ended = here.run("up", "--backend-ports", ports)
+    assert (ended.code, f"--backend-ports is {ports!r}, but must be free, or four different ports" in ended.err) == (
+        2,
+        True,
+    )
 
 
 def test_list_config_and_doctor_need_no_lab(here: Place) -> None:

@@ -27,6 +27,20 @@ def test_a_blackhole_never_answers() -> None:
         decoy.close()
 
 
+def test_a_blackhole_takes_the_port_of_a_program_that_has_just_ended_and_gives_it_back() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as program:
+        port = program.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            program.accept()[0].close()
+    decoy = Blackhole("127.0.0.1", port)
+    try:
+        with pytest.raises(TimeoutError), socket.create_connection(("127.0.0.1", port), timeout=0.3):
+            pass
+    finally:
+        decoy.close()
+    socket.create_server(("127.0.0.1", port)).close()
+
+
 @pytest.mark.parametrize("kind", DECOYS.values(), ids=DECOYS.keys())
 def test_closing_twice_is_closing_once(kind: type[Refusing] | type[Blackhole]) -> None:
     decoy = kind("127.0.0.1")

@@ -51,12 +51,17 @@ async def told(*arguments: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
 async def test_check(hostile: str, tmp_path: Path, options: tuple[str, ...]) -> None:
-    printed = await told(
-        "check", f"ws://user:{SECRET}@{hostile}/ws?t={SECRET}", "--count", "2", *options, folder=tmp_path
-    )
+    given = ("--user", f"user:{SECRET}", "--cookie", f"a={SECRET}", "--header", f"X-Api-Key: {SECRET}")
+    printed = await told("check", f"ws://{hostile}/ws?t={SECRET}", "--count", "2", *given, *options, folder=tmp_path)
     assert "Upgrade" in printed, "it was asked"
     assert SECRET not in printed
     assert not RAW.search(printed), printed
+
+
+async def test_check_of_a_url_that_is_refused(hostile: str, tmp_path: Path) -> None:
+    printed = await told("check", f"ws://user:{SECRET}@{hostile}/ws?t={SECRET}", folder=tmp_path)
+    assert "It names a user: leave that out, and give --user NAME:PASSWORD." in printed
+    assert SECRET not in printed
 
 
 async def test_load(hostile: str, tmp_path: Path) -> None:

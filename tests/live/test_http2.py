@@ -8,6 +8,7 @@ import pytest
 
 from wslb.connectors.http2 import Http2Connector
 from wslb.lab.lab import Lab
+from wslb.model.handshake import one_header
 from wslb.model.sites import CLUSTER, TLS_CLUSTER, balanced
 from wslb.runtimes.local.local_runtime import ports_to_listen
 from wslb.scenarios.carrier import over_http2
@@ -25,6 +26,19 @@ async def test_messages_wider_than_the_flow_control_window_pass_both_ways(lab: L
     await tunnel.close(4001, "enough")
     assert tunnel.handshake.closed is not None
     assert (tunnel.handshake.closed.code, tunnel.handshake.closed.by) == (4001, "client")
+
+
+async def test_a_length_in_the_answer_to_connect_is_ignored(lab: Lab) -> None:
+    site = over_http2(balanced(CLUSTER, echo=True))
+    await lab.begin("", site, balancer=site.balancers[0])
+    lengths = []
+    for _ in range(2):
+        tunnel = await lab.open(via="http2", greeting=False)
+        lengths.append(one_header(tunnel.handshake.response, "Content-Length"))
+        assert await tunnel.send("more than no bytes")
+        assert await tunnel.receive() == "more than no bytes"
+        await tunnel.close()
+    assert sorted(map(str, lengths)) == ["0", "None"], "liberty's 101 has a Content-Length of 0, node's has none"
 
 
 async def test_a_ping_is_answered_and_an_ended_tunnel_says_so(lab: Lab) -> None:

@@ -209,7 +209,7 @@ def test_a_url_is_told_by_what_identifies_it(here: Place, identify: str) -> None
         greets = ("--identify", identify)
         ended = here.run(*roomy(url, *greets, *words))
     made = result(here, ended)
-    expected = {"greeting": server["greeting"], "header:X-Backend": "node", "cookie:NONE": "no such cookie"}[identify]
+    expected = {"greeting": server["greeting"], "header:X-Backend": "node", "cookie:NONE": "(none)"}[identify]
     assert [backend.name for backend in made.backends if backend.opened] == [expected]
     assert made.opened == 10
     if identify == "greeting":

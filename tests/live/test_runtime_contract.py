@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -305,6 +306,38 @@ async def test_a_start_that_takes_too_long_is_an_error_and_leaves_nothing(name: 
         assert caught.value.waited >= 0.6
         assert "idle" in caught.value.log_tail
         assert not proxy.running
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("RedirectMatch 410 ^/wslb-ready", "410 Gone"),
+        ("RedirectMatch 302 ^/wslb-ready http://127.0.0.1:9/in", "302 Found to http://127.0.0.1:9/in"),
+    ],
+)
+async def test_a_readiness_path_that_answers_something_else_is_told_with_the_status(
+    name: str, line: str, said: str
+) -> None:
+    async with proxied(settings_of(name)) as proxy:
+        with pytest.raises(StartError) as caught:
+            await proxy.apply(replace(SITE, directives=(line,), modules=("alias",)))
+        assert f"/wslb-ready answers {said} without this run's id" in str(caught.value)
+        assert 3 <= caught.value.waited < 15, "the whole patience was used up"
+        assert "ProxyPass /wslb-ready !" in caught.value.hint
+        assert not proxy.running
+        await proxy.apply(SITE)
+        assert proxy.running
+
+
+async def test_after_a_start_that_took_too_long_the_next_has_half_as_long(name: str) -> None:
+    async with proxied(settings_of(name), dialect=Idle(), start_seconds=4.0) as proxy:
+        waited = []
+        for _ in range(2):
+            with pytest.raises(StartError) as caught:
+                await proxy.apply(SITE)
+            waited.append(caught.value.waited)
+        assert waited[0] >= 4
+        assert 2 <= waited[1] < waited[0]
 
 
 class Late(ApacheDialect):

@@ -64,11 +64,11 @@ class Backend:
 
 
 @asynccontextmanager
-async def served(text: str, folder: Path, httpd: Installation) -> AsyncIterator[int]:
+async def served(text: str, folder: Path, httpd: Installation, *, more: tuple[str, ...] = ()) -> AsyncIterator[int]:
     """Port of an httpd with these lines."""
     (port,) = ports_to_listen(0)
     (folder / "htdocs").mkdir()
-    names = [f"mpm_{httpd.mpm}", *MODULES]
+    names = [f"mpm_{httpd.mpm}", *MODULES, *more]
     loads = "".join(
         f'LoadModule {n}_module "{httpd.modules_folder}/mod_{n}.so"\n' for n in names if n not in httpd.built_in
     )

@@ -25,6 +25,13 @@ MAIN = ("lb", "headers", "article")
 FURTHER = ("weights", "manager", "sticky", "timeouts", "restart-child-*")
 ROUNDS = 3
 """Of the main job: before 2.4.62 a child that started late reset the turns in about every third run."""
+OWN = """
+<Proxy balancer://app>
+BalancerMember ws://192.0.2.1:9080
+BalancerMember ws://192.0.2.2:9080
+</Proxy>
+ProxyPass /chat balancer://app/chat
+"""
 EXAMPLES = {
     "<ifdirective": "<IfDirective Listen>\n</IfDirective>",
     "<iffile": "<IfFile /nothing>\n</IfFile>",
@@ -124,3 +131,14 @@ def test_the_main_job_holds_on(version: str) -> None:
             assert document["counts"]["passed"] > (80 if further else 15)
             assert [one for one in skipped if not re.search(r"httpd.*2\.4\.\d+", one["reason"])] == []
             assert here.leftovers() == []
+
+
+@pytest.mark.skipif(not VERSIONS, reason="WSLB_VERSIONS names no version; make test-versions does")
+@pytest.mark.parametrize("version", VERSIONS or ["none"])
+def test_a_configuration_of_a_user_is_asked_once_all_children_have_started(version: str) -> None:
+    httpd = binary_of(version)
+    with place() as here:
+        (here.folder / "site.conf").write_text(OWN)
+        for _ in range(ROUNDS):
+            ended = here.run("try", "site.conf", "--httpd", httpd)
+            assert ended.code == 0, ended.out + ended.err

@@ -108,14 +108,15 @@ def test_a_project_with_folders_of_our_names_runs_its_tests_and_the_lab(python: 
 
 API = (ROOT / "tests/typing/api.py").read_text(encoding="utf-8")
 WRONG = {number for number, line in enumerate(API.splitlines(), 1) if line.endswith("# error")}
-EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+GUIDE = (ROOT / "docs/howto/pytest.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 
 
 def typed(here: Place) -> None:
-    """A user's tests: ours with its errors, and what the README shows."""
+    """A user's tests: ours with its errors, and what the guide shows."""
     (here.folder / "api.py").write_text(API, encoding="utf-8")
     for number, example in enumerate(EXAMPLES):
-        (here.folder / f"readme_{number}.py").write_text(example, encoding="utf-8")
+        (here.folder / f"guide_{number}.py").write_text(example, encoding="utf-8")
 
 
 def test_mypy_finds_the_errors_of_a_user_and_no_others(python: Path) -> None:

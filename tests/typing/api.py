@@ -24,6 +24,7 @@ from wslb import (
     ScenarioResult,
     Settings,
     Site,
+    Try,
     Verdict,
     accept_is_right,
     alternates,
@@ -80,6 +81,12 @@ async def test_mine(wslb_ask: Ask) -> None:
     result: ScenarioResult = await wslb_ask(MINE)
     assert result.outcome is Outcome.PASSED
     await wslb_ask(5)  # error
+
+
+async def test_my_configuration(wslb_try: Try) -> None:
+    results: tuple[ScenarioResult, ...] = await wslb_try("site.conf", paths=["/chat"], values={"host": "a"})
+    assert results
+    await wslb_try("site.conf", "/chat")  # error
 
 
 async def by_hand() -> None:

@@ -18,6 +18,20 @@ def test_options_win_over_the_environment_and_the_environment_over_defaults() ->
     assert read_settings({"lbmethod": "bytraffic"}, {}).lbmethod is LbMethod.BYTRAFFIC
 
 
+def test_real_servers_keep_their_order_and_lose_the_last_slash() -> None:
+    settings = read_settings({"backend": ("b=ws://one:80/App/", "a=wss://two"), "ca": __file__}, {})
+    assert list(settings.backends.items()) == [("b", "ws://one:80/App"), ("a", "wss://two")]
+    assert read_settings({"backend": ()}, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "ws://", "http://h", "ws://h:0", "ws://h:99999", "ws://u@h", "ws://h?q", "ws://h h"]
+)
+def test_a_url_of_no_server_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="--backend is 'a="):
+        read_settings({"backend": (f"a={url}",)}, {})
+
+
 @pytest.mark.parametrize(
     ("options", "environ", "told"),
     [
@@ -31,6 +45,15 @@ def test_options_win_over_the_environment_and_the_environment_over_defaults() ->
             "and commas between them, such as 50,90,99,99.9.",
         ),
         ({"port": 70000}, {}, "--port is 70000, but must be a port from 1 to 65535, or 0 for a free one."),
+        ({"maxfail": -1}, {}, "--maxfail is -1, but must be a number from 1, or 0 for no such end."),
+        ({"deadline": 0.0}, {}, "--deadline is 0.0, but must be a number of seconds above 0."),
+        ({}, {"WSLB_LIMIT": "nan"}, "--limit is nan, but must be a number of seconds above 0."),
+        ({"jobs": -1}, {}, "--jobs is -1, but must be a number from 1 to 16, or 0 for as many as fit."),
+        (
+            {"jobs": 2, "port": 8080},
+            {},
+            "--jobs is 2, but must be 1 with --port or --tls-port: a port has one lab.",
+        ),
         ({"port": 8080, "tls_port": 8080}, {}, "--tls-port is 8080, but must be another port than --port."),
     ],
 )

@@ -31,6 +31,11 @@ CASES = [
     ),
     (errors.ContractError(backend="node", detail="no journal"), "Backend node broke its contract: no journal.", 3),
     (
+        errors.ServerUnavailable(name="app", url="ws://h", reason="it is away", hint="start it"),
+        "The server app at ws://h cannot be asked: it is away.",
+        3,
+    ),
+    (
         errors.MachineExhausted(what="is no memory", detail="an allocation failed", hint="get more"),
         "There is no memory left: an allocation failed.",
         3,

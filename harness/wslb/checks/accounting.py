@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from wslb.checks.judging import About, called, judged, no_evidence
 from wslb.model.balancer import Balancer, Member, MemberState, resolve_url
 from wslb.model.handshake import Handshake
-from wslb.model.results import Claim, MemberStatus, Record, Verdict
+from wslb.model.results import Claim, MemberStatus, Record, Verdict, Witness
 from wslb.model.settings import deviations
 
 __all__ = ["bytes_counted", "elected_counted", "members_as_claimed", "nothing_left_open", "witnesses_agree"]
@@ -20,7 +20,7 @@ def witnesses_agree(record: Record) -> Verdict:
     The client has the greeting (or, on an echo endpoint, X-Backend), the backends have their journals, the proxy has
     BALANCER_WORKER_NAME in its access log (mod_proxy_balancer, environment variables). Where no balancer elects, the
     proxy's own word is not needed. A greeting that backends on one address share names nobody, and is no witness; but
-    it must be one that the backend of the other witnesses sends.
+    it must be one that the backend of the other witnesses sends. What cannot tell (`Record.silent`) has no word.
     """
     name = About(check="witnesses_agree", phrase="the witnesses disagree", claims=Claim.WITNESSES)
     expected = "greeting, X-Backend, journal and access log name the same backend for every connection"
@@ -28,7 +28,7 @@ def witnesses_agree(record: Record) -> Verdict:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
     wrong: list[tuple[Handshake, dict[str, str | None]]] = []
     for handshake in record.accepted:
-        words = _witnesses(handshake, balanced=record.balancer is not None)
+        words = _witnesses(handshake, balanced=record.balancer is not None, silent=record.silent)
         if len(set(words.values())) != 1 or None in words.values():
             wrong.append((handshake, words))
     if not wrong:
@@ -44,12 +44,14 @@ def witnesses_agree(record: Record) -> Verdict:
     )
 
 
-def _witnesses(handshake: Handshake, *, balanced: bool) -> dict[str, str | None]:
+def _witnesses(handshake: Handshake, *, balanced: bool, silent: frozenset[Witness]) -> dict[str, str | None]:
     accepted = [arrival.backend for arrival in handshake.arrivals if arrival.accepted]
     words: dict[str, str | None] = {}
-    if handshake.greeting is not None and not _shared(handshake, accepted):
+    greets = handshake.greeting is not None and Witness.GREETING not in silent
+    if greets and not _shared(handshake, accepted):
         words["the greeting"] = " or ".join(handshake.greeters) or None
-    words["X-Backend"] = handshake.signed_by
+    if Witness.SIGNATURE not in silent:
+        words["X-Backend"] = handshake.signed_by
     words["the journals"] = " and ".join(accepted) or None
     if balanced:
         words["the access log"] = handshake.logged_by

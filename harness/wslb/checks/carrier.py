@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from wslb.checks.judging import About, first_wrong, judged, no_evidence
-from wslb.model.balancer import LOGGED, Carrier
+from wslb.model.balancer import CARRIERS, LOGGED, Carrier
 from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.model.results import Check, Record, Verdict
 
@@ -19,7 +19,8 @@ def carried_as_asked(record: Record) -> Verdict:
 
     * Spelling: mod_proxy_wstunnel always writes ``Upgrade: WebSocket`` to the backend, mod_proxy_http repeats the
       client's own ``websocket``, or mod_http2's where the client asked by an extended CONNECT.
-      Behind another mod_proxy_wstunnel, which has spelt it so already, it tells nothing.
+      Behind another mod_proxy_wstunnel, which has spelt it so already, it tells nothing. A proxy that has one way only
+      must do as mod_proxy_http does.
     * Access log: the final status of a tunnel is 200 with mod_proxy_wstunnel, 101 with mod_proxy_http.
     """
     name = About(check="carried_as_asked", phrase="another module carried the tunnels")
@@ -32,7 +33,7 @@ def carried_as_asked(record: Record) -> Verdict:
         proofs = {"the access log": _by_status(handshake)}
         if one_header(record.ahead, "Upgrade") != "WebSocket":
             proofs = {"Upgrade at the backend": _by_spelling(handshake, asked), **proofs}
-        if set(proofs.values()) == {record.carrier}:
+        if set(proofs.values()) == {Carrier.HTTP if record.carrier is Carrier.OWN else record.carrier}:
             return ""
         return ", ".join(f"{proof} says {by.module if by else 'nothing'}" for proof, by in proofs.items())
 
@@ -50,7 +51,7 @@ def _by_spelling(handshake: Handshake, asked: Headers) -> Carrier | None:
 
 
 def _by_status(handshake: Handshake) -> Carrier | None:
-    return next((carrier for carrier, status in LOGGED.items() if status == handshake.logged_status), None)
+    return next((carrier for carrier in CARRIERS if LOGGED[carrier] == handshake.logged_status), None)
 
 
 def read_counted(record: Record) -> Verdict:

@@ -8,7 +8,7 @@ from wslb.checks.judging import About, called, each, judged, no_evidence
 from wslb.model.handshake import Handshake
 from wslb.model.results import Check, Claim, Record, Verdict
 
-__all__ = ["greeted", "in_order", "listed", "told_apart"]
+__all__ = ["greeted", "in_order", "listed", "told_apart", "unlike"]
 
 END = "* * * * *  E N D  O F  L I S T I N G  * * * * *"
 
@@ -67,6 +67,20 @@ def listed(command: str) -> Check:
         return judged(name, holds=True, expected=expected, observed=f"all {len(answers)} answers in the layout")
 
     return listing
+
+
+def unlike(command: str, answer: str) -> str:
+    """What an answer lacks to be that of a CL command; empty where nothing is wrong.
+
+    It is the listing as printed, whatever stands in front; of a command without one here, anything that is no error.
+    """
+    name = command.split("(", maxsplit=1)[0].split(maxsplit=1)[0].upper() if command.strip() else ""
+    if name in _TITLES:
+        return _layout(name, answer)
+    if not answer.strip():
+        return "it is empty"
+    error = re.search(r"\bCP[ADF][0-9A-F]{4}\b", answer)
+    return f"it is the message {error[0]}" if error else ""
 
 
 def _layout(command: str, text: str) -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "arrived_at",
     "arrived_intact",
     "forwarded_headers",
+    "listing_seven",
     "only_known_changes",
     "subprotocol_chosen",
 ]
@@ -187,6 +188,31 @@ def answer_reaches_client(record: Record) -> Verdict:
         About(check="answer_reaches_client", phrase="the answer changed on its way", claims=Claim.FIELDS),
         record,
         expected="the backend's fields arrive, none added or lost",
+        wrong=wrong,
+    )
+
+
+LISTING_SEVEN = ("Upgrade", "Connection", "Sec-WebSocket-Accept", "Origin")
+
+
+def listing_seven(record: Record) -> Verdict:
+    """Each 101 is the article's Listing 7 as printed: its fields, in its order, with the Origin that the client sent.
+
+    X-Backend may follow, which a stand-in adds.
+    """
+    told = ", ".join(LISTING_SEVEN)
+
+    def wrong(handshake: Handshake) -> str:
+        names = tuple(name for name, _ in handshake.response if name.lower() != "x-backend")
+        if names != LISTING_SEVEN:
+            return f"the fields are {', '.join(names) or 'none'}"
+        sent, came = (header_values(fields, "Origin") for fields in (handshake.request, handshake.response))
+        return "" if sent == came else f"Origin was sent as {', '.join(sent) or 'nothing'} and came as {came[0]}"
+
+    return _each(
+        About(check="listing_seven", phrase="the answer is not Listing 7", claims=Claim.FIELDS),
+        record,
+        expected=f"{told}, in this order and no others but X-Backend; Origin as the client sent it",
         wrong=wrong,
     )
 

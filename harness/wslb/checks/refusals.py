@@ -50,15 +50,15 @@ def waited(seq: int, *, least_seconds: float, most_seconds: float = 30) -> Check
     return so_long
 
 
-def never_carries(field: str) -> Check:
-    """No answer to a handshake that was accepted carries this header field."""
+def never_carries(field: str, *, beginning: str = "") -> Check:
+    """No answer to a handshake that was accepted carries this header field, with a value that begins so."""
 
     def without(record: Record) -> Verdict:
         name = About(check="never_carries", claims=Claim.FIELDS)
-        expected = f"no 101 carries {field}"
+        expected = f"no 101 carries {field}" + (f": {beginning}…" if beginning else "")
         if not record.accepted:
             return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-        with_it = [h for h in record.accepted if header_values(h.response, field)]
+        with_it = [h for h in record.accepted if any(v.startswith(beginning) for v in header_values(h.response, field))]
         return judged(
             name,
             holds=not with_it,

@@ -15,17 +15,19 @@ def witnesses_speak(*due: Witness) -> Check:
     """Each of these witnesses said of every tunnel who served it, once and in due form.
 
     The greeting is one text message (RFC 6455 section 5.6) in the words of a backend, the first one and no other. The
-    access log and balancer-manager are asked where a balancer elects.
+    access log and balancer-manager are asked where a balancer elects. Nobody waits for those that cannot tell
+    (`Record.silent`).
     """
-    expected = f"{', '.join(due)} speak of every tunnel, once and in due form"
 
     def speak(record: Record) -> Verdict:
         name = About(check="witnesses_speak", phrase="a witness is silent", claims=Claim.WITNESSES)
+        able = [witness for witness in due if witness not in record.silent]
+        expected = f"{', '.join(able)} speak of every tunnel, once and in due form"
         if not record.accepted:
             return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-        if not due:
+        if not able:
             return no_evidence(name, expected=expected, lacking="the scenario has no witness")
-        of_each = {witness: rule for witness, rule in _OF_EACH.items() if witness in due}
+        of_each = {witness: rule for witness, rule in _OF_EACH.items() if witness in able}
         if record.balancer is None:
             of_each.pop(Witness.ACCESS_LOG, None)
         wrong = [
@@ -33,7 +35,7 @@ def witnesses_speak(*due: Witness) -> Check:
             for handshake in record.accepted
             if (said := "; ".join(fault for rule in of_each.values() if (fault := rule(handshake))))
         ]
-        mute = Witness.MANAGER in due and record.balancer is not None and not (record.before and record.after)
+        mute = Witness.MANAGER in able and record.balancer is not None and not (record.before and record.after)
         manager = ["balancer-manager is silent"] if mute else []
         first = [f"{called(wrong[0][0])}: {wrong[0][1]}"] if wrong else []
         count = f"so on {len(record.accepted) - len(wrong)} of {len(record.accepted)} tunnels"

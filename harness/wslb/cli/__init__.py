@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from wslb.cli.options import EXIT_CODES
+from wslb.errors import meant
 
 __all__ = ["COMMANDS", "cli", "loaded"]
 
@@ -16,6 +17,7 @@ COMMANDS = {
     "compare": "Which lbmethod suits which workload: the same work under each of them, in turns, again and again.",
     "config": "Print the httpd.conf that `wslb up` serves, or that of one scenario.",
     "doctor": "Say what is missing on this machine, and how to get it; or what is wrong with an httpd configuration.",
+    "explain": "Say what a name of a report means: a scenario, check, cause, advice, or AH number of Apache's log.",
     "list": "List scenarios with their questions and limits.",
     "load": "Open, hold and talk over many tunnels, through the lab or against a URL of your own.",
     "report": "Redraw report.html and junit.xml from a saved report.json.",
@@ -44,6 +46,9 @@ class LateCommands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the command itself in the place of what stood for it."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = meant(args[0], COMMANDS)
+            ctx.fail(f"No such command {args[0]!r}. {hint}".strip())
         name, found, rest = super().resolve_command(ctx, args)
         return name, loaded(name) if name in COMMANDS else found, rest
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from wslb.errors import ConfigError
+from wslb.cli.options import demand_options, server_options
 from wslb.model.disclosure import clean, one_line, redacted_all
-from wslb.resources import document_bytes
 
 if TYPE_CHECKING:
-    import ssl
-
-    from wslb.commands.check import Probe, ProbeAnswer
+    from wslb.commands.check import Probe
+    from wslb.wire.opens import ProbeAnswer
 
 __all__ = ["command"]
 
@@ -24,40 +21,44 @@ __all__ = ["command"]
 @click.command("check")
 @click.argument("url")
 @click.option("--count", type=click.IntRange(1, 1000), default=20, show_default=True, help="Opens, one after another.")
-@click.option("--identify", default="auto", metavar="RULE", help="Who answered: greeting, header:NAME or cookie:NAME.")
 @click.option("--backends", type=click.IntRange(1), metavar="N", help="Fail unless exactly N backends answered.")
-@click.option("--ca", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Authority to trust (PEM).")
-@click.option("--insecure", is_flag=True, help="Do not verify the server's certificate.")
+@demand_options
+@click.option("--echo", is_flag=True, help="It is an echo endpoint: text, binary and 1 MiB must come back.")
+@server_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(
-    url: str, *, count: int, identify: str, backends: int | None, ca: Path | None, insecure: bool, as_json: bool
-) -> None:
+def command(url: str, **options: Any) -> None:
     """Ask any WebSocket server, or a balancer in front of several, from the outside.
 
     \b
     Examples:
       wslb check ws://127.0.0.1:8080/ws
       wslb check wss://example.com/socket --identify header:X-Served-By --backends 2
+      wslb check wss://example.com --speak socketio --identify json:node --expect-shares 3:1
     """
     from dataclasses import asdict
 
+    from wslb.cli.reaching import approach_of
     from wslb.cli.running import until_signal
-    from wslb.commands.check import MESSAGE_LIMIT, Mark, NameRule, Probe, ServerUrl
+    from wslb.commands.check import MESSAGE_LIMIT, Probe
+    from wslb.connectors.http2 import Http2Connector
     from wslb.connectors.websocket import WebSocketConnector
+    from wslb.wire.opens import Demand, Mark
 
-    probe = Probe(
-        ServerUrl(url=url),
-        WebSocketConnector(limit=MESSAGE_LIMIT),
-        count=count,
-        rule=NameRule(rule=identify),
-        tls=_trust(ca, insecure=insecure) if url.startswith("wss") else None,
-        backends=backends,
+    approach = approach_of(url, options)
+    wanted = Demand(
+        count=options["count"],
+        backends=options["backends"],
+        shares=options["shares"],
+        keep_cookies=options["keep_cookies"],
+        echo=options["echo"],
     )
-    answers = until_signal(_ask(probe, quiet=as_json))
+    client = WebSocketConnector(limit=MESSAGE_LIMIT, shape=approach.shape, sources=approach.sources)
+    probe = Probe(approach, Http2Connector() if approach.http2 else client, wanted=wanted)
+    answers = until_signal(_ask(probe, quiet=options["as_json"]))
     asked = [answer for answer in answers if answer.mark != Mark.NOTE]
     held = sum(answer.mark == Mark.HOLDS for answer in asked)
     code = 0 if held == len(asked) else 1
-    if as_json:
+    if options["as_json"]:
         document = {"schema": "wslb.check/1", "url": url, "exit_code": code, "answers": [asdict(a) for a in answers]}
         click.echo(clean(json.dumps(redacted_all(document), ensure_ascii=False)))
     else:
@@ -72,18 +73,3 @@ async def _ask(probe: Probe, *, quiet: bool) -> list[ProbeAnswer]:
         if not quiet:
             click.echo(one_line(str(answer)))
     return answers
-
-
-def _trust(ca: Path | None, *, insecure: bool) -> ssl.SSLContext:
-    import ssl
-
-    try:
-        if ca is not None:
-            document_bytes(ca)  # OpenSSL would wait for the writer of a pipe
-        context = ssl.create_default_context(cafile=ca)
-    except OSError as exc:
-        raise ConfigError(option="--ca", value=str(ca), allowed=f"a readable PEM file ({exc})") from exc
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wslb.cli.completion import workload_names
 from wslb.cli.options import EXIT_CODES, lab_options, output_options, report_option
 from wslb.config import read_settings
 
@@ -20,14 +21,31 @@ __all__ = ["command"]
 
 
 @click.command("compare", epilog=EXIT_CODES)
-@click.argument("names", nargs=-1, metavar="[WORKLOAD]...")
+@click.argument("names", nargs=-1, metavar="[WORKLOAD]...", shell_complete=workload_names)
 @lab_options
 @click.option("--lbmethods", metavar="M,M,…", help="Which to compare (byrequests,bybusyness,bytraffic).")
 @click.option("--repeats", type=int, metavar="N", help="Runs of each workload under each (5).")
 @click.option("--connections", type=int, metavar="N", help="Length of a run of the short connections (200).")
+@click.option("--members", type=int, metavar="N", help="So many equal members (2).")
+@click.option("--weights", metavar="W:W:…", help="Members with these loadfactors, such as 3:1.")
+@click.option(
+    "--workload",
+    "own",
+    multiple=True,
+    metavar="STEPS",
+    help="One of your own, of: short N, hold N, close first|half|all, send BYTES. May be repeated.",
+)
 @report_option("Folder of the report (reports/compare).")
 @output_options(quiet="Only failures, tables and the verdict; -qq: the exit code alone.")
-def command(names: tuple[str, ...], lbmethods: str | None, repeats: int | None, **options: Any) -> None:
+def command(
+    names: tuple[str, ...],
+    lbmethods: str | None,
+    repeats: int | None,
+    members: int | None,
+    weights: str | None,
+    own: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Which lbmethod suits which workload: the same work under each of them, in turns, again and again.
 
     \b
@@ -35,6 +53,7 @@ def command(names: tuple[str, ...], lbmethods: str | None, repeats: int | None, 
       wslb compare                              short connections, uneven ends, uneven traffic, a fault
       wslb compare uneven fault                 two workloads
       wslb compare --lbmethods byrequests,bybusyness --repeats 9
+      wslb compare --weights 3:1 --workload 'hold 30, close half, hold 30'
       wslb compare --json > compared.json       for another program
 
     \b
@@ -55,6 +74,8 @@ def command(names: tuple[str, ...], lbmethods: str | None, repeats: int | None, 
         lbmethods=compare.COMPARED if lbmethods is None else compare.methods(lbmethods),
         names=names,
         repeats=compare.LEAST_REPEATS if repeats is None else repeats,
+        weights=compare.loadfactors(weights, members),
+        own=own,
     )
     run = run_of(settings, comparison.names)
     run.comparison = comparison.planned

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from wslb.cli.completion import scenario_names
 from wslb.cli.options import lab_options, lbmethod_option
 from wslb.config import read_settings
 
@@ -14,7 +15,7 @@ __all__ = ["command"]
 
 
 @click.command("config")
-@click.argument("name", required=False, metavar="[SCENARIO]")
+@click.argument("name", required=False, metavar="[SCENARIO]", shell_complete=scenario_names)
 @lab_options
 @lbmethod_option("lbmethod of both balancers.")
 @click.option("--compose", is_flag=True, help="The one that compose.yaml mounts.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -12,9 +11,8 @@ from typing import Any
 
 import click
 
-from wslb.cli.options import EXIT_CODES, lab_options
+from wslb.cli.options import EXIT_CODES, lab_options, reading_options
 from wslb.config import PullPolicy, RuntimeChoice, read_settings
-from wslb.model.disclosure import clean, redacted_all
 
 __all__ = ["command"]
 
@@ -31,7 +29,14 @@ def _rooted(_context: click.Context, _option: click.Parameter, paths: tuple[str,
 @click.option("--install", is_flag=True, help="Install httpd with the system's package manager where it is missing.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what is missing.")
 @click.option("--time", "timed", is_flag=True, help="Also measure the time from launch to a ready lab, ten times.")
-@click.option("--conf", type=click.Path(path_type=Path), metavar="FILE", help="Look at this httpd.conf instead.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="")
+@click.option(
+    "--conf",
+    "first",
+    type=click.Path(path_type=Path),
+    metavar="FILE...",
+    help="Look at this httpd.conf instead, and at those that follow.",
+)
 @click.option(
     "--path",
     "paths",
@@ -41,24 +46,39 @@ def _rooted(_context: click.Context, _option: click.Parameter, paths: tuple[str,
     help="With --conf: which line takes an upgrade of it, and what the backend would see.",
 )
 @click.option("--tunnels", type=click.IntRange(min=1), metavar="N", help="With --conf: WebSockets expected at a time.")
+@reading_options(given="With --conf: ")
 @click.option(
-    "--for", "version", metavar="VERSION", help="With --conf: httpd that it is for (2.4.37); that of this machine else."
+    "--for",
+    "--httpd-version",
+    "version",
+    metavar="VERSION",
+    help="With --conf: httpd that it is for (2.4.37); that of this machine else.",
 )
 @click.option(
     "--run-httpd",
     is_flag=True,
     help="With --conf: as root too, let httpd -t read the file; it loads the file's modules, which runs their code.",
 )
-@click.option("--json", "as_json", is_flag=True, help="With --conf: one JSON document on stdout.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    help="With --conf: how it is told on stdout; sarif is for code scanning, github for the log of a workflow.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --conf: the same as --format json.")
 def command(
     install: bool,
     quiet: bool,
     timed: bool,
-    conf: Path | None,
+    first: Path | None,
+    files: tuple[Path, ...],
     paths: tuple[str, ...],
     tunnels: int | None,
+    defines: tuple[str, ...],
+    values: dict[str, str],
     version: str | None,
     run_httpd: bool,
+    form: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -74,26 +94,42 @@ def command(
       wslb doctor --time
       wslb doctor --conf /etc/apache2/apache2.conf --tunnels 2000
       wslb doctor --conf httpd.conf --path /ws --path /chat
+      wslb doctor --conf sites/*.conf --format sarif -D PRODUCTION --set backend=app.example.org
     """
     if version is not None and not re.fullmatch(r"2\.4\.\d{1,3}", version):
         raise click.UsageError(f"--for is {version!r}, but must be a version of httpd 2.4, such as 2.4.37")
+    if as_json and form not in {None, "json"}:
+        raise click.UsageError(f"--json is --format json, but --format is {form}")
     settings = read_settings(options, os.environ)
 
+    from wslb.cli.main import say
     from wslb.cli.running import until_signal, waiting_bar
     from wslb.commands import doctor
+    from wslb.commands.advised import FORMATS
     from wslb.proxies.apache import provision
 
-    if conf is not None:
-        answer = until_signal(
-            doctor.advise(settings, conf, tunnels=tunnels, version=version or "", run_httpd=run_httpd, paths=paths)
+    if first is not None:
+        told = until_signal(
+            doctor.advise(
+                settings,
+                (first, *files),
+                tunnels=tunnels,
+                version=version or "",
+                run_httpd=run_httpd,
+                paths=paths,
+                defines=defines,
+                values=values,
+            )
         )
-        if as_json:
-            click.echo(json.dumps(redacted_all(answer.document()), indent=1, ensure_ascii=False))
-        else:
-            click.echo(clean("\n".join([*map(str, answer.paths), *map(str, answer.advice), answer.summary])))
-        sys.exit(answer.exit_code)
-    if tunnels is not None or as_json or version is not None or run_httpd or paths:
-        raise click.UsageError("--path, --tunnels, --for, --run-httpd and --json go with --conf FILE")
+        if text := FORMATS["json" if as_json else form or "text"](told):
+            click.echo(text)
+        for error in told.unread:
+            say(error)
+        sys.exit(told.exit_code)
+    if files or any((tunnels, as_json, form, version, run_httpd, paths, defines, values)):
+        raise click.UsageError(
+            "--path, --tunnels, -D, --set, --for, --run-httpd, --format and --json go with --conf FILE"
+        )
     if not install and settings.pull is PullPolicy.MISSING:
         settings = replace(settings, pull=PullPolicy.NEVER)  # to look is not to fetch
     with waiting_bar() as bar:

@@ -6,11 +6,13 @@ import json
 
 import click
 
+from wslb.cli.completion import scenario_names
+
 __all__ = ["command"]
 
 
 @click.command("list")
-@click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...")
+@click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...", shell_complete=scenario_names)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list on stdout.")
 def command(names: tuple[str, ...], as_json: bool) -> None:
     """List scenarios with their questions and limits."""

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from wslb.cli.options import lbmethod_option, report_option
-from wslb.model.balancer import Carrier
+from wslb.cli.options import demand_options, lbmethod_option, report_option, server_options
+from wslb.model.balancer import CARRIERS
 
 __all__ = ["command"]
 
@@ -32,15 +32,13 @@ Exit codes:
 @click.option("--hold", type=float, metavar="S", help="Keep every tunnel open until S seconds after the last open.")
 @click.option("--messages", type=int, default=0, metavar="N", help="Messages echoed on each tunnel (0).")
 @click.option("--size", type=int, default=64, metavar="BYTES", help="Length of a message (64).")
+@click.option("--commands", metavar="CL,CL,…", help="Run these CL commands, in turn, and check their answers.")
 @click.option("--limit", "limits", multiple=True, metavar="'NAME<VALUE'", help="Such as 'p99<10ms'; may be repeated.")
 @click.option(
     "--faults", "faults", multiple=True, metavar="KIND:MEMBER@S", help="Such as kill:node@5; may be repeated."
 )
-@click.option("--identify", metavar="HOW", help="URL: who answered: greeting, header:NAME or cookie:NAME.")
-@click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Further field of each handshake.")
-@click.option(
-    "--source", "sources", multiple=True, metavar="ADDRESS", help="Local address to connect from; repeatable."
-)
+@server_options
+@demand_options
 @click.option("--processes", type=int, default=1, metavar="N", help="Client processes (1).")
 @click.option("--dask", metavar="ADDRESS", help="Run on the workers of a dask cluster, such as tcp://scheduler:8786.")
 @click.option("--lag-limit", default="250ms", metavar="TIME", help="INVALID when the client's own p99 lag is longer.")
@@ -50,7 +48,7 @@ Exit codes:
 @click.option("--tls", is_flag=True, help="Lab: over wss://.")
 @lbmethod_option("Lab: of the balancer.")
 @click.option(
-    "--carrier", type=click.Choice([carrier.value for carrier in Carrier]), help="Lab: module of the tunnels."
+    "--carrier", type=click.Choice([carrier.value for carrier in CARRIERS]), help="Lab: module of the tunnels."
 )
 @click.option("--httpd", metavar="FILE", help="Lab: program of the local httpd.")
 @report_option("Folder of the result (reports/load).")
@@ -65,7 +63,9 @@ def command(url: str | None, **options: Any) -> None:
       wslb load --connections 10000 --hold 10 --messages 1 --limit lost=0 --limit 'imbalance<1%'
       wslb load --rate 200 --duration 60 --limit 'p99<10ms'
       wslb load --connections 400 --hold 10 --faults kill:node@5
+      wslb load --commands WRKSBS,WRKSYSSTS --connections 400
       wslb load wss://example.test/ws --identify cookie:ROUTEID --connections 100
+      wslb load wss://example.test --speak socketio --expect-shares 3:1
     """
     from wslb.cli.loading import run_load
 

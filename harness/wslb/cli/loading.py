@@ -17,6 +17,7 @@ import msgspec
 
 from wslb.caller import in_order
 from wslb.cli.main import say
+from wslb.cli.reaching import OF_A_URL, approach_of, fields_of
 from wslb.cli.running import until_signal
 from wslb.config import Settings, read_settings
 from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
@@ -30,6 +31,7 @@ from wslb.load.drawing import save
 from wslb.load.engines.cluster import dask_cluster
 from wslb.load.engines.processes import processes
 from wslb.load.engines.shard_place import LoadEngine
+from wslb.load.inquiry import Inquiry
 from wslb.load.outcome import PERCENTILES
 from wslb.load.plan import LoadPlan
 from wslb.load.progress import RunProgress
@@ -40,6 +42,7 @@ from wslb.load.speech import progress_line, summary
 from wslb.model.balancer import LbMethod, Listener
 from wslb.model.disclosure import one_line
 from wslb.reports.files import try_folder
+from wslb.wire.approach import Approach
 
 __all__ = ["run_load"]
 
@@ -66,8 +69,11 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
     faults = tuple(fault_rules.parse_fault(text, members=("liberty", "node")) for text in options["faults"])
     if url is not None and faults:
         raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
-    plan = _plan(url, options)
-    settings = read_settings({**options, "connections": None}, os.environ)
+    approach = _approach(url, options)
+    plan = _plan(approach, options)
+    inquiry = Inquiry(approach) if approach is not None else None
+    others = dict.fromkeys(("connections", "backends", "ca"))  # which mean something else here
+    settings = read_settings({**options, **others}, os.environ)
     settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
     if url is not None:
         _ask(plan, yes=options["yes"])
@@ -78,7 +84,7 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
     problem: EvidenceError | None = None
     with in_order():  # until the result is written: one signal does not lose it
         with _engine(options) as engine:
-            made = _run(plan, settings, engine, {**options, "url": url}, show, limits=chosen, faults=faults)
+            made = _run(plan, settings, engine, options, show, inquiry=inquiry, limits=chosen, faults=faults)
         try:
             paths = save(made, report)
         except EvidenceError as exc:
@@ -94,38 +100,60 @@ def _default_limits(faults: tuple[str, ...]) -> tuple[limit_rules.Limit, ...]:
     return () if faults else (limit_rules.parse_limit("errors=0"),)
 
 
-def _plan(url: str | None, options: Mapping[str, Any]) -> LoadPlan:
-    foreign = url is not None
-    tls = options["tls"]
+def _plan(approach: Approach | None, options: Mapping[str, Any]) -> LoadPlan:
+    foreign = approach is not None
     connections, rate = options["connections"], options["rate"]
     if foreign and connections is None and rate is None and options["concurrency"] is None:
         connections, rate = FOREIGN_CONNECTIONS, FOREIGN_RATE
     if connections is None and options["duration"] is None:
         connections = FOREIGN_CONNECTIONS if foreign else LAB_CONNECTIONS
-    identify = options["identify"] or ("greeting" if foreign else "header:X-Backend")
-    return LoadPlan(
-        url=url or f"{'wss' if tls else 'ws'}://127.0.0.1/",
+    commands = tuple(filter(None, map(str.strip, (options["commands"] or "").split(","))))
+    messages = options["messages"] or len(commands)
+    identify = options["identify"] if foreign or options["identify"] != "auto" else "header:X-Backend"
+    plan = LoadPlan(
+        url=approach.url if approach else f"{'wss' if options['tls'] else 'ws'}://127.0.0.1/",
         connections=0 if connections is None else connections,
         rate=rate,
         concurrency=options["concurrency"],
         ramp_seconds=options["ramp"],
         duration_seconds=options["duration"],
         hold_seconds=options["hold"],
-        messages=options["messages"],
+        messages=messages,
         size=options["size"],
+        commands=commands,
         identify=identify,
-        greeting=identify == "greeting" if foreign else options["messages"] == 0,
-        headers=tuple(_header(text) for text in options["headers"]),
+        greeting=not messages or bool(commands),
+        headers=fields_of(options),
         sources=options["sources"],
         lag_seconds=limit_rules.parse_limit(f"lag.p99<{options['lag_limit']}").value,
     )
+    if approach is None:
+        return plan
+    return msgspec.structs.replace(
+        plan,
+        foreign=True,
+        headers=approach.fields(),
+        subprotocols=approach.subprotocols,
+        shape=approach.shape,
+        speech=approach.speech,
+        shares=options["shares"],
+        keep_cookies=options["keep_cookies"],
+        trust=approach.trust,
+        insecure=approach.insecure,
+        http2=approach.http2,
+        handshake_seconds=approach.timeout_seconds or plan.handshake_seconds,
+    )
 
 
-def _header(text: str) -> tuple[str, str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip():
-        raise ConfigError(option="--header", value=text, allowed="'NAME: VALUE'")
-    return name.strip(), value.strip()
+def _approach(url: str | None, options: Mapping[str, Any]) -> Approach | None:
+    """How to reach a server that is not ours; None for the lab, where such options mean nothing."""
+    if url is not None:
+        return approach_of(url, options)
+    for name in (*OF_A_URL, "shares", "keep_cookies"):
+        if options[name]:
+            option = "--expect-shares" if name == "shares" else f"--{name.removesuffix('s').replace('_', '-')}"
+            raise ConfigError(option=option, value=options[name], allowed="given with a URL: the lab is known")
+    return None
 
 
 def _ask(plan: LoadPlan, *, yes: bool) -> None:
@@ -195,6 +223,7 @@ def _run(
     options: Mapping[str, Any],
     show: _Show,
     *,
+    inquiry: Inquiry | None,
     limits: tuple[limit_rules.Limit, ...],
     faults: tuple[fault_rules.PlannedFault, ...],
 ) -> LoadDocument:
@@ -213,8 +242,8 @@ def _run(
         return await conductor.conduct(limits, command=command, environment=environment, percentiles=percents)
 
     async def whole() -> LoadDocument:
-        if options["url"] is not None:
-            return await conducted(Conductor(plan, engine, news=show.news), {})
+        if inquiry is not None:
+            return await conducted(Conductor(plan, engine, inquiry=inquiry, news=show.news), {})
         async with open_lab(settings) as lab:
             served = await _serve(lab, plan, options)
             conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)

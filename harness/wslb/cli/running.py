@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import sys
@@ -17,19 +18,20 @@ from rich.console import Console
 from wslb.caller import Interrupted, in_order
 from wslb.cli.main import say
 from wslb.config import Settings
-from wslb.errors import EvidenceError, HarnessError, exhausted
+from wslb.errors import EvidenceError, HarnessError, RunEnded, exhausted
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.disclosure import clean
 from wslb.model.results import Report, ScenarioResult
 from wslb.reports import github, json_file
-from wslb.reports.causes.likely import likely
+from wslb.reports.causes.explained import explanation
 from wslb.reports.document import Document
 from wslb.reports.files import try_folder, write
 from wslb.reports.ongoing import Ongoing
 from wslb.reports.screen import Colour, Screen, Verbosity
 from wslb.reports.waiting_bar import WaitingBar
 from wslb.scenarios import runner
+from wslb.scenarios.ending import Ends
 from wslb.scenarios.scenario import Scenario
 
 __all__ = ["run_of", "run_scenarios", "until_signal", "waiting_bar"]
@@ -57,6 +59,7 @@ def run_scenarios(
     worded: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
     table: Callable[[Document], Sequence[str]] = lambda _: (),
     opening: Callable[..., AbstractAsyncContextManager[Lab]] = open_lab,
+    ends: Ends | None = None,
 ) -> NoReturn:
     """Ask scenarios, write the report, and end the command with its exit code.
 
@@ -69,11 +72,13 @@ def run_scenarios(
         worded: each result in the words of the command.
         table: lines for the end, made from the saved document.
         opening: brings the lab up, called as `wslb.lab.launch.open_lab`.
+        ends: limits of the run; None for no other than that of a lab that cannot start.
 
     Raises:
         ConfigError: the folder of the report cannot be written.
         EvidenceError: the baseline cannot be read.
     """
+    ends = ends or Ends()
     try_folder(settings.report)
     earlier = json_file.load(baseline) if baseline else None
     bar = waiting_bar()
@@ -90,12 +95,30 @@ def run_scenarios(
         screen.result(told)
 
     async def all_of_them() -> None:
-        async with opening(settings, progress=bar, say=lambda line: click.echo(line, err=True)) as lab:
+        async with contextlib.AsyncExitStack() as stack:
+            opened = opening(settings, progress=bar, say=lambda line: click.echo(line, err=True))
+            within = asyncio.timeout(ends.left_seconds)
+            try:
+                async with within:
+                    lab = await stack.enter_async_context(opened)
+            except TimeoutError:
+                if within.expired():
+                    raise ends.deadline_passed() from None
+                raise
             bar.close()
             run.environment = lab.environment
             chosen = choose(lab)
             screen.headline(lab.environment, len(chosen))
-            await runner.run_all(chosen, lab, done=done, running=screen.running)
+            further = [opening(settings) for _ in range(1, labs_for(settings, len(chosen), lab))]
+            await runner.run_all(
+                chosen,
+                lab,
+                done=done,
+                running=screen.running,
+                further=further,
+                tell=lambda line: click.echo(line, err=True),
+                ends=ends,
+            )
 
     problems: list[HarnessError] = []
     with in_order():  # until the report is written: one signal does not lose it
@@ -105,20 +128,44 @@ def run_scenarios(
                     until_signal(all_of_them())
         except Interrupted as exc:
             run.interrupted = exc.name
+        except RunEnded as exc:
+            run.interrupted = exc.by
         except HarnessError as exc:
             problems.append(exc)
             run.failed(exc)
         report = run.report()
+        document = json_file.document(report)
         try:
-            paths = write(report, settings.report, baseline=earlier)
+            paths = write(document, settings.report, baseline=earlier)
         except EvidenceError as exc:
             paths = ()
             problems.append(exc)
-    _close(report, paths, screen, as_json=output["as_json"], problems=problems, table=table)
+    _close(report, document, paths, screen, as_json=output["as_json"], problems=problems, table=table)
+
+
+_FOR_ONE_LAB = 20
+"""Scenarios that take as long as a further lab takes to start."""
+
+_OPEN_FILES = 256
+"""Of a lab whose scenario holds few tunnels; those that hold many run alone."""
+
+
+def labs_for(settings: Settings, scenarios: int, lab: Lab) -> int:
+    """Labs beside each other: as asked, else two for each core, as scenarios wait most of their time.
+
+    A lab with a container has an engine to share, and is alone unless more are asked for.
+    """
+    if settings.jobs:
+        return min(settings.jobs, scenarios)
+    if settings.fixed or lab.environment["runtime"] != "local":
+        return 1
+    by_machine = min(2 * (os.cpu_count() or 1), lab.open_files // _OPEN_FILES)
+    return max(1, min(by_machine, scenarios // _FOR_ONE_LAB, 16))
 
 
 def _close(
     report: Report,
+    document: Document,
     paths: tuple[Path, ...],
     screen: Screen,
     *,
@@ -126,7 +173,6 @@ def _close(
     problems: Sequence[HarnessError],
     table: Callable[[Document], Sequence[str]],
 ) -> NoReturn:
-    document = json_file.document(report)
     if as_json:
         click.echo(clean(json_file.line(document)))
     for problem in problems:
@@ -137,7 +183,7 @@ def _close(
         paths=[f"report  {path.resolve().as_uri()}" for path in paths if path.suffix == ".html"],
         annotations=github.annotate(document) if screen.github else (),
         table=table(document),
-        causes={s.name: cause.sentence for s in document.scenarios if (cause := likely(s))},
+        explained=explanation(document),
     )
     sys.exit(report.exit_code or (0 if paths else 4))
 

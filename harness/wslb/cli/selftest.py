@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wslb.cli.completion import mutation_names
 from wslb.cli.options import EXIT_CODES, lab_options
 from wslb.config import Settings, read_settings
 from wslb.errors import ConfigError
@@ -20,7 +21,7 @@ __all__ = ["command"]
 
 
 @click.command("selftest", epilog=EXIT_CODES)
-@click.argument("names", nargs=-1, metavar="[MUTATION]...")
+@click.argument("names", nargs=-1, metavar="[MUTATION]...", shell_complete=mutation_names)
 @lab_options
 @click.option("--list", "listing", is_flag=True, help="Print the mutations and the checks that must notice them.")
 @click.option("--matrix", "table", is_flag=True, help="At the end, print for each check what turned it red.")

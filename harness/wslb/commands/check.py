@@ -6,31 +6,26 @@ From the outside only: no journal, no configuration. Who answered is told by a h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
-from itertools import pairwise
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Callable
 
-from wslb.errors import ConfigError
+from wslb.connectors.visits import CLOSING_SECONDS, GREETING_SECONDS, MOST_DEAD, Visitor, closing, outcome, shown
 from wslb.interfaces import Connector, Tunnel
-from wslb.model.cookies import cookie_set
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
+from wslb.wire.approach import Approach
+from wslb.wire.naming import found
+from wslb.wire.opens import Demand, Mark, ProbeAnswer, Seen, failures, judged, stuck
+from wslb.wire.refusals import likely
+from wslb.wire.signatures import proxy_of
 
-__all__ = ["MESSAGE_LIMIT", "Mark", "NameRule", "Probe", "ProbeAnswer", "ServerUrl"]
+__all__ = ["MESSAGE_LIMIT", "Probe"]
 
 PATIENCE = 5.0
 """Seconds that each single question may take."""
-
-TURN_SECONDS = 1.0
-"""Seconds that each open after the first may take on average, when it is asked who answers."""
-
-CLOSING_SECONDS = 10.0
-"""Seconds for a close and the end of the TCP connection; the client itself gives up sooner."""
 
 PONG_SECONDS = 2.0
 ECHO_SECONDS = 2.0
@@ -39,112 +34,14 @@ MEBIBYTE = 1024 * 1024
 MESSAGE_LIMIT = 4 * MEBIBYTE
 """Longest message that a server may send, in bytes; what we send it is a quarter of that."""
 
-LONGEST_URL = 8000
-"""Longest URL that is asked, in characters: RFC 9110 section 4.1 recommends that servers take as many bytes."""
+AFTER_REFUSAL = 6
+"""Opens that follow a refused one, to see whether each is refused."""
 
+STICKY = 10
+"""Opens with the cookies of those before them."""
 
-class Mark:
-    """What an answer is worth: a claim that holds, one that does not, or a fact to know."""
-
-    HOLDS = "✔"
-    BROKEN = "✖"
-    NOTE = "!"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProbeAnswer:
-    """One line of the result.
-
-    Attributes:
-        mark: one of `Mark`.
-        rule: the RFC section that the claim comes from, if any.
-        seconds: how long the question took; None where time says nothing.
-    """
-
-    mark: str
-    name: str
-    text: str
-    rule: str = ""
-    seconds: float | None = None
-
-    def __str__(self) -> str:
-        took = "" if self.seconds is None else f"  {self.seconds * 1000:.1f} ms"
-        return f"{self.mark} {self.name:<9} {self.text}{took}{f'  {self.rule}' if self.rule else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameRule:
-    """How a backend is told from another: ``greeting``, ``header:NAME`` or ``cookie:NAME``; auto tries all.
-
-    Raises:
-        ConfigError: of another form.
-    """
-
-    rule: str = "auto"
-
-    def __post_init__(self) -> None:
-        kind, _, name = self.rule.partition(":")
-        if self.rule not in {"auto", "greeting"} and not (kind in {"header", "cookie"} and name):
-            raise ConfigError(option="--identify", value=self.rule, allowed="greeting, header:NAME or cookie:NAME")
-
-    def of(self, handshake: Handshake, greeting: str | None) -> tuple[str, str] | None:
-        """Where the name came from, and the name; None when nothing tells."""
-        kind, _, name = self.rule.partition(":")
-        if kind == "header" or self.rule == "auto":
-            found = one_header(handshake.response, name or "X-Backend")
-            if found:
-                return f"header {name or 'X-Backend'}", found
-        if kind == "cookie":
-            value = cookie_set(handshake.response, name)
-            if value is not None:
-                return f"cookie {name}", value
-        if self.rule in {"greeting", "auto"} and greeting:
-            return "the first message", greeting
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerUrl:
-    """The server to ask.
-
-    Raises:
-        ConfigError: not a ws:// or wss:// URL (RFC 6455 section 3), or one of a host or port that cannot be.
-    """
-
-    url: str
-
-    def __post_init__(self) -> None:
-        if not _can_be_opened(self.url):
-            shown = self.url if len(self.url) <= 200 else f"{self.url[:200]}…"
-            raise ConfigError(option="URL", value=shown, allowed="ws://host[:port]/path or wss://host[:port]/path")
-
-    @property
-    def host(self) -> str:
-        """Host name or address."""
-        return urlsplit(self.url).hostname or ""
-
-    @property
-    def port(self) -> int:
-        """Port, also where the URL leaves it to its scheme."""
-        parts = urlsplit(self.url)
-        return parts.port or (443 if parts.scheme == "wss" else 80)
-
-
-def _can_be_opened(url: str) -> bool:
-    """Whether it is a WebSocket URL without a fragment, whose host is a name or an address and whose port exists."""
-    if len(url) > LONGEST_URL or "#" in url or any(letter <= " " or letter == "\x7f" for letter in url):
-        return False
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-        url.encode()
-        if ":" not in host:  # the brackets of an IPv6 address have gone
-            host.encode("idna")
-    except ValueError:  # UnicodeError is one
-        return False
-    named = bool(host) and not host.startswith(".") and not set(host) & set("\\<>\"'{}|^`%")
-    user = parts.username is None or bool(parts.username and parts.password is not None)
-    return parts.scheme in {"ws", "wss"} and named and user and port != 0
+_OPENING = frozenset({"TCP", "TLS", "Upgrade", "Accept", "Opening"})
+"""Questions whose answer is no when an opening leads to no tunnel."""
 
 
 class Probe:
@@ -152,77 +49,122 @@ class Probe:
 
     def __init__(
         self,
-        server: ServerUrl,
+        approach: Approach,
         connector: Connector,
         *,
-        count: int = 20,
-        rule: NameRule | None = None,
-        tls: ssl.SSLContext | None = None,
-        backends: int | None = None,
+        wanted: Demand | None = None,
     ) -> None:
-        self.server = server
-        self._connector = connector
-        self._count = count
-        self._rule = rule or NameRule()
-        self._tls = tls
-        self._backends = backends
+        """Prepare to ask.
+
+        Raises:
+            ConfigError: the authority to trust is no certificate.
+        """
+        self._approach = approach
+        self._address = approach.address
+        self._wanted = wanted or Demand()
+        self._patience = approach.timeout_seconds or PATIENCE
+        self._visitor = Visitor(approach, connector, patience_seconds=self._patience)
+        self._server = ""
 
     async def answers(self) -> AsyncIterator[ProbeAnswer]:
-        """Each answer as it comes."""
+        """Each answer as it comes; the first opening that led to no tunnel is explained behind its own."""
+        explained = False
+        async for answer in self._asked():
+            yield answer
+            unopened = answer.name in _OPENING or (answer.name == "Backends" and "failed" in answer.text)
+            if answer.mark == Mark.BROKEN and unopened and not explained:
+                explained = True
+                async for cause in self._causes():
+                    yield cause
+
+    async def _causes(self) -> AsyncIterator[ProbeAnswer]:
+        """What such a refusal looks like in full, and its likely causes; a dead member refuses its turns alone."""
+        refused = await self._visitor.refused()
+        if refused is not None:
+            yield ProbeAnswer(mark=Mark.NOTE, name="Answer", text=refused.told())
+            for number, one in enumerate(likely(refused)):
+                yield ProbeAnswer(mark=Mark.NOTE, name="or" if number else "Cause", text=str(one))
+
+    async def _asked(self) -> AsyncIterator[ProbeAnswer]:
         reachable = False
         async for answer in self._network():
             reachable = answer.mark == Mark.HOLDS
             yield answer
         if not reachable:
             return
-        handshake, tunnel = await self._open()
+        handshake, tunnel = await self._visitor.open()
         yield _upgrade(handshake)
-        if handshake.status != 101:
-            return
-        yield _accept(handshake)
+        if handshake.accepted and not handshake.extended_connect:
+            yield _accept(handshake)
         if tunnel is None:
-            why = handshake.error or "the client took no part in it"
-            yield ProbeAnswer(mark=Mark.BROKEN, name="Opening", text=f"refused: {why}", rule="RFC 6455 §4.1")
+            if handshake.accepted:
+                why = handshake.error or "the client took no part in it"
+                yield ProbeAnswer(mark=Mark.BROKEN, name="Opening", text=f"refused: {why}", rule="RFC 6455 §4.1")
+                return
+            async for answer in self._after_refusal():
+                yield answer
             return
-        greeting = await _greeting(tunnel)
-        yield await _within(2 * PATIENCE, "Echo", _echo(tunnel))
-        yield await _within(PATIENCE, "Ping", _ping(tunnel))
-        yield await _within(CLOSING_SECONDS, "Close", _close(tunnel))
-        server = one_header(handshake.response, "Server")
-        if server:
-            yield ProbeAnswer(mark=Mark.NOTE, name="Server", text=server)
-        seconds = CLOSING_SECONDS + self._count * TURN_SECONDS
-        yield await _within(seconds, "Backends", self._turns(expect_greeting=greeting is not None))
+        self._server = proxy_of(handshake.response)
+        if self._approach.subprotocols:
+            yield _subprotocol(handshake)
+        async with closing(tunnel):
+            messages = await self._visitor.greeted(tunnel, always=True)
+            self._visitor.listens = self._visitor.listens or bool(messages)
+            if self._approach.speech.says or self._approach.speech.expects:
+                yield await _within(2 * self._patience, "Speech", self._spoken(tunnel, messages))
+        if self._approach.origin is not None:
+            yield await _within(2 * self._patience, "Origin", self._without_origin())
+        yield await _within(PATIENCE, "Ping", self._fresh("Ping", _ping))
+        yield await _within(CLOSING_SECONDS, "Close", self._fresh("Close", _close))
+        if self._wanted.echo:
+            yield await _within(2 * PATIENCE, "Echo", self._fresh("Echo", _echo))
+        if self._server:
+            yield ProbeAnswer(mark=Mark.NOTE, name="Server", text=self._server)
+        async for answer in self._balance():
+            yield answer
+
+    async def _after_refusal(self) -> AsyncIterator[ProbeAnswer]:
+        """Whether it is refused without an Origin too, and each time: a dead member refuses its turns alone."""
+        if self._approach.origin is not None:
+            yield await _within(2 * self._patience, "Origin", self._without_origin(refused=True))
+        row = await self._row(min(self._wanted.count, AFTER_REFUSAL), what="Opens")
+        if isinstance(row, ProbeAnswer):
+            yield row
+        elif all(one.failure for one in row):
+            yield ProbeAnswer(mark=Mark.BROKEN, name="Opens", text=failures(row))
+        else:
+            async for answer in self._balance():
+                yield answer
 
     async def _network(self) -> AsyncIterator[ProbeAnswer]:
         loop = asyncio.get_running_loop()
         begin = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
-                found = await loop.getaddrinfo(self.server.host, self.server.port, type=socket.SOCK_STREAM)
+                found = await loop.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError, UnicodeError) as exc:
             why = str(exc) or f"no answer in {PATIENCE:g} s"
-            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self.server.host} has no address ({why})")
+            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self._address.host} has no address ({why})")
             return
         addresses = ", ".join(dict.fromkeys(str(info[4][0]) for info in found))
         yield ProbeAnswer(mark=Mark.HOLDS, name="DNS", text=addresses, seconds=time.monotonic() - begin)
         begin = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE):
-                _, writer = await asyncio.open_connection(self.server.host, self.server.port)
+                _, writer = await asyncio.open_connection(self._address.host, self._address.port)
         except (OSError, TimeoutError) as exc:
             why = str(exc) or f"no answer in {PATIENCE:g} s"
-            yield ProbeAnswer(mark=Mark.BROKEN, name="TCP", text=f"port {self.server.port}: {why}")
+            yield ProbeAnswer(mark=Mark.BROKEN, name="TCP", text=f"port {self._address.port}: {why}")
             return
         connected = time.monotonic() - begin
         await disconnect(writer)
         yield ProbeAnswer(mark=Mark.HOLDS, name="TCP", text="connected", seconds=connected)
-        if self._tls is not None:
-            yield await self._secure(self._tls)
+        if self._visitor.tls is not None:
+            yield await self._secure(self._visitor.tls)
 
     async def _secure(self, context: ssl.SSLContext) -> ProbeAnswer:
         begin = time.monotonic()
-        host, port = self.server.host, self.server.port
+        host, port = self._address.host, self._address.port
         try:
             async with asyncio.timeout(PATIENCE):
                 _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
@@ -237,46 +179,67 @@ class Probe:
         trust = "certificate verified" if context.verify_mode is ssl.CERT_REQUIRED else "certificate not verified"
         return ProbeAnswer(mark=Mark.HOLDS, name="TLS", text=f"{told}, {trust}", seconds=took)
 
-    async def _open(self) -> tuple[Handshake, Tunnel | None]:
-        return await self._connector.open(self.server.url, tls=self._tls, timeout_seconds=PATIENCE)
+    async def _spoken(self, tunnel: Tunnel, messages: list[str | bytes]) -> ProbeAnswer:
+        begin = time.monotonic()
+        failure = await self._visitor.talk(tunnel, messages)
+        seconds = time.monotonic() - begin
+        if failure:
+            return ProbeAnswer(mark=Mark.BROKEN, name="Speech", text=failure)
+        if not self._approach.speech.expects:
+            text = f"answered {shown(messages[-1])}" if messages else "nothing came in answer to the first message"
+            return ProbeAnswer(mark=Mark.NOTE, name="Speech", text=text)
+        return ProbeAnswer(mark=Mark.HOLDS, name="Speech", text=f"answered {shown(messages[-1])}", seconds=seconds)
 
-    async def _turns(self, *, expect_greeting: bool) -> ProbeAnswer:
-        """Open one after another and say who answered."""
-        seen: list[str] = []
-        source = ""
-        for number in range(1, self._count + 1):
-            handshake, tunnel = await self._open()
-            if tunnel is None:
-                text = f"open {number} of {self._count} failed: {handshake.error or handshake.status}"
-                return ProbeAnswer(mark=Mark.BROKEN, name="Backends", text=text)
-            greeting = await _greeting(tunnel) if expect_greeting else None
+    async def _without_origin(self, *, refused: bool = False) -> ProbeAnswer:
+        """What the same handshake gets without an Origin, as a program sends it."""
+        handshake, tunnel = await self._visitor.open(self._approach.having(origin=None))
+        if tunnel is not None:
             await tunnel.close()
-            told = self._rule.of(handshake, greeting)
-            if told is None:
-                return ProbeAnswer(
-                    mark=Mark.NOTE,
-                    name="Backends",
-                    text="nothing tells which backend answered; name what does: --identify header:NAME",
-                )
-            source, name = told
-            seen.append(name)
-        return self._judged(seen, source)
+        origin = self._approach.origin or self._approach.own_origin
+        got = outcome(handshake)
+        if refused and tunnel is not None:
+            text = f"it opens without an Origin, and is refused with {origin}: let the server allow that one"
+        elif refused:
+            text = f"refused without an Origin too ({got})"
+        elif tunnel is not None:
+            text = f"opens with {origin}, and without one"
+        else:
+            text = f"opens with {origin}, refused without one ({got})"
+        return ProbeAnswer(mark=Mark.NOTE, name="Origin", text=text)
 
-    def _judged(self, seen: list[str], source: str) -> ProbeAnswer:
-        letters = {name: chr(65 + i) if i < 26 else f"[{i}]" for i, name in enumerate(dict.fromkeys(seen))}
-        breaks = sum(a == b for a, b in pairwise(seen))
-        shares = "/".join(str(count) for count in Counter(seen).values())
-        line = " ".join(letters[name] for name in seen[:20]) + (" …" if len(seen) > 20 else "")
-        who = ", ".join(f"{letter} = {name}" for name, letter in letters.items())
-        text = f"{line}  {shares}, {breaks} break{'' if breaks == 1 else 's'} ({who}, from {source})"
-        if self._backends is not None:
-            holds = len(letters) == self._backends
-            return ProbeAnswer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Backends", text=text)
-        if len(letters) < 2:
-            return ProbeAnswer(
-                mark=Mark.NOTE, name="Backends", text=f"one backend answered every time: {who}, from {source}"
-            )
-        return ProbeAnswer(mark=Mark.HOLDS if breaks == 0 else Mark.NOTE, name="Backends", text=text)
+    async def _fresh(self, name: str, ask: Callable[[Tunnel], Awaitable[ProbeAnswer]]) -> ProbeAnswer:
+        """Ask on a tunnel of its own, on which nothing was sent; a dead member may cost a turn or two."""
+        failure = ""
+        for _ in range(MOST_DEAD):
+            handshake, tunnel = await self._visitor.open()
+            if tunnel is not None:
+                async with closing(tunnel):
+                    return await ask(tunnel)
+            failure = outcome(handshake)
+        return ProbeAnswer(mark=Mark.BROKEN, name=name, text=f"not asked, {MOST_DEAD} opens failed: {failure}")
+
+    async def _row(self, count: int, *, what: str, keep: bool = False) -> list[Seen] | ProbeAnswer:
+        """Openings one after another, or that they were not done in time."""
+        row = await self._visitor.row(count, keep=keep)
+        if len(row) == count:
+            return row
+        seconds = self._visitor.row_seconds(count)
+        text = f"not done within {seconds:g} s: {len(row)} of {count} opens"
+        return ProbeAnswer(mark=Mark.BROKEN, name=what, text=text)
+
+    async def _balance(self) -> AsyncIterator[ProbeAnswer]:
+        """Who answers, one open after another; and whether a client that keeps its cookies stays with one."""
+        wanted = self._wanted
+        row = await self._row(wanted.count, what="Backends")
+        if isinstance(row, ProbeAnswer):
+            yield row
+            return
+        showings = [one.showing for one in row if one.showing is not None]
+        rule = self._approach.identify if self._approach.identify.kind != "auto" else found(showings)
+        yield judged(row, rule, wanted, server=self._server)
+        if wanted.keep_cookies:
+            kept = await self._row(min(wanted.count, STICKY), what="Sticky", keep=True)
+            yield kept if isinstance(kept, ProbeAnswer) else stuck(kept, rule)
 
 
 async def _within(seconds: float, name: str, question: Awaitable[ProbeAnswer]) -> ProbeAnswer:
@@ -293,13 +256,26 @@ def _upgrade(handshake: Handshake) -> ProbeAnswer:
         return ProbeAnswer(
             mark=Mark.BROKEN, name="Upgrade", text=handshake.error or "no answer", rule="RFC 6455 §4.2.2"
         )
+    if handshake.extended_connect:
+        return ProbeAnswer(
+            mark=Mark.HOLDS if handshake.accepted else Mark.BROKEN,
+            name="Upgrade",
+            text=f"HTTP/2 {handshake.status} to an extended CONNECT",
+            seconds=handshake.elapsed_seconds,
+            rule="" if handshake.accepted else "RFC 8441 §5",
+        )
     text = f"HTTP/1.1 {handshake.status} {handshake.reason}"
     wrong = ""
     if tokens(handshake.response, "Upgrade") != ("websocket",):
         wrong = "Upgrade is wrong"
     elif "upgrade" not in tokens(handshake.response, "Connection"):
         wrong = "Connection is wrong"
-    elif any(header_values(handshake.response, name) for name in ("Content-Length", "Transfer-Encoding")):
+    elif any(
+        value != "0"
+        for name in ("Content-Length", "Transfer-Encoding")
+        for value in header_values(handshake.response, name)
+    ):
+        # Liberty writes a length of 0, against the same section; it announces nothing, and every client takes it.
         wrong = "it announces a body (RFC 9110 §8.6)"
     if handshake.status == 101 and wrong:
         text += f", but {wrong}"
@@ -321,34 +297,23 @@ def _accept(handshake: Handshake) -> ProbeAnswer:
     return ProbeAnswer(mark=Mark.HOLDS if holds else Mark.BROKEN, name="Accept", text=text, rule="RFC 6455 §4.2.2")
 
 
-async def _greeting(tunnel: Tunnel) -> str | None:
-    """First message, where the server speaks first."""
-    try:
-        message = await tunnel.receive(timeout_seconds=0.5)
-    except (TimeoutError, ConnectionError):
-        return None
-    return message if isinstance(message, str) else None
-
-
 async def _echo(tunnel: Tunnel) -> ProbeAnswer:
+    """What an echo endpoint must send back; a greeting in front of it is none of it."""
     begin = time.monotonic()
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        await tunnel.receive(timeout_seconds=GREETING_SECONDS)
+    waited = time.monotonic() - begin
     for sent, what in (("wslb?", "text 5 B"), (b"wslb?", "binary 5 B"), (b"\x00" * MEBIBYTE, "binary 1 MiB")):
         try:
             await tunnel.send(sent)
             got = await tunnel.receive(timeout_seconds=ECHO_SECONDS)
         except (TimeoutError, ConnectionError) as exc:
-            if isinstance(sent, str):
-                return ProbeAnswer(mark=Mark.NOTE, name="Echo", text="no answer to a text: not an echo endpoint")
-            return ProbeAnswer(
-                mark=Mark.NOTE, name="Echo", text=f"{what} did not come back ({str(exc) or 'no answer'})"
-            )
+            text = f"{what} did not come back ({str(exc) or 'no answer'})"
+            return ProbeAnswer(mark=Mark.BROKEN, name="Echo", text=text)
         if got != sent:
-            if isinstance(sent, str):
-                return ProbeAnswer(
-                    mark=Mark.NOTE, name="Echo", text="it answers, but not with the same: not an echo endpoint"
-                )
-            return ProbeAnswer(mark=Mark.BROKEN, name="Echo", text=f"{what} came back changed", rule="RFC 6455 §5")
-    seconds = time.monotonic() - begin
+            text = f"{what} came back changed: {shown(got)}"
+            return ProbeAnswer(mark=Mark.BROKEN, name="Echo", text=text, rule="RFC 6455 §5")
+    seconds = time.monotonic() - begin - waited
     return ProbeAnswer(mark=Mark.HOLDS, name="Echo", text="text 5 B, binary 5 B, binary 1 MiB", seconds=seconds)
 
 
@@ -377,5 +342,13 @@ async def _close(tunnel: Tunnel) -> ProbeAnswer:
         return ProbeAnswer(mark=Mark.BROKEN, name="Close", text=f"{code}: {why}", rule="RFC 6455 §7.1.7")
     if before or by == "server":
         return ProbeAnswer(mark=Mark.NOTE, name="Close", text=f"the server closed first, with {code}")
-    text = f"1000 sent, {code} received, clean"
+    text = f"1000 sent, {'a Close without a code' if code == 1005 else code} received, clean"
     return ProbeAnswer(mark=Mark.HOLDS, name="Close", text=text, seconds=time.monotonic() - begin)
+
+
+def _subprotocol(handshake: Handshake) -> ProbeAnswer:
+    offered = one_header(handshake.request, "Sec-WebSocket-Protocol") or ""
+    if handshake.subprotocol:
+        return ProbeAnswer(mark=Mark.HOLDS, name="Protocol", text=f"{handshake.subprotocol} was chosen")
+    text = f"none of {offered} was chosen: browsers take that, but the server may speak another"
+    return ProbeAnswer(mark=Mark.NOTE, name="Protocol", text=text)

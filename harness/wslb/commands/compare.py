@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from wslb.commands.workloads import COMPARED, WORKLOADS, Workload, scenario_of
+from wslb.commands.own_workload import own_workload
+from wslb.commands.workloads import COMPARED, EQUAL, WORKLOADS, Workload, scenario_of
 from wslb.config import Settings
-from wslb.errors import ConfigError, StartError
+from wslb.errors import ConfigError, StartError, meant
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
 from wslb.model.comparison import ComparedMethods, ComparedRun, ComparedWorkload, SkippedMethod
@@ -16,10 +19,11 @@ from wslb.reports.recommended import ENOUGH_RUNS
 from wslb.scenarios import runner
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["COMPARED", "LEAST_REPEATS", "Comparison", "Turn", "comparison_of", "methods", "workloads"]
+__all__ = ["COMPARED", "LEAST_REPEATS", "Comparison", "Turn", "comparison_of", "loadfactors", "methods", "workloads"]
 
 LEAST_REPEATS = ENOUGH_RUNS
 MOST_REPEATS = 100
+MOST_MEMBERS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Comparison:
 
     Attributes:
         skipped: methods that were asked for and cannot be had, with the reason.
+        weights: loadfactors of the members.
         turns: in the order of running: first run of everything, second run of everything, …
     """
 
@@ -46,13 +51,14 @@ class Comparison:
     repeats: int
     connections: int
     skipped: tuple[tuple[LbMethod, str], ...] = ()
+    weights: tuple[int, ...] = EQUAL
 
     @property
     def turns(self) -> tuple[Turn, ...]:
         """Interleaved: A B C, A B C, …"""
         return tuple(
             Turn(
-                scenario=scenario_of(workload, lbmethod, number, connections=self.connections),
+                scenario=scenario_of(workload, lbmethod, number, connections=self.connections, weights=self.weights),
                 workload=workload,
                 lbmethod=lbmethod,
                 number=number,
@@ -74,11 +80,22 @@ class Comparison:
 
     def worded(self, result: ScenarioResult) -> ScenarioResult:
         """The result of a turn, with the command of this comparison that asks it again."""
-        workload = next(turn.workload.name for turn in self.turns if turn.scenario.name == result.name)
+        asked = next(turn.workload for turn in self.turns if turn.scenario.name == result.name)
+        workload = asked.name if asked in WORKLOADS else f"--workload {shlex.quote(asked.does.removesuffix('.'))}"
+        if self.weights != EQUAL:
+            workload += f" --weights {self._weights}"
         settings = result.reproduce.partition("wslb test ")[2].partition(" ")[2]
         lbmethods = ",".join(method.value for method in self.lbmethods)
         command = f"wslb compare {workload} --lbmethods {lbmethods} --repeats {self.repeats} {settings}"
         return replace(result, reproduce=command.rstrip())
+
+    @property
+    def _weights(self) -> str:
+        return ":".join(map(str, self.weights))
+
+    def _criteria(self, workload: Workload) -> tuple[str, ...]:
+        """Without the breaks where a heavier member must serve twice in a row."""
+        return tuple(one for one in workload.criteria if one != "breaks" or len({*self.weights}) == 1)
 
     @property
     def planned(self) -> ComparedMethods:
@@ -92,9 +109,9 @@ class Comparison:
                 ComparedWorkload(
                     name=workload.name,
                     title=workload.title,
-                    does=workload.does,
+                    does=workload.does if self.weights == EQUAL else f"Loadfactors {self._weights}. {workload.does}",
                     deviation=workload.deviation,
-                    criteria=workload.criteria,
+                    criteria=self._criteria(workload),
                     note=workload.note,
                 )
                 for workload in self.workloads
@@ -135,14 +152,43 @@ def workloads(names: Sequence[str]) -> tuple[Workload, ...]:
     known = [workload.name for workload in WORKLOADS]
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
-        raise ConfigError(option="workload", value=unknown, allowed=f"one of {', '.join(known)}")
+        raise ConfigError(
+            option="workload", value=unknown, allowed=f"one of {', '.join(known)}", hint=meant(unknown, known)
+        )
     return tuple(workload for workload in WORKLOADS if not names or workload.name in names)
 
 
+def loadfactors(text: str | None, count: int | None) -> tuple[int, ...]:
+    """Of ``--weights 3:1:1``, or of so many equal members (``--members``); two equal ones for neither.
+
+    Raises:
+        ConfigError: they cannot be.
+    """
+    if text is None:
+        if count is not None and not 2 <= count <= MOST_MEMBERS:
+            raise ConfigError(option="--members", value=count, allowed=f"a number from 2 to {MOST_MEMBERS}")
+        return (1,) * (count or len(EQUAL))
+    parts = text.split(":")
+    if not all(re.fullmatch(r"[1-9][0-9]?|100", part) for part in parts) or not 2 <= len(parts) <= MOST_MEMBERS:
+        allowed = f"2 to {MOST_MEMBERS} loadfactors from 1 to 100, such as 3:1"
+        raise ConfigError(option="--weights", value=text, allowed=allowed)
+    if count not in {None, len(parts)}:
+        raise ConfigError(
+            option="--members", value=count, allowed=f"{len(parts)}, as --weights {text} says, or left out"
+        )
+    return tuple(map(int, parts))
+
+
 def comparison_of(
-    settings: Settings, *, lbmethods: Sequence[LbMethod], names: Sequence[str], repeats: int
+    settings: Settings,
+    *,
+    lbmethods: Sequence[LbMethod],
+    names: Sequence[str],
+    repeats: int,
+    weights: tuple[int, ...] = EQUAL,
+    own: Sequence[str] = (),
 ) -> Comparison:
-    """What was asked for.
+    """What was asked for; `own` are descriptions of workloads, which are compared alone where `names` has none.
 
     Raises:
         ConfigError: it makes no sense.
@@ -152,7 +198,11 @@ def comparison_of(
         raise ConfigError(option="--repeats", value=repeats, allowed=allowed)
     return Comparison(
         lbmethods=tuple(lbmethods),
-        workloads=workloads(names),
+        workloads=(
+            *(workloads(names) if names or not own else ()),
+            *(own_workload(text, name=f"own-{number}") for number, text in enumerate(own, 1)),
+        ),
+        weights=weights,
         repeats=repeats,
         connections=settings.connections,
     )

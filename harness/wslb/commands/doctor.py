@@ -9,13 +9,14 @@ import statistics
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wslb.commands.advised import Advised
 from wslb.commands.preview import article_addresses
 from wslb.config import RuntimeChoice, Settings
-from wslb.errors import LabError
+from wslb.errors import EvidenceError, LabError
 from wslb.fleet.managed import BACKENDS, own_address
 from wslb.interfaces import Installation, Progress
 from wslb.lab.launch import accepted, discover, open_lab, placed
@@ -163,27 +164,29 @@ def _limits() -> Finding:
 
 async def advise(
     settings: Settings,
-    file: Path,
+    files: Sequence[Path],
     *,
     tunnels: int | None,
     version: str = "",
     run_httpd: bool = False,
     paths: Sequence[str] = (),
-) -> FileAdvice:
-    """Look at an httpd configuration, with the httpd of this machine where there is one.
+    defines: Sequence[str] = (),
+    values: Mapping[str, str] | None = None,
+) -> Advised:
+    """Look at httpd configurations, with the httpd of this machine where there is one.
 
-    ``httpd -t`` loads the modules that the file names: it runs their code, as whoever calls it.
+    ``httpd -t`` loads the modules that a file names: it runs their code, as whoever calls it.
 
     Args:
         settings: which httpd.
-        file: the configuration.
+        files: the configurations, each for itself; one that cannot be read is told, and the others are looked at.
         tunnels: expected at a time.
-        version: of the httpd that the file is for; empty takes that of the httpd of this machine.
+        version: of the httpd that the files are for; empty takes that of the httpd of this machine.
         run_httpd: let root run it too; anybody else may.
         paths: to be traced.
+        defines, values: as `wslb.proxies.apache.advice.advise_file` takes them.
 
     Raises:
-        EvidenceError: the file cannot be read, or is none.
         RuntimeUnavailable: the httpd that the settings name does not work.
     """
     try:
@@ -194,10 +197,25 @@ async def advise(
         if settings.httpd:
             raise
         installation = None
-    if installation is not None and os.geteuid() == 0 and not run_httpd:
-        told = await advise_file(file, tunnels=tunnels, version=version or installation.version, paths=paths)
-        return replace(told, source=_TEXT_ONLY)
-    return await advise_file(file, tunnels=tunnels, installation=installation, version=version, paths=paths)
+    asked = installation if os.geteuid() != 0 or run_httpd else None
+    told, unread = list[FileAdvice](), list[EvidenceError]()
+    for file in files:
+        try:
+            advice = await advise_file(
+                file,
+                tunnels=tunnels,
+                installation=asked,
+                version=version or (installation.version if installation else ""),
+                paths=paths,
+                defines=defines,
+                values=values,
+                **({} if asked is installation else {"unasked": _TEXT_ONLY}),
+            )
+        except EvidenceError as exc:
+            unread.append(exc)
+        else:
+            told.append(advice)
+    return Advised(files=tuple(told), unread=tuple(unread))
 
 
 _TEXT_ONLY = (

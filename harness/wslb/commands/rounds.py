@@ -248,16 +248,16 @@ async def asked(rounds: Sequence[Round], settings: Settings, *, done: Callable[[
                 outcome, said = judged(one, await _ask(one, lab, front))
             tell(one, outcome, said)
 
-    fixed = bool(settings.port or settings.tls_port or settings.fixed_ports)
     async with contextlib.AsyncExitStack() as stack:
         open_one = partial(_opened, stack, settings)
-        front = await open_one(None, False) if any(one.apache for one in rounds) and not fixed else None
+        front = await open_one(None, False) if any(one.apache for one in rounds) and not settings.fixed else None
         async with asyncio.TaskGroup() as group:
             gate = asyncio.Lock()
             for (mpm, quick), share in _by_lab(rounds, settings).items():
                 waiting = iter(share)
                 try:
-                    labs = [await open_one(mpm, quick) for _ in range(1 if fixed else min(_labs(mpm), len(share)))]
+                    count = 1 if settings.fixed else min(_labs(mpm), len(share))
+                    labs = [await open_one(mpm, quick) for _ in range(count)]
                 except LabError as exc:
                     if mpm is None or mpm is Mpm.EVENT:
                         raise

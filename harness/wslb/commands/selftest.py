@@ -13,7 +13,7 @@ from itertools import islice
 from wslb.commands.mutations import MUTATIONS, Mutation, Touch
 from wslb.commands.mutations.explained import rule_of, why_not
 from wslb.config import Settings, Timeouts
-from wslb.errors import ConfigError
+from wslb.errors import ConfigError, meant
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.lab.relay import relayed
@@ -100,7 +100,10 @@ def chosen(names: Sequence[str]) -> tuple[Mutation, ...]:
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
         raise ConfigError(
-            option="mutation", value=unknown, allowed=f"one of {', '.join(known)}", hint="wslb selftest --list"
+            option="mutation",
+            value=unknown,
+            allowed=f"one of the {len(known)} mutations",
+            hint=f"{meant(unknown, known)} wslb selftest --list prints them all.".strip(),
         )
     return tuple(known[name] for name in names) or MUTATIONS
 
@@ -202,8 +205,7 @@ async def open_labs(settings: Settings, mutations: Sequence[Mutation]) -> AsyncI
     Raises:
         LabError: one could not be brought up. What had been started is stopped.
     """
-    fixed = settings.port or settings.tls_port or settings.fixed_ports
-    count = 1 if fixed else min(_LABS, 1 + len(mutations) // _FOR_ONE_LAB)
+    count = 1 if settings.fixed else min(_LABS, 1 + len(mutations) // _FOR_ONE_LAB)
     settings = replace(settings, timeouts=QUICK)
     async with contextlib.AsyncExitStack() as stack:
         yield tuple([await stack.enter_async_context(open_lab(settings)) for _ in range(count)])

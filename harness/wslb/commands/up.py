@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
 
 from wslb.config import Settings
 from wslb.errors import StartError
@@ -13,12 +15,15 @@ from wslb.interfaces import Progress
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.lab.placement import silent
+from wslb.lab.trial import Trial, open_trial
 from wslb.model.balancer import Listener
 from wslb.model.sites import wide
+from wslb.proxies.apache.adoption.questions import questions
 
-__all__ = ["stand"]
+__all__ = ["stand", "stand_for"]
 
 _LOOK_SECONDS = 0.5
+_MOST_PATHS = 12
 
 
 async def stand(settings: Settings, *, say: Callable[[str], None], progress: Progress = silent) -> None:
@@ -29,12 +34,13 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
     """
     begin = time.monotonic()
     async with open_lab(settings, progress=progress) as lab:
-        site = wide(settings.lbmethod)
-        if lab.proxy.installation.has("ssl") is False:
-            site = wide(settings.lbmethod, tls=False)
+        site = wide(settings.lbmethod, tls=lab.proxy.installation.has("ssl") is not False, backends=lab.fleet)
         await lab.begin("up", site, balancer=site.balancers[0])
         opened = await lab.open_in_turn(2)
-        seen = sorted({conversation.backend or "nobody" for conversation in opened})
+        if lab.fleet.real:
+            seen = sorted({arrival.backend for arrival in await lab.fleet.journal() if arrival.accepted})
+        else:
+            seen = sorted({conversation.backend or "nobody" for conversation in opened})
         if seen != sorted(lab.fleet):
             raise StartError(
                 name="The lab",
@@ -45,6 +51,55 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
         await _watch(lab, say)
 
 
+async def stand_for(
+    file: Path,
+    settings: Settings,
+    *,
+    defines: Sequence[str] = (),
+    values: Mapping[str, str] | None = None,
+    say: Callable[[str], None],
+    progress: Progress = silent,
+) -> None:
+    """Serve a configuration of the user's, as ``wslb try`` does, and keep it until cancelled.
+
+    Raises:
+        ConfigError, EvidenceError: it cannot be read.
+        LabError: it could not be brought up, or a part of it ended.
+    """
+    begin = time.monotonic()
+    opening = open_trial(settings, file, defines=defines, values=values, page=True, progress=progress, say=say)
+    async with opening as trial:
+        _introduce_trial(trial, time.monotonic() - begin, say)
+        await _watch(trial.lab, say)
+
+
+def _introduce_trial(trial: Trial, seconds: float, say: Callable[[str], None]) -> None:
+    lab, proxy = trial.lab, trial.proxy
+    for stand_in in trial.adopted.stand_ins:
+        backend = lab.fleet[stand_in.name].info
+        told = f"{stand_in.authority:<22} ws://{backend.address}:{backend.ws}  wss://{backend.address}:{backend.wss}"
+        say(f"✔ {told}  pid {backend.pid}")
+    say(f"✔ {'httpd':<22} {lab.environment['proxy']}  pid {proxy.pid}  {trial.original.file}")
+    changed = len(trial.adopted.changes)
+    say(f"✔ ready in {seconds:.2f} s; {changed} lines are served otherwise than they are written (wslb try -v)")
+    say("")
+    asked = questions(trial.original.conf, trial.adopted)
+    # A browser opens wss:// only where it trusts the authority of the run.
+    first = next((trial.url(q) for q in asked if q.door not in trial.tls), trial.url(asked[0]))
+    say(f"  console    {trial.page}?uri={quote(first, safe='')}")
+    for question in asked[:_MOST_PATHS]:
+        url = trial.url(question)
+        say(f"  WebSocket  {url}  for {question.host(tls=question.door in trial.tls)} on {question.door.told}")
+    if len(asked) > _MOST_PATHS:
+        say(f"  and {len(asked) - _MOST_PATHS} further paths")
+    if trial.tls:
+        say(f"  authority  {lab.fleet.folder}/tls/ca.pem")
+    say(f"  config     {proxy.runtime.where('httpd.conf')}")
+    say(f"  log        {proxy.runtime.where(proxy.dialect.error_log)}")
+    say("")
+    say("Ctrl+C stops all.")
+
+
 def _introduce(lab: Lab, seconds: float, say: Callable[[str], None]) -> None:
     front = lab.proxy.front
     for name, backend in lab.fleet.items():
@@ -52,7 +107,9 @@ def _introduce(lab: Lab, seconds: float, say: Callable[[str], None]) -> None:
         say(f"✔ {name:<9} ws://{lab.addresses[f'ws://{name}']}{wss}  pid {backend.info.pid}")
     method = lab.site.balancers[0].lbmethod.value if lab.site else ""
     say(f"✔ {'httpd':<9} {lab.environment['proxy']}  pid {lab.proxy.pid}  {method}")
-    say(f"✔ ready in {seconds:.2f} s (checked: 2 opens, one on each backend)")
+    for name, url in lab.fleet.real.items():
+        say(f"  {name:<9} records what passes to {url}")
+    say(f"✔ ready in {seconds:.2f} s (checked: 2 opens{', one on each backend' if len(lab.fleet) > 1 else ''})")
     say("")
     say(f"  console    http://{front.host}:{front.plain}/WSConsole.html")
     say(f"  WebSocket  {front.url(Listener.PLAIN, '/ws')}")
@@ -83,5 +140,5 @@ async def _watch(lab: Lab, say: Callable[[str], None]) -> None:
             count += 1
             seen.add((name, entry.seq))
             clock = datetime.datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
-            what = "open" if entry.accepted else f"refused with {entry.status}"
+            what = "open" if entry.accepted else f"refused with {entry.status}" if entry.upgrade else entry.method
             say(f"{clock}  {what}  #{count} → {name}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from wslb.checks import accounting, carrier, handshake, log
 from wslb.lab.lab import Lab
-from wslb.model.balancer import LbMethod
+from wslb.model.balancer import LbMethod, Member, ProcessModel
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters
 from wslb.scenarios import acts as do
@@ -16,7 +16,7 @@ from wslb.scenarios.claims import CONNECT_FAILED, MODELLED
 from wslb.scenarios.scenario import Act, Scenario
 from wslb.waiting import until
 
-__all__ = ["COMPARED", "WORKLOADS", "Workload", "scenario_of"]
+__all__ = ["COMPARED", "EQUAL", "WORKLOADS", "Workload", "members", "scenario_of"]
 
 COMPARED = (LbMethod.BYREQUESTS, LbMethod.BYBUSYNESS, LbMethod.BYTRAFFIC)
 """Methods that can be compared: heartbeat elects by reports of other servers, which no workload makes."""
@@ -45,7 +45,8 @@ class Workload:
         checks: what must hold whatever the method does.
         echo: whether it needs the echo endpoints.
         allow_log: AH numbers of warnings and errors that belong to it.
-        otherwise: how many of its tunnels the client does not close.
+        otherwise: how many of its tunnels the client does not close, of two equal members.
+        tunnels: most that are open at a time.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Workload:
     echo: bool = False
     allow_log: tuple[str, ...] = ()
     otherwise: int = 0
+    tunnels: int = 2 * HELD
 
 
 def _short(connections: int) -> Act:
@@ -173,16 +175,39 @@ WORKLOADS: tuple[Workload, ...] = (
 )
 
 
-def scenario_of(workload: Workload, lbmethod: LbMethod, number: int, *, connections: int) -> Scenario:
-    """One run of a workload under one method, the so-manyth of them."""
+EQUAL = (1, 1)
+"""Loadfactors of the two members, unless others are asked for."""
+
+
+def members(weights: Sequence[int]) -> tuple[Member, ...]:
+    """Members with these loadfactors: liberty, node, liberty-2, node-2, …"""
     node = with_parameters(NODE, retry=str(RETRY_SECONDS))
+    found = []
+    for number, weight in enumerate(weights):
+        kind, again = (LIBERTY, node)[number % 2], number // 2 + 1
+        name = f"{kind.route}-{again}" if again > 1 else kind.route
+        url = kind.url.replace(f"//{kind.route}", f"//{name}")
+        found.append(replace(kind, route=name, url=url, loadfactor=weight))
+    return tuple(found)
+
+
+def scenario_of(
+    workload: Workload, lbmethod: LbMethod, number: int, *, connections: int, weights: Sequence[int] = EQUAL
+) -> Scenario:
+    """One run of a workload under one method, the so-manyth of them, over members of these loadfactors."""
+    site = balanced(cluster(*members(weights), lbmethod=lbmethod), echo=workload.echo)
+    if workload.tunnels > site.process_model.workers // 2:
+        site = replace(site, process_model=ProcessModel.for_tunnels(workload.tunnels))
+    # How many tunnels die with a member depends on the method where members are not two and equal.
+    equal = tuple(weights) == EQUAL
     return Scenario(
         name=f"compare-{workload.name}-{lbmethod.value}-{number}",
         question=f"{workload.title}: what does {lbmethod.value} do? (run {number})",
         limit="every election as its model says" if workload.checks is MODELLED else "the books of all witnesses agree",
-        site=balanced(cluster(LIBERTY, node, lbmethod=lbmethod), echo=workload.echo),
+        site=site,
         act=workload.act(connections),
         checks=workload.checks,
         allow_log=workload.allow_log,
-        otherwise=workload.otherwise,
+        otherwise=workload.otherwise if equal else 0,
+        perhaps=0 if equal or not workload.otherwise else FAULTY,
     )

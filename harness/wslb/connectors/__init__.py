@@ -7,7 +7,7 @@ from wslb.connectors.streams import StreamConnector
 from wslb.connectors.websocket import WebSocketConnector
 from wslb.interfaces import Connector, ConnectorName
 
-__all__ = ["CONNECTORS", "StreamConnector"]
+__all__ = ["CONNECTORS", "StreamConnector", "WebSocketConnector"]
 
 CONNECTORS: dict[ConnectorName, type[Connector]] = {
     "websockets": WebSocketConnector,

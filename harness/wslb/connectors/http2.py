@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlsplit
 
 import h2.config
@@ -21,6 +21,8 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+import h2.stream
+from hpack.struct import Header
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
@@ -68,6 +70,7 @@ class Http2Tunnel:
             return
         self._stream = self.h2.get_next_available_stream_id()
         self.h2.send_headers(self._stream, list(request))
+        _forget_length(self.h2.streams[self._stream])
         await self._flush()
         await self._answered.wait()
 
@@ -255,7 +258,7 @@ class Http2Connector:
         try:
             async with asyncio.timeout(timeout_seconds):
                 reader, writer = await asyncio.open_connection(
-                    parts.hostname, parts.port, ssl=_alpn(tls) if secure else None
+                    parts.hostname, parts.port or (443 if secure else 80), ssl=_alpn(tls) if secure else None
                 )
                 tunnel = Http2Tunnel(reader, writer)
                 await tunnel.connect(request)
@@ -302,6 +305,19 @@ def _alpn(tls: ssl.SSLContext | None) -> ssl.SSLContext:
 
 def _text(value: str | bytes) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+
+
+def _forget_length(stream: h2.stream.H2Stream) -> None:
+    """Ignore Content-Length where CONNECT was accepted, as a client must (RFC 9110 section 9.3.6): Open Liberty's 101
+    has one of 0, which Apache hands on. The library counts against it, and has no setting for that."""
+    counted = stream._initialize_content_length
+
+    def of_refusals(headers: Iterable[Header]) -> None:
+        fields = list(headers)
+        if not any(name == b":status" and value.startswith(b"2") for name, value in fields):
+            counted(fields)
+
+    stream._initialize_content_length = of_refusals  # type: ignore[method-assign]
 
 
 def _error_name(code: h2.errors.ErrorCodes | int | None) -> str:

@@ -89,9 +89,9 @@ class StreamConnector:
 
     name = "raw"
 
-    def __init__(self, server_name: str | None = None) -> None:
-        """A connector whose TLS servers are asked for under this name; None: under the host of the URL."""
-        self.server_name = server_name
+    def __init__(self) -> None:
+        self.address: str | None = None
+        """Where every connection goes; None: to the host that the URL names."""
 
     async def connect(self, url: str, *, tls: ssl.SSLContext | None, timeout_seconds: float) -> StreamConnection:
         """Connect to the host and port of a URL; its scheme does not matter, `tls` decides.
@@ -103,10 +103,10 @@ class StreamConnector:
         try:
             reader, writer = await asyncio.wait_for(
                 asyncio.open_connection(
-                    parts.hostname,
+                    self.address or parts.hostname,
                     parts.port,
                     ssl=tls,
-                    server_hostname=(self.server_name or parts.hostname) if tls else None,
+                    server_hostname=parts.hostname if tls else None,
                 ),
                 timeout_seconds,
             )

@@ -11,6 +11,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -19,7 +20,7 @@ from websockets.datastructures import Headers as WsHeaders
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CloseCode
-from websockets.http11 import Response
+from websockets.http11 import Request, Response
 from websockets.protocol import Protocol
 from websockets.typing import Origin, Subprotocol
 from websockets.uri import parse_uri
@@ -27,6 +28,7 @@ from websockets.uri import parse_uri
 from wslb.errors import exhausted, plain
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Handshake, Headers
+from wslb.wire.clients import arranged
 from wslb.wire.machine import MESSAGE_LIMIT
 
 __all__ = ["UNANSWERED", "WebSocketConnector", "WebSocketTunnel", "end_of"]
@@ -75,6 +77,20 @@ def end_of(protocol: Protocol) -> tuple[int, str, str]:
     if received is None:
         return int(CloseCode.ABNORMAL_CLOSURE), UNANSWERED if sent else "", "lost"
     return int(received.code), received.reason, "server" if protocol.close_rcvd_then_sent else "client"
+
+
+class ShapedProtocol(ClientProtocol):
+    """The library's handshake, its fields in the order of a shape."""
+
+    def __init__(self, *args: Any, shape: str | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shape = shape
+
+    def send_request(self, request: Request) -> None:
+        """Put the fields in order, also where the evidence looks at them, and send."""
+        if self._shape is not None:
+            request.headers = WsHeaders(arranged(tuple(request.headers.raw_items()), self._shape))
+        super().send_request(request)
 
 
 class BoundedConnection(ClientConnection):
@@ -143,6 +159,9 @@ class WebSocketTunnel:
         try:
             async with asyncio.timeout(1.5 * _CLOSE_SECONDS):
                 await self._connection.close(code, reason)
+        except asyncio.CancelledError:  # who asked has no time left: nothing may stay behind
+            self._connection.transport.abort()
+            raise
         except TimeoutError:  # before it waits for an answer, the library waits until our frame fits into the buffer
             self._connection.transport.abort()
             await self._connection.wait_closed()
@@ -163,9 +182,20 @@ class WebSocketConnector:
 
     name = "websockets"
 
-    def __init__(self, *, limit: int = MESSAGE_LIMIT) -> None:
-        """Open connections that take messages of at most so many bytes."""
+    def __init__(self, *, limit: int = MESSAGE_LIMIT, shape: str | None = None, sources: Sequence[str] = ()) -> None:
+        """Open connections that take messages of at most so many bytes.
+
+        Args:
+            limit: longest message, in bytes.
+            shape: whose order the fields of the handshake have (`wslb.wire.clients.SHAPES`); None adds further fields
+                behind those of the library, whatever their names.
+            sources: local addresses to connect from, in turn.
+        """
         self._limit = limit
+        self._shape = shape
+        self._sources = cycle(sources) if sources else None
+        self.address: str | None = None
+        """Where every connection goes; None: to the host that the URL names."""
 
     async def open(
         self,
@@ -184,15 +214,20 @@ class WebSocketConnector:
         uri = parse_uri(url)
         origin = next((value for name, value in headers if name.lower() == "origin"), None)
         rest = WsHeaders([(name, value) for name, value in headers if name.lower() != "origin"])
-        protocol = ClientProtocol(
+        protocol = ShapedProtocol(
             uri,
+            shape=self._shape,
             origin=Origin(origin) if origin else None,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             extensions=[ClientPerMessageDeflateFactory(client_max_window_bits=True)] if compress else None,
             max_size=self._limit,
         )
         loop = asyncio.get_running_loop()
-        extra: dict[str, Any] = {"ssl": tls or ssl.create_default_context()} if uri.secure else {}
+        extra: dict[str, Any] = (
+            {"ssl": tls or ssl.create_default_context(), "server_hostname": uri.host} if uri.secure else {}
+        )
+        if self._sources:
+            extra["local_addr"] = (next(self._sources), 0)
         connection: ClientConnection | None = None
         error: str | None = None
         begin = time.monotonic()
@@ -200,7 +235,7 @@ class WebSocketConnector:
             async with asyncio.timeout(timeout_seconds):
                 _, connection = await loop.create_connection(
                     lambda: BoundedConnection(protocol, ping_interval=None, close_timeout=_CLOSE_SECONDS),
-                    uri.host,
+                    self.address or uri.host,
                     uri.port,
                     **extra,
                 )

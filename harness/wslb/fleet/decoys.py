@@ -45,14 +45,16 @@ class Refusing:
 class Blackhole:
     """A listener whose accept queue is full: the kernel drops every further SYN, as a firewall or a dead host does."""
 
-    def __init__(self, host: str) -> None:
-        """Listen and fill the queue.
+    def __init__(self, host: str, port: int = 0) -> None:
+        """Listen and fill the queue; 0 is a free port.
 
         Raises:
             StartError: this system completes every connect, however full the queue is.
         """
         self._listener = socket.socket()
-        self._listener.bind((host, 0))
+        if port:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after a program that served there
+        self._listener.bind((host, port))
         self._listener.listen(0)
         self.port: int = self._listener.getsockname()[1]
         self._fillers: list[socket.socket] = []

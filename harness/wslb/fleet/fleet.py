@@ -16,16 +16,18 @@ import aiohttp
 
 from wslb.certificates import Authority
 from wslb.config import Settings
-from wslb.errors import ConfigError, ProcessLost
-from wslb.fleet.decoys import DECOYS, Decoy
+from wslb.errors import ConfigError, NotAskable, ProcessLost
+from wslb.fleet.decoys import DECOYS, Blackhole, Decoy
 from wslb.fleet.managed import BACKENDS, ManagedBackend, Program, lean, own_address
+from wslb.fleet.servers import Acquaintance, acquainted, parts, recorders
 from wslb.identity import Identity
 from wslb.interfaces import STOPPED, Backends, Runtime
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival
+from wslb.model.results import Witness
 from wslb.runtimes.local.local_runtime import LocalRuntime
 
-__all__ = ["VARIANTS", "Fleet"]
+__all__ = ["VARIANTS", "Fleet", "program_of"]
 
 VARIANTS: dict[str, tuple[int, tuple[str, ...]]] = {
     "idle": (10, ("--idle-seconds", "1")),
@@ -47,10 +49,20 @@ class Fleet(Backends):
         session: aiohttp.ClientSession,
         authority: Authority,
         programs: Mapping[str, Program] | None = None,
+        one_path: bool = False,
     ) -> None:
-        """Backends of these programs, by name; None: those of `BACKENDS` and their further instances."""
+        """Backends that are not started yet.
+
+        Args:
+            programs: by name; None: those of `BACKENDS` and their further instances.
+            one_path: the proxy asks all members of a balancer on the same path, so those whose CL endpoint lies in a
+                folder take every path (``--anywhere cl``).
+        """
         self._settings = settings
         self._programs = programs
+        self._base = recorders(settings.backends, ca=settings.ca) if settings.backends else BACKENDS
+        self._known: dict[str, Acquaintance] = {}
+        self._one_path = one_path
         self._runtime = runtime
         self._proxy_runtime = proxy_runtime
         self._session = session
@@ -58,6 +70,7 @@ class Fleet(Backends):
         self._backends: dict[str, ManagedBackend] = {}
         self._decoys: dict[str, Decoy] = {}
         self._frozen: set[str] = set()
+        self._buried: dict[str, list[Blackhole]] = {}
         self._ended: set[str] = set()
         self._identities: dict[str, Identity] = {}
         self._unknown_authority: Authority | None = None
@@ -94,6 +107,24 @@ class Fleet(Backends):
         return f"{self._proxy_runtime.reach(host)}:{port}" if port else None
 
     @property
+    def real(self) -> Mapping[str, str]:
+        """URL of the real server behind each part."""
+        return {part: self._settings.backends[name] for part, name in parts(self._settings.backends).items()}
+
+    @property
+    def silent(self) -> frozenset[Witness]:
+        """Witnesses that cannot tell who answered."""
+        if not self._settings.backends:
+            return frozenset()
+        mute = {Witness.GREETING} if any(not known.greeting for known in self._known.values()) else set()
+        return frozenset({Witness.SIGNATURE, *mute})
+
+    @property
+    def answers(self) -> bool:
+        """Whether every backend answers a text message."""
+        return all(known.answers for known in self._known.values())
+
+    @property
     def folder(self) -> str:
         """Folder of this machine that holds the backends' files and the authority's certificate."""
         return self._runtime.folder
@@ -104,7 +135,7 @@ class Fleet(Backends):
         Raises:
             StartError: one ended early or was not ready in time.
         """
-        wanted = (BACKENDS if self._programs is None else self._programs) if names is None else names
+        wanted = (self._base if self._programs is None else self._programs) if names is None else names
         results = await asyncio.gather(*(self._start(name) for name in wanted), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -114,10 +145,13 @@ class Fleet(Backends):
         if self._programs is not None:
             program = self._programs[name]
         else:
-            program = lean(name, _program(name)) if self._settings.lean else _program(name)
+            program = program_of(name, self._base)
+            program = lean(name, program) if self._settings.lean else program
         if self._settings.idle_seconds is not None:
             idle = ("--idle-seconds", f"{self._settings.idle_seconds:g}")
             program = replace(program, arguments=(*program.arguments, *idle))
+        if self._one_path and program.cl_path.count("/") > 1:
+            program = replace(program, arguments=(*program.arguments, "--anywhere", "cl"))
         pages = tuple(word for origin in self._settings.origins for word in ("--origin", origin))
         program = replace(program, arguments=(*program.arguments, *pages))
         identity = self._identities.setdefault(name, Identity())
@@ -129,7 +163,7 @@ class Fleet(Backends):
         )
         await self._runtime.remove(f"{name}.json")
         if ports is None:
-            ports = (program.port, program.tls_port) if self._settings.fixed_ports else (0, 0)
+            ports = self._ports(name, program)
         self._backends[name] = await ManagedBackend.start(
             name,
             program,
@@ -140,7 +174,26 @@ class Fleet(Backends):
             ports=ports,
             seconds=self._settings.timeouts.start,
         )
+        if self.real:
+            await self._meet(name)
         self._ended.discard(name)
+
+    def _ports(self, name: str, program: Program) -> tuple[int, int]:
+        """Where it listens, as the settings have it; 0 is a free port."""
+        if not self._settings.fixed_ports:
+            return (0, 0)
+        chosen = dict(zip(BACKENDS, self._settings.backend_ports, strict=False))
+        return chosen.get(name, (program.port, program.tls_port))
+
+    async def _meet(self, name: str) -> None:
+        """Let a recorder tell what its server was found to greet with; a server is asked once."""
+        part = name.partition("-")[0]
+        backend = self._backends[name]
+        if part not in self._known:
+            server = parts(self._settings.backends)[part]
+            seconds = self._settings.timeouts.handshake
+            self._known[part] = await acquainted(backend, name=server, url=self.real[part], seconds=seconds)
+        backend.info = replace(backend.info, greeting=self._known[part].greeting)
 
     def _signer(self, identity: Identity) -> Authority:
         if identity.trusted:
@@ -152,9 +205,10 @@ class Fleet(Backends):
         """Make every backend that a site names run and answer, with its certificate, an empty journal and no fault."""
         for name in tuple(self._frozen):
             await self.thaw(name)
+        self._unbury()
         self._kept.clear()
         await self._identify(site)
-        wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(BACKENDS)
+        wanted = {name for name in site.backends if name.partition("-")[0] in BACKENDS} | set(self._base)
         if self._programs is not None:
             wanted = set(self._programs)
         for _, pid in self.stopped():
@@ -181,7 +235,7 @@ class Fleet(Backends):
         await self._backends[name].stop(grace_seconds=0)
 
     async def stop_one(self, name: str) -> None:
-        """End a backend as an administrator would, with SIGTERM: it closes its tunnels with 1001."""
+        """End a backend as an administrator would, with SIGTERM: its tunnels get a FIN, and no close frame."""
         await self._keep_journal(name)
         self._ended.add(name)
         await self._backends[name].stop(grace_seconds=self._settings.timeouts.stop)
@@ -212,9 +266,9 @@ class Fleet(Backends):
         """Every request that reached a backend since `prepare`, those that were ended meanwhile included, in order."""
         return tuple(sorted([*self._kept, *await self._living_journals()], key=lambda entry: entry.at))
 
-    async def all_ended(self) -> bool:
-        """Whether every tunnel has ended for the backend that served it, as far as it can still be asked."""
-        return all(entry.closed or not entry.accepted for entry in await self._living_journals())
+    async def all_ended(self, *, but: int = 0) -> bool:
+        """Whether every tunnel, but so many, has ended for the backend that served it, as far as it can be asked."""
+        return sum(entry.accepted and not entry.closed for entry in await self._living_journals()) <= but
 
     async def _living_journals(self) -> list[Arrival]:
         journals = await asyncio.gather(*(backend.journal() for backend in self.living.values()))
@@ -222,13 +276,31 @@ class Fleet(Backends):
 
     async def revive(self, name: str) -> None:
         """Start a backend again on the ports it had."""
+        for decoy in self._buried.pop(name, ()):
+            decoy.close()
         info = self._backends[name].info
         await self._start(name, ports=(info.ws or 0, info.wss or 0))
+
+    async def bury(self, name: str) -> None:
+        """End a backend, and let its ports answer no connect any more, as a dead host or a firewall does.
+
+        Raises:
+            StartError: this system completes every connect.
+        """
+        await self.kill(name)
+        ends = [self._backends[name].address(scheme) or "" for scheme in ("ws", "wss")]
+        for host, _, port in (end.rpartition(":") for end in ends if end):
+            self._buried.setdefault(name, []).append(Blackhole(host, int(port)))
 
     async def freeze(self, name: str) -> None:
         """Stop a backend's execution (SIGSTOP): the kernel still accepts connections, nobody answers."""
         self._frozen.add(name)
         self._backends[name].signal(signal.SIGSTOP)
+
+    def _unbury(self) -> None:
+        for decoy in (one for decoys in self._buried.values() for one in decoys):
+            decoy.close()
+        self._buried.clear()
 
     async def thaw(self, name: str) -> None:
         """Let a frozen backend go on (SIGCONT)."""
@@ -240,6 +312,7 @@ class Fleet(Backends):
         """End all, at a time; twice is once."""
         for name in tuple(self._frozen):
             await self.thaw(name)
+        self._unbury()
         for decoy in self._decoys.values():
             decoy.close()
         self._decoys.clear()
@@ -254,12 +327,21 @@ class Fleet(Backends):
         }
 
 
-def _program(name: str) -> Program:
-    """Program of a backend's name; a further instance has the next loopback address and only free ports."""
-    base, _, which = name.partition("-")
-    if base not in BACKENDS or (which and not which.isdigit() and which not in VARIANTS):
-        raise ConfigError(option="backend", value=name, allowed=f"one of {', '.join(BACKENDS)}, or one with -2, -3, …")
-    program = BACKENDS[base]
+def program_of(name: str, base: Mapping[str, Program] = BACKENDS) -> Program:
+    """Program of a backend's name; a further instance has the next loopback address and only free ports.
+
+    Args:
+        base: programs of the parts: the stand-ins, or the recorders before real servers.
+    """
+    part, _, which = name.partition("-")
+    if part not in BACKENDS or (which and not which.isdigit() and which not in VARIANTS):
+        allowed = f"one of {', '.join(BACKENDS)}, or one with -2, -3, …"
+        raise ConfigError(option="backend", value=name, allowed=allowed)
+    if part not in base:
+        raise NotAskable(needs="two servers")
+    if base is not BACKENDS and which in VARIANTS:
+        raise NotAskable(needs="an idle limit of a second")
+    program = base[part]
     if not which:
         return program
     number, options = VARIANTS[which] if which in VARIANTS else (int(which), ())

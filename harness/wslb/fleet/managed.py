@@ -97,6 +97,7 @@ class ManagedBackend:
         self._process = process
         self._session = session
         self._token = token
+        self._fixed = False
 
     @classmethod
     async def start(
@@ -138,6 +139,7 @@ class ManagedBackend:
         environ = {"PYTHONPATH": str(programs()), "WSLB_CONTROL_TOKEN": token}
         process = await runtime.start(argv, name=name, pipe=True, environ=environ)
         backend = cls(name, program, process, session=session, token=token)
+        backend._fixed = any(ports)
         try:
             backend.info = await until(
                 lambda: backend._announced(announce), seconds=seconds, what=f"readiness of {program.title}"
@@ -163,7 +165,8 @@ class ManagedBackend:
                 name=self.program.title,
                 reason=f"it {how_ended(self._process.returncode)}",
                 log_tail=self.log_tail(),
-                hint="The last lines of its log say why.",
+                hint="The last lines of its log say why."
+                + (" Other ports: wslb up --backend-ports free" if self._fixed else ""),
             )
         if not announce.is_file():
             return None

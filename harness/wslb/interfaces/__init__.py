@@ -2,6 +2,7 @@
 
 from wslb.interfaces.backend import Backend, BackendInfo, Fault
 from wslb.interfaces.backends import Backends
+from wslb.interfaces.capabilities import Capabilities, Capability
 from wslb.interfaces.changes import BalancerChange, MemberChange
 from wslb.interfaces.connector import Connector, ConnectorName, RawConnection, RawConnector, Tunnel
 from wslb.interfaces.installation import Installation
@@ -15,6 +16,8 @@ __all__ = [
     "BackendInfo",
     "Backends",
     "BalancerChange",
+    "Capabilities",
+    "Capability",
     "Completed",
     "Connector",
     "ConnectorName",

@@ -9,6 +9,7 @@ from wslb.errors import ProcessLost
 from wslb.interfaces.backend import Backend
 from wslb.model.balancer import Site
 from wslb.model.handshake import Arrival
+from wslb.model.results import Witness
 
 __all__ = ["Backends"]
 
@@ -25,6 +26,21 @@ class Backends(Mapping[str, Backend]):
     @abstractmethod
     def decoys(self) -> frozenset[str]:
         """Names that lead to no backend."""
+
+    @property
+    def real(self) -> Mapping[str, str]:
+        """URL of the real server behind each backend; empty where all are stand-ins."""
+        return {}
+
+    @property
+    def silent(self) -> frozenset[Witness]:
+        """Witnesses that cannot tell who answered: real servers sign nothing, and not all of them greet."""
+        return frozenset()
+
+    @property
+    def answers(self) -> bool:
+        """Whether every backend answers a text message."""
+        return True
 
     @property
     @abstractmethod
@@ -46,7 +62,11 @@ class Backends(Mapping[str, Backend]):
 
     @abstractmethod
     async def stop_one(self, name: str) -> None:
-        """End a backend as an administrator would: it closes its tunnels with 1001."""
+        """End a backend as an administrator would: as of the originals, its tunnels get a FIN and no close frame."""
+
+    @abstractmethod
+    async def bury(self, name: str) -> None:
+        """End a backend, and let its ports answer no connect any more."""
 
     @abstractmethod
     async def revive(self, name: str) -> None:
@@ -65,8 +85,8 @@ class Backends(Mapping[str, Backend]):
         """Every request that reached a backend since `prepare`, in order, those that were ended meanwhile included."""
 
     @abstractmethod
-    async def all_ended(self) -> bool:
-        """Whether every tunnel has ended for the backend that served it, as far as it can still be asked."""
+    async def all_ended(self, *, but: int = 0) -> bool:
+        """Whether every tunnel, but so many, has ended for the backend that served it, as far as it can be asked."""
 
     @abstractmethod
     async def lost(self) -> ProcessLost | None:

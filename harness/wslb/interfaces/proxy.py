@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from wslb.errors import ProcessLost
+from wslb.interfaces.capabilities import Capabilities
 from wslb.interfaces.changes import BalancerChange, MemberChange
 from wslb.interfaces.installation import Installation
 from wslb.interfaces.runtime import Front, Runtime
@@ -17,6 +19,16 @@ __all__ = ["Dialect", "Proxy"]
 
 class Dialect(Protocol):
     """What a lab asks of a proxy's language; paths are the proxy's own, logs are files of its runtime's folder."""
+
+    @property
+    def title(self) -> str:
+        """What people call the program, such as ``httpd``."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can be asked."""
+        ...
 
     @property
     def ready_path(self) -> str:
@@ -91,6 +103,14 @@ class Proxy(Protocol):
     @property
     def running(self) -> bool:
         """Whether it runs."""
+        ...
+
+    async def prepare(self, files: Mapping[str, tuple[bytes, bool]]) -> None:
+        """Put what every site needs, and these files, into the runtime's folder: content, and whether it is secret."""
+        ...
+
+    async def stop(self) -> None:
+        """End it and every process of its own; twice is once."""
         ...
 
     async def apply(self, site: Site) -> None:

@@ -52,6 +52,7 @@ class Front:
         client: address from which the proxy sees the lab's client come; None where it cannot be known.
         trusted: networks besides loopback that may ask the proxy's manager.
         forwarder: what stands between client and proxy; None when the proxy itself accepts.
+        named: name that clients ask for in the place of `host`, as in their Host field; empty for `host` itself.
     """
 
     host: str = "127.0.0.1"
@@ -61,6 +62,7 @@ class Front:
     client: str | None = "127.0.0.1"
     trusted: tuple[str, ...] = ()
     forwarder: Forwarder | None = None
+    named: str = ""
 
     def port(self, listener: Listener) -> int | None:
         """Port of this side."""
@@ -73,7 +75,7 @@ class Front:
 
     def url(self, listener: Listener, path: str) -> str:
         """WebSocket URL of a path on this side; the host is one that the proxy's certificate names."""
-        return f"{listener.value}://{self.host}:{self.port(listener)}{path}"
+        return f"{listener.value}://{self.named or self.host}:{self.port(listener)}{path}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,10 @@ class Runtime(Protocol):
 
     async def front(self, *, tls: bool, plain_port: int, tls_port: int) -> Front:
         """Addresses for the proxy's listeners; port 0 chooses a free one."""
+        ...
+
+    def ports(self, count: int) -> tuple[int, ...]:
+        """Ports for so many listeners of a proxy, each the same for it and for a client; StartError: too many."""
         ...
 
     def children(self, process: Any) -> frozenset[int]:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from wslb.errors import NotAskable
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Close, Exchange, Handshake
 
@@ -56,7 +57,9 @@ class Conversation:
         clock: Callable[[], float],
         whose_greeting: Callable[[str], tuple[str, ...]],
         message_seconds: float,
+        commands: bool = True,
     ) -> None:
+        self._commands = commands
         self._clock = clock
         self._whose_greeting = whose_greeting
         self._message_seconds = message_seconds
@@ -83,7 +86,13 @@ class Conversation:
 
     @property
     def backend(self) -> str | None:
-        """Backend that answered, None when none did."""
+        """Backend that answered, None when none did.
+
+        Raises:
+            NotAskable: the servers are real ones, and what this one said cannot tell.
+        """
+        if self.accepted and self._handshake.backend is None and not self._commands:
+            raise NotAskable(needs="greetings that tell the backends apart")
         return self._handshake.backend
 
     @property
@@ -114,7 +123,13 @@ class Conversation:
         return message
 
     async def run(self, command: str) -> str | None:
-        """Run a CL command: send it, return the answer."""
+        """Run a CL command: send it, return the answer.
+
+        Raises:
+            NotAskable: the servers are real ones, and nobody knows what they make of it.
+        """
+        if not self._commands:
+            raise NotAskable(needs="CL commands with the listings of the article's figures")
         if not await self.send(command):
             return None
         answer = await self.receive()

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from wslb.config import Mpm, Settings
-from wslb.errors import ContractError, EvidenceError, HarnessError, exhausted, plain
+from wslb.errors import ContractError, EvidenceError, HarnessError, NotAskable, exhausted, plain
+from wslb.fleet.servers import RELAYED
 from wslb.interfaces import (
     Backends,
     BalancerChange,
@@ -32,8 +33,8 @@ from wslb.lab.watch import Watch
 from wslb.lab.witnesses import Witnesses
 from wslb.model.balancer import Balancer, Carrier, Listener, MemberState, Site
 from wslb.model.handshake import Headers
-from wslb.model.results import MemberStatus, Record
-from wslb.waiting import disconnect
+from wslb.model.results import MemberStatus, Record, Witness
+from wslb.waiting import disconnect, until
 from wslb.wire.frames import Frame
 from wslb.wire.http1 import OPENING, RawRequest
 
@@ -78,6 +79,7 @@ class Lab:
             timeouts=settings.timeouts,
             backends=fleet,
             ledger=self._ledger,
+            near=self._near,
         )
         self._witnesses = Witnesses(
             proxy=proxy,
@@ -100,6 +102,12 @@ class Lab:
             balancer: whose members the evidence is about.
             served: what the proxy really gets, when a test wants it to differ from the claim.
         """
+        if self.fleet.real and any(mount.target_path.endswith("/echo") for mount in site.mounts):
+            raise NotAskable(needs="an echo endpoint")
+        if self.fleet.real and any(
+            "hcuri" in dict(member.parameters) for one in site.balancers for member in one.members
+        ):
+            raise NotAskable(needs="a known answer to the GET of a health probe")
         await self.close_all()
         self._ledger.begin(name)
         self.site, self._balancer = site, balancer
@@ -129,7 +137,12 @@ class Lab:
             client=self.proxy.front.client,
             ahead=self.ahead,
             threads=self._threads,
+            silent=self.fleet.silent,
         )
+
+    def _near(self) -> Collection[str]:
+        """Backends that a greeting may be of: instances of one real server greet alike, also those of no use here."""
+        return self.site.backends if self.site and self.fleet.real else self.fleet.keys()
 
     @property
     def _threads(self) -> int | None:
@@ -154,7 +167,8 @@ class Lab:
     @property
     def carrier(self) -> Carrier:
         """Module that was asked to carry the tunnels of this site."""
-        return (self.site.carrier if self.site else None) or self.settings.carrier
+        asked = (self.site.carrier if self.site else None) or self.settings.carrier
+        return self.proxy.dialect.capabilities.carrier(asked)
 
     async def get(
         self, path: str, *, method: str = "GET", headers: Headers = (), listener: Listener = Listener.PLAIN
@@ -216,12 +230,14 @@ class Lab:
             via: connector that opens it (`wslb.connectors.CONNECTORS`).
             timeout_seconds: how long to wait for the answer; None takes the run's setting.
         """
+        if self.fleet.real and subprotocols:
+            raise NotAskable(needs="a subprotocol that both servers choose")
         path, listener = self._target(path, listener)
         return await self._opener.open(
             self.front.url(listener, path),
             headers,
             subprotocols,
-            greeting=greeting,
+            greeting=greeting and Witness.GREETING not in self.fleet.silent,
             compress=compress,
             via=via,
             timeout_seconds=timeout_seconds,
@@ -317,6 +333,15 @@ class Lab:
         with self._noting("unsettled"):
             await self.proxy.settled(balancer or self._balancer, busy=wanted, seconds=self.settings.timeouts.settle)
 
+    async def journaled(self) -> None:
+        """Wait until the backends have noticed each end that this client has seen: a journal dies with its program."""
+
+        async def noticed() -> bool:
+            return await self.fleet.all_ended(but=self._ledger.still_open)
+
+        with contextlib.suppress(TimeoutError):
+            await until(noticed, seconds=self.settings.timeouts.settle, what="the ends in the journals")
+
     @contextlib.contextmanager
     def _noting(self, kind: str) -> Iterator[None]:
         """What the proxy does not do or does not answer is evidence: it is put on the time axis."""
@@ -333,6 +358,8 @@ class Lab:
 
     async def fault(self, backend: str, fault: Fault) -> None:
         """Let a backend misbehave, and note when."""
+        if self.fleet.real and fault.kind not in RELAYED:
+            raise NotAskable(needs=f"a backend that can be told to misbehave ({fault.kind})")
         await self.fleet[backend].fault(fault)
         self.note("fault", f"{backend}: {fault.kind}", **dict(fault.parameters))
 

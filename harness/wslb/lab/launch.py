@@ -18,23 +18,19 @@ import psutil
 from wslb.certificates import Authority
 from wslb.config import Settings
 from wslb.connectors import CONNECTORS, StreamConnector
-from wslb.errors import HarnessError, RuntimeUnavailable
+from wslb.errors import ConfigError, HarnessError, RuntimeUnavailable
 from wslb.fleet.fleet import Fleet
 from wslb.fleet.managed import unprivileged
-from wslb.interfaces import Front, Progress, Runtime
+from wslb.interfaces import Capability, Progress, Runtime
 from wslb.lab.lab import Lab
 from wslb.lab.placement import Placement, enter, silent
 from wslb.model.balancer import Site
 from wslb.model.sites import wide
-from wslb.proxies.apache.dialect import ApacheDialect
-from wslb.proxies.apache.httpd import checked
-from wslb.proxies.managed_proxy import ManagedProxy
-from wslb.resources import console_page
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.runtimes.local.openfiles import raise_limit
 from wslb.runtimes.runfolder import RunFolder, sweep
 
-__all__ = ["accepted", "clean", "discover", "environment_of", "open_lab", "placed"]
+__all__ = ["accepted", "clean", "discover", "environment_of", "open_lab", "placed", "refuse_without_way"]
 
 
 async def discover(settings: Settings, *, progress: Progress = silent) -> Placement:
@@ -62,23 +58,19 @@ async def placed(settings: Settings, *, progress: Progress = silent) -> AsyncIte
 
 
 async def accepted(place: Placement, settings: Settings, site: Site) -> None:
-    """Let the httpd of a place check what a lab would give it for this site, without serving it.
+    """Let the proxy's program of a place check what a lab would give it for this site, without serving it.
 
     Raises:
         LabError: it does not accept it.
     """
-    runtime, installation, dialect = place.runtime, place.installation, ApacheDialect()
-    await _write_secrets(runtime, Authority())
-    await runtime.write("htdocs/WSConsole.html", console_page())
-    config = dialect.render(
+    await _write_secrets(place.runtime, Authority())
+    await place.product.accepts(
         site,
-        front=Front(plain=8080, tls=8443 if installation.has("ssl") else None),
-        generation="checked",
-        carrier=settings.carrier,
-        installation=installation,
-        user=unprivileged() if runtime.as_root else None,
+        runtime=place.runtime,
+        installation=place.installation,
+        settings=settings,
+        user=unprivileged() if place.runtime.as_root else None,
     )
-    await checked(dialect, runtime, installation, config)
 
 
 async def clean() -> tuple[str, ...]:
@@ -116,31 +108,41 @@ async def open_lab(
         session = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30), trust_env=False)
         )
-        dialect = ApacheDialect()
         tls = installation.has("ssl")
         authority = Authority()
         trust = authority.client_context() if tls else None
         await local.write("tls/ca.pem", authority.pem)
         await _write_secrets(runtime, authority)
-        proxy = ManagedProxy(
-            dialect=dialect,
+        proxy = place.product.managed(
             runtime=runtime,
             installation=installation,
             session=session,
-            carrier=settings.carrier,
+            settings=settings,
             user=unprivileged() if runtime.as_root else None,
             trust=trust,
-            ports=(settings.port, settings.tls_port),
-            start_seconds=settings.timeouts.start,
-            stop_seconds=settings.timeouts.stop,
         )
         stack.push_async_callback(proxy.stop)
-        fleet = Fleet(settings=settings, runtime=local, proxy_runtime=runtime, session=session, authority=authority)
+        one_path = Capability.MEMBER_PATHS not in place.product.dialect.capabilities.can
+        if one_path and settings.backends:
+            raise ConfigError(
+                option="--backend",
+                value=", ".join(f"{name}={url}" for name, url in settings.backends.items()),
+                allowed=f"left out: {place.product.title} asks all members on one path, and yours have their own",
+            )
+        fleet = Fleet(
+            settings=settings,
+            runtime=local,
+            proxy_runtime=runtime,
+            session=session,
+            authority=authority,
+            one_path=one_path,
+        )
         stack.push_async_callback(fleet.stop)
         await fleet.start()
-        await _refuse_without_way(runtime, fleet)
+        await refuse_without_way(runtime, fleet)
         await proxy.prepare({})
         site = wide(tls=tls)
+        site = site.at_root() if one_path else site
         await proxy.apply(site.resolved(fleet.addresses))
         lab = Lab(
             settings=settings,
@@ -160,7 +162,7 @@ async def open_lab(
         yield lab
 
 
-async def _refuse_without_way(runtime: Runtime, fleet: Fleet) -> None:
+async def refuse_without_way(runtime: Runtime, fleet: Fleet) -> None:
     """Raise RuntimeUnavailable when the proxy cannot reach a backend: every answer would be about the network."""
     for address in fleet.addresses.values():
         host, _, port = address.rpartition(":")
@@ -192,13 +194,6 @@ async def _write_secrets(runtime: Runtime, authority: Authority) -> None:
     await runtime.write("tls/proxy.key", leaf.key, secret=True)
 
 
-_ANEW = (
-    "Before httpd 2.4.62 each new child sets the turns back, and bybusyness and bytraffic forget open tunnels: what "
-    "holds here holds while no child is added, replaced or killed (restart-child-*)."
-)
-"""For readers of a report of such a version: the lab waits for all children, a server at work does not."""
-
-
 def environment_of(
     settings: Settings, place: Placement, fleet: Fleet, leftovers: tuple[str, ...], seconds: float
 ) -> dict[str, object]:
@@ -206,14 +201,10 @@ def environment_of(
     installation = place.installation
     return {
         "wslb": _version("wslb"),
-        "proxy": f"Apache/{installation.facts.get('version', installation.version)}",
+        **place.product.facts(installation),
         "proxy_version": installation.version,
-        "mpm": installation.mpm,
-        "proxy_built": installation.facts.get("built", ""),
-        **({"new_children": _ANEW} if ApacheDialect().children_reset_turns(installation) else {}),
         "proxy_binary": installation.binary,
-        "modules_folder": installation.modules_folder,
-        "carrier": settings.carrier.module,
+        "carrier": place.product.dialect.capabilities.carrier(settings.carrier).module,
         **place.runtime.facts(),
         "runtime_reason": place.why,
         "backends": {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import secrets
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from wslb.config import Timeouts
-from wslb.interfaces import Backend, Connector, ConnectorName, RawConnector
+from wslb.interfaces import Backends, Connector, ConnectorName, RawConnector
 from wslb.lab.conversation import Conversation, whose
 from wslb.lab.ledger import Ledger
 from wslb.lab.raw_conversation import RawConversation
@@ -31,8 +31,9 @@ class Opener:
         raw_connector: RawConnector,
         trust: ssl.SSLContext | None,
         timeouts: Timeouts,
-        backends: Mapping[str, Backend],
+        backends: Backends,
         ledger: Ledger,
+        near: Callable[[], Collection[str]],
     ) -> None:
         self._connectors = connectors
         self._raw_connector = raw_connector
@@ -40,6 +41,7 @@ class Opener:
         self._timeouts = timeouts
         self._backends = backends
         self._ledger = ledger
+        self._near = near
 
     async def open(
         self,
@@ -76,6 +78,7 @@ class Opener:
             clock=self._ledger.clock,
             whose_greeting=self._greeters,
             message_seconds=self._timeouts.message,
+            commands=not self._backends.real,
         )
         self._ledger.keep(conversation)
         if greeting and tunnel is not None:
@@ -116,4 +119,5 @@ class Opener:
 
     def _greeters(self, text: str) -> tuple[str, ...]:
         """Backends whose greeting this is (`whose`)."""
-        return whose(text, {name: backend.info.greeting for name, backend in self._backends.items()})
+        near = self._near()
+        return whose(text, {name: one.info.greeting for name, one in self._backends.items() if name in near})

@@ -11,9 +11,8 @@ from wslb.config import RuntimeChoice, Settings
 from wslb.errors import LabError, RuntimeUnavailable
 from wslb.interfaces import Installation, Progress, Runtime
 from wslb.model.sites import wide
-from wslb.proxies.apache import provision
-from wslb.proxies.apache.dialect import ApacheDialect
-from wslb.proxies.apache.discovery import find_httpd
+from wslb.proxies.product import Product
+from wslb.proxies.registry import product_of
 from wslb.runtimes import RUNTIMES
 
 __all__ = ["Placement", "enter", "silent"]
@@ -21,8 +20,9 @@ __all__ = ["Placement", "enter", "silent"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """A runtime that is up, the httpd in it, and why it was taken."""
+    """A runtime that is up, the proxy's program in it, and why it was taken."""
 
+    product: Product
     runtime: Runtime
     installation: Installation
     why: str
@@ -54,6 +54,7 @@ async def enter(
     Raises:
         LabError: there is no place; the hint says what to do.
     """
+    product = product_of(settings.proxy)
     if settings.runtime is not RuntimeChoice.AUTO:
         return await _enter(stack, settings, folder, settings.runtime.value, "asked for", progress)
     if settings.image:
@@ -68,15 +69,15 @@ async def enter(
     try:
         return await _enter(stack, settings, folder, "local", why, progress)
     except RuntimeUnavailable as exc:
-        way = provision.install_commands()
-        if say is None or way is None or not way.unattended:
+        way, unattended = product.way()
+        if say is None or not unattended:
             raise RuntimeUnavailable(
                 runtime="auto",
                 reason=f"{no_docker}, and {exc.reason}",
-                hint=f"Start a Docker engine, or install httpd: {way.text if way else 'see wslb doctor'}",
+                hint=f"Start a Docker engine, or install {product.dialect.title}: {way or 'see wslb doctor'}",
             ) from exc
-    provision.install(say=say)
-    return await _enter(stack, settings, folder, "local", f"{why}; httpd was installed", progress)
+    product.install(say=say)
+    return await _enter(stack, settings, folder, "local", f"{why}; {product.dialect.title} was installed", progress)
 
 
 def _reason(error: LabError) -> str:
@@ -86,20 +87,25 @@ def _reason(error: LabError) -> str:
 async def _enter(
     stack: contextlib.AsyncExitStack, settings: Settings, folder: Path, name: str, why: str, progress: Progress
 ) -> Placement:
+    product = product_of(settings.proxy)
+    if name not in product.runtimes:
+        raise RuntimeUnavailable(
+            runtime=name,
+            reason=f"{product.title} is run under --runtime {' or '.join(product.runtimes)} only",
+            hint=f"Take --runtime {product.runtimes[0]}.",
+        )
     async with contextlib.AsyncExitStack() as own:
         runtime = await own.enter_async_context(RUNTIMES[name](settings, folder, progress))
-        installation = await find_httpd(
-            runtime, ApacheDialect(), binary=settings.httpd, modules=settings.modules, mpm=settings.mpm
-        )
-        _refuse_without_core(runtime, installation)
+        installation = await product.find(runtime, settings)
+        _refuse_without_core(product, runtime, installation)
         stack.push_async_exit(own.pop_all())
-        return Placement(runtime=runtime, installation=installation, why=why)
+        return Placement(product=product, runtime=runtime, installation=installation, why=why)
     raise AssertionError("an exit stack swallows nothing")  # pragma: no cover
 
 
-def _refuse_without_core(runtime: Runtime, installation: Installation) -> None:
-    """Raise RuntimeUnavailable when httpd lacks a module without which there is nothing to ask."""
-    missing = ApacheDialect().missing(wide(tls=False), installation)
+def _refuse_without_core(product: Product, runtime: Runtime, installation: Installation) -> None:
+    """Raise RuntimeUnavailable when the program lacks a module without which there is nothing to ask."""
+    missing = product.dialect.missing(wide(tls=False), installation)
     if missing:
         raise RuntimeUnavailable(
             runtime=runtime.name,

@@ -11,7 +11,7 @@ from wslb.lab.conversation import Conversation
 from wslb.lab.raw_conversation import RawConversation
 from wslb.model.balancer import Listener
 from wslb.model.handshake import Arrival, Handshake
-from wslb.model.results import AccessLine
+from wslb.model.results import AccessLine, Witness
 from wslb.waiting import until
 
 __all__ = ["Witnesses"]
@@ -63,12 +63,20 @@ class Witnesses:
         self, handshake: Handshake, arrivals: Mapping[str, list[Arrival]], logged: Mapping[str, AccessLine]
     ) -> Handshake:
         line = logged.get(handshake.conn_id)
+        own = tuple(arrivals.get(handshake.conn_id, ()))
         return replace(
             handshake,
-            arrivals=tuple(arrivals.get(handshake.conn_id, ())),
+            arrivals=own,
+            recorded_by=self._recorded(handshake, own),
             logged_by=self._backend_at(line.member_url) if line else None,
             logged_status=line.status if line else None,
         )
+
+    def _recorded(self, handshake: Handshake, arrivals: Sequence[Arrival]) -> str | None:
+        """Real server whose answer this is by its journal, where the answer itself cannot say that."""
+        answered = [arrival.backend for arrival in arrivals if arrival.status == handshake.status is not None]
+        due = handshake.accepted and Witness.GREETING not in self._fleet.silent and len(handshake.greeters) < 2
+        return answered[-1] if self._fleet.real and answered and not due else None
 
     def _backend_at(self, member_url: str) -> str | None:
         """Backend that a member URL of the access log leads to."""

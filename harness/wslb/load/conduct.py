@@ -18,6 +18,7 @@ from wslb.lab.lab import Lab
 from wslb.load.disturbance import PlannedFault, do
 from wslb.load.engines.running import run_shards
 from wslb.load.engines.shard_place import LoadEngine
+from wslb.load.inquiry import Inquiry
 from wslb.load.outcome import PERCENTILES, Surroundings, document_of
 from wslb.load.plan import LoadPlan
 from wslb.load.progress import RunProgress, ShardProgress, together
@@ -50,6 +51,7 @@ class Conductor:
         engine: LoadEngine,
         *,
         lab: Lab | None = None,
+        inquiry: Inquiry | None = None,
         faults: Sequence[PlannedFault] = (),
         news: Callable[[RunProgress], None] = lambda _: None,
     ) -> None:
@@ -59,6 +61,7 @@ class Conductor:
             plan: what to do.
             engine: where shards run.
             lab: whose programs and members are watched; it already serves the site.
+            inquiry: asks a foreign server who answers, before the run, and why it refused, after it.
             faults: what to do to members, and when.
             news: told the progress of the whole.
         """
@@ -67,6 +70,7 @@ class Conductor:
         self._plan = plan
         self._engine = engine
         self._lab = lab
+        self._inquiry = inquiry
         self._faults = faults
         self._news = news
         self._begun = asyncio.Event()
@@ -85,6 +89,10 @@ class Conductor:
         percentiles: Sequence[float] = PERCENTILES,
     ) -> LoadDocument:
         """Run to the end and return the document, with these percentiles of every latency."""
+        if self._inquiry is not None and self._plan.identify == "auto":
+            rule = await self._inquiry.rule(self._plan.total or self._plan.clients)
+            self._note(f"asked before the run who answers: {rule.source if rule else 'nothing tells'}")
+            self._plan = msgspec.structs.replace(self._plan, identify=rule.rule if rule else "auto")
         began = time.monotonic()
         started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         usage = Usage(self._groups())
@@ -105,6 +113,8 @@ class Conductor:
         after = await self._settled()
         for lost in result.lost:
             self._note(f"{lost.place} was lost: {lost.reason}")
+        inquiry = None if self.interrupted else self._inquiry
+        findings = await inquiry.findings(self._plan, result.tally) if inquiry is not None else ()
         around = Surroundings(
             target=self._target(),
             environment={**environment, **machine()},
@@ -116,6 +126,7 @@ class Conductor:
             seconds=time.monotonic() - began,
             interrupted=self.interrupted,
             percentiles=percentiles,
+            findings=findings,
         )
         made = msgspec.to_builtins(document_of(self._plan, result, limits, around))
         return msgspec.convert(redacted_all(made), LoadDocument)

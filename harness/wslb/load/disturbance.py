@@ -14,7 +14,7 @@ __all__ = ["PlannedFault", "do", "parse_fault"]
 
 KINDS = {
     "kill": "the backend ends at once: its tunnels get no close frame",
-    "stop": "the backend ends in order: its tunnels are closed with 1001",
+    "stop": "the backend ends in order: its tunnels get no close frame either, as of the original",
     "revive": "the backend is started again on its ports",
     "freeze": "the backend stands still",
     "thaw": "the backend goes on",

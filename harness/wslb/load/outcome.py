@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,6 +16,7 @@ from wslb.load.saved import (
     LatencyTable,
     LoadDocument,
     LoadEvent,
+    LoadFinding,
     LoadMembers,
     LoadOutcome,
     LoadTarget,
@@ -23,10 +24,12 @@ from wslb.load.saved import (
     TimeStep,
     TimeSteps,
 )
-from wslb.load.tally import Course, Histogram, Served
+from wslb.load.shards.link import UNKNOWN
+from wslb.load.tally import NOBODY, Course, Histogram, Served, Tally
 from wslb.load.thresholds import Limit, judge
 from wslb.load.totals import Totals, totals_of
 from wslb.model import percentiles
+from wslb.wire.opens import uneven
 
 __all__ = ["PERCENTILES", "Surroundings", "document_of", "steps_of"]
 
@@ -52,12 +55,13 @@ class Surroundings:
     seconds: float = 0.0
     interrupted: str = ""
     percentiles: Sequence[float] = PERCENTILES
+    findings: tuple[LoadFinding, ...] = ()
 
 
 def document_of(plan: LoadPlan, result: Result, limits: Sequence[Limit], around: Surroundings) -> LoadDocument:
     """Everything that a load run came to."""
     totals = totals_of(plan, result)
-    judged = judge(limits, totals)
+    judged = (*judge(limits, totals), *_demanded(plan, result.tally))
     tally, percents = result.tally, around.percentiles
     return LoadDocument(
         **msgspec.structs.asdict(totals.counts),
@@ -76,6 +80,7 @@ def document_of(plan: LoadPlan, result: Result, limits: Sequence[Limit], around:
         usage=dict(around.usage),
         members=around.members,
         events=around.events,
+        findings=around.findings,
         places=tuple(result.places),
         lost_places=tuple(result.lost),
         clients=tuple(tally.clients),
@@ -96,6 +101,23 @@ def _outcome(
     if gone or broken:
         return LoadOutcome(word="failed", exit_code=1, reasons=(*gone, *broken))
     return LoadOutcome(word="passed", exit_code=0)
+
+
+def _demanded(plan: LoadPlan, tally: Tally) -> Iterator[JudgedLimit]:
+    """What was asked of the balancer; where nothing tells who answered, it does not hold."""
+    nobody = "nothing tells which backend answered"
+    if plan.shares:
+        text = f"shares {':'.join(map(str, plan.shares))}"
+        counts = {name: one.opened for name, one in sorted(tally.backends.items()) if one.opened and name != NOBODY}
+        problem = (
+            nobody if UNKNOWN in counts or not counts else uneven(sorted(counts.values(), reverse=True), plan.shares)
+        )
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items())
+        yield JudgedLimit(text=text, holds=not problem, observed=problem or shown)
+    if plan.keep_cookies:
+        came = tally.kept + tally.moved
+        observed = f"{tally.kept} of {came} opens came back to their client's backend" if came else nobody
+        yield JudgedLimit(text="keep-cookies", holds=came > 0 and not tally.moved, observed=observed)
 
 
 def _invalid(plan: LoadPlan, result: Result, totals: Totals) -> list[str]:

@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import msgspec
 
 from wslb.errors import ConfigError
+from wslb.wire.approach import SILENT, Speech
+from wslb.wire.naming import NameRule
 from wslb.wire.upgrade import address_of
 
-__all__ = ["Identification", "LoadPlan", "Shard"]
+__all__ = ["LoadPlan", "Shard"]
 
 DEFAULT_CONCURRENCY = 64
 DEFAULT_ROOM = 400
+DEFAULT_CLIENTS = 4
 MOST_CONNECTIONS = 10_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identification:
-    """What tells who answered: the ``greeting``, a ``header`` of the answer, or a ``cookie`` that it sets."""
-
-    by: str = "greeting"
-    name: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> Identification:
-        """Understand ``greeting``, ``header:NAME`` or ``cookie:NAME``.
-
-        Raises:
-            ConfigError: it is none of them.
-        """
-        by, _, name = text.partition(":")
-        if (by == "greeting" and not name) or (by in {"header", "cookie"} and name):
-            return cls(by=by, name=name)
-        raise ConfigError(option="--identify", value=text, allowed="greeting, header:NAME or cookie:NAME")
 
 
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,12 +31,21 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         duration_seconds: how long to open.
         hold_seconds: keep every tunnel open until so long after the last open; None closes each when it is done.
         messages, size: echoed messages on each tunnel, and their length in bytes.
-        identify: what tells who answered, as `Identification` understands it.
+        identify: what tells who answered (`NameRule`); of a foreign server, ``auto`` says that nothing does.
         greetings: text of a greeting and the name it stands for; others stand for themselves.
         greeting: whether the server speaks first, so that a tunnel counts as open once it did.
+        foreign: nothing is known of the server: it may be silent, speak unasked, and answer a Close as it likes.
         headers: further header fields of each handshake.
+        subprotocols: offered, the best first.
+        shape: whose order the fields of the handshake have (`wslb.wire.clients.SHAPES`); None: in ours.
+        speech: what is said on a fresh tunnel, and what must be answered before it counts as open.
+        commands: CL commands that are sent instead of the echoed messages, in turn; each answer must be its list.
+        shares: parts of the opens that backends must get, in any order; empty asks nothing.
+        keep_cookies: each of `clients` sends the cookies that it was given, and must stay where it was.
         sources: local addresses to connect from, in turn.
         trust: PEM certificates to trust for ``wss://``; empty takes the system's.
+        insecure: take any certificate.
+        http2: open by extended CONNECT (RFC 8441).
         handshake_seconds, message_seconds, close_seconds: longest wait for each.
         lag_seconds: the run is invalid when the 99th percentile of the client's own lag is longer.
     """
@@ -71,20 +62,26 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     identify: str = "greeting"
     greetings: tuple[tuple[str, str], ...] = ()
     greeting: bool = True
+    foreign: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    shape: str | None = None
+    speech: Speech = SILENT
+    commands: tuple[str, ...] = ()
+    shares: tuple[int, ...] = ()
+    keep_cookies: bool = False
     sources: tuple[str, ...] = ()
     trust: str = ""
+    insecure: bool = False
+    http2: bool = False
     handshake_seconds: float = 10.0
     message_seconds: float = 10.0
     close_seconds: float = 5.0
     lag_seconds: float = 0.25
 
     def __post_init__(self) -> None:
-        try:
-            address_of(self.url)
-        except ValueError as exc:
-            raise ConfigError(option="URL", value=self.url, allowed="a ws:// or wss:// URL", hint=str(exc)) from None
-        Identification.parse(self.identify)
+        address_of(self.url)
+        NameRule(rule=self.identify)
         checks = (
             ("--connections", self.connections, 0 <= self.connections <= MOST_CONNECTIONS, "a number from 1"),
             ("--rate", self.rate, self.rate is None or 0 < self.rate <= 1e6, "a number above 0, at most a million"),
@@ -144,6 +141,11 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """How long the server must endure a silent tunnel, with a margin: the first one opened waits longest."""
         held = (self.hold_seconds or 0.0) + (self.ramp_seconds or 0.0) + (self.duration_seconds or 0.0)
         return 300.0 + held
+
+    @property
+    def clients(self) -> int:
+        """Clients that keep their cookies, each of which opens again and again: as many as open at a time."""
+        return self.concurrency or (DEFAULT_CLIENTS if self.open_model else DEFAULT_CONCURRENCY)
 
     @property
     def top_rate(self) -> float:

@@ -25,6 +25,7 @@ __all__ = [
     "LoadCounts",
     "LoadDocument",
     "LoadEvent",
+    "LoadFinding",
     "LoadMember",
     "LoadMembers",
     "LoadOutcome",
@@ -67,6 +68,19 @@ class JudgedLimit(LoadSaved, frozen=True, kw_only=True):
     text: str
     holds: bool
     observed: str
+
+
+class LoadFinding(LoadSaved, frozen=True, kw_only=True):
+    """Something that was seen of a foreign server, as ``wslb check`` tells it.
+
+    Attributes:
+        mark: ``✔``, ``✖`` or ``!``: a claim that holds, one that does not, a fact.
+        name: ``Backends``: who took which open; ``Answer``: what a refusal looked like; ``Cause``, ``or``: why.
+    """
+
+    mark: str
+    name: str
+    text: str
 
 
 class LoadProgram(LoadSaved, frozen=True, kw_only=True):
@@ -282,6 +296,7 @@ class LoadDocument(LoadCounts, frozen=True, kw_only=True):
     usage: dict[str, GroupUse]
     members: LoadMembers
     events: tuple[LoadEvent, ...]
+    findings: tuple[LoadFinding, ...] = ()
     places: tuple[StartedShard, ...]
     lost_places: tuple[LostShard, ...]
     clients: tuple[ClientUse, ...]

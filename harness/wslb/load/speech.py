@@ -43,6 +43,7 @@ def summary(made: LoadDocument) -> list[str]:
             lines.append(f"  {label:<12} {'  '.join([*told, f'max {_time(one.max_seconds)}'])}  (n = {one.count})")
     for kind, count in sorted(made.errors_by_kind.items(), key=lambda item: -item[1]):
         lines.append(f"  failed       {count:>7} {kind}")
+    lines += [f"  {one.mark} {one.name:<9} {one.text}" for one in made.findings]
     for limit in made.limits:
         lines.append(f"  {'✓' if limit.holds else '✗'} {limit.text}: {limit.observed}")
     lines += [f"  {reason}" for reason in made.outcome.reasons if not reason.startswith("limit ")]

@@ -10,9 +10,13 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from wslb.load.saved import ClientUse
+from wslb.model.handshake import Headers
 from wslb.model.percentiles import samples_needed
 
-__all__ = ["Course", "Histogram", "Served", "Tally", "add_counts"]
+__all__ = ["MOST_IN_A_ROW", "Course", "Histogram", "Opened", "Refused", "Served", "Tally", "add_counts"]
+
+MOST_IN_A_ROW = 1000
+"""Opens of which it is kept one by one what became of them."""
 
 MOST_NAMES = 64
 """Different backends told apart; further ones are counted together, so that a server cannot fill our memory."""
@@ -174,6 +178,21 @@ class Served(msgspec.Struct):
         self.echo.add(other.echo)
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """Head of an answer that opened no tunnel."""
+
+    status: int
+    reason: str
+    headers: Headers
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """What became of one open: who took it, or why it failed."""
+
+    name: str = ""
+    failure: str = ""
+
+
 class Tally(msgspec.Struct):
     """Everything that one shard counted; adding tallies gives the tally of the whole.
 
@@ -183,6 +202,10 @@ class Tally(msgspec.Struct):
         lag: how late the client began what was due.
         start_span, opened_span: first and last time of a start and of an open, in seconds from the start.
         clients: what each shard took of its machine.
+        row: of the first opens by number, what became of each, where the server is a foreign one.
+        refusals: the first answer of each kind that opened no tunnel.
+        server: what a foreign answer says of the proxy that sent it.
+        kept, moved: opens with a client's cookies that came to its backend, and to another.
     """
 
     started: int = 0
@@ -195,6 +218,11 @@ class Tally(msgspec.Struct):
     start_span: tuple[float, float] = (math.inf, 0.0)
     opened_span: tuple[float, float] = (math.inf, 0.0)
     clients: list[ClientUse] = []
+    row: dict[int, Opened] = {}
+    refusals: dict[str, Refused] = {}
+    server: str = ""
+    kept: int = 0
+    moved: int = 0
 
     def served(self, name: str) -> Served:
         """Counts of this backend."""
@@ -238,6 +266,11 @@ class Tally(msgspec.Struct):
         self.start_span = _span(self.start_span, other.start_span)
         self.opened_span = _span(self.opened_span, other.opened_span)
         self.clients += other.clients
+        self.row.update(other.row)
+        self.refusals = {**other.refusals, **self.refusals}
+        self.server = self.server or other.server
+        self.kept += other.kept
+        self.moved += other.moved
 
     def encoded(self) -> bytes:
         """Everything, for another process or machine (MessagePack)."""

@@ -16,6 +16,7 @@ from wslb.errors import ConfigError
 from wslb.identity import Identity
 
 __all__ = [
+    "CARRIERS",
     "LOGGED",
     "Balancer",
     "Carrier",
@@ -51,14 +52,17 @@ class MemberState(StrEnum):
 
 
 class Carrier(StrEnum):
-    """Apache module that carries the bytes of a tunnel once it is open."""
+    """Apache module that carries the bytes of a tunnel once it is open; OWN of a proxy that has one way only."""
 
     WSTUNNEL = "wstunnel"
     HTTP = "http"
+    OWN = "own"
 
     @property
     def module(self) -> str:
-        """Name of the module as the manual writes it."""
+        """Name of the module as the manual writes it; for people."""
+        if self is Carrier.OWN:
+            return "the proxy itself"
         return f"mod_proxy_{self.value}"
 
     @property
@@ -67,7 +71,10 @@ class Carrier(StrEnum):
         return len("HTTP/1.1 101 Switching Protocols") if self is Carrier.HTTP else 0
 
 
-LOGGED = {Carrier.WSTUNNEL: 200, Carrier.HTTP: 101}
+CARRIERS = (Carrier.WSTUNNEL, Carrier.HTTP)
+"""Those that can be asked for."""
+
+LOGGED = {Carrier.WSTUNNEL: 200, Carrier.HTTP: 101, Carrier.OWN: 101}
 """Final status of a tunnel in the access log, by the module that carried it."""
 
 
@@ -152,6 +159,11 @@ class Balancer:
     def with_member(self, changed: Member) -> Balancer:
         """Copy in which the member of the same route is replaced."""
         return replace(self, members=tuple(changed if m.route == changed.route else m for m in self.members))
+
+    def at_root(self) -> Balancer:
+        """Copy in which no member has a path of its own."""
+        bare = (replace(m, url=urlunsplit(urlsplit(m.url)._replace(path=""))) for m in self.members)
+        return replace(self, members=tuple(bare))
 
     def resolved(self, addresses: Mapping[str, str]) -> Balancer:
         """Copy with every member's backend name replaced by its address."""
@@ -297,6 +309,16 @@ class Site:
                 replace(mount, target=balancer)
                 if isinstance(mount.target, Balancer) and mount.target.name == balancer.name
                 else mount
+                for mount in self.mounts
+            ),
+        )
+
+    def at_root(self) -> Site:
+        """Copy in which no member of a balancer has a path of its own: for proxies that ask all on the same path."""
+        return replace(
+            self,
+            mounts=tuple(
+                replace(mount, target=mount.target.at_root()) if isinstance(mount.target, Balancer) else mount
                 for mount in self.mounts
             ),
         )

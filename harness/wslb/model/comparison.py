@@ -44,7 +44,7 @@ class MethodNumbers:
     Attributes:
         runs: that passed.
         connections, timed: of these runs; timed are those that opened.
-        deviation: largest distance from an equal share, in the workload's own unit.
+        deviation: largest distance from the share that the loadfactor gives, in the workload's own unit.
         p50, p99: of handshakes, seconds.
         errors: connections that a fault cost.
         recovery: seconds from a fault's begin to the first connection on the faulty member.

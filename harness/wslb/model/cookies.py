@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from wslb.model.handshake import Headers, header_values
 
-__all__ = ["cookie_sent", "cookie_set"]
+__all__ = ["cookie_sent", "cookie_set", "cookies_given"]
 
 
 def cookie_sent(headers: Headers, name: str) -> str | None:
@@ -19,6 +19,12 @@ def cookie_sent(headers: Headers, name: str) -> str | None:
 def cookie_set(headers: Headers, name: str) -> str | None:
     """Value of the first cookie of this name that an answer sets, or None; names compare with case."""
     return _first(name, [value.partition(";")[0] for value in header_values(headers, "Set-Cookie")])
+
+
+def cookies_given(headers: Headers) -> dict[str, str]:
+    """Cookies that an answer sets, by name; of one name the last."""
+    pairs = [value.partition(";")[0].partition("=") for value in header_values(headers, "Set-Cookie")]
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals and name.strip()}
 
 
 def _first(name: str, pairs: list[str]) -> str | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 __all__ = ["REDACTED", "clean", "field_value", "one_line", "redacted", "redacted_all"]
@@ -25,8 +26,11 @@ _START = r"(?:\b|(?<=\\[nrt]))"
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), instead)
     for pattern, instead in (
-        # A field as a head, a dictionary or a pair shows it.
-        (rf"{_START}({_FIELDS})(['\"]?\s?[:=]\s*['\"]?|['\"]?, ?['\"])(?=[^\s'\"])[^'\"\r\n]+", rf"\1\2{REDACTED}"),
+        # A field as a head, a dictionary or a pair shows it; what stands before a colon is the next name of an object.
+        (
+            rf"{_START}({_FIELDS})(['\"]?\s?[:=]\s*['\"]?|['\"]?, ?['\"](?!\w+['\"]\s?:))(?=[^\s'\"])[^'\"\r\n]+",
+            rf"\1\2{REDACTED}",
+        ),
         # The same as mod_headers sets it.
         (
             rf"({_START}(?:Request)?Header\s+(?:always\s+)?\w+\s+['\"]?(?:{_FIELDS})['\"]?\s+)\S[^\r\n]*",
@@ -48,12 +52,25 @@ _TELLING = re.compile(r"token|secret|bearer|auth|key|jwt|passw|session", re.IGNO
 _LONGEST_SUBPROTOCOL = 32
 
 
+_REPEATED = 200
+"""Longest text that is worth remembering: most of a saved document's are names and fields that come again and again."""
+
+
 def redacted(text: str) -> str:
     """Text without the secrets in it.
 
     Those are: values of Authorization, Proxy-Authorization, Cookie and Set-Cookie, user and password of a URL, values
     of a WebSocket URL's query, of secret names in other queries, signed tokens, and tokens offered as subprotocols.
     """
+    return _repeated(text) if len(text) <= _REPEATED else _redacted(text)
+
+
+@lru_cache(maxsize=1 << 16)
+def _repeated(text: str) -> str:
+    return _redacted(text)
+
+
+def _redacted(text: str) -> str:
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     text = _URL.sub(lambda found: _QUERY.sub(r"\1=…", found[0]), text)

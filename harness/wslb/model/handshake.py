@@ -186,6 +186,7 @@ class Handshake:
         greeters: backends whose greeting the client received, exactly; several where they share an address and with
             it the words, none without a greeting and for nobody's.
         signed_by: backend named by the answer's ``X-Backend``.
+        recorded_by: backend whose journal has it, where neither greeting nor ``X-Backend`` can tell.
         logged_by: route of the member that the proxy's access log names.
         arrivals: what the backends saw of it; two of them mean that the proxy tried again.
         exchanges: messages, greeting included.
@@ -207,6 +208,7 @@ class Handshake:
     greeting: str | None = None
     greeters: tuple[str, ...] = ()
     signed_by: str | None = None
+    recorded_by: str | None = None
     logged_by: str | None = None
     logged_status: int | None = None
     subprotocol: str | None = None
@@ -234,8 +236,11 @@ class Handshake:
 
     @property
     def backend(self) -> str | None:
-        """Who served it, in the client's view: the greeting, else the answer's ``X-Backend``."""
-        return self.greeted_by or self.signed_by
+        """Who served it, in the client's view: the greeting, else the answer's ``X-Backend``.
+
+        Of servers that neither greet nor sign, the recorder before them tells.
+        """
+        return self.greeted_by or self.signed_by or self.recorded_by
 
     @property
     def arrival(self) -> Arrival | None:

@@ -21,12 +21,14 @@ __all__ = [
     "Claim",
     "Event",
     "Grade",
+    "JudgedAdvice",
     "LogLine",
     "MemberStatus",
     "Outcome",
     "Record",
     "Report",
     "ScenarioResult",
+    "Standing",
     "Verdict",
     "Witness",
 ]
@@ -226,6 +228,7 @@ class Record:
         ahead: what a box that stands in front by arrangement makes of the request: fields with their values instead
             of the client's.
         threads: of a process of the proxy; None where it cannot be known.
+        silent: witnesses that cannot tell who answered, because the backends are servers that know nothing of us.
     """
 
     balancer: Balancer | None = None
@@ -241,6 +244,7 @@ class Record:
     client: str | None = "127.0.0.1"
     ahead: Headers = ()
     threads: int | None = None
+    silent: frozenset[Witness] = frozenset()
 
     @property
     def accepted(self) -> tuple[Handshake, ...]:
@@ -301,6 +305,7 @@ class ScenarioResult:
         reproduce: command that runs it alone, with the settings that matter.
         explanation: why the proxy answers as it does, where that surprises.
         lab_failed: errored because a part of the lab failed, and not the harness.
+        unstarted: errored because the lab could not serve its site.
     """
 
     name: str
@@ -313,6 +318,7 @@ class ScenarioResult:
     reproduce: str = ""
     explanation: str = ""
     lab_failed: bool = False
+    unstarted: bool = False
     site: Site | None = None
     record: Record = field(default_factory=Record)
     verdicts: tuple[Verdict, ...] = ()
@@ -328,6 +334,39 @@ class ScenarioResult:
         return all(verdict.holds for verdict in self.verdicts)
 
 
+class Standing(StrEnum):
+    """What the lab makes of an advice."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedAdvice:
+    """One advice of the doctor, asked of the lab.
+
+    Attributes:
+        rule: stable id; `severity`: ``error``, ``warning`` or ``note``.
+        what: what stands there; `why`: what it leads to; `cure`: what to write instead.
+        because: what was seen, or why nothing was asked, as a clause.
+        scenario: that shows it; empty where it was not tried.
+        connection: number of the handshake in that scenario, from 1; 0 where it was not tried.
+    """
+
+    rule: str
+    severity: str
+    file: str
+    line: int
+    what: str
+    why: str
+    cure: str
+    standing: Standing
+    because: str
+    scenario: str = ""
+    connection: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One run: what was looked at, in which environment, and what came out.
@@ -335,10 +374,11 @@ class Report:
     Attributes:
         environment: facts about the machine, the proxy and the backends, in order of interest.
         planned: names of the scenarios that were selected; fewer results mean an interrupted run.
-        interrupted: signal name or sentence when the run did not come to its end.
+        interrupted: name of a signal, or the limit such as ``--maxfail 1``, when the run did not come to its end.
         error: sentence when the lab itself failed.
         percentiles: of latencies, that its pages show; empty for their own choice.
         comparison: which results are runs of which workload under which lbmethod; None when none was asked for.
+        advice: on a configuration of the user's, with what the results make of it.
     """
 
     results: tuple[ScenarioResult, ...] = ()
@@ -352,6 +392,7 @@ class Report:
     command: str = ""
     percentiles: tuple[float, ...] = ()
     comparison: ComparedMethods | None = None
+    advice: tuple[JudgedAdvice, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         """Number of scenarios with this outcome."""
@@ -359,16 +400,22 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all held, 1 a claim failed, 3 no lab, 4 could not look, 5 nothing ran, 128 and more interrupted."""
-        if self.interrupted:
+        """0 all held, 1 a claim failed, 3 no lab, 4 could not look, 5 nothing ran, 128 and more ended by a signal.
+
+        A lab that failed when something had passed was there: that is 4. So is a run that a limit of its own ended.
+        """
+        if self.interrupted.startswith("SIG"):
             return code_of(self.interrupted)
-        if self.error:
-            return self.error_exit_code
         if self.count(Outcome.FAILED):
             return 1
+        no_lab = 4 if self.count(Outcome.PASSED) else 3
+        if self.error:
+            return no_lab if self.error_exit_code == 3 else self.error_exit_code
         errored = [result for result in self.results if result.outcome is Outcome.ERRORED]
         if errored:
-            return 3 if all(result.lab_failed for result in errored) else 4
+            return no_lab if all(result.lab_failed for result in errored) else 4
+        if self.interrupted:
+            return 4
         return 0 if self.count(Outcome.PASSED) else 5
 
     @property

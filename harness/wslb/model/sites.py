@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from wslb.identity import Identity
@@ -53,11 +54,15 @@ def balanced(balancer: Balancer, *, echo: bool = False) -> Site:
     return Site(mounts=(Mount(path=f"/{listener.value}", target=balancer, target_path=target_path, listener=listener),))
 
 
-def wide(lbmethod: LbMethod | None = None, *, tls: bool = True) -> Site:
-    """Both balancers of Listing 8, plain and TLS, as ``wslb up`` serves them."""
+def wide(lbmethod: LbMethod | None = None, *, tls: bool = True, backends: Collection[str] | None = None) -> Site:
+    """Both balancers of Listing 8, plain and TLS, as ``wslb up`` serves them; of these backends, or of both."""
     method = lbmethod or LbMethod.BYREQUESTS
-    plain = balanced(cluster(LIBERTY, NODE, lbmethod=method))
-    secure = balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=method))
+
+    def over(*members: Member) -> Site:
+        kept = [member for member in members if backends is None or member.backend in backends]
+        return balanced(cluster(*kept, lbmethod=method))
+
+    plain, secure = over(LIBERTY, NODE), over(TLS_LIBERTY, TLS_NODE)
     return Site(mounts=(*plain.mounts, *(secure.mounts if tls else ())))
 
 

@@ -15,8 +15,8 @@ __all__ = ["route_asked"]
 def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
     """Route in the request's cookie or URL, whether or not a member has it; None where the request names none.
 
-    The route is what follows the first dot of the value (``sess123.node``). The URL goes before the cookie, names
-    compare with case, and a value in quotes is not understood.
+    The route is what follows the first dot of the value (``sess123.node``), or first ``stickysessionsep``. The URL goes
+    before the cookie, names compare with case, and a value in quotes is not understood.
     """
     if not balancer.stickysession:
         return None
@@ -24,6 +24,5 @@ def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
     url = urlsplit(handshake.url)
     found = re.search(rf"(?:^|[?&;]){re.escape(parameter or cookie)}=([^&;?]*)", f"{url.path}?{url.query}")
     value = found[1] if found else cookie_sent(handshake.request, cookie)
-    if value is None or "." not in value:
-        return None
-    return value.partition(".")[2] or None
+    separator = dict(balancer.parameters).get("stickysessionsep", ".")
+    return (value or "").partition(separator)[2] or None

@@ -62,6 +62,8 @@ class Card:
         verdicts: style, word and shape of each with the verdict itself; failed ones first.
         lenient: broken rules of grade SHOULD.
         thousands: for very long series, first and last number of each thousand and the breaks in it.
+        same_as: the scenario that failed by the same cause before; empty when there is none.
+        detail: 2 everything; 1 without tables of connections and members, and data; 0 what its checks saw.
     """
 
     scenario: SavedScenario
@@ -87,10 +89,17 @@ class Card:
     handshakes: tuple[Alike, ...]
     timeline: Timeline | None
     alarming: int
+    same_as: str = ""
+    detail: int = 2
 
     @property
     def opened(self) -> bool:
-        """Failed and errored ones are open; what held is folded."""
+        """Failed and errored ones are open; what held is folded, and what failed by a cause that was told before."""
+        return self.unheld and not self.same_as
+
+    @property
+    def unheld(self) -> bool:
+        """Failed or errored."""
         return self.scenario.outcome in {"failed", "errored"}
 
     def evidence(self, verdict: Verdict) -> str:
@@ -100,6 +109,11 @@ class Card:
         most = 12 if all(item.startswith("#") for item in items) else 3
         more = f" and {len(items) - most} more" if len(items) > most else ""
         return ", ".join(items[:most]) + more
+
+    @property
+    def rows_of_verdicts(self) -> tuple[tuple[tuple[str, str, str], Verdict], ...]:
+        """Verdicts that a table tells: all, or in a sparse card those that did not hold."""
+        return tuple(row for row in self.verdicts if self.detail or not row[1].holds)
 
     @property
     def facts(self) -> str:
@@ -114,7 +128,15 @@ class Card:
         return " · ".join(words)
 
 
-def card(scenario: SavedScenario, number: int, groups: Sequence[Alike], *, table_rows: int) -> Card:
+def card(
+    scenario: SavedScenario,
+    number: int,
+    groups: Sequence[Alike],
+    *,
+    table_rows: int,
+    same_as: str = "",
+    detail: int = 2,
+) -> Card:
     """The card of a scenario of the saved document.
 
     Args:
@@ -122,13 +144,15 @@ def card(scenario: SavedScenario, number: int, groups: Sequence[Alike], *, table
         number: its place in the run, from 1.
         groups: of the handshake inspector, to link to.
         table_rows: connections whose rows are all shown; of the others those around breaks.
+        same_as: the scenario that failed by the same cause before.
+        detail: `Card.detail`.
     """
     turns = turns_of(scenario)
     outcome = scenario.outcome
     failure = failure_of(scenario) if outcome in {"failed", "errored"} else None
     loose, (style, word, shape) = scenario.lenient, mark(scenario)
     telling = (failure.verdict if failure else None) or next(iter((*loose, *scenario.verdicts)), None)
-    positions, note = _positions(turns, table_rows)
+    positions, note = _positions(turns, table_rows) if detail == 2 else ([], "")
     marks = frozenset(turns.marks)
     return Card(
         scenario=scenario,
@@ -139,9 +163,9 @@ def card(scenario: SavedScenario, number: int, groups: Sequence[Alike], *, table
         seen=telling.observed if telling else "",
         failure=failure,
         turns=turns,
-        strip=strip(turns, rows_of(turns, positions), shaded=in_fault(scenario)),
+        strip=strip(turns, rows_of(turns, positions), shaded=in_fault(scenario)) if detail else Markup(),
         small_strip=small_strip(turns),
-        shares=bars.shares(turns.shares),
+        shares=bars.shares(turns.shares) if detail else Markup(),
         verdicts=tuple(
             (row_mark(verdict), verdict)
             for verdict in sorted(scenario.verdicts, key=lambda verdict: verdict.outcome != "failed")
@@ -157,6 +181,8 @@ def card(scenario: SavedScenario, number: int, groups: Sequence[Alike], *, table
         handshakes=tuple(group for group in groups if scenario.name in group.scenarios),
         timeline=timeline(scenario),
         alarming=sum(line.alarming for line in scenario.log),
+        same_as=same_as,
+        detail=detail,
     )
 
 

@@ -13,9 +13,10 @@ import msgspec
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.comparison import ComparedMethods
 from wslb.model.handshake import Arrival, Close, Exchange, Headers, WireView
-from wslb.model.results import Event, LogLine, MemberStatus, Outcome, Verdict
+from wslb.model.results import Event, JudgedAdvice, LogLine, MemberStatus, Outcome, Verdict
 
 __all__ = [
+    "EARLIER",
     "SCHEMA",
     "Document",
     "Facts",
@@ -31,7 +32,9 @@ __all__ = [
     "plain",
 ]
 
-SCHEMA = "wslb.report/2"
+SCHEMA = "wslb.report/3"
+EARLIER = "wslb.report/2"
+"""Had every field of every connection in full; it is still read."""
 
 Scalar = str | int | float | bool | None
 Facts = dict[str, Scalar | list[Scalar] | dict[str, Scalar | dict[str, Scalar]]]
@@ -118,6 +121,8 @@ class SavedChanges(Saved, frozen=True, kw_only=True):
 class SavedConnection(Saved, frozen=True, kw_only=True):
     """One handshake and what became of it (`wslb.model.handshake.Handshake`); secrets are taken out.
 
+    In a scenario that passed its parts may be references to what the document shares (`wslb.reports.folded`).
+
     Attributes:
         accepted: whether a tunnel opened.
         backend: who served it, in the client's view.
@@ -133,21 +138,21 @@ class SavedConnection(Saved, frozen=True, kw_only=True):
     accepted: bool
     status: int | None
     reason: str
-    backend: str | None
-    expected: str | None
+    backend: str | None = None
+    expected: str | None = None
     elapsed_seconds: float
-    error: str | None
+    error: str | None = None
     opened_at: float
-    closed_at: float | None
-    greeting: str | None
-    subprotocol: str | None
+    closed_at: float | None = None
+    greeting: str | None = None
+    subprotocol: str | None = None
     witnesses: SavedWitnesses
     request: Headers
     response: Headers
-    arrivals: tuple[Arrival, ...]
-    changes: SavedChanges | None
-    exchanges: tuple[Exchange, ...]
-    closed: Close | None
+    arrivals: tuple[Arrival, ...] = ()
+    changes: SavedChanges | None = None
+    exchanges: tuple[Exchange, ...] = ()
+    closed: Close | None = None
     wire: WireView | None = None
 
     @property
@@ -233,9 +238,10 @@ class Document(Saved, frozen=True, kw_only=True):
         planned: names of the scenarios that were selected; fewer results mean an interrupted run.
         interrupted, error: sentences when the run did not come to its end; empty otherwise.
         percentiles: of latencies, that pages show; empty for their own choice.
+        advice: on the configuration of ``wslb try``, with what its connections make of it.
     """
 
-    schema: Literal["wslb.report/2"] = "wslb.report/2"
+    schema: Literal["wslb.report/3"] = "wslb.report/3"
     verdict: Outcome
     exit_code: int
     started: str
@@ -248,6 +254,7 @@ class Document(Saved, frozen=True, kw_only=True):
     environment: Facts
     percentiles: tuple[float, ...] = ()
     comparison: ComparedMethods | None = None
+    advice: tuple[JudgedAdvice, ...] = ()
     scenarios: tuple[SavedScenario, ...]
 
     @property

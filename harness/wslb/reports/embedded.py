@@ -55,6 +55,7 @@ def embed(
     shown: Collection[tuple[str, int]],
     raw_bytes: int,
     log_lines: int,
+    sparse: Collection[str] = (),
     history: Sequence[PastRun] = (),
 ) -> Embedded:
     """The document with columns in place of most connections.
@@ -64,10 +65,15 @@ def embed(
         shown: scenario name and number of connections that must be kept whole.
         raw_bytes: room for further whole connections.
         log_lines: lines of the error log per scenario.
+        sparse: names of scenarios of which only the outcome is kept.
         history: earlier runs.
     """
-    scenarios, whole, total, lines = [], 0, 0, 0
+    scenarios: list[dict[str, object]] = []
+    whole, total, lines = 0, 0, 0
     for scenario in document.scenarios:
+        if scenario.name in sparse:
+            scenarios.append({"name": scenario.name, "outcome": scenario.outcome})
+            continue
         kept: list[SavedConnection] = []
         for connection in scenario.connections:
             if (scenario.name, connection.seq) in shown:
@@ -81,10 +87,11 @@ def embed(
         scenarios.append({**plain(less), "columns": _columns(scenario.connections)})
     cut = [f"headers and messages of {total - whole} of {total} connections"] if whole < total else []
     cut += [f"{lines} log lines"] if lines else []
+    cut += [f"what was seen in {len(sparse)} of {len(document.scenarios)} scenarios"] if sparse else []
     run = plain(msgspec.structs.replace(document, scenarios=()))
     return Embedded(
         text=_inert(_compact({**run, **({"history": history} if history else {}), "scenarios": scenarios})),
-        cut=f"Left out to keep this file small: {' and '.join(cut)}. report.json has them." if cut else "",
+        cut=f"Left out to keep this file small: {', '.join(cut)}. report.json has them." if cut else "",
     )
 
 

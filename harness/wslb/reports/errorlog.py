@@ -13,6 +13,9 @@ __all__ = ["ALARMING", "LogGroup", "LoggedLine", "log_groups"]
 ALARMING = ("emerg", "alert", "crit", "error", "warn")
 MOST_LINES = 4
 
+STARTING = frozenset({"AH00094", "AH00163", "AH00489"})
+"""What every start says: its name and version, and how it was called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedLine:
@@ -43,6 +46,11 @@ class LogGroup:
     lines: tuple[LoggedLine, ...]
     scenarios: tuple[str, ...]
     number: ah_numbers.Number | None
+
+    @property
+    def usual(self) -> bool:
+        """Whether every start says it: then it is counted and not listed."""
+        return self.code in STARTING and self.level == "notice"
 
 
 def log_groups(scenarios: Sequence[SavedScenario]) -> tuple[LogGroup, ...]:

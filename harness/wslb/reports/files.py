@@ -93,12 +93,15 @@ def _why(error: OSError) -> str:
 def try_folder(folder: Path, *, option: str = "--report") -> None:
     """Find out before a run whether its files can be written: make the folder, write into it, take both away again.
 
+    What lies there already may be in the way: a folder of a file's name, or a history that cannot be added to.
+
     Raises:
         ConfigError: they cannot.
     """
     trial = folder / f".{os.getpid()}.trial"
     missing = [part for part in (folder, *folder.parents) if not part.exists()]
     try:
+        _nothing_in_the_way(folder, option)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             trial.write_bytes(b"trial")
@@ -114,3 +117,16 @@ def try_folder(folder: Path, *, option: str = "--report") -> None:
             allowed=f"a folder that can be written ({_why(exc)})",
             hint=f"Name another folder: {option} DIR",
         ) from exc
+
+
+def _nothing_in_the_way(folder: Path, option: str) -> None:
+    for name in (DOCUMENT, *REPORTERS, HISTORY):
+        file = folder / name
+        if file.is_dir() or (name == HISTORY and file.exists() and not os.access(file, os.W_OK)):
+            why = "is a folder" if file.is_dir() else "is read-only"
+            raise ConfigError(
+                option=option,
+                value=str(folder),
+                allowed=f"a folder that can be written (its {name} {why})",
+                hint=f"Remove {file}, or name another folder: {option} DIR",
+            )

@@ -7,9 +7,11 @@ annotations only the first ten are shown. Both stay far below.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from wslb.reports.causes import likely as causes
+from wslb.reports.causes.explained import explanation
 from wslb.reports.document import Document, SavedScenario
 from wslb.reports.grades import mark
 from wslb.reports.headline import failure_of, headline
@@ -17,7 +19,7 @@ from wslb.reports.sequences import Turns, turns_of
 from wslb.reports.texts import clean, count, seconds, shortened
 from wslb.resources import add_to
 
-__all__ = ["annotate", "publish", "summary"]
+__all__ = ["annotate", "publish", "summary", "workflow_command"]
 
 LIMIT_BYTES = 64_000
 MOST_ANNOTATIONS = 5
@@ -82,28 +84,36 @@ def _table(document: Document) -> list[str]:
 
 def _failures(document: Document) -> list[str]:
     lines: list[str] = []
-    failed = [scenario for scenario in document.scenarios if scenario.outcome == "failed"]
-    for scenario in failed[:MOST_STRIPS]:
+    told = explanation(document)
+    for one in told.causes[:MOST_STRIPS]:
+        lines += [f"### ✖ {_plain(one.title)}", "", *(f"- {_cell(item)}" for item in one.cause.evidence)]
+        lines += _first(one.scenarios[0])
+        if len(one.scenarios) > 1:
+            lines += [f"So failed too: {', '.join(f'`{_code(other.name)}`' for other in one.scenarios[1:])}", ""]
+    left = told.left[: max(0, MOST_STRIPS - len(told.causes))]
+    for scenario in left:
         failure = failure_of(scenario)
-        if failure.verdict is None:
-            continue
-        lines += [f"### ✖ {_plain(failure.verdict.phrase)}{_plain(failure.at)}", ""]
-        lines += [
-            f"- **expected** {_cell(failure.verdict.expected)}",
-            f"- **observed** {_cell(failure.verdict.observed)}",
-        ]
-        cause = causes.likely(scenario)
-        likely = cause.sentence if cause else f"no rule matched; look at {causes.look_at(scenario)}"
-        lines.append(f"- **likely cause** {_cell(likely)}")
-        lines.append("")
-        turns = turns_of(scenario)
-        strips = [text for i in turns.marks[:3] for text in _strip(turns, i)]
-        commands = [f"$ {scenario.reproduce}"] if scenario.reproduce else []
-        if strips or commands:
-            lines += ["```text", *(clean(item).replace("`", "'") for item in (*strips, *commands)), "```", ""]
-    if len(failed) > MOST_STRIPS:
-        lines += [f"{len(failed) - MOST_STRIPS} more failed: see the table.", ""]
+        what = f"{failure.verdict.phrase if failure.verdict else 'it failed'}{failure.at}"
+        lines += [f"### ✖ {_plain(what)}", "", f"- no rule matched; look at {_cell(causes.look_at(scenario))}"]
+        lines += _first(scenario)
+    shown = sum(len(one.scenarios) for one in told.causes[:MOST_STRIPS]) + len(left)
+    if told.failed > shown:
+        lines += [f"{told.failed - shown} more failed: see the table.", ""]
     return lines
+
+
+def _first(scenario: SavedScenario) -> list[str]:
+    """What was expected and seen of one failed scenario, its connections around that, and how to ask it again."""
+    verdict = failure_of(scenario).verdict
+    lines = (
+        [f"- **expected** {_cell(verdict.expected)}", f"- **observed** {_cell(verdict.observed)}"] if verdict else []
+    )
+    turns = turns_of(scenario)
+    strips = [text for i in turns.marks[:3] for text in _strip(turns, i)]
+    commands = [f"$ {scenario.reproduce}"] if scenario.reproduce else []
+    if strips or commands:
+        lines += ["", "```text", *(clean(item).replace("`", "'") for item in (*strips, *commands)), "```"]
+    return [*lines, ""]
 
 
 def _strip(turns: Turns, position: int) -> list[str]:
@@ -119,22 +129,23 @@ def _strip(turns: Turns, position: int) -> list[str]:
 
 
 def annotate(document: Document) -> tuple[str, ...]:
-    """Workflow commands for the log: five errors at most, and one that counts the rest."""
+    """Workflow commands for the log, one for each cause: five errors at most, and one that counts the rest."""
     found: list[str] = []
     if document.error:
-        found.append(_command("error", title="The lab failed", text=document.error))
+        found.append(workflow_command("error", title="The lab failed", text=document.error))
     for scenario in document.scenarios:
         if scenario.outcome == "errored":
-            found.append(_command("error", title=f"Could not look: {scenario.name}", text=scenario.reason))
-        elif scenario.outcome == "failed":
-            found.append(_failure(scenario))
+            found.append(workflow_command("error", title=f"Could not look: {scenario.name}", text=scenario.reason))
+    told = explanation(document)
+    found += [_failure(one.scenarios[0], title=one.cause.sentence, others=one.scenarios[1:]) for one in told.causes]
+    found += [_failure(scenario) for scenario in told.left]
     if document.interrupted:
-        found.append(_command("error", title="Interrupted", text=headline(document).sentence))
+        found.append(workflow_command("error", title="Interrupted", text=headline(document).sentence))
     if not (found or document.counts.passed):
-        found.append(_command("error", title="Nothing was tested", text=headline(document).sentence))
+        found.append(workflow_command("error", title="Nothing was tested", text=headline(document).sentence))
     more = len(found) - MOST_ANNOTATIONS
     if more > 0:
-        rest = _command("error", title=f"{count(more, 'more problem')}", text=f"{more} more: see the report.")
+        rest = workflow_command("error", title=f"{count(more, 'more problem')}", text=f"{more} more: see the report.")
         return (*found[:MOST_ANNOTATIONS], rest)
     return tuple(found)
 
@@ -147,22 +158,31 @@ def publish(document: Document, summary_file: str | None) -> None:
         add_to(Path(summary_file), summary(document).encode("utf-8", "replace"))
 
 
-def _failure(scenario: SavedScenario) -> str:
+def _failure(scenario: SavedScenario, *, title: str = "", others: Sequence[SavedScenario] = ()) -> str:
     failure = failure_of(scenario)
-    if failure.verdict is None:
-        return _command("error", title=scenario.name, text="it failed")
-    cause = causes.likely(scenario)
-    text = f"expected {failure.verdict.expected}; observed {failure.verdict.observed}"
-    text += f"\nLikely cause: {cause.sentence}" if cause else ""
+    verdict = failure.verdict
+    text = f"expected {verdict.expected}; observed {verdict.observed}" if verdict else "it failed"
+    text += f"\nIn {scenario.name}" if title else ""
+    text += f" and {count(len(others), 'more scenario')}" if others else ""
     text += f"\nReproduce: {scenario.reproduce}" if scenario.reproduce else ""
-    return _command("error", title=f"{failure.verdict.phrase}{failure.at}", text=text)
+    what = f"{verdict.phrase}{failure.at}" if verdict else scenario.name
+    return workflow_command("error", title=title or what, text=text)
 
 
-def _command(kind: str, *, title: str, text: str) -> str:
-    """One workflow command; what would end it or begin another is escaped as GitHub asks."""
-    safe = _escaped(shortened(text or title, 1500))
-    name = _escaped(shortened(title, 200)).replace(":", "%3A").replace(",", "%2C")
-    return f"::{kind} title={name}::{safe}"
+def workflow_command(kind: str, *, title: str, text: str, file: str = "", line: int = 0) -> str:
+    """One workflow command; what would end it or begin another is escaped as GitHub asks.
+
+    Args:
+        kind: ``error``, ``warning`` or ``notice``.
+        title, text: shown; of bounded length.
+        file: that it is about, from the root of the repository on; empty for none.
+        line: from 1; 0 for none.
+    """
+    properties = [("file", file)] if file else []
+    properties += [("line", str(line))] if file and line else []
+    properties.append(("title", shortened(title, 200)))
+    told = ",".join(f"{n}={_escaped(v).replace(':', '%3A').replace(',', '%2C')}" for n, v in properties)
+    return f"::{kind} {told}::{_escaped(shortened(text or title, 1500))}"
 
 
 def _escaped(text: str) -> str:

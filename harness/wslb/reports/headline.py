@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wslb.model.results import Outcome, Verdict
+from wslb.reports.causes.explained import explanation
 from wslb.reports.document import Counts, Document, SavedScenario
 from wslb.reports.texts import count, shortened
 
@@ -59,7 +60,7 @@ def headline(document: Document) -> Headline:
     failure = first_failure(document)
     if counts.failed and failure and failure.verdict:
         judged = count(counts.passed + counts.failed, "claim")
-        sentence = f"{counts.failed} of {judged} failed: {failure.verdict.phrase}{failure.at}"
+        sentence = f"{counts.failed} of {judged} failed{_why(document, failure)}"
         return Headline(kind="failed", word="FAIL", shape="✖", sentence=sentence + _rest(document))
     if document.error:
         return Headline(
@@ -71,6 +72,16 @@ def headline(document: Document) -> Headline:
         sentence = f"could not look at {count(counts.errored, 'scenario')}: {failure.scenario.name} errored"
         return Headline(kind="errored", word="ERROR", shape="!", sentence="; ".join([sentence, *_holds(counts)]))
     return _quiet(document)
+
+
+def _why(document: Document, failure: Failure) -> str:
+    """The cause of the most failures, else what the first of them is."""
+    told = explanation(document)
+    if not told.causes or not failure.verdict:
+        return f": {failure.verdict.phrase if failure.verdict else 'it failed'}{failure.at}"
+    most = told.causes[0]
+    share = f", {len(most.scenarios)} of them" if len(most.scenarios) < told.failed else ""
+    return f"{share}{' by one cause' if told.failed > 1 else ''}: {most.cause.sentence}"
 
 
 def _interruption(document: Document) -> str:

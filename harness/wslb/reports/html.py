@@ -19,7 +19,8 @@ from wslb.proxies.apache import ah_numbers
 from wslb.reports import pages, texts
 from wslb.reports.bars import counts_bar
 from wslb.reports.cards import Card, card
-from wslb.reports.document import Document, Facts
+from wslb.reports.causes.explained import explanation
+from wslb.reports.document import Document, Facts, SavedScenario
 from wslb.reports.embedded import embed
 from wslb.reports.errorlog import log_groups
 from wslb.reports.headline import Headline, failure_of, first_failure, headline
@@ -27,8 +28,8 @@ from wslb.reports.history import PastRun
 from wslb.reports.inspector import Alike, groups
 from wslb.reports.latency import CLOCK, curve, latencies
 from wslb.reports.not_tested import not_tested
-from wslb.reports.recommended import contests
-from wslb.reports.strip import excerpt
+from wslb.reports.recommended import answer, contests, to_set
+from wslb.reports.strip import excerpt, strip
 from wslb.reports.topology import topology
 from wslb.reports.trend import Trend, trend
 from wslb.resources import resource
@@ -49,6 +50,9 @@ class Budget:
         log_lines: lines of the error log per scenario in the data.
         groups: handshakes in the inspector.
         heads: whether raw heads are shown at all.
+        passed: how much of a scenario that passed, or failed as one before did: 2 everything; 1 without tables of
+            connections and members, and data; 0 its question, what its checks saw, and its row in the overview.
+        failed: scenarios that did not pass and are shown with everything; the others as `passed` says.
     """
 
     raw_bytes: int
@@ -56,23 +60,27 @@ class Budget:
     log_lines: int
     groups: int
     heads: bool = True
+    passed: int = 2
+    failed: int = 1000
 
 
 BUDGETS = (
     Budget(raw_bytes=60_000, table_rows=300, log_lines=100, groups=12),
     Budget(raw_bytes=0, table_rows=300, log_lines=40, groups=12),
     Budget(raw_bytes=0, table_rows=100, log_lines=10, groups=8),
+    Budget(raw_bytes=0, table_rows=100, log_lines=10, groups=8, passed=1),
+    Budget(raw_bytes=0, table_rows=100, log_lines=10, groups=8, passed=0, failed=12),
 )
 """From generous to sparse; the first that keeps the page small is taken."""
 
-LAST_BUDGET = Budget(raw_bytes=0, table_rows=40, log_lines=3, groups=4, heads=False)
+LAST_BUDGET = Budget(raw_bytes=0, table_rows=40, log_lines=3, groups=4, heads=False, passed=0, failed=4)
 """For a page that would otherwise be over the hard limit."""
 
-SMALL_BYTES = 300_000
-MORE_BYTES = 12_000
-"""What every scenario after the tenth may add: its verdicts and pictures are no detail to cut."""
+SMALL_BYTES, SMALL_RUN = 300_000, 28
+"""Size of the page of a run of so many scenarios, whatever the number of their connections."""
 
-HARD_BYTES = 1_000_000
+HARD_BYTES, WHOLE_RUN = 1_000_000, 280
+"""Size of the page of a run of everything: in between it grows with the number of scenarios."""
 
 
 def render(
@@ -89,14 +97,25 @@ def render(
         history: lines of earlier runs, oldest first (`wslb.reports.history.read`).
     """
     past = trend(document, baseline=baseline, history=history)
-    small = min(HARD_BYTES, SMALL_BYTES + MORE_BYTES * max(0, len(document.scenarios) - 10))
+    small = min(HARD_BYTES, _allowed(len(document.scenarios)))
     inspected = groups(document.scenarios, asked_for=_asked_for(document))
     text = ""
-    for budget in BUDGETS:
+    for budget in BUDGETS[_first_budget(len(_shown(document))) :]:
         text = _page(document, past, inspected, budget)
         if _size(text) <= small:
             return text
     return text if _size(text) <= HARD_BYTES else _page(document, past, inspected, LAST_BUDGET)
+
+
+def _allowed(scenarios: int) -> int:
+    """Bytes of the page of so many scenarios."""
+    part = max(0, scenarios - SMALL_RUN) / (WHOLE_RUN - SMALL_RUN)
+    return round(SMALL_BYTES + (HARD_BYTES - SMALL_BYTES) * part)
+
+
+def _first_budget(scenarios: int) -> int:
+    """The most generous one that is worth trying: a card with everything takes 6 kB and more, at its most sparse 2."""
+    return 0 if scenarios <= 2 * SMALL_RUN else len(BUDGETS) - 1
 
 
 def _size(text: str) -> int:
@@ -107,12 +126,22 @@ def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget
     scenarios, missing, line = document.scenarios, document.not_run, headline(document)
     inspected = found[: budget.groups]
     shown = _shown(document)
+    told = explanation(document)
+    same = {other.name: one.scenarios[0].name for one in told.causes for other in one.scenarios[1:]}
+    full = [s.name for s in scenarios if s.outcome in {"failed", "errored"} and s.name not in same][: budget.failed]
     cards = tuple(
-        card(scenario, number, inspected, table_rows=budget.table_rows)
-        for number, scenario in enumerate(scenarios, 1)
+        card(
+            scenario,
+            number,
+            inspected,
+            table_rows=budget.table_rows,
+            same_as=same.get(scenario.name, ""),
+            detail=2 if scenario.name in full else budget.passed,
+        )
+        for number, scenario in sorted(enumerate(scenarios, 1), key=_unheld_first)
         if scenario.name in shown
     )
-    failure = first_failure(document)
+    failure = failure_of(told.causes[0].scenarios[0]) if told.causes else first_failure(document)
     first = next((c for c in cards if failure and c.scenario is failure.scenario), None)
     percents = tuple(document.percentiles or percentiles.REPORT)
     timed = latencies(scenarios, percents)
@@ -122,15 +151,17 @@ def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget
         shown={(group.scenario, group.number) for group in inspected} if budget.heads else (),
         raw_bytes=budget.raw_bytes,
         log_lines=budget.log_lines,
+        sparse=() if contest else frozenset(c.scenario.name for c in cards if c.detail < 2),
         history=past.runs if past else (),
     )
     parts = {
         **({"compare": True} if contest else {}),
+        **({"advice": True} if document.advice else {}),
         "scenarios": True,
         "sequence": any(len(c.turns) for c in cards),
         "handshake": bool(inspected),
         "latency": bool(timed),
-        "faults": any(c.timeline for c in cards),
+        "faults": any(c.timeline and c.detail for c in cards),
         "log": True,
         "trend": past is not None,
         "environment": True,
@@ -149,8 +180,10 @@ def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget
             counts_bar=counts_bar(document.counts, len(missing)),
             missing=missing,
             first=first,
+            told=told,
             excerpt=_excerpt(first) if first else "",
             cards=cards,
+            main=_main(cards) if document.verdict == "passed" and not contest else (),
             unshown=len(scenarios) - len(cards),
             shown=shown,
             groups=inspected,
@@ -163,6 +196,8 @@ def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget
             log_lines=sum(len(scenario.log) for scenario in scenarios),
             ah_version=ah_numbers.confirmed_by(),
             contest=contest,
+            answer=answer(document.comparison) if document.comparison and contest else "",
+            to_set=to_set(document.comparison) if document.comparison else (),
             past=past,
             topology=topology(document),
             environment=facts(document.environment),
@@ -175,6 +210,25 @@ def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget
     )
 
 
+MOST_MAIN, SHORTEST = 3, 8
+"""Sequences in the first screen, and connections that make one worth it."""
+
+
+def _main(cards: Sequence[Card]) -> tuple[tuple[Card, Markup], ...]:
+    """Who answered, connection by connection: the first claim of an order under each lbmethod, with its first row."""
+    found: dict[str, tuple[Card, Markup]] = {}
+    for one in cards:
+        balancer = one.scenario.balancer
+        if balancer and one.turns.ordered and len(one.turns) >= SHORTEST and one.scenario.outcome == "passed":
+            row = range(min(len(one.turns), 60))
+            found.setdefault(balancer.lbmethod, (one, strip(one.turns, [row])))
+    return tuple(found.values())[:MOST_MAIN]
+
+
+def _unheld_first(numbered: tuple[int, SavedScenario]) -> int:
+    return {"failed": 0, "errored": 1}.get(numbered[1].outcome, 2)
+
+
 _TITLES = {
     "scenarios": "Scenarios",
     "sequence": "Sequence",
@@ -183,6 +237,7 @@ _TITLES = {
     "faults": "Faults",
     "log": "Log",
     "compare": "Compare lbmethods",
+    "advice": "Advice",
     "trend": "Trend",
     "environment": "Environment",
     "scope": "Not tested",

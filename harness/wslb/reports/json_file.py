@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from wslb.checks.distribution import predicted
 from wslb.errors import EvidenceError
 from wslb.model.balancer import Balancer, Site
 from wslb.model.disclosure import field_value, redacted_all
-from wslb.model.handshake import Arrival, Exchange, Handshake, Headers
+from wslb.model.handshake import Arrival, Close, Exchange, Handshake, Headers, WireView
 from wslb.model.hops import FieldChange, changes
 from wslb.model.results import Outcome, Report, ScenarioResult
 from wslb.reports.document import (
+    EARLIER,
     SCHEMA,
     Counts,
     Document,
@@ -36,10 +37,14 @@ from wslb.reports.document import (
     SavedWitnesses,
     plain,
 )
+from wslb.reports.folded import REFERENCE, Folder, or_reference, unfolded
 from wslb.reports.measured import measured
 from wslb.resources import document_bytes
 
 __all__ = ["decode", "document", "json_schema", "line", "load", "redacted", "text"]
+
+MOST_IN_FULL = 20
+"""Scenarios that did not pass whose connections ``report.json`` has as they are; of the others nothing is lost."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -60,42 +65,89 @@ def document(report: Report) -> Document:
         environment=dict(report.environment),
         percentiles=report.percentiles,
         comparison=measured(report.comparison, scenarios) if report.comparison else None,
+        advice=report.advice,
         scenarios=scenarios,
     )
     return msgspec.convert(redacted_all(plain(made)), Document)
 
 
 def text(document: Document) -> str:
-    """Text of ``report.json``; the same document gives the same bytes, and lone surrogates become question marks."""
-    return _json(document, indent=1)
+    """Text of ``report.json``; the same document gives the same bytes, and lone surrogates become question marks.
+
+    A line is a connection, an entry of the table of shared values, or a part of the run. Connections of scenarios that
+    passed are folded (`wslb.reports.folded`); those of the first `MOST_IN_FULL` others are in full.
+    """
+    folder = Folder()
+    full = {s.name for s in [s for s in document.scenarios if s.outcome != "passed"][:MOST_IN_FULL]}
+    numbers = [
+        None if scenario.name in full else [folder.number(connection) for connection in scenario.connections]
+        for scenario in document.scenarios
+    ]
+    scenarios = []
+    for scenario, mine in zip(document.scenarios, numbers, strict=True):
+        connections = (
+            plain(scenario.connections)
+            if mine is None
+            else [_row(folder.fold(number), one) for one, number in zip(scenario.connections, mine, strict=True)]
+        )
+        less = plain(msgspec.structs.replace(scenario, connections=()))
+        parts = [f"{_json(key)}:{_json(value)}" for key, value in less.items() if key != "connections"]
+        scenarios.append("{" + ",\n".join([*parts, f'"connections":{_lines(map(_json, connections))}']) + "}")
+    run = plain(msgspec.structs.replace(document, scenarios=()))
+    parts = [f"{_json(key)}:{_json(value)}" for key, value in run.items() if key != "scenarios"]
+    parts += [f'"shared":{_lines(map(_json, folder.table))}', f'"scenarios":{_lines(scenarios)}']
+    return ("{" + ",\n".join(parts) + "}\n").encode("utf-8", "replace").decode()
 
 
 def line(document: Document) -> str:
-    """The document as one line, for another program; the line end is not in it."""
-    return _json(document).rstrip("\n")
-
-
-def _json(document: Document, *, indent: int | None = None) -> str:
-    found = json.dumps(plain(document), indent=indent, ensure_ascii=False) + "\n"
-    return found.encode("utf-8", "replace").decode()
+    """The document as one line, for another program: nothing folded, nothing left out; the line end is not in it."""
+    return json.dumps(plain(document), ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def decode(text: str | bytes) -> Document:
-    """The document that a text holds.
+    """The document that a text holds, also one of the schema before.
 
     Raises:
         ValueError: it is not JSON, of another schema, or not of these types.
     """
     found = msgspec.json.decode(text)
     told = found.get("schema") if isinstance(found, dict) else None
-    if told != SCHEMA:
+    if told not in {SCHEMA, EARLIER}:
         older = isinstance(told, str) and told.startswith(SCHEMA.partition("/")[0])
         raise ValueError(
             f"it is a document of schema {told}, written by another version of wslb"
             if older
             else "it is no report.json"
         )
-    return msgspec.convert(found, Document)
+    shared = found.pop("shared", [])
+    if shared:
+        _unfold(found, shared)
+    return msgspec.convert({**found, "schema": SCHEMA}, Document)
+
+
+def _unfold(found: dict[str, object], shared: object) -> None:
+    """Put in full what the connections of a document refer to."""
+    scenarios = found.get("scenarios")
+    if not isinstance(shared, list) or not isinstance(scenarios, list):
+        raise ValueError("its shared values or its scenarios are no list")
+    owners = [one for one in scenarios if isinstance(one, dict) and "connections" in one]
+    whole = unfolded([owner["connections"] for owner in owners], shared)
+    for owner, connections in zip(owners, whole, strict=True):
+        owner["connections"] = connections
+
+
+def _row(folded: dict[str, object], connection: SavedConnection) -> dict[str, object]:
+    """A folded connection in which who served it, and who should have, can be read without the table."""
+    named = {"backend": connection.backend, "expected": connection.expected}
+    return {**folded, **{key: value for key, value in named.items() if value is not None}}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _lines(items: Iterable[str]) -> str:
+    return "[" + ",".join(f"\n{item}" for item in items) + "]"
 
 
 def load(path: Path) -> Document:
@@ -122,11 +174,17 @@ def load(path: Path) -> Document:
 def json_schema() -> str:
     """JSON Schema of the saved document, one definition a line: the text of ``report.schema.json``."""
     found = msgspec.json.schema(Document)
-    for one in found["$defs"].values():
+    definitions = found["$defs"]
+    for one in definitions.values():
         one["description"] = inspect.cleandoc(one["description"])  # Python 3.13 and later have done it
+    for kind in (SavedConnection, SavedWitnesses, SavedChanges, SavedChange, Arrival, Exchange, Close, WireView):
+        own = definitions[kind.__name__]["properties"]
+        own.update({name: or_reference(part) for name, part in own.items()})
+    definitions["Reference"] = REFERENCE
+    definitions["Document"]["properties"]["shared"] = {"type": "array", "default": []}
     head = json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "$ref": found["$ref"]})
-    definitions = ",\n".join(f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found["$defs"].items())
-    return f'{head[:-1]}, "$defs": {{\n{definitions}\n}}}}\n'
+    lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(one)}" for name, one in definitions.items())
+    return f'{head[:-1]}, "$defs": {{\n{lines}\n}}}}\n'
 
 
 def _scenario(result: ScenarioResult) -> SavedScenario:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 from wslb.model.results import Verdict
+from wslb.reports.causes.likely import Cause, likely
 from wslb.reports.document import Document, SavedScenario
 from wslb.reports.grades import row_mark
 from wslb.reports.headline import headline
@@ -85,7 +86,10 @@ def _scenario(suite: ET.Element, scenario: SavedScenario, more: Mapping[str, str
     if outcome == "failed":
         first = next(iter(scenario.breaking), None)
         message = f"{first.check}: {first.observed}" if first else "it failed"
-        _told(case, "failure", message, _story(scenario))
+        cause = likely(scenario)
+        if cause:
+            message = f"{cause.sentence} ({message})"
+        _told(case, "failure", message, _story(scenario, cause))
     elif outcome == "errored":
         reason = scenario.reason or "it errored and gave no reason"
         _told(case, "error", reason, f"Could not look: {reason}\n\nQuestion: {scenario.question}")
@@ -93,8 +97,9 @@ def _scenario(suite: ET.Element, scenario: SavedScenario, more: Mapping[str, str
         ET.SubElement(case, "system-out").text = _legal("\n".join(_line(verdict) for verdict in scenario.verdicts))
 
 
-def _story(scenario: SavedScenario) -> str:
-    lines = [f"Question: {scenario.question}", f"Limit:    {scenario.limit}", ""]
+def _story(scenario: SavedScenario, cause: Cause | None) -> str:
+    lines = [f"Likely cause: {cause.sentence}", *(f"  evidence: {item}" for item in cause.evidence)] if cause else []
+    lines += [f"Question: {scenario.question}", f"Limit:    {scenario.limit}", ""]
     for verdict in scenario.breaking:
         lines += [verdict.check, f"  expected: {verdict.expected}", f"  observed: {verdict.observed}"]
         lines += [f"  evidence: {item}" for item in verdict.evidence]

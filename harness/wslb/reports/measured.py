@@ -79,7 +79,7 @@ def _all_together(seconds: Sequence[Sequence[float]]) -> Stat | None:
 
 
 def deviation(run: SavedScenario, kind: str) -> float:
-    """Largest distance of a member from an equal share at the end of a run.
+    """Largest distance of a member from its share, by its loadfactor, at the end of a run.
 
     Args:
         run: scenario of the saved document.
@@ -96,8 +96,9 @@ def deviation(run: SavedScenario, kind: str) -> float:
             counts[lane] += connection.carried
         elif kind == "connections" or _open(connection, end):
             counts[lane] += 1
-    fair = sum(counts.values()) / max(1, len(counts))
-    return max((abs(number - fair) for number in counts.values()), default=0.0)
+    weights = {member.route: member.loadfactor for member in run.balancer.members} if run.balancer else {}
+    unit = sum(counts.values()) / max(1, sum(weights.get(lane, 1) for lane in counts))
+    return max((abs(number - unit * weights.get(lane, 1)) for lane, number in counts.items()), default=0.0)
 
 
 def _open(connection: SavedConnection, at: float) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from wslb.model.balancer import Carrier, LbMethod, Listener
+from wslb.model.balancer import CARRIERS, Carrier, LbMethod, Listener
 from wslb.model.results import Outcome
 from wslb.reports.document import Document, SavedScenario
 from wslb.reports.texts import count
@@ -47,7 +47,8 @@ def _untested_settings(scenarios: Sequence[SavedScenario]) -> list[str]:
     if lacking:
         found.append(f"lbmethod {', '.join(lacking)}")
     carriers = {scenario.carrier for scenario in scenarios}
-    found += [f"tunnels carried by {carrier.module}" for carrier in Carrier if carrier not in carriers]
+    if carriers != {Carrier.OWN}:
+        found += [f"tunnels carried by {carrier.module}" for carrier in CARRIERS if carrier not in carriers]
     listeners = {mount.listener for scenario in scenarios for mount in scenario.mounts}
     if listeners and Listener.TLS not in listeners:
         found.append("TLS, on either side of the proxy")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from wslb.errors import ConfigError, HarnessError, LabError
 from wslb.model.comparison import ComparedMethods
-from wslb.model.results import Report, ScenarioResult
+from wslb.model.results import JudgedAdvice, Report, ScenarioResult
 
 __all__ = ["Ongoing", "exit_code_of"]
 
@@ -20,6 +20,7 @@ class Ongoing:
         self.planned = tuple(planned)
         self.percentiles = tuple(percentiles or ())
         self.comparison: ComparedMethods | None = None
+        self.advice: tuple[JudgedAdvice, ...] = ()
         self.results: list[ScenarioResult] = []
         self.environment: Mapping[str, object] = {}
         self.interrupted = ""
@@ -53,6 +54,7 @@ class Ongoing:
             command=self._command,
             percentiles=self.percentiles,
             comparison=self.comparison,
+            advice=self.advice,
         )
 
 

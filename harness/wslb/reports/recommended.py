@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wslb.model.comparison import ComparedMethods, ComparedWorkload, MethodNumbers
-from wslb.reports.texts import DASH, milliseconds, number
+from wslb.reports.texts import DASH, count, milliseconds, number
 
-__all__ = ["ENOUGH_RUNS", "NOISE", "Cell", "Contest", "MethodRow", "contests", "lines"]
+__all__ = ["ENOUGH_RUNS", "NOISE", "Cell", "Contest", "MethodRow", "answer", "contests", "lines", "to_set"]
 
 NOISE = "≈ within noise"
 ENOUGH_RUNS = 5
@@ -73,6 +73,7 @@ class Contest:
         heads: of the columns.
         advice: which method suits it, with the number that says so.
         best: the methods that it names; empty when no number tells them apart.
+        suits: `best`, or all where none stands out; empty when nothing can be said.
     """
 
     workload: ComparedWorkload
@@ -80,6 +81,7 @@ class Contest:
     rows: tuple[MethodRow, ...]
     advice: str
     best: tuple[str, ...]
+    suits: tuple[str, ...]
 
 
 def contests(comparison: ComparedMethods) -> tuple[Contest, ...]:
@@ -105,8 +107,69 @@ def _contest(workload: ComparedWorkload) -> Contest:
         f"{HEADS[column]}, {_WORDS[workload.deviation]}" if column == "deviation" else HEADS[column]
         for column in columns
     )
-    best, advice = _advice(workload)
-    return Contest(workload=workload, heads=heads, rows=rows, advice=advice, best=best)
+    best, suits, advice = _advice(workload)
+    return Contest(workload=workload, heads=heads, rows=rows, advice=advice, best=best, suits=suits)
+
+
+def answer(comparison: ComparedMethods) -> str:
+    """What the whole comparison says, in one sentence: the first thing that a reader wants."""
+    found = contests(comparison)
+    told = [contest for contest in found if contest.suits]
+    silent = [contest.workload.name for contest in found if not contest.suits]
+    rest = f"; nothing can be said of {_listed(silent)}" if told and silent else ""
+    if not told:
+        return "No workload has enough runs that passed to say which lbmethod suits it."
+    where = _all(len(told)) if len(told) > 1 else f"for {told[0].workload.name}"
+    leaders = _leaders(told)
+    if all(not contest.best for contest in told):
+        return f"No lbmethod stands out {where}: keep the one that you have{rest}."
+    if leaders:
+        word = "best" if all(contest.suits == leaders for contest in told) and len(leaders) == 1 else "best or equal"
+        as_good = {
+            method: [contest.workload.name for contest in told if method in contest.suits]
+            for method in comparison.lbmethods
+            if method not in leaders
+        }
+        others = "".join(f"; {method} is as good for {_listed(names)}" for method, names in as_good.items() if names)
+        return f"{_listed(leaders)} {'was' if len(leaders) == 1 else 'were'} {word} {where}{others}{rest}."
+    each = "; ".join(f"{_listed(contest.best, 'or')} for {contest.workload.name}" for contest in told if contest.best)
+    return f"No lbmethod is best {where}: {each}{rest}."
+
+
+def to_set(comparison: ComparedMethods) -> tuple[str, ...]:
+    """The lines of an httpd.conf that follow from the answer; none where nothing stands out.
+
+    Where no method suits all, those of each, with what it is for.
+    """
+    told = [contest for contest in contests(comparison) if contest.suits]
+    chosen = _leaders(told)[:1] or tuple(dict.fromkeys(contest.best[0] for contest in told if contest.best))
+    if all(not contest.best for contest in told):
+        return ()
+    out: list[str] = []
+    for method in chosen:
+        suited = [contest.workload.name for contest in told if method in contest.suits]
+        out += [
+            f"# for {_listed(suited)}",
+            f"LoadModule lbmethod_{method}_module modules/mod_lbmethod_{method}.so",
+            "# within your own balancer, beside its BalancerMember lines",
+            '<Proxy "balancer://mycluster">',
+            f"    ProxySet lbmethod={method}",
+            "</Proxy>",
+        ]
+    return tuple(out)
+
+
+def _all(number: int) -> str:
+    return "in both workloads" if number == 2 else f"in all {count(number, 'workload')}"
+
+
+def _leaders(told: Sequence[Contest]) -> tuple[str, ...]:
+    """The methods that suit every workload."""
+    return tuple(method for method in (told[0].suits if told else ()) if all(method in one.suits for one in told))
+
+
+def _listed(names: Sequence[str], word: str = "and") -> str:
+    return f" {word} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _marks(column: str, workload: ComparedWorkload) -> dict[str, str]:
@@ -136,12 +199,12 @@ def _leading(column: str, methods: Sequence[MethodNumbers]) -> list[MethodNumber
     return [method for method, stat in found if stat.least <= first.most]
 
 
-def _advice(workload: ComparedWorkload) -> tuple[tuple[str, ...], str]:
-    """The methods that suit a workload, by its criteria in their order, and the sentence."""
+def _advice(workload: ComparedWorkload) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """The methods that stand out by the criteria in their order, those that suit, and the sentence."""
     methods = workload.methods
     if _too_few(workload):
         runs = ", ".join(f"{method.lbmethod} {method.runs}" for method in methods)
-        return (), f"no recommendation: it takes {ENOUGH_RUNS} runs that passed of every method ({runs})."
+        return (), (), f"no recommendation: it takes {ENOUGH_RUNS} runs that passed of every method ({runs})."
     left, reasons = list(methods), list[str]()
     for column in workload.criteria:
         if len(left) < 2 or any(method.stat(column) is None for method in left):
@@ -156,9 +219,9 @@ def _advice(workload: ComparedWorkload) -> tuple[tuple[str, ...], str]:
     if len(left) == len(methods):
         column = workload.criteria[-1]
         if any(method.stat(column) is None for method in methods):
-            return (), f"no recommendation: not every run could tell {_lower(column, workload)}."
-        return (), f"none stands out; {_lower(column, workload)}: {_told(column, methods, workload)}."
-    return names, f"{' or '.join(names)}; {'; '.join(reasons)}."
+            return (), (), f"no recommendation: not every run could tell {_lower(column, workload)}."
+        return (), names, f"none stands out; {_lower(column, workload)}: {_told(column, methods, workload)}."
+    return names, names, f"{' or '.join(names)}; {'; '.join(reasons)}."
 
 
 def _told(column: str, methods: Sequence[MethodNumbers], workload: ComparedWorkload) -> str:
@@ -194,8 +257,8 @@ def _value(column: str, value: float, workload: ComparedWorkload, *, unit: bool 
 
 
 def lines(comparison: ComparedMethods) -> list[str]:
-    """The comparison as text, for a terminal and a log."""
-    out: list[str] = []
+    """The comparison as text, for a terminal and a log: the answer first, what to write, and the numbers behind it."""
+    out = ["", answer(comparison), *(f"    {line}" for line in to_set(comparison))]
     for contest in contests(comparison):
         table = [("lbmethod", "runs", *contest.heads)]
         table += [(row.lbmethod, str(row.runs), *map(str, row.cells)) for row in contest.rows]

@@ -10,14 +10,16 @@ import contextlib
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from rich.console import Console
+from rich.status import Status
 from rich.text import Text
 
 from wslb.model.disclosure import clean, field_value, one_line, redacted
 from wslb.model.results import Outcome, Report, ScenarioResult
+from wslb.reports.causes.explained import NOTHING_EXPLAINED, Explanation
 
 __all__ = ["Colour", "Screen", "Verbosity", "failure_text"]
 
@@ -66,6 +68,11 @@ class Screen:
     verbosity: Verbosity = Verbosity.SCENARIOS
     plain: bool = False
     github: bool = False
+    names: list[str] = field(default_factory=list, init=False)
+    spinner: Status = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spinner", Status("", console=self.err))
 
     @classmethod
     def open(
@@ -118,7 +125,7 @@ class Screen:
             return
         facts = [
             f"wslb {environment['wslb']}",
-            f"{environment['proxy']} ({_MPMS.get(str(environment['mpm']), environment['mpm'])})",
+            " ".join(filter(None, [str(environment["proxy"]), _served_by(str(environment["mpm"]))])),
             f"{environment['carrier']}",
             f"runtime {environment['runtime']} ({environment['runtime_reason']})",
             f"ready in {environment['ready_seconds']:.2f} s",
@@ -135,12 +142,25 @@ class Screen:
 
     @contextlib.contextmanager
     def running(self, name: str) -> Iterator[None]:
-        """While a scenario runs: its name with a spinner, on a terminal only."""
+        """While a scenario runs: its name with a spinner, beside those of others, on a terminal only."""
         if self.plain or self.verbosity < Verbosity.SCENARIOS or not self.err.is_interactive:
             yield
             return
-        with self.err.status(f"{name}"):
+        self.names.append(name)
+        try:
+            self._spin()
             yield
+        finally:
+            self.names.remove(name)
+            self._spin()
+
+    def _spin(self) -> None:
+        """One spinner for all that run: a terminal has room for one."""
+        self.spinner.update(", ".join(self.names))
+        if self.names:
+            self.spinner.start()
+        else:
+            self.spinner.stop()
 
     def result(self, result: ScenarioResult) -> None:
         """One line for a scenario that ended; more with ``-v``."""
@@ -174,20 +194,27 @@ class Screen:
         *,
         paths: Sequence[str] = (),
         annotations: Sequence[str] = (),
-        causes: Mapping[str, str] | None = None,
+        explained: Explanation = NOTHING_EXPLAINED,
         table: Sequence[str] = (),
     ) -> None:
-        """Failures in full, the table if there is one, the verdict with its counts, and last the report as a link."""
+        """Failures, the table if there is one, the verdict with its counts and causes, and last the report as a link.
+
+        Of failures with one cause the first is told in full, and the others by their names: all of them with ``-v``.
+        """
         if self.github and self.verbosity >= Verbosity.SCENARIOS:
             self.out.print("::endgroup::")
         for annotation in annotations:
             self.out.print(annotation)
         if self.verbosity <= Verbosity.NOTHING:
             return
+        causes = {scenario.name: one for one in explained.causes for scenario in one.scenarios}
         for result in report.results:
-            if result.outcome in {Outcome.FAILED, Outcome.ERRORED}:
+            one = causes.get(result.name)
+            first = one is None or one.scenarios[0].name == result.name
+            if result.outcome in {Outcome.FAILED, Outcome.ERRORED} and (first or self.verbosity > Verbosity.SCENARIOS):
                 self.out.print()
-                self.out.print(Text(failure_text(result, (causes or {}).get(result.name, ""))))
+                others = [scenario.name for scenario in one.scenarios[1:]] if one and first else []
+                self.out.print(Text(failure_text(result, one.cause.sentence if one else "", others=others)))
         for line in table:
             self.out.print(Text(line))
         word, colour = _verdict(report)
@@ -197,8 +224,15 @@ class Screen:
         if self.verbosity >= Verbosity.SCENARIOS or table:
             self.out.print()
         self.out.print(Text.assemble((word, colour), f"  {counts or 'no scenario ran'} in {report.seconds:.1f} s"))
+        for line in explained.lines():
+            self.out.print(Text(clean(line)))
         for path in paths:
             self.out.print(path)
+
+
+def _served_by(mpm: str) -> str:
+    """The MPM in brackets; empty for a proxy that has none."""
+    return f"({_MPMS.get(mpm, mpm)})" if mpm else ""
 
 
 def _verdict(report: Report) -> tuple[str, str]:
@@ -222,12 +256,15 @@ def figure(result: ScenarioResult) -> str:
     return result.verdicts[0].observed if result.verdicts else ""
 
 
-def failure_text(result: ScenarioResult, cause: str = "") -> str:
-    """Everything about a scenario that did not hold: question, each broken check, how to ask it again.
+def failure_text(result: ScenarioResult, cause: str = "", *, others: Sequence[str] = ()) -> str:
+    """Everything about a scenario that did not hold: question, likely cause, each broken check, how to ask it again.
 
-    Secrets are taken out before lines are folded: a field whose value is on the next line is none.
+    `others` are the names of those that failed by the same cause. Secrets are taken out before lines are folded: a
+    field whose value is on the next line is none.
     """
-    lines = [f"✖ {result.name}: {result.question}", f"    limit     {result.limit}"]
+    lines = [f"✖ {result.name}: {result.question}"]
+    lines += [_field("cause", cause)] if cause else []
+    lines += [f"    limit     {result.limit}"]
     if result.reason:
         first, *rest = redacted(result.reason).splitlines()
         lines += [_field("reason", first), *(f"              {line}" for line in rest)]
@@ -238,9 +275,9 @@ def failure_text(result: ScenarioResult, cause: str = "") -> str:
                 _field("expected", verdict.expected),
                 _field("seen", verdict.observed),
             ]
-    if cause:
-        lines.append(_field("cause", cause))
     lines.append(f"    again     {result.reproduce}")
+    if others:
+        lines.append(_field("also", ", ".join(others)))
     return clean(redacted("\n".join(lines)))
 
 

@@ -13,7 +13,7 @@ import signal as signals
 from collections import Counter
 from collections.abc import Sequence
 
-from wslb.errors import ContractError
+from wslb.errors import ContractError, NotAskable
 from wslb.interfaces import Fault, MemberChange
 from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
@@ -124,13 +124,25 @@ def echoing(*messages: str | bytes | int, connections: int = 2) -> Act:
 
 async def kill(lab: Lab, *backends: str) -> None:
     """End backends with SIGKILL."""
+    await lab.journaled()
     for name in backends:
         await lab.fleet.kill(name)
         lab.note("backend", f"{name}: killed", backend=name, up=False)
 
 
+async def bury(lab: Lab, *backends: str) -> None:
+    """End backends, and let their ports answer no connect, as a dead host or a firewall does."""
+    await lab.journaled()
+    for name in backends:
+        await lab.fleet.bury(name)
+        lab.note("backend", f"{name}: answers no connect", backend=name, up=False)
+
+
 async def stop(lab: Lab, backend: str) -> None:
     """End a backend as an administrator would."""
+    if lab.fleet.real:
+        raise NotAskable(needs="a backend that the run may stop in good order")
+    await lab.journaled()
     await lab.fleet.stop_one(backend)
     lab.note("backend", f"{backend}: stopped", backend=backend, up=False)
 
@@ -210,6 +222,8 @@ async def probed(lab: Lab, times: int, *backends: str) -> None:
 
 async def speak(lab: Lab, conversations: Sequence[Conversation], label: str, *, seconds: float | None = None) -> None:
     """Send a command on every tunnel and wait for its answers: who answers after this moment is alive."""
+    if not lab.fleet.answers:
+        raise NotAskable(needs="servers that answer a message")
     lab.note("spoken", label, label=label, connections=[c.handshake.conn_id for c in conversations])
     sent = [await conversation.send("WRKSBS") for conversation in conversations]
     await asyncio.gather(
@@ -279,7 +293,8 @@ async def another_child(lab: Lab, *, than: int, beside: bool = False) -> None:
         return bool(children) and than not in children
 
     with contextlib.suppress(TimeoutError):
-        await until(serves, seconds=lab.settings.timeouts.settle, what="another child of httpd")
+        # Under MPM worker a child that has had its connections stays while one is kept alive (KeepAliveTimeout: 5 s).
+        await until(serves, seconds=2 * lab.settings.timeouts.settle, what="another child of httpd")
         lab.note("child", "a new child serves", beside=beside)
 
 

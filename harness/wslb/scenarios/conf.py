@@ -6,19 +6,25 @@ These scenarios are made for one configuration: nothing here is in the catalogue
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from wslb.checks import accounting, distribution, handshake
 from wslb.lab.lab import Lab
 from wslb.lab.trial import Trial
-from wslb.model.balancer import Balancer, LbMethod, Listener, MemberState, Mount, Site
+from wslb.model.balancer import Balancer, LbMethod, Listener, MemberState
 from wslb.model.results import Check, Witness
-from wslb.proxies.apache.adoption.questions import Question, balancer_model, carrier_in
+from wslb.model.topics import Topic
+from wslb.proxies.apache.adoption.questions import Question, balancer_model
+from wslb.scenarios.conf_asking import SILENT, Aim, Asking, aims, asked_url, site_of
+from wslb.scenarios.conf_failure import failures
+from wslb.scenarios.conf_idle import idling
+from wslb.scenarios.conf_reload import reloading
+from wslb.scenarios.conf_room import filling
+from wslb.scenarios.conf_sticky import ANSWER_TO_GET, sharing
 from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING, RawRequest
 
-__all__ = ["Asking", "asking"]
+__all__ = ["asking"]
 
 ANSWER_SECONDS = 5.0
 """For an upgrade: a stand-in answers at once, so that what comes later comes from nobody."""
@@ -71,43 +77,53 @@ _HEADS = {
 }
 _CONNECTION = {"Chrome": "Upgrade", "Firefox": "keep-alive, Upgrade", "Safari": "Upgrade"}
 
-_SILENT = (Witness.GREETING, Witness.MANAGER)
-_ANSWER_TO_GET = ("AH01144", "AH00898")
-"""A plain request on a path of ws:// members, which some carriers do not take."""
+
+_FURTHER: Mapping[Topic, Callable[[Aim], Iterator[Asking]]] = {
+    Topic.TURNS: sharing,
+    Topic.FAILURE: failures,
+    Topic.TIME: idling,
+    Topic.ROOM: filling,
+    Topic.RELOAD: reloading,
+}
+_ONCE = frozenset({Topic.ROOM, Topic.RELOAD})
+"""What is the same whichever path is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """A question in the words of a scenario, with where it comes from.
+def asking(
+    trial: Trial, questions: Sequence[Question], *, topics: Collection[Topic] = (), wait_seconds: float = 15
+) -> tuple[Asking, ...]:
+    """Scenarios for these questions: the upgrade of each path, the turns of each balancer, then the further topics.
 
-    Attributes:
-        balancer: name of the balancer whose turns are judged; empty for an upgrade alone.
+    Args:
+        trial: the configuration.
+        questions: paths.
+        topics: asked too, of each balancer and backend, once a server.
+        wait_seconds: longest time that is waited for as it is written; longer ones are divided.
     """
-
-    scenario: Scenario
-    question: Question
-    balancer: str = ""
+    return tuple(_all(trial, questions, topics, wait_seconds))
 
 
-def asking(trial: Trial, questions: Sequence[Question]) -> tuple[Asking, ...]:
-    """Scenarios for these questions: the upgrade of each path, then the turns of each balancer, once a server."""
-    return tuple(_all(trial, questions))
-
-
-def _all(trial: Trial, questions: Sequence[Question]) -> Iterator[Asking]:
+def _all(
+    trial: Trial, questions: Sequence[Question], topics: Collection[Topic], wait_seconds: float
+) -> Iterator[Asking]:
     judged: set[tuple[int, str]] = set()
-    opened: set[int] = set()
+    opened: dict[int, str | None] = {}
     for number, question in enumerate(questions, 1):
-        yield Asking(scenario=_upgrade(trial, question, number, opened), question=question)
+        yield Asking(scenario=_upgrade(trial, question, number, opened), question=question, tunnel=False)
     for number, question in enumerate(questions, 1):
-        lines = trial.original.conf.balancer_of(question.mounting) if question.mounting else None
+        lines = question.balancer
         if lines is None or (id(question.scope), lines.name) in judged or not lines.members:
             continue
         judged.add((id(question.scope), lines.name))
         model = balancer_model(lines, trial.adopted.stand_ins)
         if isinstance(model, Balancer):
             for scenario in _turns(trial, question, number, model, opened):
-                yield Asking(scenario=scenario, question=question, balancer=lines.name)
+                yield Asking(scenario=scenario, question=question)
+    for topic in (topic for topic in Topic if topic in topics):
+        for aim in aims(trial, questions, opened=opened, wait_seconds=wait_seconds):
+            yield from _FURTHER[topic](aim)
+            if topic in _ONCE:
+                break
 
 
 def _request(trial: Trial, question: Question, browser: str) -> RawRequest:
@@ -119,22 +135,7 @@ def _request(trial: Trial, question: Question, browser: str) -> RawRequest:
     return RawRequest(headers=tuple((k, origin if v == "{origin}" else v) for k, v in fields))
 
 
-def _site(trial: Trial, question: Question, balancer: Balancer | None) -> Site:
-    listener = Listener.TLS if question.door in trial.tls else Listener.PLAIN
-    url = question.mounting.url if question.mounting else ""
-    target = balancer or ("" if set("[]%$") & set(url) else url)
-    return Site(
-        mounts=(Mount(path=question.path, target=target, listener=listener),),
-        carrier=carrier_in(trial.original.conf, question.scope),
-    )
-
-
-def _where(trial: Trial, question: Question) -> str:
-    scheme = "wss" if question.door in trial.tls else "ws"
-    return f"{scheme}://{question.host(tls=scheme == 'wss')}{question.path}"
-
-
-def _upgrade(trial: Trial, question: Question, number: int, opened: set[int]) -> Scenario:
+def _upgrade(trial: Trial, question: Question, number: int, opened: dict[int, str | None]) -> Scenario:
     async def act(lab: Lab) -> None:
         trial.face(question.door, question.server_name)
         listener = Listener.TLS if question.door in trial.tls else Listener.PLAIN
@@ -146,23 +147,25 @@ def _upgrade(trial: Trial, question: Question, number: int, opened: set[int]) ->
             if conversation.handshake.status is None:
                 return  # the others would wait as long
             if conversation.accepted:
-                opened.add(id(question))
+                opened[id(question)] = conversation.backend
         host = question.host(tls=listener is Listener.TLS)
         await lab.get(question.path, headers=(("Host", host), ("Connection", "close")), listener=listener)
 
     return Scenario(
         name=f"conf-{number}-upgrade",
-        question=f"Does an upgrade of {_where(trial, question)} open a tunnel to a backend?",
+        question=f"Does an upgrade of {asked_url(trial, question)} open a tunnel to a backend?",
         limit="101 to Chrome, Firefox and Safari, and the handshake arrives at a backend intact",
-        site=_site(trial, question, None),
+        site=site_of(trial, question, None),
         act=act,
         checks=(handshake.answered_101, handshake.accept_is_right, handshake.arrived_intact),
-        allow_log=_ANSWER_TO_GET,
-        silent=(*_SILENT, Witness.ACCESS_LOG),
+        allow_log=ANSWER_TO_GET,
+        silent=(*SILENT, Witness.ACCESS_LOG),
     )
 
 
-def _turns(trial: Trial, question: Question, number: int, balancer: Balancer, opened: set[int]) -> Iterator[Scenario]:
+def _turns(
+    trial: Trial, question: Question, number: int, balancer: Balancer, opened: Mapping[int, str | None]
+) -> Iterator[Scenario]:
     """Serial, held, and many at once, each against the model of the balancer's own lbmethod.
 
     Nothing is opened where no upgrade of the path was: then there are no turns to be judged.
@@ -189,8 +192,8 @@ def _turns(trial: Trial, question: Question, number: int, balancer: Balancer, op
         handshake.accept_is_right,
         accounting.witnesses_agree,
     )
-    site = _site(trial, question, balancer)
-    of = f"balancer://{balancer.name} ({balancer.lbmethod.value}) behind {_where(trial, question)}"
+    site = site_of(trial, question, balancer)
+    of = f"balancer://{balancer.name} ({balancer.lbmethod.value}) behind {asked_url(trial, question)}"
     if balancer.lbmethod is not LbMethod.BYBUSYNESS:  # of tunnels that closed, only a balancer-manager would tell
         yield Scenario(
             name=f"conf-{number}-turns",
@@ -199,7 +202,7 @@ def _turns(trial: Trial, question: Question, number: int, balancer: Balancer, op
             site=site,
             act=in_turn(SERIAL, hold=False),
             checks=(distribution.follows_model, *served),
-            silent=_SILENT,
+            silent=SILENT,
         )
     yield Scenario(
         name=f"conf-{number}-held",
@@ -208,7 +211,7 @@ def _turns(trial: Trial, question: Question, number: int, balancer: Balancer, op
         site=site,
         act=in_turn(SERIAL, hold=True),
         checks=(distribution.follows_model, *served),
-        silent=_SILENT,
+        silent=SILENT,
     )
     even = all(m.state is MemberState.ENABLED and not dict(m.parameters).get("lbset") for m in balancer.members)
     if even and balancer.lbmethod is not LbMethod.BYTRAFFIC:
@@ -219,5 +222,5 @@ def _turns(trial: Trial, question: Question, number: int, balancer: Balancer, op
             site=site,
             act=at_once,
             checks=(distribution.split_within(AT_ONCE_BOUND, reason=AT_ONCE_REASON), *served),
-            silent=_SILENT,
+            silent=SILENT,
         )

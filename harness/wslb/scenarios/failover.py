@@ -182,10 +182,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "stop",
         "Does a backend that is stopped in good order tell its clients through Apache?",
-        "its 2 tunnels closed by the server with 1001, the other 2 live",
+        "no, as the originals do not: its 2 tunnels lost (1006), the other 2 live",
         _stopped_under_tunnels,
-        (tunnels.closed_with(1001, count=2), tunnels.answered("after the stop", "liberty", count=2), *TRANSPARENT),
+        (tunnels.lost("node", count=2), tunnels.answered("after the stop", "liberty", count=2), *TRANSPARENT),
         allow_log=(),
+        explanation="Open Liberty and Node.js end by a FIN without a Close frame; a server of one's own may say 1001.",
         otherwise=2,
     ),
     ask(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from wslb.checks import accounting, carrier, encryption, handshake, strictness
+from dataclasses import replace
+
+from wslb.checks import accounting, carrier, distribution, encryption, handshake, strictness
 from wslb.lab.lab import Lab
-from wslb.model.balancer import Listener
+from wslb.model.balancer import Carrier, Listener
 from wslb.model.results import Check
-from wslb.model.sites import TLS_CLUSTER, balanced
+from wslb.model.sites import NODE, TLS_CLUSTER, balanced, cluster
 from wslb.scenarios.acts import sending
 from wslb.scenarios.claims import ACCEPTED
 from wslb.scenarios.scenario import Act, Family, Scenario
@@ -91,6 +93,23 @@ SCENARIOS: tuple[Scenario, ...] = (
         "on 2 of 2 X-Hop, named by Connection, stays behind; so should Keep-Alive, TE, Trailer, Proxy-Connection",
         sending(HOP_FIELDS, HOP_FIELDS),
         (*ACCEPTED, strictness.nominated_fields_dropped, strictness.hop_fields_dropped),
+    ),
+    ask(
+        "listing7",
+        "Does a client get Listing 7 as the article prints it, the client's own Origin included?",
+        "4 of 4 answers of node, the Node.js server: its four fields, in its order",
+        _as_browser(),
+        (
+            handshake.answered_101,
+            handshake.accept_is_right,
+            handshake.listing_seven,
+            distribution.served_by(*["node"] * 4),
+        ),
+        site=replace(balanced(cluster(NODE)), carrier=Carrier.WSTUNNEL),
+        explanation=(
+            "Node.js's websocket writes these fields and no Date or Server; mod_proxy_wstunnel hands them on as they "
+            "are. mod_proxy_http takes Upgrade and Connection off and writes its own behind the others."
+        ),
     ),
     ask(
         "query",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import accounting, distribution, handshake, log, members, refusals, tunnels
-from wslb.interfaces import BalancerChange, MemberChange
+from wslb.interfaces import BalancerChange, Capability, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.results import Check
@@ -43,7 +43,7 @@ def set_and_cleared(state: MemberState) -> Act:
     return act
 
 
-ask = Family(name="manager")
+ask = Family(name="manager", asks=(Capability.CONTROL,))
 
 
 NOT_STOPPED = Elsewhere(

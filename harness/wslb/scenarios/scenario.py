@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from wslb.errors import ConfigError
+from wslb.errors import ConfigError, meant
+from wslb.interfaces import Capability
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Site
 from wslb.model.results import Check, Witness
@@ -76,6 +77,7 @@ class Scenario:
         act: what is done.
         checks: all of them judge the one record.
         needs: modules that the site does not name itself but the act does.
+        asks: what the proxy must be able to do.
         allow_log: AH numbers of warnings and errors that belong to this scenario.
         explanation: why Apache answers as it does, where that surprises; with the AH number or manual page.
         balancer: whose members the evidence is about; by default the site's first.
@@ -83,6 +85,7 @@ class Scenario:
         perhaps: how many more may.
         silent: witnesses that cannot speak of its tunnels, further to the greeting on sites that echo.
         elsewhere: what other versions do; the first that covers the proxy's counts.
+        alone: it measures time or capacity, so that nothing else may run at the same time.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Scenario:
     act: Act
     checks: tuple[Check, ...]
     needs: tuple[str, ...] = ()
+    asks: tuple[Capability, ...] = ()
     allow_log: tuple[str, ...] = ()
     explanation: str = ""
     balancer: Balancer | None = None
@@ -99,6 +103,7 @@ class Scenario:
     perhaps: int = 0
     silent: tuple[Witness, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
+    alone: bool = False
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -146,11 +151,15 @@ class Family:
     Attributes:
         name: what every scenario's name begins with.
         site, allow_log: of a scenario that names none.
+        asks: what all its scenarios ask of the proxy.
+        alone: of all its scenarios.
     """
 
     name: str
     site: Site = field(default_factory=lambda: balanced(CLUSTER))
+    asks: tuple[Capability, ...] = ()
     allow_log: tuple[str, ...] = ()
+    alone: bool = False
 
     def __call__(
         self,
@@ -161,6 +170,7 @@ class Family:
         checks: tuple[Check, ...],
         *,
         site: Site | None = None,
+        asks: tuple[Capability, ...] = (),
         allow_log: tuple[str, ...] | None = None,
         explanation: str = "",
         otherwise: int = 0,
@@ -176,12 +186,14 @@ class Family:
             site=self.site if site is None else site,
             act=act,
             checks=checks,
+            asks=(*self.asks, *asks),
             allow_log=self.allow_log if allow_log is None else allow_log,
             explanation=explanation,
             otherwise=otherwise,
             perhaps=perhaps,
             silent=silent,
             elsewhere=elsewhere,
+            alone=self.alone,
         )
 
 
@@ -202,7 +214,7 @@ def select(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> tuple[Sce
                 option="scenario",
                 value=name,
                 allowed=f"a scenario or a family ({', '.join(families)})",
-                hint="wslb list prints them all.",
+                hint=f"{meant(name, known)} wslb list prints them all.".strip(),
             )
     return tuple(scenario for scenario in scenarios if any(_fits(scenario, name) for name in names))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import carrier, distribution, handshake, tunnels, turns
-from wslb.interfaces import MemberChange
+from wslb.interfaces import Capability, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Member
 from wslb.model.results import Check
@@ -150,6 +150,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "1:1 for 4 connections, then 3 to 1 in blocks of four for 12, as the model says",
         changed(4, 12, factors=((L, 3),)),
         (distribution.served_by(L, N, L, N, *[L, L, L, N] * 3), distribution.follows_model, *SERVED),
+        asks=(Capability.CONTROL,),
         explanation=RECREDIT,
     ),
     ask(
@@ -163,6 +164,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             tunnels.open_together(16),
             *SERVED,
         ),
+        asks=(Capability.CONTROL,),
         explanation=RECREDIT,
     ),
     ask(
@@ -172,6 +174,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         changed(2, 8, 8, factors=((N, 2), (L, 1))),
         (distribution.follows_model, *SERVED),
         site=balanced(cluster(weighted(LIBERTY, 3), NODE)),
+        asks=(Capability.CONTROL,),
         explanation=RECREDIT,
     ),
 )

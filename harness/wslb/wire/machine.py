@@ -109,8 +109,8 @@ _LOST = Ended(1006, "", "lost")
 class Machine:
     """One connection; small, because there may be tens of thousands."""
 
-    __slots__ = ("_accept", "_entropy", "_known", "_limit", "_opcode", "_out", "_parts", "_reader", "_sent", "_size",
-                 "ended", "state")  # fmt: skip
+    __slots__ = ("_accept", "_entropy", "_known", "_limit", "_offered", "_opcode", "_out", "_parts", "_reader", "_sent",
+                 "_size", "ended", "state")  # fmt: skip
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class Machine:
         entropy: Callable[[int], bytes],
         limit: int = MESSAGE_LIMIT,
         known: Known | None = None,
+        offered: tuple[str, ...] = (),
     ) -> None:
         """Expect the answer to a handshake.
 
@@ -127,6 +128,7 @@ class Machine:
             entropy: gives that many random bytes, for masks.
             limit: longest message taken, in bytes.
             known: answers that the same request had before; new ones are added.
+            offered: subprotocols that the request offers.
         """
         self._known = known
         self.state = State.OPENING
@@ -134,6 +136,7 @@ class Machine:
         self._accept: str = accept
         self._entropy = entropy
         self._limit = limit
+        self._offered = offered
         self._reader: HeadReader | FrameReader = HeadReader()
         self._parts: list[bytes] | None = None
         self._opcode = Opcode.CONTINUATION
@@ -219,7 +222,7 @@ class Machine:
         if complete is None:
             return None
         head, rest = complete
-        problem = refusal(head, accept=self._accept)
+        problem = refusal(head, accept=self._accept, offered=self._offered)
         if problem is not None:
             self.state = State.CLOSING
             self.ended = _LOST

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from wslb.errors import ConfigError
 from wslb.model.handshake import Headers, header_values, tokens
+from wslb.wire.clients import arranged
 from wslb.wire.http1 import OPENING, AnswerHead, WireError
 
 __all__ = ["Address", "Known", "address_of", "key_of", "refusal", "request_bytes"]
 
 _URL = re.compile(r"(?i)(wss?)://(\[[0-9a-f:.]+\]|[^/?#:@\s]+)(?::(\d{1,5}))?([/?][^#\s]*)?")
+
+
+LONGEST_URL = 8000
+"""Longest URL that is asked, in characters: RFC 9110 section 4.1 recommends that servers take as many bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +42,69 @@ def address_of(url: str) -> Address:
     """Take a ``ws://`` or ``wss://`` URL apart.
 
     Raises:
-        ValueError: it is no WebSocket URL, names a user, or has a fragment, which RFC 6455 section 3 forbids.
+        ConfigError: it is no WebSocket URL, names a user, or has a fragment, which RFC 6455 section 3 forbids; its host
+            or its port cannot be.
     """
+    if wrong := next(_wrongs(url), ""):
+        shown = url if len(url) <= 200 else f"{url[:200]}…"
+        allowed = "ws://host[:port]/path or wss://host[:port]/path"
+        raise ConfigError(option="URL", value=shown, allowed=allowed, hint=wrong)
     match = _URL.fullmatch(url)
     if match is None:
-        raise ValueError(f"{url!r} is no ws:// or wss:// URL with a host")
+        raise ValueError("a URL in which nothing is wrong has every part")
     scheme, host, port, target = match.groups()
     secure = scheme.lower() == "wss"
-    number = int(port) if port else (443 if secure else 80)
-    if not 0 < number < 65536:
-        raise ValueError(f"{url!r} names port {number}, which does not exist")
     target = target or "/"
     return Address(
-        secure=secure, host=host.strip("[]"), port=number, target=target if target.startswith("/") else f"/{target}"
+        secure=secure,
+        host=host.strip("[]"),
+        port=int(port) if port else (443 if secure else 80),
+        target=target if target.startswith("/") else f"/{target}",
     )
+
+
+def _wrongs(url: str) -> Iterator[str]:
+    """Why this is no URL that can be opened, and what to do: the first thing that is wrong comes first."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.lower() not in {"ws", "wss"}:
+        better = {"http": "ws", "https": "wss"}.get(scheme.lower())
+        yield (
+            f"Write {better}:// for {scheme.lower()}://."
+            if separator and better
+            else "It must begin with ws:// or wss://."
+        )
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host, _, port = re.fullmatch(r"(\[.*\]|[^:]*)(:?)(.*)", authority, re.DOTALL).groups()  # type: ignore[union-attr]  # fits all
+    if len(url) > LONGEST_URL:
+        yield f"It has {len(url):,} characters; servers take {LONGEST_URL:,} (RFC 9110 section 4.1)."
+    if "@" in authority:
+        yield "It names a user: leave that out, and give --user NAME:PASSWORD."
+    if "#" in url:
+        yield (
+            "It has a fragment, and the URL of a WebSocket has none (RFC 6455 section 3): leave out # and what follows."
+        )
+    if any(letter <= " " or letter == "\x7f" for letter in url):
+        yield "It has a space or a control character in it: write %20 for a space."
+    if not host:
+        yield "It has no host between :// and the path."
+    if not _is_host(host):
+        yield f"{host[:80]!r} cannot be the name or the address of a host."
+    if port and not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
+        yield "Its port is none: give a number from 1 to 65535."
+    if any("\ud800" <= letter <= "\udfff" for letter in url):
+        yield "It has a character in it that is none (half of a pair)."
+    if not _URL.fullmatch(url):
+        yield f"{host[:80]!r} cannot be the name or the address of a host."
+
+
+def _is_host(host: str) -> bool:
+    try:
+        if host.startswith("["):
+            return ipaddress.ip_address(host[1:-1]).version == 6
+        host.encode("idna")
+    except ValueError:  # UnicodeError is one
+        return False
+    return not host.startswith(".") and not set(host) & set("\\<>\"'{}|^`%[]")
 
 
 def key_of(random: bytes) -> str:
@@ -55,8 +112,8 @@ def key_of(random: bytes) -> str:
     return base64.b64encode(random).decode()
 
 
-def request_bytes(address: Address, *, key: str, headers: Headers = ()) -> bytes:
-    """The opening handshake on the wire, with further fields at its end.
+def request_bytes(address: Address, *, key: str, headers: Headers = (), shape: str | None = None) -> bytes:
+    """The opening handshake on the wire, with further fields at its end, or all in the order of a shape.
 
     Raises:
         ValueError: a field would end its line, and so write fields of its own.
@@ -64,6 +121,8 @@ def request_bytes(address: Address, *, key: str, headers: Headers = ()) -> bytes
     if any("\r" in text or "\n" in text for field in headers for text in field):
         raise ValueError("a header field of the request has a line end in it")
     opening = OPENING.filled({"host": address.authority, "key": key}).adding(*headers)
+    if shape is not None:
+        opening = replace(opening, headers=arranged(opening.headers, shape))
     return replace(opening, target=address.target).encoded()
 
 
@@ -99,12 +158,13 @@ class Known:
             self._answers.append((before, after, head))
 
 
-def refusal(head: AnswerHead, *, accept: str) -> WireError | None:
+def refusal(head: AnswerHead, *, accept: str, offered: Sequence[str] = ()) -> WireError | None:
     """Why a client must not take this answer for an open connection (RFC 6455 section 4.1), or None.
 
     Args:
         head: the answer.
-        accept: the ``Sec-WebSocket-Accept`` that belongs to our key. Subprotocols and extensions were not offered.
+        accept: the ``Sec-WebSocket-Accept`` that belongs to our key. Extensions were not offered.
+        offered: subprotocols, of which the server may choose one or none.
     """
     headers = head.headers
     problem: WireError | None = None
@@ -120,6 +180,7 @@ def refusal(head: AnswerHead, *, accept: str) -> WireError | None:
         problem = WireError("wrong Accept", f"Sec-WebSocket-Accept is {given}, not {accept}")
     elif header_values(headers, "Sec-WebSocket-Extensions"):
         problem = WireError("wrong extension", "the server chose an extension that was not offered")
-    elif chosen:
-        problem = WireError("wrong subprotocol", f"the server chose {', '.join(chosen)}, none was offered")
+    elif len(chosen) > 1 or (chosen and chosen[0].strip() not in offered):
+        were = f"{', '.join(offered)} offered" if offered else "none was offered"
+        problem = WireError("wrong subprotocol", f"the server chose {', '.join(chosen)}, {were}")
     return problem

@@ -115,7 +115,10 @@ class Backend:
 def arguments(program: str, *options: str) -> list[str]:
     ports = () if "--port" in options else ("--port", "0")
     known = BACKENDS.get(program)
-    start = ["backends.lean", "--play", program.removeprefix("lean-")] if known is None else [known.module]
+    if program == "recorder":
+        start = ["backends.recorder"]
+    else:
+        start = ["backends.lean", "--play", program.removeprefix("lean-")] if known is None else [known.module]
     return [sys.executable, "-m", *start, *ports, "--control-port", "0", *options]
 
 

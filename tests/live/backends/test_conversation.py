@@ -11,6 +11,9 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.live.backends.program import DEADLINE, Backend, close_of, field_of, handshake, opened_raw, status
 
+MOST_PINGED = 64 * 1024 * 1024
+"""Bytes of pings, far more than sockets and programs may keep of them."""
+
 
 async def test_greeting_names_host_and_address(backend: Backend) -> None:
     address = backend.health["address"]
@@ -35,11 +38,10 @@ async def test_reply_is_the_output_in_the_form_of_the_program(backend: Backend) 
     assert reply.endswith("* * * * *  E N D  O F  L I S T I N G  * * * * *")
 
 
-async def test_node_serves_its_endpoint_with_a_slash_too(backend: Backend) -> None:
-    answer = 101 if backend.plays == "node" else 404
+async def test_the_endpoint_is_served_with_a_slash_too(backend: Backend) -> None:
     path = backend.health["cl_path"] + "/"
     async with opened_raw(backend, handshake(backend, start=f"GET {path} HTTP/1.1")) as (_, head):
-        assert status(head) == answer
+        assert status(head) == 101
 
 
 async def test_own_commands_tell_the_connection_and_its_headers(backend: Backend) -> None:
@@ -156,3 +158,21 @@ async def test_subprotocol_is_chosen_when_known(backend: Backend, offered: list[
     async with opened_raw(backend, request) as (_, head):
         assert field_of(head, "Sec-WebSocket-Protocol") == chosen
         assert (await backend.journal())[-1]["subprotocol"] == chosen
+
+
+async def test_a_client_that_reads_no_pong_is_not_read_any_further(backend: Backend) -> None:
+    pings = (bytes((0x89, 0x80 | 125, 0, 0, 0, 0)) + b"p" * 125) * 500
+    written = 0
+    async with backend.connected() as (reader, writer):  # which reads no further by itself when nobody takes it
+        writer.write(handshake(backend))
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while written < MOST_PINGED:
+                writer.write(pings)
+                async with asyncio.timeout(2):
+                    await writer.drain()
+                written += len(pings)
+        writer.transport.abort()
+    assert written < MOST_PINGED
+    async with backend.connect() as connection:
+        assert await connection.recv() == backend.health["greeting"]

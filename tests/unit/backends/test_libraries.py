@@ -24,6 +24,7 @@ PARTS: list[tuple[type, str, tuple[str, ...], str]] = [
     (web.RequestHandler, "connection_lost", ("exc",), "LibertyProtocol notes the end there"),
     (web.Server, "__call__", (), "LibertyServer makes its own protocols there"),
     (ServerConnection, "data_received", ("data",), "NodeConnection hands on bytes there"),
+    (ServerConnection, "resume_writing", (), "NodeConnection reads on there"),
     (ServerConnection, "connection_made", ("transport",), "HttpConnection stands before it"),
     (ServerConnection, "connection_lost", ("exc",), "HttpConnection stands before it"),
 ]

@@ -65,3 +65,15 @@ def test_balancer_manager_is_a_witness_where_a_balancer_elects() -> None:
 @pytest.mark.parametrize(("evidence", "due"), [(Record(balancer=CLUSTER), tuple(Witness)), (spoilt(lambda h: h), ())])
 def test_nobody_to_ask_is_no_evidence(evidence: Record, due: tuple[Witness, ...]) -> None:
     assert "no evidence" in witnesses_speak(*due)(evidence).observed
+
+
+def test_one_that_cannot_tell_is_not_waited_for_and_the_others_are() -> None:
+    unsigned = spoilt(lambda handshake: replace(handshake, signed_by=None, greeters=()))
+    known = replace(unsigned, silent=frozenset({Witness.SIGNATURE, Witness.GREETING}))
+    verdict = witnesses_speak(*Witness)(known)
+    assert verdict.holds
+    assert verdict.expected == "journal, access log, balancer-manager speak of every tunnel, once and in due form"
+    assert not witnesses_speak(*Witness)(unsigned).holds
+    gone = replace(known, handshakes=tuple(replace(one, arrivals=()) for one in known.handshakes))
+    assert "the journals are silent" in witnesses_speak(*Witness)(gone).observed
+    assert not witnesses_speak(Witness.SIGNATURE, Witness.GREETING)(known).holds, "nobody to ask is no evidence"

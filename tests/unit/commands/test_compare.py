@@ -56,13 +56,23 @@ def test_methods_are_named_once_in_the_order_asked_for() -> None:
         (["--lbmethods", ""], "--lbmethods is '', but must be two or more of"),
         (["--repeats", "4"], "--repeats is 4, but must be a number from 5 to 100."),
         (["--connections", "1"], "--connections is 1, but must be a number from 2"),
+        (["--weights", "3"], "--weights is '3', but must be 2 to 8 loadfactors from 1 to 100, such as 3:1."),
+        (["--weights", "3:0"], "--weights is '3:0', but must be 2 to 8 loadfactors"),
+        (["--weights", "101:1"], "--weights is '101:1', but must be 2 to 8 loadfactors"),
+        (["--members", "1"], "--members is 1, but must be a number from 2 to 8."),
+        (["--members", "3", "--weights", "3:1"], "--members is 3, but must be 2, as --weights 3:1 says, or left out."),
+        (["--workload", "hold 5, wait 3"], "--workload is 'hold 5, wait 3', but must be steps of short N, hold N,"),
+        (["--workload", ""], "--workload is '', but must be steps of"),
+        (["--workload", "close all"], "that open from 2 to 1000"),
+        (["--workload", "hold 1001"], "that open from 2 to 1000"),
+        (["--workload", "hold 2, send 1000001"], "and send at most 1000000 each time"),
         (["long"], "workload is 'long', but must be one of short, uneven, traffic, fault."),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(words: list[str], told: str) -> None:
     result = CliRunner().invoke(cli, ["compare", *words])
     assert isinstance(result.exception, ConfigError)  # which ends the command with exit code 2
-    assert str(result.exception).startswith(told)
+    assert told in str(result.exception)
 
 
 def lacks(monkeypatch: pytest.MonkeyPatch, *methods: LbMethod) -> None:
@@ -109,3 +119,48 @@ def test_every_run_can_be_asked_for_again() -> None:
     assert {result.reproduce for result in found} == {
         "wslb compare uneven --lbmethods byrequests,bybusyness,bytraffic --repeats 5 --carrier http"
     }
+
+
+def test_members_have_the_weights_asked_for_and_the_breaks_decide_nothing_then() -> None:
+    asked = comparison(weights=compare.loadfactors("3:1:2", None))
+    (balancer,) = asked.scenarios[0].site.balancers
+    assert [(member.route, member.url, member.loadfactor) for member in balancer.members] == [
+        ("liberty", "ws://liberty/WSConsole", 3),
+        ("node", "ws://node", 1),
+        ("liberty-2", "ws://liberty-2/WSConsole", 2),
+    ]
+    short, fault = asked.planned.workloads
+    assert (short.criteria, fault.criteria) == (("deviation",), ("errors", "deviation"))
+    assert short.does.startswith("Loadfactors 3:1:2. Connections one after another")
+    assert comparison().planned.workloads[0].criteria == ("breaks", "deviation")
+    assert compare.loadfactors(None, 4) == (1, 1, 1, 1)
+    assert comparison(weights=(1, 1, 1)).planned.workloads[0].criteria == ("breaks", "deviation")
+
+
+@pytest.mark.parametrize(
+    ("text", "deviation", "echo"),
+    [
+        ("short 9", "connections", False),
+        ("hold 12,close first ,  hold 12", "tunnels", False),
+        ("hold 12, close all, short 4", "connections", False),
+        ("hold 4, send 5000, hold 4", "bytes", True),
+    ],
+)
+def test_an_own_workload_says_what_ought_to_be_level(text: str, deviation: str, echo: bool) -> None:
+    (workload,) = comparison(names=(), own=(text,)).workloads
+    assert (workload.name, workload.deviation, workload.echo) == ("own-1", deviation, echo)
+
+
+def test_own_workloads_come_beside_named_ones_and_many_tunnels_get_threads() -> None:
+    asked = comparison(names=("short",), own=("hold 800", "hold 4"), weights=(3, 1))
+    assert [workload.name for workload in asked.workloads] == ["short", "own-1", "own-2"]
+    assert asked.scenarios[3].site.process_model.workers > 800
+    assert asked.scenarios[6].site.process_model.workers == 256
+    result = ScenarioResult(
+        name="compare-own-2-bytraffic-5", family="compare", question="", limit="", outcome=Outcome.FAILED,
+        reproduce="wslb test compare-own-2-bytraffic-5 --carrier http",
+    )  # fmt: skip
+    assert asked.worded(result).reproduce == (
+        "wslb compare --workload 'hold 4' --weights 3:1 --lbmethods byrequests,bybusyness,bytraffic --repeats 5 "
+        "--carrier http"
+    )

@@ -17,7 +17,7 @@ from wslb.model.balancer import Site
 from wslb.model.results import Grade, Outcome, ScenarioResult, Verdict
 from wslb.model.sites import CLUSTER, balanced
 
-DRAWN = [planned(seed, number) for seed in range(20) for number in range(1, 101)]
+DRAWN = [planned(seed, number) for seed in range(40) for number in range(1, 101)]
 SOUND = Round(seed=1, number=1, scenario=setup(), told="sound: x")
 
 

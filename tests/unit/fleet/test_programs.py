@@ -246,12 +246,12 @@ async def test_the_killed_come_back_where_they_were(fleet: Fleet) -> None:
     await (await opened(fleet, "node")).close()
 
 
-async def test_the_stopped_say_goodbye(fleet: Fleet) -> None:
+async def test_the_stopped_say_no_goodbye_as_the_originals(fleet: Fleet) -> None:
     tunnel = await opened(fleet, "liberty", echo=True)
     await fleet.stop_one("liberty")
     await tunnel.wait_closed(timeout_seconds=5)
     assert tunnel.ended is not None
-    assert (tunnel.ended[0], tunnel.ended[2]) == (1001, "server")
+    assert (tunnel.ended[0], tunnel.ended[2]) == (1006, "lost")
     await fleet.revive("liberty")
 
 

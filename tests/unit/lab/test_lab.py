@@ -14,6 +14,7 @@ from wslb.interfaces import BalancerChange, Fault, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Listener, MemberState
 from wslb.model.sites import CLUSTER, balanced
+from wslb.scenarios import acts as do
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -209,3 +210,22 @@ async def test_bytes_are_sent_as_they_are_and_answered() -> None:
         record = await made.lab.collect()
         assert [h.closed and (h.closed.code, h.closed.by) for h in record.handshakes] == [(1000, "client")]
         assert [e.kind for e in record.events] == ["knock"]
+
+
+async def test_a_backend_is_ended_once_its_journal_has_the_ends_that_its_client_saw(
+    fakes: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    all_ended = fakes.fleet.all_ended
+
+    async def late(*, but: int = 0) -> bool:
+        looks.append(but)
+        return len(looks) > 2 and await all_ended(but=but)
+
+    monkeypatch.setattr(fakes.fleet, "all_ended", late)
+    await fakes.lab.open_in_turn(1, hold=True)
+    await fakes.lab.open_in_turn(1)
+    assert "node" in fakes.fleet.living
+    await do.kill(fakes.lab, "node")
+    assert looks == [1, 1, 1]
+    assert "node" not in fakes.fleet.living

@@ -17,6 +17,7 @@ from wslb.interfaces import Installation
 from wslb.lab import launch
 from wslb.lab.placement import Placement
 from wslb.model.balancer import Site
+from wslb.proxies.apache.apache_product import ApacheProduct
 
 DEAD = StartError(name="x", reason="it does not start")
 World = Callable[..., list[str]]
@@ -56,7 +57,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
         async def enter(stack: contextlib.AsyncExitStack, *_: object, **__: object) -> Placement:
             step("enter runtime")
             stack.callback(lambda: step("leave runtime"))
-            return Placement(runtime=runtime, installation=httpd, why="asked for")
+            return Placement(product=Product(), runtime=runtime, installation=httpd, why="asked for")
 
         class Fleet(FakeBackends):
             def __init__(self, **_: object) -> None:
@@ -82,6 +83,10 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             async def stop(self) -> None:
                 step("stop proxy")
 
+        class Product(ApacheProduct):
+            def managed(self, **_: Any) -> Any:
+                return Proxy()
+
         async def close_quietly(lab: Any) -> None:
             step("close tunnels")
 
@@ -89,7 +94,6 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
             "RunFolder": Folder,
             "enter": enter,
             "Fleet": Fleet,
-            "ManagedProxy": Proxy,
             "LocalRuntime": lambda _: FakeRuntime(),
             "sweep": lambda: ("a dead run",),
             "_close_quietly": close_quietly,

@@ -12,7 +12,7 @@ from wslb.errors import LabError, RuntimeUnavailable, StartError
 from wslb.interfaces import Installation
 from wslb.lab import placement as module
 from wslb.lab.placement import Placement, enter
-from wslb.proxies.apache import provision
+from wslb.proxies.apache import apache_product, provision
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.apache.provision import InstallCommands
 
@@ -50,7 +50,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             return HTTPD
 
         monkeypatch.setattr(module, "RUNTIMES", {name: opener(name) for name in errors})
-        monkeypatch.setattr(module, "find_httpd", find_httpd)
+        monkeypatch.setattr(apache_product, "find_httpd", find_httpd)
         monkeypatch.setattr(ApacheDialect, "missing", lambda *_: ())
         return log
 

@@ -5,10 +5,10 @@ import pytest
 from tests.evidence import ADDRESSES, CLUSTER, LIBERTY, NODE
 from wslb.errors import ConfigError
 from wslb.model.balancer import (
+    CARRIERS,
     MOST_THREADS,
     SPARE_THREADS,
     Balancer,
-    Carrier,
     Listener,
     Member,
     Mount,
@@ -77,7 +77,7 @@ def test_threads_bound_the_tunnels() -> None:
 
 
 def test_carriers_are_named_as_the_manual_names_them() -> None:
-    assert [carrier.module for carrier in Carrier] == ["mod_proxy_wstunnel", "mod_proxy_http"]
+    assert [carrier.module for carrier in CARRIERS] == ["mod_proxy_wstunnel", "mod_proxy_http"]
 
 
 @pytest.mark.parametrize(

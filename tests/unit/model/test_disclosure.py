@@ -56,6 +56,7 @@ def test_secret_is_taken_out(text: str) -> None:
         "mailto:somebody@example.org",
         "/usr/share/a:b@c",
         "http://127.0.0.1:8080/balancer-manager?xml=1",
+        '[{"name": "set-cookie", "what": "added"}, {"name": "cookie","what": "same"}]',
     ],
 )
 def test_all_else_stays(text: str) -> None:

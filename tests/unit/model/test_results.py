@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.evidence import record, turns
@@ -24,7 +26,12 @@ def result(outcome: Outcome) -> ScenarioResult:
         ((S,), {}, 5, E),
         ((P,), {"interrupted": "SIGINT"}, 130, E),
         ((F,), {"interrupted": "SIGTERM"}, 143, F),
+        ((P, F), {"interrupted": "--maxfail 1"}, 1, F),
+        ((P,), {"interrupted": "the deadline of 60 s"}, 4, E),
+        ((), {"interrupted": "the deadline of 60 s"}, 4, E),
         ((), {"error": "no httpd"}, 3, E),
+        ((P,), {"error": "httpd cannot start any more"}, 4, E),
+        ((F,), {"error": "httpd cannot start any more"}, 1, F),
         ((P,), {"error": "bug", "error_exit_code": 4}, 4, E),
     ],
     ids=str,
@@ -34,6 +41,11 @@ def test_the_exit_code_says_how_a_run_ended(
 ) -> None:
     report = Report(results=tuple(map(result, outcomes)), **more)  # type: ignore[arg-type]
     assert (report.exit_code, report.outcome) == (code, verdict)
+
+
+@pytest.mark.parametrize(("outcomes", "code"), [((E, E), 3), ((S, E), 3), ((P, E), 4), ((F, E), 1)], ids=str)
+def test_a_lab_that_failed_after_something_had_passed_was_there(outcomes: tuple[Outcome, ...], code: int) -> None:
+    assert Report(results=tuple(replace(result(one), lab_failed=one is E) for one in outcomes)).exit_code == code
 
 
 def test_elections_are_routes_in_order_of_opening() -> None:

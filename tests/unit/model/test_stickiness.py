@@ -38,3 +38,10 @@ def test_route_asked(path: str, cookie: str | None, route: str | None) -> None:
 def test_without_stickysession_nobody_asks() -> None:
     handshake = Handshake(conn_id="1", seq=1, url="ws://localhost/ws?routeid=.node", request=())
     assert route_asked(Balancer(name="x", members=BALANCER.members), handshake) is None
+
+
+@pytest.mark.parametrize(("cookie", "route"), [("ID=0000abc:node", "node"), ("ID=0000abc.node", None), ("ID=a:", None)])
+def test_the_separator_is_the_balancers(cookie: str, route: str | None) -> None:
+    liberty = Balancer(name="x", members=BALANCER.members, stickysession="ID", parameters=(("stickysessionsep", ":"),))
+    handshake = Handshake(conn_id="1", seq=1, url="ws://localhost/ws", request=(("Cookie", cookie),))
+    assert route_asked(liberty, handshake) == route

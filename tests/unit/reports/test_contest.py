@@ -21,7 +21,7 @@ from wslb.model.results import Outcome
 from wslb.reports import html, json_file
 from wslb.reports.document import Document
 from wslb.reports.measured import measured
-from wslb.reports.recommended import NOISE, Contest, contests, lines
+from wslb.reports.recommended import NOISE, Contest, answer, contests, lines, to_set
 
 COMPARED = runs.compared()
 assert COMPARED.comparison
@@ -245,3 +245,63 @@ def test_skipped_method_is_told_with_its_reason() -> None:
     comparison = replace(COMPARISON, skipped=(SkippedMethod(lbmethod=LbMethod.BYTRAFFIC, reason=reason),))
     assert "bytraffic was skipped:</b> this httpd (2.4.71)" in html.render(changed(COMPARED, comparison=comparison))
     assert lines(comparison)[-1].startswith("skipped: bytraffic: this httpd")
+
+
+def whole(*workloads: dict[str, Any]) -> str:
+    """The answer to a comparison of workloads with these deviations."""
+    made = [replace(verdict(**one).workload, name=f"kind-{number}") for number, one in enumerate(workloads, 1)]
+    return answer(replace(COMPARISON, workloads=tuple(made)))
+
+
+A, B, LEVEL, NOTHING = (
+    {"a": stat(1), "b": stat(2), "c": stat(3)},
+    {"a": stat(2), "b": stat(1), "c": stat(3)},
+    {"a": stat(1), "b": stat(1), "c": stat(1)},
+    {"a": stat(3), "b": stat(2), "c": None},
+)
+AB = {"a": stat(1), "b": stat(1), "c": stat(3)}
+
+
+@pytest.mark.parametrize(
+    ("workloads", "says"),
+    [
+        ((A,), "byrequests was best for kind-1."),
+        ((A, A), "byrequests was best in both workloads."),
+        ((A, LEVEL), "byrequests was best or equal in both workloads; bybusyness is as good for kind-2; "
+         "bytraffic is as good for kind-2."),
+        ((AB, A, A), "byrequests was best or equal in all 3 workloads; bybusyness is as good for kind-1."),
+        ((AB, AB), "byrequests and bybusyness were best or equal in both workloads."),
+        ((A, B), "No lbmethod is best in both workloads: byrequests for kind-1; bybusyness for kind-2."),
+        ((A, NOTHING), "byrequests was best for kind-1; nothing can be said of kind-2."),
+        ((LEVEL, LEVEL), "No lbmethod stands out in both workloads: keep the one that you have."),
+        ((NOTHING,), "No workload has enough runs that passed to say which lbmethod suits it."),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_answer_is_one_sentence(workloads: tuple[dict[str, Any], ...], says: str) -> None:
+    assert whole(*workloads) == says
+
+
+def test_the_answer_comes_first_with_the_lines_to_write() -> None:
+    says, conf = answer(COMPARISON), to_set(COMPARISON)
+    assert says.startswith("bybusyness was best or equal in all 4 workloads; byrequests is as good for ")
+    assert "    ProxySet lbmethod=bybusyness" in conf
+    assert lines(COMPARISON)[:2] == ["", says]
+    assert lines(COMPARISON)[2:8] == [f"    {line}" for line in conf]
+    section = PAGE[PAGE.index('<section id="compare"') :]
+    assert section.index(says) < section.index("ProxySet lbmethod=bybusyness") < section.index('class="advice"')
+
+
+def test_where_no_method_suits_all_the_lines_of_each_say_what_for() -> None:
+    made = [replace(verdict(**one).workload, name=f"kind-{number}") for number, one in enumerate((A, B), 1)]
+    conf = to_set(replace(COMPARISON, workloads=tuple(made)))
+    assert [line for line in conf if line.startswith("#")] == [
+        text
+        for number in (1, 2)
+        for text in (f"# for kind-{number}", "# within your own balancer, beside its BalancerMember lines")
+    ]
+    assert [line.strip() for line in conf if "ProxySet" in line] == [
+        "ProxySet lbmethod=byrequests",
+        "ProxySet lbmethod=bybusyness",
+    ]
+    assert to_set(replace(COMPARISON, workloads=(verdict(**LEVEL).workload,))) == ()

@@ -139,7 +139,7 @@ def test_size_of_a_page(connections: int, limit: int) -> None:
     document = runs.long("LN" * (connections // 2))
     page = html.render(document)
     assert len(page.encode()) < limit
-    assert "Left out to keep this file small: headers and messages of" in page
+    assert re.search("Left out to keep this file small: (headers and messages of|what was seen in)", page)
 
 
 def test_very_long_series_counts_breaks_per_thousand() -> None:
@@ -147,3 +147,24 @@ def test_very_long_series_counts_breaks_per_thousand() -> None:
     page = html.render(document)
     assert '<th scope="row">#2001 to #2701<td>1</tr>' in page
     assert '<th scope="row">#1 to #1000<td>0</tr>' in page
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "letters", "limit"),
+    [(28, 0, "LN" * 100, 300_000), (280, 0, "LN" * 4, 1_000_000), (200, 80, "LN" * 4, 1_000_000)],
+)
+def test_size_of_a_page_of_many_scenarios(passed: int, failed: int, letters: str, limit: int) -> None:
+    results = [runs.passed(f"lb-{n}", letters) for n in range(passed)]
+    page = html.render(runs.saved(*results, *(runs.broken(f"lb-broken-{n}") for n in range(failed))))
+    assert len(page.encode()) < limit
+    names = [f"lb-{n}" for n in range(passed)] + [f"lb-broken-{n}" for n in range(failed)]
+    assert re.findall(r'<div class="body" id="(lb-[^"]+)"', page) == [*names[passed:], *names[:passed]]
+    assert page.count("connection 7 expected liberty, got node") >= failed
+
+
+def test_a_passing_run_shows_first_who_answered() -> None:
+    page = html.render(runs.saved(runs.passed()))
+    main = page.partition('<section class="main"')[2].partition("</section>")[0]
+    assert '<svg class="strip"' in main
+    assert page.index('<section class="main"') < page.index('<section id="scenarios"')
+    assert '<section class="main"' not in html.render(runs.saved(runs.passed(), runs.broken()))

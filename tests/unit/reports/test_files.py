@@ -9,6 +9,7 @@ from typing import cast
 
 import jsonschema
 import pytest
+from msgspec.structs import replace as changed
 
 from tests import runs
 from wslb import reports
@@ -47,7 +48,13 @@ def test_schema_is_made_from_the_types() -> None:
         ("[]", "it is no report.json"),
         ('{"schema": "wslb.load/1"}', "it is no report.json"),
         ('{"schema": "wslb.report/1"}', "it is a document of schema wslb.report/1, written by another version of wslb"),
-        ('{"schema": "wslb.report/2"}', "Object missing required field"),
+        ('{"schema": "wslb.report/3"}', "Object missing required field"),
+        (
+            '{"schema": "wslb.report/3", "shared": [1], "scenarios": [{"connections": [[7]]}]}',
+            "it refers to entry 7 of 1 shared ones",
+        ),
+        ('{"schema": "wslb.report/3", "shared": [[0]], "scenarios": []}', "it refers to entry 0 of 0 shared ones"),
+        ('{"schema": "wslb.report/3", "shared": 5, "scenarios": []}', "its shared values or its scenarios are no list"),
     ],
 )
 def test_what_is_no_report_is_refused_in_a_sentence(tmp_path: Path, text: str, told: str) -> None:
@@ -56,8 +63,38 @@ def test_what_is_no_report_is_refused_in_a_sentence(tmp_path: Path, text: str, t
         json_file.load(tmp_path / "report.json")
 
 
+def test_document_of_the_schema_before_is_still_read(tmp_path: Path) -> None:
+    document = json_file.document(runs.everything())
+    before = {**json.loads(json_file.line(document)), "schema": "wslb.report/2"}
+    (tmp_path / "report.json").write_text(json.dumps(before, indent=1))
+    assert json_file.load(tmp_path / "report.json") == document
+
+
+def test_connections_of_a_failed_scenario_are_in_full_and_equal_parts_of_passed_ones_are_shared() -> None:
+    document = runs.saved(runs.passed(), runs.broken())
+    passed, failed = json.loads(json_file.text(document))["scenarios"]
+    assert failed["connections"] == json.loads(json_file.line(document))["scenarios"][1]["connections"]
+    assert len(json.dumps(passed["connections"])) * 2 < len(json.dumps(failed["connections"]))
+
+
+def test_who_served_a_connection_can_be_read_without_the_table() -> None:
+    document = runs.saved(runs.passed())
+    (scenario,) = document.scenarios
+    far = "192.168.0.101-10443.example"
+    named = tuple(changed(one, backend=far, expected=far) for one in scenario.connections)
+    text = json_file.text(changed(document, scenarios=(changed(scenario, connections=named),)))
+    rows = json.loads(text)["scenarios"][0]["connections"]
+    assert [(row["backend"], row["expected"]) for row in rows] == [(far, far)] * len(named)
+    assert json_file.decode(text).scenarios[0].connections == named
+
+
+def test_thousands_of_connections_take_less_than_a_kilobyte_each() -> None:
+    sizes = [len(json_file.text(runs.saved(runs.passed(letters="LN" * n)))) for n in (100, 1100)]
+    assert (sizes[1] - sizes[0]) / 2000 < 800
+
+
 def test_unknown_field_is_refused() -> None:
-    document = json.loads(json_file.text(runs.saved(runs.passed())))
+    document = json.loads(json_file.line(runs.saved(runs.passed())))
     document["scenarios"][0]["connections"][0]["odd"] = 1
     with pytest.raises(ValueError, match=r"unknown field `odd` - at `\$.scenarios\[0\].connections\[0\]`"):
         json_file.decode(json.dumps(document))
@@ -110,6 +147,22 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_run(tmp_path: Path,
     with pytest.raises(ConfigError, match=r"--report is '.*', but must be a folder that can be written \("):
         files.try_folder(tmp_path / folder)
     assert [path.name for path in tmp_path.rglob("*")] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html", "junit.xml", "history.jsonl"])
+def test_what_lies_in_the_way_is_named_before_the_run(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(ConfigError, match=rf"a folder that can be written \(its {name} is a folder\)") as caught:
+        files.try_folder(tmp_path)
+    assert caught.value.hint == f"Remove {tmp_path / name}, or name another folder: --report DIR"
+
+
+def test_a_history_that_is_read_only_is_named_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "history.jsonl").touch()
+    files.try_folder(tmp_path)
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write whatever the mode says
+    with pytest.raises(ConfigError, match=r"\(its history\.jsonl is read-only\)"):
+        files.try_folder(tmp_path)
 
 
 def test_a_file_that_cannot_be_written_has_a_sentence_of_its_own(tmp_path: Path) -> None:

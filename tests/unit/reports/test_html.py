@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests import runs
-from wslb.model.results import LogLine
+from wslb.model.results import JudgedAdvice, LogLine, Standing
 from wslb.reports import html, json_file
 
 VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
@@ -138,10 +138,10 @@ def test_first_failure_tells_expected_observed_and_command() -> None:
     assert "wslb test lb-broken" in text
 
 
-def test_failed_cards_are_open_and_passed_ones_folded() -> None:
+def test_failed_cards_come_first_and_open_and_passed_ones_folded() -> None:
     text = html.render(runs.saved(runs.passed(), runs.broken(), runs.errored(), runs.skipped()))
     states = re.findall(r'<details class="card (\w+)" data-outcome="\w+"( open)?>', text)
-    assert states == [("passed", ""), ("failed", " open"), ("errored", " open"), ("skipped", "")]
+    assert states == [("failed", " open"), ("errored", " open"), ("passed", ""), ("skipped", "")]
 
 
 def test_every_verdict_shows_expected_and_observed_passed_or_failed() -> None:
@@ -279,3 +279,25 @@ def test_what_was_not_tested_is_said() -> None:
     assert "1 planned scenario that did not run: lb-late" in text
     assert "RFC 8441" in text
     assert "lbmethod bytraffic, bybusyness, heartbeat" in text
+
+
+def test_advice_is_shown_with_what_the_lab_saw_of_it() -> None:
+    found = JudgedAdvice(
+        rule="WSLB-C050",
+        severity="error",
+        file="site.conf",
+        line=2,
+        what="<b>/ws</b> is taken by line 1",
+        why="The first that fits takes it.",
+        cure="Put the longer path first.",
+        standing=Standing.CONFIRMED,
+        because="connection 1 of lb-byrequests: /ws got 200",
+        scenario="lb-byrequests",
+        connection=1,
+    )
+    untried = replace(found, standing=Standing.NOT_TRIED, because="no tunnel idles here", scenario="", connection=0)
+    seen = page(runs.passed(), advice=(found, untried))
+    assert "site.conf:2 error WSLB-C050 What <b>/ws</b> is taken by line 1 Confirmed connection 1 of" in seen.text
+    assert "Not tried no tunnel idles here" in seen.text
+    assert seen.links.count("#lb-byrequests") == page(runs.passed()).links.count("#lb-byrequests") + 1
+    assert "Advice" not in page(runs.passed()).text

@@ -162,6 +162,20 @@ def test_colour_is_asked_for_or_left_out(environ: dict[str, str], colour: Colour
     assert not screen.out.is_interactive
 
 
+def test_a_terminal_has_one_spinner_for_all_that_run() -> None:
+    stream = io.StringIO()
+    err = Console(file=stream, width=200, force_terminal=True, force_interactive=True)
+    screen = Screen(out=Console(file=io.StringIO()), err=err)
+    with screen.running("lb-a"):
+        assert screen.spinner.status == "lb-a"
+        with screen.running("lb-b"):
+            assert screen.spinner.status == "lb-a, lb-b"
+        assert screen.spinner.status == "lb-a"
+    assert "lb-a" in stream.getvalue()
+    with screen.running("lb-c"):
+        assert screen.spinner.status == "lb-c"
+
+
 def test_a_broken_should_is_told_and_counted() -> None:
     verdict = replace(BAD.verdicts[0], grade=Grade.SHOULD)
     loose = replace(GOOD, name="lb-s", verdicts=(*GOOD.verdicts, verdict))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import errno
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -204,6 +206,87 @@ async def test_results_come_one_by_one(fakes: FakeLab) -> None:
     with pytest.raises(KeyboardInterrupt):
         await runner.run_all(scenarios, fakes.lab, done=done)
     assert told == ["lb-0 passed", "lb-1 passed"]
+
+
+async def test_labs_beside_each_other_are_told_in_order_and_what_measures_runs_alone(fakes: FakeLab) -> None:
+    running: set[str] = set()
+    beside: dict[str, set[str]] = {}
+    both = asyncio.Event()
+
+    @contextlib.contextmanager
+    def seen(name: str) -> Iterator[None]:
+        running.add(name)
+        beside[name] = set(running)
+        yield
+        running.discard(name)
+
+    async def meet(lab: Lab) -> None:
+        if len(running) == 2:
+            both.set()
+        await both.wait()  # hangs where nothing runs beside it
+        if "lb-0" in running and len(beside) == 2:
+            await lab.open_in_turn(4)  # the first is slower than the second
+
+    scenarios = [replace(ASKED, name=f"lb-{i}", act=meet, alone=i == 1) for i in range(5)]
+    told: list[str] = []
+    async with asyncio.timeout(20):
+        await runner.run_all(
+            scenarios, fakes.lab, done=lambda one: told.append(one.name), running=seen, further=[fake_lab_itself()]
+        )
+    assert told == [f"lb-{i}" for i in range(5)]
+    assert beside["lb-1"] == {"lb-1"}, "it ran alone"
+    assert beside["lb-2"] == {"lb-0", "lb-2"}
+    assert list(beside)[-1] == "lb-1", "after all others"
+
+
+async def test_results_that_wait_for_one_before_them_are_kept_when_the_run_ends(fakes: FakeLab) -> None:
+    second = asyncio.Event()
+
+    async def first(_: Lab) -> None:
+        await asyncio.Event().wait()
+
+    @contextlib.contextmanager
+    def seen(name: str) -> Iterator[None]:
+        yield
+        if name == "lb-1":
+            second.set()
+
+    scenarios = [replace(ASKED, name="lb-0", act=first), replace(ASKED, name="lb-1")]
+    told: list[str] = []
+    work = runner.run_all(
+        scenarios, fakes.lab, done=lambda one: told.append(one.name), running=seen, further=[fake_lab_itself()]
+    )
+    run = asyncio.create_task(work)
+    async with asyncio.timeout(20):
+        await second.wait()
+        run.cancel()  # as a signal does
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    assert told == ["lb-1"]
+
+
+async def test_a_further_lab_that_does_not_start_is_told_and_the_others_do_its_work(fakes: FakeLab) -> None:
+    @contextlib.asynccontextmanager
+    async def none() -> AsyncIterator[Lab]:
+        if not told:
+            raise StartError(name="httpd", reason="it did not answer")
+        yield fakes.lab
+
+    told: list[str] = []
+    lost: list[str] = []
+    await runner.run_all(
+        [ASKED, ASKED], fakes.lab, done=lambda one: told.append(one.outcome), further=[none()], tell=lost.append
+    )
+    assert told == ["passed", "passed"]
+    assert lost == [
+        "A further lab did not start, so fewer run at the same time: httpd did not start: it did not answer."
+    ]
+
+
+@contextlib.asynccontextmanager
+async def fake_lab_itself() -> AsyncIterator[Lab]:
+    async with fake_lab() as made:
+        yield made.lab
 
 
 @pytest.mark.parametrize(

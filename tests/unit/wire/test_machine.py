@@ -321,9 +321,9 @@ def test_many_pings_cost_no_more_each_than_few() -> None:
         for _ in range(3):
             client = driver.Machine(accept=accept_for(KEY), entropy=lambda size: b"m" * size)
             client.feed(answer())
-            begin = time.perf_counter()
+            begin = time.process_time()
             assert client.feed(octets) == []
-            times.append(time.perf_counter() - begin)
+            times.append(time.process_time() - begin)
             assert len(client.take()) == 6 * count
         return min(times)
 

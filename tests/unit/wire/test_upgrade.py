@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from wslb.errors import ConfigError
 from wslb.model.handshake import accept_for, valid_key
 from wslb.wire.frames import close_payload, serialise
 from wslb.wire.machine import Accepted, Ended, Failed, Goodbye, Machine, Received, State
@@ -38,7 +39,7 @@ def test_a_url_is_taken_apart(url: str, secure: bool, host: str, port: int, targ
     "url", ["http://h/", "ws://", "ws://h/#f", "ws://u:p@h/", "ws://h:0/", "ws://h:70000/", "ws://h h/", "ws://h/a b"]
 )
 def test_what_is_no_websocket_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="ws"):
+    with pytest.raises(ConfigError, match="ws"):
         address_of(url)
 
 

@@ -30,8 +30,10 @@ CAUSES: dict[str, str] = {
         "answer-signature-lost answer-signature-other answer-extension choice-lost choice-other choice-twice "
         "choice-swapped request-origin-other request-origin-lost request-agent-lost request-agent-other "
         "request-key-other request-key-short request-version-other request-cookie-added request-offer-lost "
+        "listing7-origin-other "
         "proxied-hop-field version-unnamed redirect-altered cookie-on-101"
     ),
+    "connection": "proxied-nominated",
     "httpd-refused": "route-forbidden",
     "carrier": "carrier-is-http carrier-is-wstunnel",
     "impostor": "greeting-lies backend-lies greetings-crossed",
@@ -78,7 +80,7 @@ UNEXPLAINED: dict[str, str] = {
         "status-forgiven connect-hasty members-unverified backend-unencrypted page-forbidden endpoint-probed"
     ),
     "the ends tell what came, not where on its way it was changed, and the check's sentence says that much": (
-        "proxied-spelt-anew proxied-nominated proxied-host-last idle-close-altered refragmented reply-fragmented "
+        "proxied-spelt-anew proxied-host-last idle-close-altered refragmented reply-fragmented "
         "bytes-added deflate-refused listing-short listing-heading listings-crossed frame-behind-late body-altered "
         "keys-alike head-longer head-longer-compared signature-other-compared reason-short chat-cut-short "
         "idleness-disturbed listing-twice"

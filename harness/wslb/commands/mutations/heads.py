@@ -72,6 +72,13 @@ ANSWERS: tuple[tuple[str, str, str, tuple[str, ...], Edit], ...] = (
     ("answer-signature-nobody", "is signed by nobody", LB, ("witnesses_speak",), instead("X-Backend", "mallory")),
     ("answer-extension", "agrees to an extension", HEADERS, ANSWERED, field_added("Sec-WebSocket-Extensions", "x-zip")),
     (
+        "listing7-origin-other",
+        "has another Origin than Listing 7",
+        "headers-listing7",
+        ("listing_seven",),
+        instead("Origin", "http://elsewhere.example"),
+    ),
+    (
         "choice-lost",
         "loses the subprotocol",
         SUBPROTOCOL,

@@ -8,15 +8,22 @@ import os
 import resource
 import ssl
 
+from wslb.connectors.http2 import Http2Connector
+from wslb.connectors.trust import trust_of
 from wslb.load.plan import LoadPlan
 from wslb.load.shards.link import Link, LinkOwner
+from wslb.load.shards.stream_link import StreamLink
 from wslb.model.handshake import accept_for
+from wslb.wire.approach import Approach
 from wslb.wire.machine import Machine
 from wslb.wire.upgrade import Known, address_of, key_of, request_bytes
 
 __all__ = ["Dialer", "free_descriptors"]
 
 SPARE_DESCRIPTORS = 200
+
+FOREIGN_LIMIT = 16 * 2**20
+"""Longest message that a foreign server may send, in bytes; nobody knows how long its first one is."""
 
 
 class Random:
@@ -44,28 +51,57 @@ class Dialer:
         self._random = Random()
         self._known = Known()
         self._address = address_of(plan.url)
-        self._head = request_bytes(self._address, key="\0", headers=plan.headers)
-        self._tls = ssl.create_default_context(cadata=plan.trust or None) if self._address.secure else None
+        self._head = self._request()
+        self._tls = trust_of(Approach(url=plan.url, trust=plan.trust, insecure=plan.insecure))
+        self._http2 = Http2Connector()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def link(self, owner: LinkOwner, *, number: int, due: float) -> Link:
+    def _request(self, cookies: str = "") -> bytes:
+        """The request, with a zero byte for the key, and these cookies beside those of the plan."""
+        plan = self._plan
+        kept = [value for name, value in plan.headers if name.lower() == "cookie"] if cookies else []
+        headers = tuple(field for field in plan.headers if not kept or field[0].lower() != "cookie")
+        offered = (("Sec-WebSocket-Protocol", ", ".join(plan.subprotocols)),) if plan.subprotocols else ()
+        given = (("Cookie", "; ".join([*kept, cookies])),) if cookies else ()
+        return request_bytes(self._address, key="\0", headers=(*offered, *headers, *given), shape=plan.shape)
+
+    def link(self, owner: LinkOwner, *, number: int, due: float, cookies: str = "") -> Link:
         """A connection that was not begun yet."""
         key = key_of(self._random(16))
+        head = self._request(cookies) if cookies else self._head
+        if self._plan.http2:
+            machine = Machine(accept="", entropy=self._random)
+            return StreamLink(owner, number=number, due=due, machine=machine, request=b"", cookies=cookies)
         return Link(
             owner,
             number=number,
             due=due,
             machine=Machine(
-                accept=accept_for(key), entropy=self._random, limit=max(self._plan.size, 65_536), known=self._known
+                accept=accept_for(key),
+                entropy=self._random,
+                limit=FOREIGN_LIMIT if self._plan.foreign else max(self._plan.size, 65_536),
+                known=self._known,
+                offered=self._plan.subprotocols,
             ),
-            request=self._head.replace(b"\0", key.encode(), 1),
+            request=head.replace(b"\0", key.encode(), 1),
         )
 
     def dial(self, link: Link) -> None:
         """Begin to connect; the link hears what becomes of it."""
-        task = self._loop.create_task(self._connect(link))
+        task = self._loop.create_task(self._stream(link) if isinstance(link, StreamLink) else self._connect(link))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _stream(self, link: StreamLink) -> None:
+        plan = self._plan
+        given = (("Cookie", link.cookies),) if link.cookies else ()
+        await link.run(
+            self._http2,
+            headers=(*plan.headers, *given),
+            subprotocols=plan.subprotocols,
+            tls=self._tls,
+            timeout_seconds=plan.handshake_seconds,
+        )
 
     async def _connect(self, link: Link) -> None:
         sources = self._plan.sources

@@ -8,16 +8,23 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Protocol
 
-from wslb.load.plan import Identification, LoadPlan
-from wslb.model.cookies import cookie_set
+from wslb.checks.conversation import unlike
+from wslb.load.plan import LoadPlan
 from wslb.model.handshake import one_header
 from wslb.wire.http1 import AnswerHead
-from wslb.wire.machine import Accepted, Failed, Machine, Received, WireEvent
+from wslb.wire.machine import Accepted, Failed, Machine, Received, State, WireEvent
+from wslb.wire.naming import NameRule, Showing
 
-__all__ = ["Link", "LinkOwner", "Phase"]
+__all__ = ["NAMING_SECONDS", "UNKNOWN", "Link", "LinkOwner", "Phase", "signed"]
 
 SIGNATURE = "X-Backend"
 """Header field by which our own backends tell who they are."""
+
+UNKNOWN = "unknown"
+"""Name of whoever answered where nothing tells."""
+
+NAMING_SECONDS = 2.0
+"""How long an open tunnel of a foreign server is listened to for a message that tells who answered."""
 
 MOST_UNSENT = 32 * 1024 * 1024
 """Bytes that may wait to be sent while more are read: twice the longest message, so that only pongs can be so many."""
@@ -39,13 +46,25 @@ class LinkOwner(Protocol):
     """Who gave a link its work, and hears what becomes of it.
 
     Attributes:
-        identified: what tells who answered.
+        rule: what tells who answered.
         greeters: names by greeting; when empty, a greeting stands for itself.
     """
 
     plan: LoadPlan
-    identified: Identification
+    rule: NameRule
     greeters: Mapping[str | bytes, str]
+
+    def clock(self) -> float:
+        """Seconds since the start."""
+        ...
+
+    def accepted(self, link: Link, head: AnswerHead) -> str:
+        """The server took the handshake; the name that the fields of its answer give, empty where they give none."""
+        ...
+
+    def refused(self, kind: str, head: AnswerHead) -> None:
+        """The server answered something that opens no tunnel."""
+        ...
 
     def payload(self, number: int, nth: int) -> str:
         """Message number `nth` of this connection."""
@@ -71,8 +90,8 @@ class LinkOwner(Protocol):
 class Link(asyncio.Protocol):
     """One connection. There may be tens of thousands, so it holds only what it needs."""
 
-    __slots__ = ("backend", "deadline", "due", "echoed", "machine", "number", "owner", "phase", "place",
-                 "request", "sent", "transport")  # fmt: skip
+    __slots__ = ("answered", "backend", "deadline", "due", "echoed", "machine", "number", "opened_at", "owner", "phase",
+                 "place", "request", "sent", "transport")  # fmt: skip
 
     def __init__(self, owner: LinkOwner, *, number: int, due: float, machine: Machine, request: bytes) -> None:
         self.owner = owner
@@ -87,6 +106,8 @@ class Link(asyncio.Protocol):
         self.place = 0
         self.sent = 0
         self.echoed = 0
+        self.answered = False
+        self.opened_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request."""
@@ -123,38 +144,76 @@ class Link(asyncio.Protocol):
         elif isinstance(event, Failed):
             if event.head is not None:
                 self.backend = signed(event.head, SIGNATURE) or ""
+                self.owner.refused(event.kind, event.head)
             self.fail(event.kind)
         elif self.phase is not Phase.CLOSING:
             self.fail(f"closed with {event.code}")
 
     def _opened(self, head: AnswerHead) -> None:
-        by, name = self.owner.identified.by, self.owner.identified.name
-        if by == "cookie":
-            self.backend = cookie(head, name) or "no such cookie"
-        elif by == "header":
-            self.backend = signed(head, name) or "no such header"
-        if self.owner.plan.greeting:
+        owner, plan = self.owner, self.owner.plan
+        self.backend = owner.accepted(self, head)
+        if plan.speech.says:
+            self._write(plan.speech.message)
+        self.answered = not plan.speech.expects
+        if plan.greeting if not plan.foreign else (owner.rule.listens or not self.answered):
             self.phase = Phase.GREETING
+            if plan.foreign and self.answered:
+                self.opened_at = owner.clock()
+                self.deadline = self.opened_at + NAMING_SECONDS
         else:
-            self.backend = self.backend or signed(head, SIGNATURE) or "unknown"
+            self.backend = self.backend or signed(head, SIGNATURE) or UNKNOWN
             self._ready()
 
     def _message(self, data: str | bytes) -> None:
-        if self.phase is Phase.GREETING:
-            if self.owner.identified.by == "greeting":
+        foreign = self.owner.plan.foreign
+        if foreign and self.phase <= Phase.OPEN and self._heartbeat(data):
+            return
+        if self.phase is Phase.GREETING and foreign:
+            self._introduced(data)
+        elif self.phase is Phase.GREETING:
+            if self.owner.rule.kind == "greeting":
                 greeters = self.owner.greeters
-                self.backend = greeters.get(data) or ("" if greeters else name_of(data))
+                self.backend = greeters.get(data) or ("" if greeters else self._name_in(data))
                 if not self.backend:
                     self.fail("nobody's greeting")
                     return
             self._ready()
         elif self.phase is Phase.OPEN and self.echoed < self.sent:
-            if data != self.owner.payload(self.number, self.echoed):
-                self.fail("wrong echo")
-                return
-            self.owner.echoed(self)
-        elif self.phase is Phase.OPEN:
+            self._answer(data)
+        elif self.phase is Phase.OPEN and not foreign:
             self.fail("unasked message")
+
+    def _heartbeat(self, data: str | bytes) -> bool:
+        """Answer what the protocol above asks now and then."""
+        reply = next((reply for asked, reply in self.owner.plan.speech.answers if asked == data), None)
+        if reply is not None:
+            self._write(reply)
+        return reply is not None
+
+    def _introduced(self, data: str | bytes) -> None:
+        """A foreign server says something first: its name, the answer that is expected, or anything else."""
+        self.backend = self.backend or self._name_in(data)
+        self.answered = self.answered or self.owner.plan.speech.satisfied(data)
+        if self.answered and (self.backend or not self.owner.rule.listens):
+            self.backend = self.backend or UNKNOWN
+            self._ready()
+
+    def _name_in(self, data: str | bytes) -> str:
+        return self.owner.rule.of(Showing(messages=(data,))) or ""
+
+    def _answer(self, data: str | bytes) -> None:
+        """What came while an answer is due: that one, or what a foreign server sends everybody."""
+        plan = self.owner.plan
+        due = self.owner.payload(self.number, self.echoed)
+        if plan.commands:
+            if isinstance(data, bytes) or unlike(due, data):
+                self.fail("wrong answer")
+                return
+        elif data != due:
+            if not plan.foreign or len(data) == len(due):
+                self.fail("wrong echo")
+            return
+        self.owner.echoed(self)
 
     def _ready(self) -> None:
         self.phase = Phase.OPEN
@@ -165,7 +224,11 @@ class Link(asyncio.Protocol):
         if self.phase is Phase.OPEN and self.transport is not None:
             payload = self.owner.payload(self.number, self.sent)
             self.sent += 1
-            self.transport.write(self.machine.send(payload))
+            self._write(payload)
+
+    def _write(self, message: str | bytes) -> None:
+        if self.transport is not None and self.machine.state is State.OPEN:
+            self.transport.write(self.machine.send(message))
 
     def close(self) -> None:
         """Begin the closing handshake."""
@@ -180,7 +243,7 @@ class Link(asyncio.Protocol):
         if phase is Phase.DONE:
             return
         ended = self.machine.ended
-        if phase is Phase.CLOSING and ended is not None and ended.by == "client" and ended.code == 1000:
+        if phase is Phase.CLOSING and ended is not None and ended.by == "client":
             self.phase = Phase.DONE
             self.owner.closed(self)
         elif phase is Phase.CLOSING:
@@ -200,7 +263,13 @@ class Link(asyncio.Protocol):
             Phase.OPEN: "no echo in time",
             Phase.CLOSING: "no close in time",
         }
-        if self.phase is not Phase.DONE:
+        if self.phase is Phase.GREETING and self.owner.plan.foreign:
+            if self.answered:
+                self.backend = self.backend or UNKNOWN
+                self._ready()
+            else:
+                self.fail("no answer that fits in time")
+        elif self.phase is not Phase.DONE:
             self.fail(kinds[self.phase])
 
     def fail(self, kind: str) -> None:
@@ -217,17 +286,3 @@ def signed(head: AnswerHead, name: str) -> str | None:
     """Value of this header field, when it is fit to be a name."""
     value = one_header(head.headers, name)
     return value if value is not None and _NAME.fullmatch(value) else None
-
-
-def cookie(head: AnswerHead, name: str) -> str | None:
-    """Value of this cookie as the answer sets it, when it is fit to be a name."""
-    value = cookie_set(head.headers, name)
-    return value if value is not None and _NAME.fullmatch(value) else None
-
-
-def name_of(greeting: str | bytes) -> str:
-    """A greeting as a name: its first line, cut; empty when it is binary or blank."""
-    if isinstance(greeting, bytes):
-        return ""
-    line = "".join(character if character.isprintable() else " " for character in greeting.partition("\n")[0])
-    return line.strip()[:120]

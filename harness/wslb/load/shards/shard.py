@@ -27,13 +27,17 @@ from collections.abc import Callable, Mapping
 
 import psutil
 
-from wslb.load.plan import Identification, Shard
+from wslb.load.plan import Shard
 from wslb.load.progress import ShardProgress
 from wslb.load.saved import ClientUse
 from wslb.load.shards.dialer import Dialer, free_descriptors
 from wslb.load.shards.hold import Hold
-from wslb.load.shards.link import Link, Phase
-from wslb.load.tally import NOBODY, Tally, add_counts
+from wslb.load.shards.homes import Homes
+from wslb.load.shards.link import UNKNOWN, Link, Phase
+from wslb.load.tally import MOST_IN_A_ROW, NOBODY, Opened, Refused, Tally, add_counts
+from wslb.wire.http1 import AnswerHead
+from wslb.wire.naming import NameRule, Showing
+from wslb.wire.signatures import proxy_of
 
 __all__ = ["Beat", "RunningShard"]
 
@@ -56,12 +60,14 @@ class RunningShard:
         self.shard = shard
         self.plan = shard.plan
         self.tally = Tally()
-        self.identified = Identification.parse(self.plan.identify)
+        self.rule = NameRule(rule=self.plan.identify)
         self.greeters: Mapping[str | bytes, str] = dict(self.plan.greetings)
         self._loop = loop
         self._beat = beat
         self._dialer = Dialer(self.plan, loop=loop)
         self._hold = None if self.plan.hold_seconds is None else Hold(self, seconds=self.plan.hold_seconds, loop=loop)
+        self._homes = Homes(self.plan.clients, self.rule, self.tally) if self.plan.keep_cookies else None
+        self._named: tuple[AnswerHead | None, str] = (None, "")
         self._filler = "".join(chr(32 + (7 * i) % 95) for i in range(min(self.plan.size, 997)))
         self._nth = 0
         self._under_way = 0
@@ -168,7 +174,8 @@ class RunningShard:
         self._nth += 1
         tally = self.tally
         tally.started += 1
-        link = self._dialer.link(self, number=number, due=due)
+        cookies = self._homes.sent(number) if self._homes is not None else ""
+        link = self._dialer.link(self, number=number, due=due, cookies=cookies)
         now = self.clock()
         tally.start_span = (min(tally.start_span[0], now), max(tally.start_span[1], now))
         tally.course.count(now, "started")
@@ -178,10 +185,30 @@ class RunningShard:
 
     # -- what links tell ---------------------------------------------------------------------------------------------
 
+    def accepted(self, link: Link, head: AnswerHead) -> str:
+        """The server took the handshake; the name that the fields of its answer give, empty where they give none."""
+        if self.plan.foreign and not self.tally.server:
+            self.tally.server = proxy_of(head.headers)
+        if self._homes is not None:
+            self._homes.given(link.number, head.headers)
+        if self.rule.kind not in {"header", "cookie", "route"}:
+            return ""
+        if head is not self._named[0]:  # an answer that came before is the same object
+            self._named = (head, self.rule.of(Showing(response=head.headers)) or "")
+        return self._named[1]
+
+    def refused(self, kind: str, head: AnswerHead) -> None:
+        """The server answered something that opens no tunnel."""
+        self.tally.refusals.setdefault(kind, Refused(head.status, head.reason, head.headers))
+
     def opened(self, link: Link) -> None:
         """It is open, and greeted where that is due."""
-        now = self.clock()
+        now = link.opened_at or self.clock()
         tally = self.tally
+        if self.plan.foreign and link.number < MOST_IN_A_ROW:
+            tally.row[link.number] = Opened(name=link.backend if link.backend != UNKNOWN else "")
+        if self._homes is not None:
+            self._homes.came(link.number, link.backend)
         served = tally.served(link.backend)
         served.opened += 1
         served.open.record(now - link.due)
@@ -226,6 +253,8 @@ class RunningShard:
             self.tally.interrupted += 1
         else:
             name = link.backend if was_open or link.backend else NOBODY
+            if self.plan.foreign and not was_open and link.number < MOST_IN_A_ROW:
+                self.tally.row[link.number] = Opened(failure=kind)
             add_counts(self.tally.served(name).errors, {kind: 1})
             self.tally.course.count(self.clock(), "failed")
         self._ended(link, was_open=was_open)
@@ -250,6 +279,8 @@ class RunningShard:
 
     def payload(self, number: int, nth: int) -> str:
         """Message number `nth` of this connection: told apart from every other, of the plan's size."""
+        if self.plan.commands:
+            return self.plan.commands[nth % len(self.plan.commands)]
         text = f"{number}.{nth} "
         size = self.plan.size
         return (text + self._filler * ((size - len(text)) // len(self._filler) + 1))[:size] if size else ""

@@ -17,7 +17,7 @@ import jinja2
 from defusedxml import DefusedXmlException, ElementTree
 
 from wslb.errors import ConfigError, EvidenceError
-from wslb.interfaces import Front, Installation
+from wslb.interfaces import Capabilities, Capability, Front, Installation
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.model.settings import OF_BALANCER, OF_MEMBER, SIZES
@@ -75,6 +75,8 @@ class ApacheDialect:
     """Apache httpd 2.4: text in, text out, without I/O."""
 
     name = "apache"
+    title = "httpd"
+    capabilities = Capabilities(can=frozenset(Capability))
     binaries = (
         "httpd",
         "apache2",
@@ -345,8 +347,13 @@ class ApacheDialect:
 _LOADER = re.compile(r"error while loading shared libraries: |Error loading shared library |Library not loaded: ")
 
 
+_ANSWER_CHARACTERS = 4096
+"""As much of an answer to ``-V`` as tells what else a program is; httpd's own has a fifth of it."""
+
+
 def _instead(text: str) -> str:
     """What a program is, by its answer to ``-V``, when it is no httpd 2.4."""
+    text = text[:_ANSWER_CHARACTERS]
     lines = [line for raw in text.splitlines() if (line := " ".join("".join(filter(str.isprintable, raw)).split()))]
     loader = next((line[found.end() :] for line in lines if (found := _LOADER.search(line))), "")
     if loader:

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from wslb.errors import EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Installation, Runtime
 from wslb.model.sites import wide
-from wslb.proxies.apache.advice.adviser import LocalFiles
 from wslb.proxies.apache.conf.directives import tree_of
 from wslb.proxies.apache.conf.effect import resolve
+from wslb.proxies.apache.conf.textfiles import LocalFiles
 from wslb.proxies.apache.dialect import ApacheDialect
 
 __all__ = ["find_httpd"]

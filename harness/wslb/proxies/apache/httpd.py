@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import signal
@@ -12,13 +11,12 @@ from pathlib import Path
 import aiohttp
 
 from wslb.errors import ContractError, ProcessLost, ProxyConfigRejected, StartError, how_ended
-from wslb.interfaces import STOPPED, Front, Installation, Process, Runtime
+from wslb.interfaces import Front, Installation, Process, Runtime
 from wslb.proxies.apache.dialect import ApacheDialect
+from wslb.proxies.program import ProxyProgram
 from wslb.waiting import until
 
 __all__ = ["Httpd", "checked"]
-
-_OUTPUT = "httpd.out"
 
 _NAME = "Apache httpd"
 
@@ -28,12 +26,20 @@ _RESUMED = frozenset({"AH00489", "AH00292", "AH00163"})
 _RESTARTING = frozenset({signal.SIGHUP, signal.SIGUSR1})
 """Signals to the parent that it outlives (manual, Stopping and Restarting)."""
 
+_STEADY_SECONDS = 3.0
+"""An answer of the readiness path that is another for so long stays so: httpd serves, and something takes the path."""
+
 _KILLED = frozenset({-signal.SIGKILL, 128 + signal.SIGKILL})
 """Exit codes of a program that SIGKILL ended, here and in a container."""
 
 
-class Httpd:
-    """The program of a proxy; started again, it is another process with logs of its own."""
+class Httpd(ProxyProgram):
+    """Apache httpd."""
+
+    NAME = _NAME
+    CHILD = f"A child of {_NAME}"
+    OUTPUT = "httpd.out"
+    PORT_TAKEN = "AH00072"
 
     def __init__(
         self,
@@ -45,19 +51,20 @@ class Httpd:
         start_seconds: float,
         stop_seconds: float,
     ) -> None:
+        super().__init__(runtime=runtime, error_log=dialect.error_log, stop_seconds=stop_seconds)
         self._dialect = dialect
-        self._runtime = runtime
         self._installation = installation
         self._session = session
-        self._start_seconds = start_seconds
-        self._stop_seconds = stop_seconds
-        self._process: Process | None = None
+        self._patience = self._start_seconds = start_seconds
         self._signals: list[int] = []
         self._children: frozenset[int] = frozenset()
+        self._spared: frozenset[int] = frozenset()
+        self._lasting = False
         self._ready_url = ""
         self._ready_text = ""
         self._children_url = ""
         self._threads = 0
+        self._taken = _Taken()
 
     async def start(self, config: str, *, front: Front, generation: str, threads: int = 0) -> None:
         """Check a configuration and serve it.
@@ -70,35 +77,42 @@ class Httpd:
 
         Raises:
             ProxyConfigRejected: ``httpd -t`` said no.
-            StartError: it ended early, or was not ready in time.
+            StartError: it ended early, was not ready in time, or something else answers on its readiness path.
         """
+        self._taken = _Taken()
         self._ready_url = f"http://{front.host}:{front.plain}{self._dialect.ready_path}"
         self._ready_text = self._dialect.ready_text(generation)
         self._children_url = f"http://{front.host}:{front.plain}{self._dialect.children_path}?auto"
         self._threads = threads
-        self._signals, self._children = [], frozenset()
-        for name in (self._dialect.error_log, self._dialect.access_log, _OUTPUT, "httpd.pid"):
+        self._signals, self._children, self._spared = [], frozenset(), frozenset()
+        for name in (self._dialect.error_log, self._dialect.access_log, self.OUTPUT, "httpd.pid"):
             await self._runtime.remove(name)
         argv = await checked(self._dialect, self._runtime, self._installation, config)
         begin = time.monotonic()
         self._process = await self._runtime.start([*argv, "-DFOREGROUND"], name="httpd")
         try:
-            await until(self._ready, seconds=self._start_seconds, what="readiness of Apache httpd")
+            await until(self._ready_or_taken, seconds=self._start_seconds, what="readiness of Apache httpd")
         except TimeoutError:
-            tail = await self.log_tail()
+            self._start_seconds = min(self._start_seconds, self._patience / 2)  # the next one is likely to fail alike
+            failed = await self._not_ready(time.monotonic() - begin)
             await self.stop()
-            raise StartError(
-                name="Apache httpd",
-                reason="it did not answer on its readiness path",
-                waited=time.monotonic() - begin,
-                log_tail=tail,
-            ) from None
+            raise failed from None
         except BaseException:
             await self.stop()
             raise
+        if self._taken.for_good:
+            failed = await self._not_ready(time.monotonic() - begin)
+            await self.stop()
+            raise failed
+        self._start_seconds = self._patience
         await self._runtime.started(self._process)
-        if not re.search(r"^\s*MaxConnectionsPerChild\s+[1-9]", config, re.MULTILINE | re.IGNORECASE):
-            self._children = self._runtime.children(self._process)
+        self._lasting = not re.search(r"^\s*MaxConnectionsPerChild\s+[1-9]", config, re.MULTILINE | re.IGNORECASE)
+        self._know_children(self._process)
+
+    def _know_children(self, process: Process) -> None:
+        """Those that are there now, of this generation, and do not end by themselves."""
+        if self._lasting:
+            self._children |= self._runtime.children(process) - self._spared
 
     async def _still_starting(self) -> None:
         """Raise StartError when it has ended."""
@@ -111,54 +125,70 @@ class Httpd:
             )
         await self._runtime.started(self._process)  # already now: a killed run must leave nothing that nobody knows
 
+    async def _ready_or_taken(self) -> bool:
+        return await self._ready() or self._taken.for_good
+
     async def _ready(self) -> bool:
         await self._still_starting()
-        if await self._answer(self._ready_url) != self._ready_text:
+        said, text = await self._answer(self._ready_url)
+        if text != self._ready_text:
+            self._taken.by(said)
             return False
-        return not self._threads or self._dialect.parse_threads(await self._answer(self._children_url)) >= self._threads
+        self._taken.by("")
+        if not self._threads:
+            return True
+        _, shown = await self._answer(self._children_url)
+        return self._dialect.parse_threads(shown) >= self._threads
 
-    async def _answer(self, url: str) -> str:
+    async def _answer(self, url: str) -> tuple[str, str]:
+        """Status line and body; both empty without an answer. A redirect is an answer too."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-            async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=2)) as response:
-                return await response.text()
-        return ""
+            limit = aiohttp.ClientTimeout(total=2)
+            async with self._session.get(url, timeout=limit, allow_redirects=False) as response:
+                to = f" to {response.headers['Location']}" if "Location" in response.headers else ""
+                return f"{response.status} {response.reason}{to}", await response.text(errors="replace")
+        return "", ""
 
-    async def stop(self) -> None:
-        """End httpd and every child of it; twice is once. Close the tunnels first: with one open, TERM takes 10 s."""
-        process, self._process = self._process, None
-        if process:
-            await process.stop(grace_seconds=self._stop_seconds)
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the parent httpd."""
-        return self._process.pid if self._process else None
-
-    @property
-    def running(self) -> bool:
-        """Whether httpd runs."""
-        return self._process is not None and self._process.returncode is None
+    async def _not_ready(self, waited: float) -> StartError:
+        """Why it was not found ready: with the status of what answered instead, where something did."""
+        if self._taken.said:
+            path = self._dialect.ready_path
+            return StartError(
+                name=_NAME,
+                reason=f"its readiness path {path} answers {self._taken.said} without this run's id",
+                waited=waited,
+                log_tail=await self.log_tail(),
+                hint=f"A line of the configuration takes that path. Before it: ProxyPass {path} !",
+            )
+        return StartError(
+            name=_NAME,
+            reason="it did not answer on its readiness path",
+            waited=waited,
+            log_tail=await self.log_tail(),
+        )
 
     def signal(self, number: int) -> None:
         """Send a signal to the parent httpd, such as SIGUSR1 for a graceful restart."""
         if self._process is None:
             raise ContractError(backend="Apache httpd", detail="it does not run")
         self._signals.append(number)
-        self._children = frozenset()  # those of this generation end when they like
+        self._spared |= self._runtime.children(self._process)  # those of this generation end when they like
+        self._children = frozenset()
         self._process.signal(number)
 
     async def kill_child(self, pid: int) -> None:
         """End a child with SIGKILL, as `parse_children` knows it; from now on no end of a child is an accident."""
-        self._children = frozenset()
-        await self._runtime.run(["sh", "-c", f"kill -KILL {pid:d}"])
+        self._children, self._lasting = frozenset(), False
+        await super().kill_child(pid)
 
     async def lost(self) -> ProcessLost | None:
         """What became of the parent or of a child that no signal of ours did; None: nothing.
 
         Children of a lab are as many as there may be, so none of them ends for want of work. Of those that SIGKILL or
         SIGTERM ended httpd says nothing (ap_process_child_status in server/mpm_common.c), of those that crashed it
-        does, and a crash is its own failure. After a signal of ours the children end when they like, and after one that
-        is to end httpd only SIGKILL is an accident; each restart that we asked for begins one generation at the most.
+        does, and a crash is its own failure. After a signal of ours the children end when they like, those of the next
+        generation are known at the first look after its start, and after a signal that is to end httpd only SIGKILL is
+        an accident; each restart that we asked for begins one generation at the most.
         """
         process = self._process
         if process is None:
@@ -168,16 +198,18 @@ class Httpd:
                 return None
             how = f"{how_ended(process.returncode)} in mid-run"
             return ProcessLost(name=_NAME, pid=process.pid, how=how, log_tail=await self.log_tail())
-        text = (await self._runtime.read(self._dialect.error_log)).decode(errors="replace")
-        log = self._dialect.parse_log(text)
-        if sum(line.code in _RESUMED for line in log) > 1 + len(self._signals):
+        log = self._dialect.parse_log(await self.log())
+        generations = sum(line.code in _RESUMED for line in log)
+        if generations > 1 + len(self._signals):
             how = "was restarted in mid-run by a signal"
             return ProcessLost(name=_NAME, pid=process.pid, how=how, log_tail=await self.log_tail())
+        if generations == 1 + len(self._signals):
+            self._know_children(process)
         for pid in sorted(pid for pid in self._children if self._runtime.state(pid) in {"", "zombie"}):
             text = await self._after_reaping(process, pid)
             if not re.search(rf"\bchild (?:pid |process )?{pid}\b|\[pid {pid}\b[^\n]*AH00050", text, re.IGNORECASE):
                 how = "was ended in mid-run by SIGKILL or SIGTERM, for httpd logs no crash of it"
-                return ProcessLost(name=f"A child of {_NAME}", pid=pid, how=how)
+                return ProcessLost(name=self.CHILD, pid=pid, how=how)
         return None
 
     async def _after_reaping(self, process: Process, pid: int) -> str:
@@ -188,27 +220,29 @@ class Httpd:
 
         with contextlib.suppress(TimeoutError):
             await until(reaped, seconds=3, what=f"the parent's notice of the end of {pid}")
-        return (await self._runtime.read(self._dialect.error_log)).decode(errors="replace")
+        return await self.log()
 
-    def stopped(self) -> tuple[tuple[str, int], ...]:
-        """Name and process id of parent and children that are stopped."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return ()
-        pids = {process.pid: _NAME} | dict.fromkeys(self._runtime.children(process), f"A child of {_NAME}")
-        return tuple((name, pid) for pid, name in pids.items() if self._runtime.state(pid) in STOPPED)
 
-    async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
-        """Last lines of what httpd wrote, standard streams first."""
-        names = (_OUTPUT, self._dialect.error_log)
-        text = "\n".join([(await self._runtime.read(name)).decode(errors="replace") for name in names])
-        return tuple(line for line in text.splitlines() if line.strip())[-lines:]
+class _Taken:
+    """Who else answers on the readiness path.
 
-    async def kill(self) -> None:
-        """End httpd at once, children included, whatever is open."""
-        process, self._process = self._process, None
-        if process:
-            await asyncio.shield(process.stop(grace_seconds=0))
+    Attributes:
+        said: status line of the answer; empty for none.
+    """
+
+    def __init__(self) -> None:
+        self.said = ""
+        self._since = 0.0
+
+    def by(self, said: str) -> None:
+        """Keep an answer, and since when it is the same."""
+        if said != self.said:
+            self.said, self._since = said, time.monotonic()
+
+    @property
+    def for_good(self) -> bool:
+        """Whether the same other answer came for long enough to stay."""
+        return bool(self.said) and time.monotonic() - self._since >= _STEADY_SECONDS
 
 
 async def checked(dialect: ApacheDialect, runtime: Runtime, installation: Installation, config: str) -> tuple[str, ...]:

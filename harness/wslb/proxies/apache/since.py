@@ -15,6 +15,7 @@ from wslb.model.balancer import Balancer, Carrier, MemberState, Site
 __all__ = [
     "CARRIES_UPGRADES",
     "DIRECTIVES",
+    "FLAGS",
     "HOT_SPARES",
     "PARAMETERS",
     "VALUES",
@@ -80,6 +81,12 @@ PARAMETERS = {
     "upgrade": _since(26, "CHANGES 2.4.26: mod_proxy_wstunnel"),
 }
 """Of members, balancers and ProxyPass lines, in lower case."""
+
+FLAGS = {
+    **dict.fromkeys(("BCTLS", "BNE"), _since(57, "manual, mod_rewrite: RewriteRule flags")),
+    **dict.fromkeys(("UNSAFEALLOW3F", "UNSAFEPREFIXSTAT"), _since(60, "CHANGES 2.4.60: mod_rewrite, CVE-2024-38474")),
+}
+"""Of RewriteRule, in upper case; what is not here is as old as 2.4.12, or newer than 2.4.60."""
 
 UNITS = _since(28, "CHANGES 2.4.28: mod_watchdog, mod_proxy_hcheck, time intervals with units")
 """A unit behind the number of ``hcinterval``."""

@@ -19,7 +19,7 @@ from wslb.reports.causes.answers import (
     unacceptable,
 )
 from wslb.reports.causes.cause import Cause, Rule
-from wslb.reports.causes.headers import changed_field, forwarded, other_carrier, other_path, wrong_accept
+from wslb.reports.causes.headers import changed_field, forwarded, kept_field, other_carrier, other_path, wrong_accept
 from wslb.reports.causes.messages import spoilt_message
 from wslb.reports.causes.server import (
     another_lbmethod,
@@ -58,6 +58,7 @@ RULES: tuple[Rule, ...] = (
     wrong_accept,
     other_carrier,
     changed_field,
+    kept_field,
     forwarded,
     other_path,
     silent_over_tls,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from wslb.model.handshake import Close
 from wslb.model.results import Claim
@@ -26,6 +27,7 @@ __all__ = [
 _PATIENT = re.compile(r"\bno answer\b|timed out|TimeoutError")
 """How connectors say that nothing came, and nothing ended, for as long as they waited."""
 
+_ATTEMPT = re.compile(r"AH00957: .*attempt to connect to ([^ ]+) ")
 _CLOSED = 1000
 _SWITCHED = 101
 _UNREADABLE = frozenset({1002, 1007, 1009})
@@ -80,7 +82,11 @@ def not_upgraded(scenario: SavedScenario, _: Turns) -> Cause | None:
             return Cause(
                 rule="not-upgraded",
                 sentence=f"the answer was {c.status} instead of 101: {why}",
-                evidence=(f"connection #{c.seq}: {c.url}", mounts),
+                evidence=(
+                    f"connection #{c.seq}: {c.url}",
+                    mounts,
+                    *(f"{a.backend} saw {a.target}" for a in c.arrivals),
+                ),
             )
     return None
 
@@ -116,13 +122,21 @@ def refused(scenario: SavedScenario, _: Turns) -> Cause | None:
             seen = f"journal of {arrival.backend}: {arrival.method} {arrival.target} → {arrival.status}"
             return Cause(rule="backend-refused", sentence=sentence, evidence=(f"connection #{c.seq}: {seen}",))
         if arrival is None:
-            sentence = (
-                f"httpd itself answered {c.status}: no backend saw the request; look for Require, RewriteRule, "
-                "Redirect or a limit on this path"
-            )
+            why = _unreachable(scenario) or "look for Require, RewriteRule, Redirect or a limit on this path"
+            sentence = f"httpd itself answered {c.status}: no backend saw the request; {why}"
             seen = f"connection #{c.seq}: {c.url} → {c.status} {c.reason}".rstrip()
             return Cause(rule="httpd-refused", sentence=sentence, evidence=(f"{seen}, in no backend's journal",))
     return None
+
+
+def _unreachable(scenario: SavedScenario) -> str:
+    """Whom httpd could not reach, by AH00957 of its log, and whether that is a member at all."""
+    tried = next((found[1] for line in scenario.log if (found := _ATTEMPT.search(line.text))), None)
+    if tried is None:
+        return ""
+    if any(urlsplit(member.url).netloc == tried for member in scenario.members.shown):
+        return f"{tried} could not be reached"
+    return f"it tried {tried}, which is no member: an earlier ProxyPass or RewriteRule takes this path"
 
 
 def unacceptable(scenario: SavedScenario, _: Turns) -> Cause | None:

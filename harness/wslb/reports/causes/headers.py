@@ -12,7 +12,7 @@ from wslb.reports.causes.cause import Cause, failed
 from wslb.reports.document import SavedChange, SavedScenario
 from wslb.reports.sequences import Turns
 
-__all__ = ["changed_field", "forwarded", "other_carrier", "other_path", "wrong_accept"]
+__all__ = ["changed_field", "forwarded", "kept_field", "other_carrier", "other_path", "wrong_accept"]
 
 _OWN = frozenset({"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-server"})
 """Fields that mod_proxy writes itself."""
@@ -158,6 +158,25 @@ def changed_field(scenario: SavedScenario, _: Turns) -> Cause | None:
                     rule="field",
                     sentence=sentence,
                     evidence=(f"connection #{c.seq}: {name} {values[0]} → {values[1]}",),
+                )
+    return None
+
+
+def kept_field(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """A field that the client's Connection names went through: httpd did not read it, or it came back behind httpd."""
+    if not any(v.check == "nominated_fields_dropped" and not v.holds for v in scenario.verdicts):
+        return None
+    for c in scenario.connections:
+        named = sorted(set(tokens(c.request, "Connection")) - {"upgrade"})
+        for arrival in c.arrivals:
+            kept = [name for name in named if header_values(arrival.headers, name)]
+            if kept:
+                return Cause(
+                    rule="connection",
+                    sentence=f"{', '.join(kept)} reached {arrival.backend}, though the client's Connection names it: "
+                    "httpd saw another Connection (RequestHeader with early in mod_headers, a proxy before it), or "
+                    "something behind httpd added the field",
+                    evidence=(f"connection #{c.seq}: Connection {_values(c.request, 'Connection')} at the client",),
                 )
     return None
 

@@ -6,9 +6,10 @@ one scenario of the saved document.
 
 from __future__ import annotations
 
+from wslb.model.handshake import header_values
 from wslb.reports.causes import RULES, Cause
 from wslb.reports.causes.cause import failed
-from wslb.reports.document import SavedScenario
+from wslb.reports.document import SavedConnection, SavedScenario
 from wslb.reports.sequences import overlapping, turns_of
 
 __all__ = ["Cause", "likely", "look_at", "ruled_out"]
@@ -38,8 +39,8 @@ def ruled_out(scenario: SavedScenario) -> tuple[str, ...]:
     factors = [member.loadfactor for member in scenario.members.before]
     if factors and len(set(factors)) == 1:
         found.append(f"loadfactors equal ({':'.join(f'{factor:g}' for factor in factors)})")
-    if not balancer.stickysession:
-        found.append("no sticky route")
+    if scenario.connections and not any(_pinning(one) for one in scenario.connections):
+        found.append("no request carried a cookie, a query or a path parameter that a route could stand in")
     before = scenario.members.before
     if before and all(member.status == "Init Ok" for member in before):
         found.append("all members Init Ok at the start")
@@ -48,6 +49,11 @@ def ruled_out(scenario: SavedScenario) -> tuple[str, ...]:
     if not scenario.log:
         found.append("no line in Apache's log")
     return tuple(found)
+
+
+def _pinning(connection: SavedConnection) -> bool:
+    """Whether a request had a place that mod_proxy_balancer may read a route from."""
+    return bool(header_values(connection.request, "Cookie")) or not {";", "?"}.isdisjoint(connection.url)
 
 
 def look_at(scenario: SavedScenario) -> str:

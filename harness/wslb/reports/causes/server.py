@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from wslb.errors import ConfigError
 from wslb.model.balancer import resolve_url
@@ -110,11 +112,13 @@ def other_members(scenario: SavedScenario, _: Turns) -> Cause | None:
         return None
     claimed = {member.route: _address(member.url, scenario.addresses) for member in balancer.members}
     extra = [member for member in there if member.route not in claimed]
+    missing = [route for route in claimed if route not in {member.route for member in there}]
     if extra:
         routes = ", ".join(member.route or member.url for member in extra)
-        sentence = f"the server has {len(there)} members, the scenario knows {len(claimed)}: {routes} takes turns, too"
+        sentence = _of_another_scheme(extra, {route: claimed[route] for route in missing}) or (
+            f"the server has {len(there)} members, the scenario knows {len(claimed)}: {routes} takes turns, too"
+        )
         return Cause(rule="members", sentence=sentence, evidence=tuple(_leads(member) for member in extra))
-    missing = [route for route in claimed if route not in {member.route for member in there}]
     if missing:
         sentence = f"the server has no member {', '.join(missing)}"
         return Cause(rule="members", sentence=sentence, evidence=tuple(_leads(member) for member in there))
@@ -142,6 +146,17 @@ def unread(scenario: SavedScenario, _: Turns) -> Cause | None:
         sentence="balancer-manager showed no member: nothing can be said of counters and states",
         evidence=("members before and after: none",),
     )
+
+
+def _of_another_scheme(extra: Sequence[MemberStatus], missing: Mapping[str, str]) -> str:
+    """Which member is there under another scheme than the scenario claims; empty when none is."""
+    for member, (route, url) in itertools.product(extra, missing.items()):
+        has, want = urlsplit(member.url), urlsplit(url)
+        if has.scheme != want.scheme and (has.netloc, has.path) == (want.netloc, want.path):
+            plain = has.scheme in {"http", "https"}
+            why = "; over http:// upgrades pass only with upgrade=websocket" if plain else ""
+            return f"{route} is {member.url}, the scenario claims {url}{why}"
+    return ""
 
 
 def _address(url: str, addresses: Mapping[str, str]) -> str:

@@ -185,6 +185,19 @@ class DockerRuntime:
             forwarder=self.network.forwarder,
         )
 
+    def ports(self, count: int) -> tuple[int, ...]:
+        """Free ones where the network is shared, else those that are published."""
+        ports = self.container.wanted.ports
+        if ports is None:
+            return ports_to_listen(*[0] * count)
+        if count > len(ports):
+            raise StartError(
+                name="The container of Apache httpd",
+                reason=f"the configuration listens on {count} ports, and {len(ports)} are published",
+                hint="Use --docker-network host, or --runtime local.",
+            )
+        return tuple(ports[:count])
+
     def children(self, process: object) -> frozenset[int]:  # noqa: ARG002 - none of any
         """Not known: they run in the container's own process namespace."""
         return frozenset()
@@ -300,7 +313,9 @@ async def _container(
     """A started container in the mode to try, or in the other one when that proves wrong."""
     user = (_NOBODY, _NOBODY) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     for attempt in range(1, _TRIES + 1):
-        ports = ports_to_listen(settings.port, settings.tls_port) if mode is DockerNetwork.PUBLISHED else None
+        ports = None
+        if mode is DockerNetwork.PUBLISHED:
+            ports = ports_to_listen(settings.port, settings.tls_port, *[0] * (settings.doors - 2))
         wanted = Wanted(
             name=folder.name,
             image=image,

@@ -100,13 +100,17 @@ async def _all_of(process: asyncio.subprocess.Process) -> bytes:
     """What a program prints until it ends; of more than any httpd says of itself, the first part, and then its end."""
     output = bytearray()
     while part := await process.stdout.read(_MOST_OUTPUT) if process.stdout else b"":
-        output += part
-        if len(output) > _MOST_OUTPUT:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            break
+        if len(output) <= _MOST_OUTPUT:
+            output += part
+            if len(output) > _MOST_OUTPUT:
+                _kill_group(process.pid)
     await process.wait()
     return bytes(output[:_MOST_OUTPUT])
+
+
+def _kill_group(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _state(pid: int) -> str:
@@ -169,9 +173,9 @@ class LocalRuntime:
         try:
             output = await asyncio.wait_for(_all_of(process), timeout_seconds)
         except BaseException:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill_group(process.pid)
             await process.wait()
+            process._transport.close()  # type: ignore[attr-defined] # what is left of its output is not read
             raise
         return Completed(returncode=process.returncode or 0, output=output.decode(errors="replace"))
 
@@ -250,6 +254,10 @@ class LocalRuntime:
         """Loopback, on the given ports or free ones."""
         plain, secure = ports_to_listen(plain_port, tls_port)
         return Front(plain=plain, tls=secure if tls else None)
+
+    def ports(self, count: int) -> tuple[int, ...]:
+        """Free ones of loopback."""
+        return ports_to_listen(*[0] * count)
 
     def children(self, process: Process) -> frozenset[int]:
         """Children of a process as the kernel lists them (proc_pid_task(5)); none where it does not."""

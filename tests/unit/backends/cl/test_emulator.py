@@ -149,6 +149,19 @@ async def test_own_commands_go_before_the_runner(emulator: Emulator) -> None:
     assert "Library" in await runner.run("DSPLIBL", caller=CALLER)
 
 
+async def test_help_lists_the_commands_and_an_unknown_one_points_to_it() -> None:
+    host = Host(name="alpha", instance="n")
+    runner = with_own_commands(Emulator(host), host=host, backend="node", address="127.0.0.102")
+    listed = (await runner.run("help", caller=CALLER)).split("\n")[2:-1]
+    assert [line.strip() for line in listed] == list(runner.names)
+    assert {"DSPWSCNN", "HELP", "WRKSBS", "WRKSYSSTS"} <= set(runner.names)
+    for name in listed:
+        assert not (await runner.run(name.strip(), caller=CALLER)).startswith("CPD0030")
+    unknown = (await runner.run("FOO", caller=CALLER)).split("\n")
+    assert unknown[0] == "CPD0030: Command FOO in library *LIBL not found."
+    assert unknown[-1] == "HELP lists the commands that there are."
+
+
 def test_long_value_does_not_shift_the_columns() -> None:
     columns = (Column(heading="A", width=3), Column(heading="B", width=2, right=True))
     lines = table("T", columns, [("abcdef", 1), ("x", 12345)]).split("\n")

@@ -19,7 +19,7 @@ README = Path(__file__).parents[4] / "backends" / "README.md"
 def test_defaults_are_those_of_the_contract(profile: Profile) -> None:
     chosen = options.parse([], profile=profile)
     assert (chosen.name, chosen.port, chosen.tls_port) == (profile.program, profile.port, -1)
-    assert (chosen.idle_seconds, chosen.subprotocols, chosen.control_host) == (300, ("wsconsole",), "127.0.0.1")
+    assert (chosen.idle_seconds, chosen.subprotocols, chosen.control_host) == (None, ("wsconsole",), "127.0.0.1")
     assert chosen.control_port == profile.control_port
     tls = options.parse(["--tls-cert", "c", "--tls-key", "k"], profile=profile)
     assert tls.tls_port == profile.tls_port

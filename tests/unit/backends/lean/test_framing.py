@@ -38,9 +38,9 @@ def test_many_frames_cost_no_more_each_than_few() -> None:
     def seconds(count: int) -> float:
         octets, times = frame(TEXT) * count, []
         for _ in range(3):
-            begin = time.perf_counter()
+            begin = time.process_time()
             assert len(read(octets, len(octets))) == count
-            times.append(time.perf_counter() - begin)
+            times.append(time.process_time() - begin)
         return min(times)
 
     assert seconds(64_000) < 3 * 16 * seconds(4_000)  # a copy of the rest for each frame makes it 256 times

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as edit
 
 from tests import runs
-from wslb.checks import accounting, carrier, distribution, handshake, log, members
+from wslb.checks import accounting, carrier, distribution, handshake, log, members, strictness
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Arrival, Close, Exchange
 from wslb.model.results import Claim, Event, LogLine, MemberStatus, Outcome, Record, ScenarioResult, Verdict
@@ -130,6 +130,11 @@ def by_the_scenario_itself(result: ScenarioResult, kind: str, text: str) -> Save
             changed(runs.broken(), route="node", route_="other"),
             "the server has 2 members, the scenario knows",
         ),
+        (
+            "members",
+            changed(runs.broken(), route="node", route_="http://127.0.0.102:8888", url="http://127.0.0.102:8888"),
+            "node is http://127.0.0.102:8888, the scenario claims ws://127.0.0.102:8888; over http:// upgrades pass",
+        ),
         ("members", listed_otherwise(), "the server lists node, liberty"),
         (
             "unread",
@@ -211,7 +216,7 @@ def test_nothing_failed_has_no_cause(result: ScenarioResult) -> None:
 def test_what_the_evidence_speaks_against() -> None:
     assert causes.ruled_out(saved(runs.broken())) == (
         "loadfactors equal (1:1)",
-        "no sticky route",
+        "no request carried a cookie, a query or a path parameter that a route could stand in",
         "all members Init Ok at the start",
         "handshakes did not overlap",
         "no line in Apache's log",
@@ -219,6 +224,12 @@ def test_what_the_evidence_speaks_against() -> None:
     assert (
         causes.ruled_out(saved(runs.judged(runs.record("LNLN", lines=(WARNED,)), checks=(log.only_announced(),)))) == ()
     )
+
+
+def test_a_route_that_could_pin_is_not_spoken_against() -> None:
+    odd = runs.opened(1, "liberty", extra=(("Cookie", "ROUTEID=.liberty"),))
+    pinned = saved(runs.judged(runs.record("LNNL", changed={1: odd})))
+    assert not [told for told in causes.ruled_out(pinned) if "route" in told]
 
 
 def test_every_rule_is_silent_on_a_scenario_without_evidence() -> None:
@@ -265,6 +276,12 @@ def heard(text: str, *, binary: bool = False) -> Exchange:
 def mirrored() -> SavedScenario:
     scenario = edited(Claim.WITNESSES)
     return second(scenario, arrivals=scenario.connections[1].arrivals * 2)
+
+
+def unreached(address: str) -> LogLine:
+    """What httpd logs of a backend that refuses TCP."""
+    text = f"(111)Connection refused: AH00957: WS: attempt to connect to {address} ({address}) failed"
+    return LogLine(at="x", module="proxy", level="error", code="AH00957", text=text)
 
 
 def elsewhere(url: str, target: str) -> SavedScenario:
@@ -326,6 +343,11 @@ def died(here: Close, there: Close) -> SavedScenario:
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(greeting=None)), "its greeting did not reach"),
         ("httpd-refused", edited(Claim.OPENING, status=403, accepted=False, arrivals=(), changes=None),
          "httpd itself answered 403"),
+        ("httpd-refused", edit(edited(Claim.OPENING, status=503, accepted=False, arrivals=(), changes=None),
+                               log=(unreached("127.0.0.1:9"),)),
+         "503: no backend saw the request; it tried 127.0.0.1:9, which is no member: an earlier ProxyPass or Rewrite"),
+        ("httpd-refused", edit(edited(Claim.OPENING, status=503, accepted=False, arrivals=(), changes=None),
+                               log=(unreached("127.0.0.102:8888"),)), "127.0.0.102:8888 could not be reached"),
         ("misgreeted", edited(Claim.WITNESSES, exchanges=(heard("x", binary=True),)), "came as binary"),
         ("misgreeted", edited(Claim.WITNESSES, exchanges=(heard("hi"),) * 2, greeting="hi"), "greeting came 2 times"),
         ("misgreeted", edited(Claim.WITNESSES, exchanges=(heard("hi"),), greeting="hi",
@@ -399,6 +421,22 @@ def test_field_that_the_proxy_has_no_business_with(what: dict[str, str], words: 
     cause = causes.likely(second(scenario, changes=SavedChanges(request=(SavedChange(**what),), response=())))
     assert (cause and cause.rule) == ("field" if words else None)
     assert words is None or (cause and words in cause.sentence)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_field_named_by_the_clients_connection_that_went_through(kept: bool) -> None:
+    odd = runs.opened(2, "node", extra=(("X-Hop", "1"),) if kept else ())
+    request = tuple((name, "Upgrade, X-Hop" if name == "Connection" else value) for name, value in odd.request)
+    odd = replace(odd, request=request)
+    cause = causes.likely(
+        saved(runs.judged(runs.record("LNLN", changed={2: odd}), checks=(strictness.nominated_fields_dropped,)))
+    )
+    if kept:
+        assert cause is not None
+        assert cause.sentence.startswith("x-hop reached node, though the client's Connection names it")
+        assert cause.evidence == ("connection #2: Connection Upgrade, X-Hop at the client",)
+    else:
+        assert cause is None, "nobody was seen to keep it"
 
 
 def test_counters_that_do_not_fit_the_connections() -> None:

@@ -7,22 +7,24 @@ connects to, whose certificates it shows, what it writes, what it runs, and modu
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from wslb.errors import ConfigError
 from wslb.interfaces import Installation
-from wslb.proxies.apache.adoption.adopted import CHOSEN, Adopted, AdoptionChange, Certified, Door, MemberPlace
+from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
+from wslb.proxies.apache.adoption.adopted import CHOSEN, Adopted, AdoptionChange, Brought, Certified, Door, MemberPlace
+from wslb.proxies.apache.adoption.left_out import LEFT_OUT, OURS, RUNS_CODE
 from wslb.proxies.apache.adoption.original import Original
+from wslb.proxies.apache.adoption.written import quoted, same
 from wslb.proxies.apache.conf.directives import Directive, split_words, walk
 from wslb.proxies.apache.conf.effect import module_name
 from wslb.proxies.apache.conf.vocabulary import USUAL_MODULES
 
-__all__ = ["DEFAULT_PORTS", "adopt", "host_and_port", "refused_line"]
+__all__ = ["adopt", "refused_line"]
 
-DEFAULT_PORTS = {"https": 443, "wss": 443, "h2": 443, "ajp": 8009, "fcgi": 8000, "scgi": 4000, "uwsgi": 3031}
 _TLS_SCHEMES = frozenset({"https", "wss", "h2"})
 _SCHEMES = "ws|wss|http|https|h2|h2c|ajp|fcgi|scgi|uwsgi"
 _MEMBER_URL = re.compile(
@@ -34,79 +36,32 @@ _MEMBER_URL = re.compile(
 _CONNECTING = frozenset({"proxypass", "proxypassmatch", "proxypassreverse", "balancermember", "proxyset"})
 
 _REPLACED = "a stand-in takes the member's place"
-_OURS = "the lab has its own"
-_LEFT_OUT = {
-    **dict.fromkeys(("user", "group", "chrootdir"), "the lab's httpd is an ordinary user"),
-    **dict.fromkeys(
-        ("pidfile", "lockfile", "scoreboardfile", "coredumpdirectory", "defaultruntimedir", "scriptsock", "mutex"),
-        f"{_OURS} folder for it",
-    ),
-    **dict.fromkeys(
-        (
-            "errorlog",
-            "customlog",
-            "transferlog",
-            "globallog",
-            "forensiclog",
-            "errorlogformat",
-            "loglevel",
-            "scriptlog",
-            "secauditlog",
-            "secdebuglog",
-            "logiotrackttfb",
-            "rewritelog",
-            "rewriteloglevel",
-        ),
-        f"{_OURS} log",
-    ),
-    **dict.fromkeys(
-        (
-            "sslcertificatechainfile",
-            "sslpassphrasedialog",
-            "sslcarevocationfile",
-            "sslcarevocationpath",
-            "sslcarevocationcheck",
-            "sslproxycarevocationfile",
-            "sslproxycarevocationpath",
-            "sslproxycarevocationcheck",
-            "sslproxycacertificatepath",
-            "sslproxymachinecertificatefile",
-            "sslproxymachinecertificatepath",
-            "sslproxymachinecertificatechainfile",
-        ),
-        "certificates are the run's own",
-    ),
-    **dict.fromkeys(
-        (
-            "sslusestapling",
-            "sslstaplingcache",
-            "sslocspenable",
-            "sslocspdefaultresponder",
-            "mdomain",
-            "mdcertificateagreement",
-        ),
-        "the lab asks no server outside it",
-    ),
-    **dict.fromkeys(
-        ("proxyremote", "proxyremotematch", "proxysourceaddress", "heartbeataddress", "heartbeatlisten"),
-        "it would lead out of the lab",
-    ),
-    **dict.fromkeys(
-        ("balancerpersist", "heartbeatstorage", "cacheroot", "davlockdb"), "it would write outside the lab"
-    ),
-    "loadfile": "the lab loads modules of its httpd only",
+_CLIENTS = "127.0.0.1"
+"""Where a client finds a listener whose port is published."""
+
+_READ = {
+    "authuserfile": 0,
+    "authgroupfile": 0,
+    "authdigestfile": 0,
+    "mimemagicfile": 0,
+    "rewritemap": 1,
+    "sslopensslconfcmd": 1,
 }
-"""Directives that a lab must not carry out, each with why."""
+"""Directives that name a file which httpd reads, and which of their words it is."""
 
 _IBM_PROTOCOLS = {"sslprotocoldisable": "SSLProtocol", "sslproxyprotocoldisable": "SSLProxyProtocol"}
 _IBM_VERIFY = {"0": "none", "1": "optional", "2": "require"}
 
 
-_RUNS_CODE = frozenset({"wsgi", "perl", "passenger", "python", "php", "mono", "md", "heartmonitor", "heartbeat", "lua"})
-"""Modules that run a user's programs or talk to other servers by themselves."""
-
-
-def adopt(original: Original, *, installation: Installation, as_root: bool, readable: Callable[[str], bool]) -> Adopted:
+def adopt(
+    original: Original,
+    *,
+    installation: Installation,
+    as_root: bool,
+    readable: Callable[[str], bool],
+    everywhere: str = "",
+    apart: bool = False,
+) -> Adopted:
     """Make a configuration servable.
 
     Args:
@@ -114,8 +69,13 @@ def adopt(original: Original, *, installation: Installation, as_root: bool, read
         installation: httpd that will serve it.
         as_root: whether it starts as root, and so must become somebody else.
         readable: whether a path of this machine is there to be read.
+        everywhere: address that httpd listens on where its network is not ours; empty for loopback addresses.
+        apart: whether it has other files than this machine, so that those it reads must be brought.
+
+    Raises:
+        ConfigError: it would listen everywhere, and two virtual hosts differ in nothing but their addresses.
     """
-    return _Adoption(original, installation, readable).run(as_root=as_root)
+    return _Adoption(original, installation, readable, everywhere, apart).run(as_root=as_root)
 
 
 def refused_line(adopted: Adopted, line: int, variables: Mapping[str, str], why: str) -> Adopted:
@@ -145,6 +105,8 @@ class _Adoption:
     original: Original
     installation: Installation
     readable: Callable[[str], bool]
+    everywhere: str = ""
+    apart: bool = False
     lines: list[str] = field(default_factory=list)
     places: list[tuple[str, int]] = field(default_factory=list)
     changes: list[AdoptionChange] = field(default_factory=list)
@@ -152,7 +114,9 @@ class _Adoption:
     doors: dict[tuple[str, int], Door] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)
     certificates: dict[str, Certified] = field(default_factory=dict)
+    files: dict[str, Brought] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    siblings: tuple[Directive, ...] = ()
     told: frozenset[str] = frozenset()
 
     def run(self, *, as_root: bool) -> Adopted:
@@ -167,6 +131,10 @@ class _Adoption:
             self._own("ServerName localhost")
         if not any(d.key == "listen" for d in directives):
             self._listen_for_a_fragment(directives)
+        # Where nobody says AllowOverride, httpd reads the .htaccess of every folder on its way, and answers 500.
+        self._own('<Directory "/">', "AllowOverride None", "</Directory>")
+        if self.original.conf.folder:
+            self._own('DocumentRoot "${RUN}/htdocs"')
         self._all(directives, 0, self._names_in(directives))
         if not any(at.key == "typesconfig" for at in walk(directives)):
             self._own("<IfModule mod_mime.c>", 'TypesConfig "/dev/null"', "</IfModule>")
@@ -184,19 +152,27 @@ class _Adoption:
             certificates=tuple(self.certificates.values()),
             modules=supplied,
             addresses=dict(self.addresses),
+            files=tuple(self.files.values()),
         )
 
     # -- modules -----------------------------------------------------------------------------------------------------
 
     def _supplied(self) -> tuple[str, ...]:
-        """Modules that are loaded before the configuration: a fragment's usual ones, and what our own lines need."""
+        """Modules that are loaded before the configuration: a fragment's usual ones, and what our own lines need.
+
+        A whole configuration has to load the others itself: what it lacks is what makes it fail.
+        """
         ours, loaded = self.installation, self.original.effect.loaded
         ibm_i = self.original.ibm_i
-        wanted = ["log_config", "logio", "unixd", "authz_core"]
+        wanted = ["log_config", "logio", "unixd"]
+        if ibm_i or not self.original.whole:
+            wanted.append("authz_core")
         if not self.original.whole:
             wanted += [n for n in USUAL_MODULES if not ibm_i or not n.startswith(("proxy", "lbmethod"))]
-        if ibm_i or {"proxy_balancer"} & loaded.keys():
+        if ibm_i or ({"proxy_balancer"} & loaded.keys() and not self.original.whole):
             wanted.append("slotmem_shm")
+        if {"proxy_hcheck", "heartmonitor"} & {*wanted, *loaded}:
+            wanted.insert(0, "watchdog")  # built into some, Debian's among them, so that its files do not load it
         if not any(name.startswith("mpm_") and ours.has(name) for name in loaded) and ours.mpm not in ours.built_in:
             wanted.insert(0, f"mpm_{ours.mpm}")
         usual = [n for n in dict.fromkeys(wanted) if not n.startswith("mpm_") or n == f"mpm_{ours.mpm}"]
@@ -215,7 +191,7 @@ class _Adoption:
             line.strip().startswith(f"LoadModule {name}_module ") for line in self.lines
         ):
             self._change(at, "", f"mod_{name} is loaded already")
-        elif name in _RUNS_CODE:
+        elif name in RUNS_CODE:
             self._change(at, "", f"mod_{name} would run programs, or talk to servers, outside the lab")
         elif not ours.has(name) or foreign:
             self._change(at, "", f"this httpd has no {ours.absence(name)}, so its directives are left out too")
@@ -229,17 +205,30 @@ class _Adoption:
 
     def _find_addresses(self, directives: Iterable[Directive]) -> None:
         """Each configured address gets a loopback address of its own, so that IP-based hosts stay apart."""
+        hosts: dict[int | None, set[str]] = {}
         for directive in directives:
             if directive.key in {"listen", "virtualhost"}:
                 for word in directive.words if directive.key == "virtualhost" else directive.words[:1]:
-                    host, _ = host_and_port(word)
-                    if host and not host.startswith("127.") and host not in self.addresses:
+                    host, port = host_and_port(word)
+                    if directive.key == "virtualhost":
+                        hosts.setdefault(port, set()).add(host)
+                    if self.everywhere and host:
+                        self.addresses[host] = _CLIENTS
+                    elif host and not host.startswith("127.") and host not in self.addresses:
                         self.addresses[host] = f"127.0.0.{11 + len(self.addresses)}"
+        mixed = next((sorted(found) for found in hosts.values() if len(found) > 1), [])
+        if self.everywhere and mixed:
+            raise ConfigError(
+                option="the addresses of its virtual hosts",
+                value=" and ".join(host or "*" for host in mixed),
+                allowed="one and the same on each port, since published ports cannot tell them apart",
+                hint="Use --docker-network host, or --runtime local.",
+            )
 
     def _door(self, address: str, port: int, told: str) -> Iterator[str]:
         if (address, port) not in self.doors:
             door = self.doors[address, port] = Door(port=port, address=address, told=told)
-            yield f"Listen {address}:${{{door.variable}}}"
+            yield f"Listen {self.everywhere or address}:${{{door.variable}}}"
 
     def _listen(self, at: Directive) -> Iterator[str]:
         host, port = host_and_port(at.first)
@@ -292,17 +281,21 @@ class _Adoption:
         """The line as it stands, where variables alone were filled in; else as it was resolved."""
         raw = self.original.texts.get((at.file, at.line), "")
         words = split_words(raw.strip().removeprefix("<").removesuffix(">") if at.body is not None else raw)
-        if words and words[0].lower() == at.key and _same(words[1:], at.words):
+        if words and words[0].lower() == at.key and same(words[1:], at.words):
             return raw if at.body is None or raw.endswith(">") else f"{raw}>"
         return quoted(at)
 
     def _all(self, directives: Iterable[Directive], depth: int, names: tuple[str, ...]) -> None:
+        directives = tuple(directives)
         for directive in directives:
             if directive.body is not None:
                 self._section(directive, depth, names)
                 continue
-            self.names = names
-            for line in self._one(directive):
+            self.names, self.siblings = names, directives
+            lines = list(self._one(directive))
+            if directive.comment:  # httpd reads it as arguments, and mostly refuses the line
+                lines = [f"{line} {directive.comment}" for line in lines or [quoted(directive)]]
+            for line in lines:
                 self._put(directive, line, depth)
 
     def _section(self, section: Directive, depth: int, names: tuple[str, ...]) -> None:
@@ -310,6 +303,8 @@ class _Adoption:
         if section.key == "virtualhost":
             head = self._virtualhost(section)
             names = self._names_in(section.body or ()) or names
+        elif section.key == "directory" and not section.line:
+            head = self._changed(section, '<Directory "${RUN}/htdocs">', "a .htaccess is read as within its folder")
         elif section.key in {"proxy"} and section.words and "*" not in section.first:
             words = tuple(self._member(section, word) for word in section.words)
             if words != section.words:
@@ -322,7 +317,7 @@ class _Adoption:
         words = []
         for word in section.words:
             host, port = host_and_port(word)
-            address = self.addresses.get(host, host) if host else "*"
+            address = "*" if self.everywhere or not host else self.addresses.get(host, host)
             words.append(f"{address}:${{{Door(port=port, address='', told='').variable}}}" if port else address)
         after = f"<VirtualHost {' '.join(words)}>"
         self._change(section, after, "a free port of loopback in its place")
@@ -335,8 +330,10 @@ class _Adoption:
 
     def _one(self, at: Directive) -> Iterator[str]:
         key = at.key
-        if key in _LEFT_OUT:
-            self._change(at, "", _LEFT_OUT[key])
+        if key in LEFT_OUT:
+            self._change(at, "", LEFT_OUT[key])
+        elif self.apart and key in _READ and (found := self._brought(at)) is not None:
+            yield found
         elif key in _SPECIAL:
             yield from _SPECIAL[key](self, at)
         elif key in _CONNECTING or key == "sethandler":
@@ -364,6 +361,21 @@ class _Adoption:
         variable = self.stand_ins[host, port].variable(tls=scheme in _TLS_SCHEMES)
         return f"{found['before']}{found['scheme']}://${{{variable}}}{word[found.end() :]}"
 
+    def _brought(self, at: Directive) -> str | None:
+        """The line with the file that it names brought into the run's folder; None where it names none of its own."""
+        number = _READ[at.key]
+        word = at.words[number] if number < len(at.words) else ""
+        kind, _, path = word.rpartition(":")
+        if not path or (at.key == "rewritemap") is not (kind in {"txt", "rnd"}):
+            return None
+        if at.key == "sslopensslconfcmd" and at.first.lower() != "dhparameters":
+            return None
+        whole = str(PurePosixPath(self._root) / path)
+        if whole not in self.files:
+            self.files[whole] = Brought(name=f"files/{len(self.files) + 1}", path=whole)
+        words = (*at.words[:number], f"{kind}{kind and ':'}${{RUN}}/{self.files[whole].name}", *at.words[number + 1 :])
+        return self._changed(at, quoted(replace(at, words=words)), "the file is brought to where this httpd runs")
+
     # -- directives of their own kind --------------------------------------------------------------------------------
 
     def _certificate(self, at: Directive) -> Iterator[str]:
@@ -374,6 +386,22 @@ class _Adoption:
         yield self._changed(at, line, "a certificate of the run for the same names")
         if at.key == "sslcertificatefile" and not self._has_key(at):
             yield f'SSLCertificateKeyFile "${{RUN}}/tls/{name}.key"'
+
+    def _engine(self, at: Directive) -> Iterator[str]:
+        """TLS for which mod_md would fetch a certificate gets one of the run."""
+        fetched = any(d.key in {"mdomain", "<mdomain", "mdomainset"} for d in walk(self.original.effect.directives))
+        given = any(
+            d.key in {"sslcertificatefile", "sslappname"} for d in (*self.siblings, *self.original.effect.directives)
+        )
+        yield self._written(at)
+        if fetched and not given and at.first.lower() == "on":
+            name = self._certified(f"managed {at.file}:{at.line}")
+            lines = (
+                f'SSLCertificateFile "${{RUN}}/tls/{name}.pem"',
+                f'SSLCertificateKeyFile "${{RUN}}/tls/{name}.key"',
+            )
+            self._change(at, "; ".join((at.name + " on", *lines)), "mod_md would fetch a certificate from outside")
+            yield from lines
 
     def _has_key(self, at: Directive) -> bool:
         texts = self.original.texts.items()
@@ -412,7 +440,7 @@ class _Adoption:
             yield self._written(at)
 
     def _session_cache(self, at: Directive) -> Iterator[str]:
-        yield self._changed(at, "SSLSessionCache none", f"{_OURS} folder for it")
+        yield self._changed(at, "SSLSessionCache none", f"{OURS} folder for it")
 
     def _document_root(self, at: Directive) -> Iterator[str]:
         if self.readable(str(PurePosixPath(self._root) / at.first)):
@@ -470,6 +498,9 @@ _SPECIAL: Mapping[str, Callable[[_Adoption, Directive], Iterator[str]]] = {
     "sslproxyappname": _Adoption._trust,
     "sslproxycacertificatefile": _Adoption._trust,
     "sslcacertificatefile": _Adoption._client_trust,
+    "sslcacertificatepath": _Adoption._client_trust,
+    "sslproxycacertificatepath": _Adoption._trust,
+    "sslengine": _Adoption._engine,
     "sslprotocoldisable": _Adoption._disabled_protocols,
     "sslproxyprotocoldisable": _Adoption._disabled_protocols,
     "sslproxyverify": _Adoption._proxy_verify,
@@ -483,54 +514,7 @@ _SPECIAL: Mapping[str, Callable[[_Adoption, Directive], Iterator[str]]] = {
 }
 
 
-def _same(written: Sequence[str], resolved: Sequence[str]) -> bool:
-    """Whether words differ by nothing but the variables in them, which httpd fills in itself."""
-    return len(written) == len(resolved) and all(map(_filled, written, resolved))
-
-
-def _filled(written: str, resolved: str) -> bool:
-    """Whether a word is another with something in the place of its variables: what is between them comes in order."""
-    if "${" not in written or written == resolved:
-        return written == resolved
-    first, *others = re.split(r"\$\{[^}\s]*\}", written)
-    last = others.pop() if others else ""
-    at = len(first)
-    for part in others:
-        at = resolved.find(part, at)
-        if at < 0:
-            return False
-        at += len(part)
-    return resolved.startswith(first) and resolved.endswith(last) and at + len(last) <= len(resolved)
-
-
 def _proxies(rule: Directive) -> bool:
     """Whether a RewriteRule hands the request to mod_proxy."""
     flags = rule.words[2].strip("[]").lower().split(",") if len(rule.words) > 2 else []
     return any(flag.strip() in {"p", "proxy"} for flag in flags)
-
-
-def host_and_port(text: str) -> tuple[str, int | None]:
-    """Address, empty for every one or for a name, and port of ``Listen`` and ``<VirtualHost>``."""
-    if text.isdigit():
-        return "", int(text)
-    found = re.fullmatch(r"(\[[^\]]*\]|[^:]*)(?::(\d+|\*))?", text)
-    if found is None:
-        return "", None
-    host, port = found[1].strip("[]"), int(found[2]) if found[2] and found[2].isdigit() else None
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return "", port
-    return "" if address.is_unspecified else host, port
-
-
-def quoted(at: Directive) -> str:
-    """A directive as text that httpd splits into the same words (ap_getword_conf)."""
-    inner = " ".join((at.name, *map(_word, at.words)))
-    return inner if at.body is None else f"<{inner}>"
-
-
-def _word(word: str) -> str:
-    if word and not re.search(r"\s", word) and word[0] not in "\"'" and not word.endswith("\\"):
-        return word
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

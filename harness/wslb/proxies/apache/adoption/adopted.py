@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wslb.model.disclosure import REDACTED, redacted
 
-__all__ = ["CHOSEN", "Adopted", "AdoptionChange", "Certified", "Door", "MemberPlace", "disclosed"]
+__all__ = ["CHOSEN", "Adopted", "AdoptionChange", "Brought", "Certified", "Door", "MemberPlace", "disclosed"]
 
 CHOSEN = "chosen-by-the-request"
 """Host of a member that only a request names (``ws://%{HTTP_HOST}/``)."""
@@ -17,7 +17,10 @@ CHOSEN = "chosen-by-the-request"
 _LONGEST = 500
 """Characters of a line that are told."""
 
-_SECRET = re.compile(r"([\w.-]*(?:secret|passw|token|credential|api_?key)[\w.-]*)([=\s]\s*)\S+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"([\w.-]*(?:secret|passw|passphrase(?!dialog)|token|credential|api_?key|pin-value|userseed)[\w.-]*)([=\s]\s*)\S+",
+    re.IGNORECASE,
+)
 
 
 def disclosed(line: str) -> str:
@@ -103,6 +106,19 @@ class Certified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """A file that httpd reads when it starts or serves, to be put where the lab's httpd finds it.
+
+    Attributes:
+        name: below the run's folder.
+        path: as the configuration names it, from its ServerRoot where it is relative.
+    """
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
     """A configuration that a lab can serve.
 
@@ -111,6 +127,7 @@ class Adopted:
         places: file and line that each line of the text comes from; an empty file for our own.
         modules: supplied ones, in loading order.
         addresses: loopback address in the place of each configured one.
+        files: to be brought, where the lab's httpd has other files than this machine.
     """
 
     lines: tuple[str, ...]
@@ -121,6 +138,7 @@ class Adopted:
     certificates: tuple[Certified, ...]
     modules: tuple[str, ...]
     addresses: Mapping[str, str]
+    files: tuple[Brought, ...] = ()
 
     def text(self, variables: Mapping[str, str], last: tuple[str, ...] = ()) -> str:
         """Text of httpd.conf; the lines of its body keep their numbers behind those of `prelude`.

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from wslb.errors import ConfigError
+from wslb.errors import ConfigError, ProxyConfigRejected
 from wslb.interfaces import Installation
-from wslb.proxies.apache.advice.adviser import LocalFiles, configuration_of, is_whole, text_of, understood
+from wslb.proxies.apache.advice.adviser import configuration_of, is_whole
 from wslb.proxies.apache.conf.configuration import Configuration
-from wslb.proxies.apache.conf.directives import Directive, Flaw, Tree, logical_lines
-from wslb.proxies.apache.conf.effect import Effect, module_name, resolve
-from wslb.proxies.apache.conf.vocabulary import USUAL_MODULES
+from wslb.proxies.apache.conf.directives import Directive, Flaw, walk
+from wslb.proxies.apache.conf.effect import MAX_FILES, MAX_WORD, Decide, Effect, module_name, resolve
+from wslb.proxies.apache.conf.outside import FilledFiles, outside_of, root_of
+from wslb.proxies.apache.conf.vocabulary import SERVER_ONLY, USUAL_MODULES
 
 __all__ = ["Original", "read_original"]
-
-_PLACEHOLDER = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}|@@([\w.-]+)@@|(?<=[\s/\"'@:])<([A-Za-z][\w-]*(?: [\w-]+)*)>")
-_EXPORT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$")
-_USED = re.compile(r"\$\{?([A-Za-z_]\w*)\}?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ class Original:
         whole: whether it loads its own modules; a fragment gets the usual ones.
         conf: what it means to mod_proxy in the httpd of the lab.
         ibm_i: whether it is for HTTP Server for i.
-        told: what was found beside the file, each a clause.
+        told: what was found beside the file, and what of it was left out, each a sentence.
     """
 
     file: Path
@@ -56,29 +53,6 @@ class Original:
         return self.effect.flaws
 
 
-@dataclass(slots=True)
-class _FilledFiles(LocalFiles):
-    """Included files, with placeholders filled in, each line kept."""
-
-    values: Mapping[str, str]
-    texts: dict[tuple[str, int], str] = field(default_factory=dict)
-    open_places: list[tuple[str, int, str]] = field(default_factory=list)
-
-    def read(self, path: str) -> str | None:
-        """Text of a regular file with the placeholders that have a value filled in."""
-        text = LocalFiles.read(self, path)
-        return None if text is None else self.kept(text, path)
-
-    def kept(self, text: str, path: str) -> str:
-        """The filled text, after its lines were noted."""
-        filled = _PLACEHOLDER.sub(lambda found: self.values.get(_named(found), found[0]), text)
-        for line in logical_lines(filled.removeprefix("\ufeff"), path):
-            self.texts[path, line.line] = line.text
-            if not line.text.startswith("#"):
-                self.open_places += [(path, line.line, found[0]) for found in _PLACEHOLDER.finditer(line.text)]
-        return filled
-
-
 def read_original(
     file: Path,
     *,
@@ -91,35 +65,46 @@ def read_original(
     Args:
         file: complete, or a fragment.
         installation: that httpd: its version and modules decide the conditions.
-        defines: names as after httpd's ``-D``.
+        defines: ``NAME`` as after httpd's ``-D``, or ``NAME=VALUE``.
         values: of placeholders and variables, by name.
 
     Raises:
         EvidenceError: there is nothing that could be read.
-        ConfigError: a placeholder has no value.
+        ConfigError: a placeholder has no value, or there is more than is read.
+        ProxyConfigRejected: sections do not close each other, or a ``.htaccess`` has what may not stand there.
     """
-    given = dict(values or {})
     path = file.absolute()
-    files = _FilledFiles(given)
-    tree = understood(files.kept(text_of(path), str(path)), path)
-    variables, told = _envvars(path)
-    outside = {**variables, **dict.fromkeys(defines, ""), **given}
-    first = tuple(Directive("Define", (n, v) if v else (n,), "", 0, 0) for n, v in outside.items())
-    tree = Tree((*first, *tree.directives), tree.flaws)
-    draft = resolve(tree, str(path), files)
+    outside = outside_of(path, defines=defines, values=values)
+    files = FilledFiles(values=outside.values)
+    tree = files.tree_of(path)
+
+    def resolved(decide: Decide = lambda _section, _loaded: None) -> Effect:
+        return resolve(
+            tree,
+            str(path),
+            files,
+            root=root_of(path),
+            folder=outside.folder,
+            defines=outside.defines,
+            decide=decide,
+        )
+
+    draft = resolved()
+    _refuse_endless(draft, file)
+    _refuse_nesting(draft)
     whole = is_whole(draft)
     supplied = frozenset() if whole else frozenset(n for n in USUAL_MODULES if installation.has(n))
-    effect = resolve(tree, str(path), files, decide=_Decider(installation, supplied).decide)
+    effect = resolved(_Decider(installation, supplied).decide)
+    _refuse_server_only(effect, outside.folder)
     if files.open_places:
-        where, line, text = files.open_places[0]
+        place = files.open_places[0]
         raise ConfigError(
-            option=f"the placeholder {text} ({where}:{line})",
-            value=text,
+            option=f"the placeholder {place.text} ({place.file}:{place.line})",
+            value=place.text,
             allowed="a real value",
-            hint=f"Give it: --set '{text.strip('{}@<> ')}=VALUE'",
+            hint=f"Give it: --set '{place.text}=VALUE'",
         )
-    effect.directives = tuple(d for d in effect.directives if d.line)
-    conf = configuration_of(effect, version=installation.version)
+    conf = configuration_of(effect, version=installation.version, folder=outside.folder)
     names = frozenset(effect.loaded) | supplied | installation.built_in
     ibm_i = conf.modules.ibm_i
     conf = replace(conf, modules=replace(conf.modules, known=True, names=names, ibm_i=False))
@@ -127,39 +112,54 @@ def read_original(
         file=file,
         effect=effect,
         texts=files.texts,
-        defines=outside,
+        defines=outside.defines,
         whole=whole,
         conf=conf,
         ibm_i=ibm_i,
-        told=told,
+        told=(*(f"read with {clause}" for clause in outside.told), *_left_out(effect.left_out)),
     )
 
 
-def _named(found: re.Match[str]) -> str:
-    return next(group for group in found.groups() if group)
+def _refuse_endless(draft: Effect, file: Path) -> None:
+    """What is not read to its end cannot be served: nobody knows how many files and how much memory it would take."""
+    for flaw in draft.unread:
+        place = f"{file if flaw.file == str(file.absolute()) else flaw.file}:{flaw.line}"
+        if flaw.kind == "many":
+            hint = "Include the files of the configuration alone, or name one of them as the file."
+            option, most, unit = f"the number of files with those of {flaw.text} ({place})", MAX_FILES, ""
+        else:
+            hint = "Define it shorter; what doubles each time would take all memory of httpd."
+            option, most, unit = f"the length of ${{{flaw.text}}} ({place})", MAX_WORD, " characters"
+        raise ConfigError(option=option, value=f"over {most}", allowed=f"at most {most}{unit}", hint=hint)
 
 
-def _envvars(file: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Variables of Debian's ``envvars`` beside the file or above it: assignments only, nothing of it is run."""
-    for folder in tuple(file.parents)[:3]:
-        text = LocalFiles().read(str(folder / "envvars"))
-        if text is None or "APACHE_" not in text:
-            continue
-        return _exported(text), (f"variables from {folder / 'envvars'}",)
-    return {}, ()
+def _refuse_nesting(draft: Effect) -> None:
+    """httpd does not start where sections do not close; served as we understood them, they would be another file."""
+    told = {"unclosed": "is not closed", "stray": "closes nothing", "deep": "is nested too deeply"}
+    flaw = next((flaw for flaw in draft.flaws if flaw.kind in told), None)
+    if flaw is not None:
+        text = f"{flaw.file}:{flaw.line}: <{'/' * (flaw.kind == 'stray')}{flaw.text}> {told[flaw.kind]}"
+        hint = "httpd does not start with it: close every section in the opposite order of opening."
+        raise ProxyConfigRejected(file=Path(flaw.file), line=None, text=text, hint=hint)
 
 
-def _exported(text: str) -> dict[str, str]:
-    """``APACHE_…`` variables of such a file, with those used in them filled in."""
-    found = {"SUFFIX": ""}
+MOST_LEFT_OUT = 5
 
-    def value(used: re.Match[str]) -> str:
-        return found.get(used[1], "")
 
-    for line in text.splitlines():
-        if match := _EXPORT.match(line):
-            found[match[1]] = _USED.sub(value, match[2].split("#")[0].strip().strip("\"'"))
-    return {name: value for name, value in found.items() if name.startswith("APACHE_")}
+def _left_out(sections: Sequence[Directive]) -> Iterator[str]:
+    for one in sections[:MOST_LEFT_OUT]:
+        yield f"{one.file}:{one.line}: {one} is left out, for nobody defined the name: -D {one.first}"
+    if len(sections) > MOST_LEFT_OUT:
+        yield f"{len(sections) - MOST_LEFT_OUT} more such sections are left out; wslb doctor --conf names them"
+
+
+def _refuse_server_only(effect: Effect, folder: str) -> None:
+    """A ``.htaccess`` is served as the ``<Directory>`` that it stands for, which may have more than the file."""
+    wrong = next((d for d in walk(effect.directives) if d.line and SERVER_ONLY.match(d.key)), None) if folder else None
+    if wrong is not None:
+        text = f"{wrong.file}:{wrong.line}: {wrong.name} not allowed here"
+        hint = "httpd answers every request of the folder with 500: put the line into the server's own configuration."
+        raise ProxyConfigRejected(file=Path(wrong.file), line=None, text=text, hint=hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 
 from wslb.errors import ConfigError
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, MemberState
-from wslb.proxies.apache.adoption.adopt import DEFAULT_PORTS, host_and_port
+from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
 from wslb.proxies.apache.adoption.adopted import Adopted, Door, MemberPlace
-from wslb.proxies.apache.conf.balancers import BalancerLines
+from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
-from wslb.proxies.apache.conf.mounting import Mounting, Way
+from wslb.proxies.apache.conf.mounting import Mounting, Way, sample_of
+from wslb.proxies.apache.conf.order import lines_of
 from wslb.proxies.apache.conf.scope import Scope
-from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, scheme_of
+from wslb.proxies.apache.conf.trace import PathEnd, ends_of
+from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, host_of, scheme_of
 
-__all__ = ["Question", "balancer_model", "carrier_in", "questions", "sample_of"]
+__all__ = ["Question", "balancer_model", "carrier_in", "questions", "stand_in_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,10 @@ class Question:
     Attributes:
         scope: server that serves it.
         server_name: of that server; None where it has none.
-        mounting: line that the path was derived from; None for a path that the user named.
+        mounting: line that the path is of; None for one that the user named and that is no line's.
         meant: whether that line means WebSockets, or the user does.
+        ends: that an upgrade may find by the text of the configuration.
+        balancer: that it leads to in this server, where the text decides it.
     """
 
     path: str
@@ -36,11 +40,17 @@ class Question:
     server_name: str | None
     mounting: Mounting | None
     meant: bool
+    ends: tuple[PathEnd, ...]
+    balancer: BalancerLines | None
 
     def host(self, *, tls: bool) -> str:
         """The Host field of a client that came to the configured port."""
         port = "" if self.door.port == (443 if tls else 80) else f":{self.door.port}"
         return f"{self.server_name or 'localhost'}{port}"
+
+
+MOST_TRACED = 100
+"""Questions whose ends are looked for: a file with thousands of lines would take minutes, and few are asked."""
 
 
 def questions(conf: Configuration, adopted: Adopted, *, paths: Sequence[str] = ()) -> tuple[Question, ...]:
@@ -53,24 +63,59 @@ def questions(conf: Configuration, adopted: Adopted, *, paths: Sequence[str] = (
     """
     served = list(_served(conf, adopted))
     if paths:
-        busy = [(door, scope) for door, scope in served if _mountings(conf, scope)] or served
-        return tuple(_question(path, door, scope, None, meant=True) for door, scope in busy for path in paths)
-    found: dict[tuple[str, str, str], Question] = {}
+        busy = [(door, scope) for door, scope in served if _written(conf, scope)] or served
+        return tuple(
+            _question(conf, path, door, scope, _line_for(conf, scope, path), meant=True)
+            for door, scope in busy
+            for path in paths
+        )
+    found: dict[tuple[Door, str, str], tuple[Scope, Mounting, bool]] = {}
     for door, scope in served:
-        for mounting in _mountings(conf, scope):
-            path = None if mounting.url == "!" else sample_of(mounting, scope)
+        name = str(_name(scope))
+        for mounting in _written(conf, scope):
+            path = None if mounting.url == "!" else sample_of(mounting)
             if path is not None:
-                question = _question(path, door, scope, mounting, meant=_meant(conf, mounting))
-                key = (door.told, str(question.server_name), path)
-                if key not in found or (question.meant and not found[key].meant):
-                    found[key] = question
-    meant = tuple(question for question in found.values() if question.meant)
-    proxied = tuple(q for q in found.values() if q.mounting and "://" in q.mounting.url)
-    return meant or proxied or tuple(_question("/", door, scope, None, meant=False) for door, scope in served)
+                key = (door, name, path)
+                known = found.get(key)
+                meant = _meant(conf, mounting)
+                if known is None or (meant and not known[2]):
+                    found[key] = scope, mounting, meant
+    chosen = {key: one for key, one in found.items() if one[2]}
+    chosen = chosen or {key: one for key, one in found.items() if "://" in one[1].url}
+    return tuple(
+        _question(conf, path, door, scope, mounting, meant=meant, traced=number < MOST_TRACED)
+        for number, ((door, _, path), (scope, mounting, meant)) in enumerate(chosen.items())
+    ) or tuple(_question(conf, "/", door, scope, meant=False) for door, scope in served)
 
 
-def _question(path: str, door: Door, scope: Scope, mounting: Mounting | None, *, meant: bool) -> Question:
-    return Question(path=path, door=door, scope=scope, server_name=_name(scope), mounting=mounting, meant=meant)
+def _line_for(conf: Configuration, scope: Scope, path: str) -> Mounting | None:
+    """Line of which a path is, rather one that means WebSockets."""
+    own = [line for line in _written(conf, scope) if line.url != "!" and sample_of(line) == path]
+    return next((line for line in own if _meant(conf, line)), next(iter(own), None))
+
+
+def _question(
+    conf: Configuration,
+    path: str,
+    door: Door,
+    scope: Scope,
+    mounting: Mounting | None = None,
+    *,
+    meant: bool,
+    traced: bool = True,
+) -> Question:
+    ends = ends_of(conf, scope, path) if traced else ()
+    end = ends[0] if len(ends) == 1 else next((e for e in ends if mounting and e.at is mounting.directive), None)
+    return Question(
+        path=path,
+        door=door,
+        scope=scope,
+        server_name=_name(scope),
+        mounting=mounting,
+        meant=meant,
+        ends=ends,
+        balancer=conf.balancer_in(scope, host_of(end.url)) if end and scheme_of(end.url) == "balancer" else None,
+    )
 
 
 def _name(scope: Scope) -> str | None:
@@ -98,11 +143,17 @@ def _served(conf: Configuration, adopted: Adopted) -> Iterator[tuple[Door, Scope
             yield door, conf.main
 
 
-def _mountings(conf: Configuration, scope: Scope) -> list[Mounting]:
-    """Lines that may take a path in a server: its own, and the ProxyPass lines that it inherits."""
-    inherited = scope.main is not None and scope.value("ProxyPassInherit", "on") != "off"
-    main = [m for m in conf.mountings_in(conf.main) if m.way is not Way.REWRITE] if inherited else []
-    return [*conf.mountings_in(scope), *main]
+def _written(conf: Configuration, scope: Scope) -> list[Mounting]:
+    """Lines that somebody wrote for a server: its own, asked or not, and those that it is said to inherit.
+
+    With ProxyPassInherit Off those of the main server are asked as well (`wslb.proxies.apache.conf.trace`), but nobody
+    means them.
+    """
+    own = conf.mountings_in(scope)
+    if scope.main is None or scope.value("ProxyPassInherit", "on") == "off":
+        return own
+    known = {id(m.directive) for m in own}
+    return [*own, *(m for m in lines_of(conf, scope) if id(m.directive) not in known)]
 
 
 def _meant(conf: Configuration, mounting: Mounting) -> bool:
@@ -111,107 +162,19 @@ def _meant(conf: Configuration, mounting: Mounting) -> bool:
         if scheme_of(mounting.url) in WEBSOCKET_SCHEMES:
             return True
         proxied = bool({"P", "PROXY"} & mounting.flags)
-        return proxied and (conf.tunnels_to(mounting) or any("upgrade" in c.lower() for c in _conditions(mounting)))
+        return proxied and (conf.tunnels_to(mounting) or any("upgrade" in str(c).lower() for c in mounting.conditions))
     return conf.tunnels_to(mounting)
 
 
-def _conditions(mounting: Mounting) -> list[str]:
-    """RewriteCond lines in front of a rule, each as text."""
-    found: list[str] = []
-    for placed in mounting.scope.placed:
-        at = placed.directive
-        if at is mounting.directive:
-            return found
-        if at.key == "rewritecond":
-            found.append(" ".join(at.words))
-        elif at.key == "rewriterule":
-            found = []
-    return found
+def stand_in_of(line: MemberLine, stand_ins: Sequence[MemberPlace]) -> MemberPlace | None:
+    """Backend in the place of a member; None for one without a host and port of its own."""
+    host, _, port = line.host.partition(":") if not line.host.startswith("[") else (line.host, "", "")
+    place = (host, int(port) if port.isdigit() else DEFAULT_PORTS.get(line.scheme, 80))
+    return next((stand_in for stand_in in stand_ins if (stand_in.host, stand_in.port) == place), None)
 
 
-def sample_of(mounting: Mounting, scope: Scope) -> str | None:
-    """A path, with a query where one is wanted, that this line may take; None where none can be told."""
-    if mounting.way is Way.PROXYPASS:
-        return mounting.path if mounting.path.startswith("/") and not re.search(r"[*?\s$]", mounting.path) else None
-    wanted, query = "", ""
-    if mounting.way is Way.REWRITE:
-        for condition in _conditions(mounting):
-            left, _, right = condition.partition(" ")
-            pattern = right.split(" ")[0]
-            if pattern.startswith("!"):
-                continue
-            if left == "%{REQUEST_URI}":
-                wanted = _sample(pattern) or ""
-            elif left == "%{QUERY_STRING}":
-                query = _sample(pattern, rooted=False) or ""
-        inside = next((s for p in scope.placed if p.directive is mounting.directive for s in reversed(p.around)), None)
-        if inside is not None and inside.key in {"location", "directory"} and inside.first.startswith("/"):
-            wanted = wanted or (f"{inside.first.rstrip('/')}/" if inside.key == "location" else "")
-    path = wanted or _sample(mounting.path)
-    return None if path is None else f"{path}{'?' if query else ''}{query}"
-
-
-_ATOM = re.compile(
-    r"\\[/.\-_~=&]|\\[dwsS]|\[[^\]]*\]|\((?:\?:|\?i\))?|\)|\||\.|[A-Za-z0-9/_~=&%:,@-]|[\^$]|[*+?]|\{\d+(?:,\d*)?\}"
-)
-
-
-def _sample(pattern: str, *, rooted: bool = True) -> str | None:
-    """Text that a simple pattern matches: literals, the first of alternatives, one character for a class."""
-    text = _first(pattern) if len(pattern) <= 500 else None
-    if text is None:
-        return None
-    if rooted and not text.startswith("/"):
-        text = f"/{text}"
-    try:
-        fits = re.search(pattern, text) or re.search(pattern, text.removeprefix("/"))
-    except re.error:
-        return None
-    return text if fits else None
-
-
-def _first(pattern: str) -> str | None:
-    groups: list[tuple[list[str], bool]] = [([], False)]
-    at = 0
-    while at < len(pattern):
-        found = _ATOM.match(pattern, at)
-        if found is None:
-            return None
-        atom, at = found[0], found.end()
-        out, skipping = groups[-1]
-        if atom.startswith("("):
-            groups.append(([], skipping))
-        elif atom == ")":
-            if len(groups) == 1:
-                return None
-            inner, _ = groups.pop()
-            if not groups[-1][1]:
-                groups[-1][0].append("".join(inner))
-        elif atom == "|":
-            groups[-1] = (out, True)
-        elif skipping or atom in "^$":
-            continue
-        elif atom in {"*", "?"}:
-            if out:
-                out.pop()
-        elif atom == "+" or atom.startswith("{"):
-            continue
-        else:
-            out.append(_character(atom))
-    return "".join(groups[0][0]) if len(groups) == 1 else None
-
-
-def _character(atom: str) -> str:
-    if atom.startswith("["):
-        inner = atom[1:-1]
-        return (
-            "x"
-            if inner.startswith("^")
-            else ("1" if inner.startswith(("0-9", r"\d")) else inner[:1].replace("\\", "x"))
-        )
-    if atom.startswith("\\"):
-        return {"d": "1", "w": "x", "S": "x", "s": " "}.get(atom[1], atom[1])
-    return "x" if atom == "." else atom
+_MODELLED = frozenset({"maxattempts", "nofailover", "forcerecovery", "stickysessionsep"})
+"""Settings of a balancer that decide whom a request is led to."""
 
 
 _STATES = {state.value: state for state in MemberState if state.value}
@@ -219,12 +182,10 @@ _STATES = {state.value: state for state in MemberState if state.value}
 
 def balancer_model(lines: BalancerLines, stand_ins: Sequence[MemberPlace]) -> Balancer | str:
     """The balancer as the model of its lbmethod takes it, or why there is none, in one clause."""
-    by_place = {(stand_in.host, stand_in.port): stand_in for stand_in in stand_ins}
     members: list[Member] = []
     routes: set[str] = set()
     for number, line in enumerate(lines.members, 1):
-        host, _, port = line.host.partition(":") if not line.host.startswith("[") else (line.host, "", "")
-        stand_in = by_place.get((host, int(port) if port.isdigit() else DEFAULT_PORTS.get(line.scheme, 80)))
+        stand_in = stand_in_of(line, stand_ins)
         if stand_in is None:
             return f"{line.url} names no host and port of its own"
         route = line.parameters.get("route", "")
@@ -252,7 +213,7 @@ def balancer_model(lines: BalancerLines, stand_ins: Sequence[MemberPlace]) -> Ba
         members=tuple(members),
         lbmethod=LbMethod(method),
         stickysession=lines.setting("stickysession"),
-        parameters=tuple((k, v) for k, v, _ in lines.settings if k in {"maxattempts", "nofailover", "forcerecovery"}),
+        parameters=tuple((k, v) for k, v, _ in lines.settings if k in _MODELLED),
     )
 
 

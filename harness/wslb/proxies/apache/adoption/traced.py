@@ -49,7 +49,7 @@ def line_that_took(log: Iterable[LogLine], mountings: Sequence[Mounting], *, num
 
     Args:
         log: since it was asked.
-        mountings: lines of the server that was asked, inherited ones behind its own.
+        mountings: lines of the server that was asked, in order (`wslb.proxies.apache.conf.order`).
         number: of the request, from 0, where each comes on a connection of its own.
     """
     rules = [m for m in mountings if m.way is Way.REWRITE]
@@ -70,6 +70,7 @@ def line_that_took(log: Iterable[LogLine], mountings: Sequence[Mounting], *, num
         if not asked:
             continue
         if rule := _RULE.search(line.text):
+            nobody = True
             current = _nth(rules, _plain(rule[1]), seen, "rule")
         elif path := _PATH.search(line.text):
             nobody = True
@@ -84,6 +85,7 @@ def line_that_took(log: Iterable[LogLine], mountings: Sequence[Mounting], *, num
             rewritten = Taken(at=current, how="answered", target=status[1])
         elif forced := _FORCED.search(line.text):
             rewritten = Taken(at=rewritten.at if rewritten else current, how="proxied", target=forced[1])
+            taken = None  # a rule of a section, asked after ProxyPass, leads the request elsewhere
         elif (member := _ELECTED.search(line.text)) and (end := taken or rewritten):
             return Taken(at=end.at, how=end.how, target=end.target, member=member[1])
     return taken or rewritten or (Taken(at=None, how="nobody") if nobody else None)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import stat
-from collections.abc import Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from wslb.errors import EvidenceError
 from wslb.interfaces import Installation
 from wslb.proxies.apache.advice.rule import Advice, Rule, Severity
 from wslb.proxies.apache.advice.rules import RULES
 from wslb.proxies.apache.conf.configuration import Configuration, Modules
-from wslb.proxies.apache.conf.directives import Directive, Tree, tree_of, walk
-from wslb.proxies.apache.conf.dump import Reading, consult, with_first_lines
+from wslb.proxies.apache.conf.directives import Directive, Tree, walk
+from wslb.proxies.apache.conf.dump import Reading, Submitted, consult, with_first_lines
 from wslb.proxies.apache.conf.effect import Effect, resolve
-from wslb.proxies.apache.conf.languages import another_language
+from wslb.proxies.apache.conf.outside import FilledFiles, Outside, outside_of, root_of
 from wslb.proxies.apache.conf.trace import PathEnd, ends_of, servers_to_ask
 
-__all__ = ["FileAdvice", "LocalFiles", "Traced", "advice_for", "advise_file", "configuration_of"]
-
-MAX_BYTES = 16 * 1024 * 1024
-_HINT = "Name the httpd.conf, or a file that it includes."
+__all__ = ["FileAdvice", "Traced", "advice_for", "advise_file", "configuration_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +69,7 @@ class FileAdvice:
         paths: what becomes of each path that was asked for, in each server that leads anything.
         source: who read it, as a clause.
         files: how many files were read.
+        untold: how many more places the same rules have found.
     """
 
     file: str
@@ -81,6 +77,7 @@ class FileAdvice:
     source: str
     files: int
     paths: tuple[Traced, ...] = ()
+    untold: int = 0
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -107,110 +104,8 @@ class FileAdvice:
         counts = [(self.count(severity), severity.value) for severity in Severity]
         told = ", ".join(f"{number} {name}{'' if number == 1 else 's'}" for number, name in counts if number)
         files = f"{self.files} file{'' if self.files == 1 else 's'}"
-        return f"{told or 'nothing to advise'} in {files}; {self.source}"
-
-    def document(self) -> dict[str, object]:
-        """For ``--json``."""
-        return {
-            "file": self.file,
-            "source": self.source,
-            "files": self.files,
-            "counts": {severity.value: self.count(severity) for severity in Severity},
-            "advice": [
-                {
-                    "rule": advice.rule,
-                    "severity": advice.severity.value,
-                    "file": advice.file,
-                    "line": advice.line,
-                    "what": advice.what,
-                    "why": advice.why,
-                    "cure": advice.cure,
-                }
-                for advice in self.advice
-            ],
-            **({"paths": [traced.document() for traced in self.paths]} if self.paths else {}),
-        }
-
-
-class LocalFiles:
-    """Included files of this machine (`wslb.proxies.apache.conf.effect.Files`)."""
-
-    def read(self, path: str) -> str | None:
-        """Text of a regular file; None for anything else."""
-        try:
-            data = _bytes(Path(path))
-        except OSError:
-            return None
-        return None if data is None or b"\0" in data else data.decode("utf-8", errors="replace")
-
-    def glob(self, pattern: str) -> list[str]:
-        """Files that match, or those of a folder and the folders in it, sorted as httpd sorts them."""
-        if "\0" in pattern or "${" in pattern:
-            return []
-        try:
-            if Path(pattern).is_dir():
-                return _below(Path(pattern))
-            return sorted(path for path in glob.glob(pattern)[:5000] if Path(path).is_file())  # noqa: PTH207 - httpd's
-        except OSError:
-            return []
-
-
-def _below(folder: Path) -> list[str]:
-    """Files of a folder, a bounded number: Include / must not read a whole disk."""
-    found: list[str] = []
-    for path, folders, names in os.walk(folder):
-        folders.sort()
-        found += [str(Path(path) / name) for name in sorted(names)]
-        if len(found) > 1000:
-            break
-    return found
-
-
-def _bytes(path: Path) -> bytes | None:
-    """Content of a regular file, bounded; None for a device, a pipe or a folder, which may never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        return None
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
-
-
-def text_of(path: Path) -> str:
-    """Text of the given file.
-
-    Raises:
-        EvidenceError: it cannot be read, is empty, too large, or no text.
-    """
-    try:
-        data = _bytes(path)
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or str(exc)
-        raise EvidenceError(path=path, detail=reason.lower(), hint=_HINT) from exc
-    if data is None:
-        raise EvidenceError(path=path, detail="it is no regular file", hint=_HINT)
-    if len(data) > MAX_BYTES:
-        raise EvidenceError(path=path, detail=f"it is larger than {MAX_BYTES // 2**20} MiB", hint=_HINT)
-    if b"\0" in data:
-        raise EvidenceError(path=path, detail="it is binary, not text", hint=_HINT)
-    text = data.decode("utf-8", errors="replace")
-    if text.count("\ufffd") > len(text) // 20 and len(text) > 20:
-        raise EvidenceError(path=path, detail="it is binary, not text", hint=_HINT)
-    return text
-
-
-def understood(text: str, path: Path) -> Tree:
-    """Tree of a file that holds at least one directive.
-
-    Raises:
-        EvidenceError: there is none.
-    """
-    if other := another_language(text):
-        raise EvidenceError(path=path, detail=f"this is {other}, not Apache httpd", hint=_HINT)
-    tree = tree_of(text, str(path))
-    if not tree.directives:
-        raise EvidenceError(path=path, detail="it holds no directive", hint=_HINT)
-    if not any(directive.name.isidentifier() for directive in walk(tree.directives)):
-        raise EvidenceError(path=path, detail="no line of it is an httpd directive", hint=_HINT)
-    return tree
+        more = f", {self.untold} more of the same kinds" if self.untold else ""
+        return f"{told or 'nothing to advise'}{more} in {files}; {self.source}"
 
 
 def is_whole(effect: Effect) -> bool:
@@ -231,9 +126,9 @@ def modules_of(effect: Effect, reading: Reading | None) -> Modules:
 
 
 def configuration_of(
-    effect: Effect, *, tunnels: int | None = None, reading: Reading | None = None, version: str = ""
+    effect: Effect, *, tunnels: int | None = None, reading: Reading | None = None, version: str = "", folder: str = ""
 ) -> Configuration:
-    """Configuration that the rules look at."""
+    """Configuration that the rules look at; `folder` is that of a ``.htaccess``."""
     directives: Sequence[Directive] = effect.directives
     if reading and reading.tree:
         first = {
@@ -242,6 +137,9 @@ def configuration_of(
             if directive.last_line != directive.line
         }
         directives = with_first_lines(reading.tree, first).directives
+        if folder:
+            file = effect.files[0]
+            directives = (Directive("Directory", (folder,), file, 0, 0, tuple(directives)),)
         directives = (*(d for d in effect.directives if d.key in _READ_AT_ONCE), *directives)
     return Configuration(
         directives=tuple(directives),
@@ -255,6 +153,8 @@ def configuration_of(
             if reading is None or reading.tree is None or name in reading.undefined
         },
         version=version,
+        left_out=tuple(effect.left_out),
+        folder=folder,
     )
 
 
@@ -279,6 +179,9 @@ async def advise_file(
     installation: Installation | None = None,
     version: str = "",
     paths: Sequence[str] = (),
+    defines: Sequence[str] = (),
+    values: Mapping[str, str] | None = None,
+    unasked: str = "no httpd was asked, its text was read",
 ) -> FileAdvice:
     """Read a file and say what is to be said.
 
@@ -288,26 +191,36 @@ async def advise_file(
         installation: httpd that may read it too; None reads the text alone.
         version: of the httpd that the file is for; empty takes that of the installation.
         paths: to be traced, each from its slash on.
+        defines: ``NAME`` as after httpd's ``-D``, or ``NAME=VALUE``.
+        values: of placeholders and variables, by name.
+        unasked: what is said of the source where no httpd reads the file.
 
     Raises:
         EvidenceError: there is nothing that could be read.
     """
-    tree = understood(text_of(path), path)
-    effect = resolve(tree, str(path), LocalFiles())
+    absolute = _absolute(path)
+    outside = outside_of(absolute, defines=defines, values=values)
+    files = FilledFiles(values=outside.values)
+    root = root_of(absolute)
+    effect = resolve(files.tree_of(path), str(path), files, root=root, folder=outside.folder, defines=outside.defines)
+    effect.flaws += files.open_places
     reading: Reading | None = None
-    if installation is not None and not modules_of(effect, None).ibm_i:
+    if effect.unread:
+        unasked = "its text was read, and not to its end"
+    elif installation is not None and not modules_of(effect, None).ibm_i:
         version = version or installation.version
-        reading = await consult(
-            installation, str(path.absolute()), whole=is_whole(effect), loaded=frozenset(effect.loaded)
-        )
-        reading = _in_our_words(reading, path)
-    conf = configuration_of(effect, tunnels=tunnels, reading=reading, version=version)
+        reading = await _read_by(installation, path, effect, files, outside, root)
+    conf = configuration_of(effect, tunnels=tunnels, reading=reading, version=version, folder=outside.folder)
     found = advice_for(conf)
     refused = _refused(reading, effect, found)
+    source = reading.sentence if reading else unasked
+    advice = sorted((*found, *refused), key=lambda a: (a.file != str(path), a.file, a.line, a.rule))
+    told = _first_of_each(advice)
     return FileAdvice(
         file=str(path),
-        advice=tuple(sorted((*found, *refused), key=lambda a: (a.file != str(path), a.file, a.line, a.rule))),
-        source=reading.sentence if reading else "no httpd was asked, its text was read",
+        advice=told,
+        untold=len(advice) - len(told),
+        source=", with ".join((source, *outside.told)),
         files=len(effect.files),
         paths=tuple(
             Traced(path=asked, server=str(scope.section or "the main server"), ends=ends_of(conf, scope, asked))
@@ -317,16 +230,73 @@ async def advise_file(
     )
 
 
-def _in_our_words(reading: Reading, path: Path) -> Reading:
+MOST_OF_A_RULE = 100
+"""Places that are told of one rule: who reads a hundred will look for the others."""
+
+
+def _first_of_each(advice: Sequence[Advice]) -> tuple[Advice, ...]:
+    seen = Counter[str]()
+    told = []
+    for one in advice:
+        seen[one.rule] += 1
+        if seen[one.rule] <= MOST_OF_A_RULE:
+            told.append(one)
+    return tuple(told)
+
+
+def _absolute(path: Path) -> Path:
+    """The path as httpd names it, which takes ``..`` out without looking at the disk (apr_filepath_merge)."""
+    absolute = path.absolute()
+    return absolute.parent.resolve() / absolute.name if ".." in absolute.parts else absolute
+
+
+async def _read_by(
+    installation: Installation, path: Path, effect: Effect, files: FilledFiles, outside: Outside, root: str
+) -> Reading:
+    """What httpd makes of the file; of a copy of it where placeholders were filled in."""
+    absolute = str(_absolute(path))
+    given = Submitted(
+        file=absolute,
+        whole=is_whole(effect),
+        loaded=frozenset(effect.loaded),
+        flags=outside.flags,
+        variables=outside.variables,
+        root=_root_told(effect, root),
+        folder=outside.folder,
+    )
+    if not files.changed:
+        return _in_our_words(await consult(installation, given), path, absolute)
+    if set(files.changed) - {str(path)}:
+        return Reading(version=installation.version, sentence="its text was read, with the values of --set")
+    with tempfile.TemporaryDirectory(prefix="wslb-") as folder:
+        copy = Path(folder) / path.name
+        copy.write_text(files.changed[str(path)], encoding="utf-8")
+        return _in_our_words(await consult(installation, replace(given, file=str(copy))), path, str(copy))
+
+
+def _root_told(effect: Effect, root: str) -> str:
+    """Folder for httpd's own ``-d``, where relative paths of the text lead to files of it; empty leaves it alone."""
+    if any(directive.key == "serverroot" for directive in effect.directives) or len(effect.files) == 1:
+        return ""
+    modules = (at.words[-1] for at in effect.loaded.values() if len(at.words) > 1 and not at.words[-1].startswith("/"))
+    return root if all((Path(root) / name).is_file() for name in modules) else ""
+
+
+def _in_our_words(reading: Reading, path: Path, absolute: str) -> Reading:
     """Reading with the file named as the caller named it."""
-    absolute, named = str(path.absolute()), str(path)
-    if reading.tree is None or absolute == named:
+    named = str(path)
+    if absolute == named:
+        return reading
+    reading = replace(reading, sentence=reading.sentence.replace(absolute, named))
+    if reading.complaint is not None and reading.complaint.file == absolute:
+        reading = replace(reading, complaint=replace(reading.complaint, file=named))
+    if reading.tree is None:
         return reading
 
     def renamed(directive: Directive) -> Directive:
         body = None if directive.body is None else tuple(renamed(inner) for inner in directive.body)
         file = named if directive.file == absolute else directive.file
-        return Directive(directive.name, directive.words, file, directive.line, directive.last_line, body)
+        return replace(directive, file=file, body=body)
 
     tree = Tree(tuple(renamed(directive) for directive in reading.tree.directives))
     return replace(reading, tree=tree)
@@ -344,11 +314,7 @@ def _refused(reading: Reading | None, effect: Effect, found: Sequence[Advice]) -
     if complaint is None or (complaint.text.startswith("Invalid command") and not is_whole(effect)):
         return []
     at = next(
-        (
-            d
-            for d in walk(effect.directives)
-            if d.last_line == complaint.line and str(Path(d.file).absolute()) == complaint.file
-        ),
+        (d for d in walk(effect.directives) if d.last_line == complaint.line and d.file == complaint.file),
         None,
     )
     if at is None or not at.key.startswith(_JUDGED):

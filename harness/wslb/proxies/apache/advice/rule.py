@@ -41,6 +41,18 @@ class Advice:
         where = f"{self.file}:{self.line}"
         return f"{where}: {self.severity} {self.rule} {self.what}\n    why:  {self.why}\n    cure: {self.cure}"
 
+    def document(self) -> dict[str, object]:
+        """For ``--format json``."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity.value,
+            "file": self.file,
+            "line": self.line,
+            "what": self.what,
+            "why": self.why,
+            "cure": self.cure,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:

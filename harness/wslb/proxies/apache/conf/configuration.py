@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine, balancers_in
@@ -52,6 +52,8 @@ class Configuration:
         flaws: of the text.
         undefined: variables that nothing defines, with the first use.
         version: of the httpd that it is for, such as ``2.4.71``; empty when nobody knows.
+        left_out: sections of ``<IfDefine NAME>`` that do not count because nobody has defined the name.
+        folder: of a ``.htaccess``, all of which stands in its ``<Directory>``; empty for any other file.
     """
 
     directives: tuple[Directive, ...]
@@ -61,6 +63,8 @@ class Configuration:
     flaws: tuple[Flaw, ...] = ()
     undefined: Mapping[str, Directive] = field(default_factory=dict)
     version: str = ""
+    left_out: tuple[Directive, ...] = ()
+    folder: str = ""
 
     def older_than(self, *version: int) -> bool:
         """Whether the httpd that it is for is known to be older than this version."""
@@ -89,15 +93,22 @@ class Configuration:
 
     @cached_property
     def _by_name(self) -> dict[tuple[int, str], BalancerLines]:
-        return {(id(balancer.scope), balancer.name): balancer for balancer in self.balancers}
+        found = {(id(balancer.scope), balancer.name): balancer for balancer in self.balancers}
+        for balancer in self.balancers:
+            inherited = found.get((id(self.main), balancer.name))
+            if inherited and balancer.scope.main is not None and balancer.scope.inherits_balancers:
+                found[id(balancer.scope), balancer.name] = replace(
+                    balancer, members=inherited.members, settings=[*inherited.settings, *balancer.settings]
+                )
+        return found
 
     @cached_property
-    def _leading_to(self) -> dict[int, list[Mounting]]:
-        leading: dict[int, list[Mounting]] = {}
+    def _leading_to(self) -> dict[tuple[int, str], list[Mounting]]:
+        leading: dict[tuple[int, str], list[Mounting]] = {}
         for mounting in self.mountings:
             balancer = self.balancer_of(mounting)
             if balancer is not None:
-                leading.setdefault(id(balancer), []).append(mounting)
+                leading.setdefault((id(balancer.scope), balancer.name), []).append(mounting)
         return leading
 
     @cached_property
@@ -106,11 +117,17 @@ class Configuration:
         return tuple(mounting for scope in self.scopes for mounting in mountings_in(scope))
 
     def balancer_of(self, mounting: Mounting) -> BalancerLines | None:
-        """Balancer that a path leads to: the server's own, else the main server's, which every server inherits."""
-        if mounting.balancer is None:
-            return None
-        own = self._by_name.get((id(mounting.scope), mounting.balancer))
-        return own or self._by_name.get((id(self.main), mounting.balancer))
+        """Balancer that a path leads to, as it is in effect in the server of the mounting.
+
+        A virtual host that inherits has those of the main server; one of its own that has the name of one of these gets
+        the members of that one, and its own are never asked (merge_balancers; seen on 2.4.71).
+        """
+        return None if mounting.balancer is None else self.balancer_in(mounting.scope, mounting.balancer)
+
+    def balancer_in(self, scope: Scope, name: str) -> BalancerLines | None:
+        """Balancer of this name that is in effect in a server (`balancer_of`)."""
+        own = self._by_name.get((id(scope), name))
+        return own or (self._by_name.get((id(self.main), name)) if scope.inherits_balancers else None)
 
     @cached_property
     def _inside(self) -> dict[int, list[Mounting]]:
@@ -125,7 +142,7 @@ class Configuration:
 
     def mountings_of(self, balancer: BalancerLines) -> list[Mounting]:
         """Paths that lead to a balancer."""
-        return self._leading_to.get(id(balancer), [])
+        return self._leading_to.get((id(balancer.scope), balancer.name), [])
 
     def tunnels_to(self, mounting: Mounting) -> bool:
         """Whether WebSockets are meant to go through this path."""

@@ -10,13 +10,27 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["Directive", "Flaw", "LogicalLine", "Tree", "build", "logical_lines", "split_words", "tree_of", "walk"]
+__all__ = [
+    "Directive",
+    "Flaw",
+    "LogicalLine",
+    "Tree",
+    "build",
+    "logical_lines",
+    "split_words",
+    "tree_of",
+    "walk",
+    "without_comment",
+]
 
 MAX_DEPTH = 60
 """Sections inside sections; a real configuration has five. Deeper ones are kept, but flat."""
 
 _WORD = re.compile(r'\s*(?:"((?:\\.|[^"\\])*)"|\'((?:\\.|[^\'\\])*)\'|["\'](.*)|(\S+))', re.DOTALL)
-_SECTION = re.compile(r"<\s*(/?)\s*([A-Za-z][\w]*)\s*(.*?)>?\s*$", re.DOTALL)
+_SECTION = re.compile(r"<\s*(/?)\s*([A-Za-z][\w]*)\s*(.*?)(?:>([^>]*))?$", re.DOTALL)
+
+_VALUES_BEFORE = {"define": 3, "setenv": 3, "rewritecond": 3, "rewriterule": 3, "header": 4, "requestheader": 4}
+"""Words, its name included, of which none is a comment although it begins with ``#``: a value may begin so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +38,8 @@ class Flaw:
     """A place that httpd would stumble over, or that we could not follow.
 
     Attributes:
-        kind: ``unclosed``, ``stray``, ``swallowed``, ``missing`` (an include), ``macro`` or ``deep``.
+        kind: ``unclosed``, ``stray``, ``swallowed``, ``missing`` (an include), ``macro``, ``deep``,
+            ``many`` (included files) or ``long`` (a variable's value).
     """
 
     kind: str
@@ -55,6 +70,7 @@ class Directive:
         name: as written; `key` is the same in lower case, because httpd compares without case.
         words: arguments, quotes removed.
         body: what a section encloses; None for a plain directive.
+        comment: what was meant as one, behind the arguments on the same line; httpd has no such comments.
     """
 
     name: str
@@ -63,6 +79,7 @@ class Directive:
     line: int
     last_line: int
     body: tuple[Directive, ...] | None = None
+    comment: str = ""
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -93,10 +110,12 @@ class _Open:
     name: str
     words: tuple[str, ...]
     at: LogicalLine
+    comment: str
     body: list[Directive] = field(default_factory=list)
 
     def closed(self) -> Directive:
-        return Directive(self.name, self.words, self.at.file, self.at.line, self.at.last_line, tuple(self.body))
+        at = self.at
+        return Directive(self.name, self.words, at.file, at.line, at.last_line, tuple(self.body), self.comment)
 
 
 def logical_lines(text: str, file: str) -> Iterator[LogicalLine]:
@@ -120,12 +139,25 @@ def logical_lines(text: str, file: str) -> Iterator[LogicalLine]:
 
 def split_words(text: str) -> tuple[str, ...]:
     """Arguments as httpd splits them (ap_getword_conf): quotes group, a backslash guards a quote or a backslash."""
-    words: list[str] = []
-    for match in _WORD.finditer(text):
-        double, single, rest, plain = match.groups()
-        quoted = next((part for part in (double, single, rest) if part is not None), None)
-        words.append(plain if quoted is None else re.sub(r"\\([\"'\\])", r"\1", quoted))
-    return tuple(words)
+    return tuple(map(_word, _WORD.finditer(text)))
+
+
+def _word(match: re.Match[str]) -> str:
+    double, single, rest, plain = match.groups()
+    quoted = next((part for part in (double, single, rest) if part is not None), None)
+    return str(plain) if quoted is None else re.sub(r"\\([\"'\\])", r"\1", quoted)
+
+
+def without_comment(text: str) -> tuple[str, str]:
+    """A line without what was meant as a comment behind its arguments, and that comment."""
+    if "#" not in text:
+        return text, ""
+    name = text.split(None, 1)[0].lower()
+    for number, match in enumerate(_WORD.finditer(text)):
+        plain = match[4] or ""
+        if plain.startswith("#") and number >= (2 if plain == "#" else _VALUES_BEFORE.get(name, 2)):
+            return text[: match.start(4)].rstrip(), text[match.start(4) :]
+    return text, ""
 
 
 def tree_of(text: str, file: str) -> Tree:
@@ -151,14 +183,15 @@ def build(lines: Iterable[LogicalLine]) -> Tree:
         body = stack[-1].body if stack else root
         section = _SECTION.match(line.text) if line.text.startswith("<") else None
         if section is None:
-            words = split_words(line.text)
-            body.append(Directive(words[0], words[1:], line.file, line.line, line.last_line))
+            text, comment = without_comment(line.text)
+            words = split_words(text)
+            body.append(Directive(words[0], words[1:], line.file, line.line, line.last_line, None, comment))
         elif section[1]:
             _close(section[2], line, stack, root, flaws)
         elif len(stack) >= MAX_DEPTH:
             flaws.append(Flaw("deep", line.file, line.line, section[2]))
         else:
-            stack.append(_Open(section[2], split_words(section[3]), line))
+            stack.append(_Open(section[2], split_words(section[3]), line, (section[4] or "").strip()))
     while stack:
         flaws.append(_unclosed(stack[-1]))
         _end(stack, root)

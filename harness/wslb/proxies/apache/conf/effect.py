@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wslb.proxies.apache.conf.directives import Directive, Flaw, Tree, tree_of
 
-__all__ = ["BUILT_IN", "Effect", "Files", "module_name", "resolve"]
+__all__ = ["BUILT_IN", "MAX_FILES", "MAX_WORD", "Decide", "Effect", "Files", "module_name", "resolve"]
 
 MAX_FILES = 400
 MAX_NESTING = 120
@@ -51,6 +51,7 @@ class Effect:
         flaws: of every file read.
         files: every file read, the given one first.
         incomplete: whether an included file was not there, so that modules or balancers may stand in it.
+        left_out: sections of ``<IfDefine NAME>`` that do not count because nobody has defined the name.
         undefined: variables that nothing defines, with the first place of use.
     """
 
@@ -59,23 +60,43 @@ class Effect:
     flaws: list[Flaw] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     incomplete: bool = False
+    left_out: list[Directive] = field(default_factory=list)
     undefined: dict[str, Directive] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> list[Flaw]:
+        """Places behind which there is more than is read: too many files, or a value that is too long."""
+        return [flaw for flaw in self.flaws if flaw.kind in {"many", "long"}]
 
 
 Decide = Callable[[Directive, Mapping[str, Directive]], bool | None]
 """Whether a conditional section counts, by section and modules loaded so far; None lets the text decide."""
 
 
-def resolve(tree: Tree, file: str, files: Files, *, decide: Decide = lambda _section, _loaded: None) -> Effect:
+def resolve(
+    tree: Tree,
+    file: str,
+    files: Files,
+    *,
+    root: str = "",
+    folder: str = "",
+    defines: Mapping[str, str] | None = None,
+    decide: Decide = lambda _section, _loaded: None,
+) -> Effect:
     """Effect of a parsed file.
 
     Args:
         tree: the file.
-        file: its path; relative includes count from ServerRoot, or from its folder where none is set.
+        file: its path.
         files: where includes come from.
+        root: relative includes count from it as long as no ServerRoot is set; empty takes the file's folder.
+        folder: of a ``.htaccess``, which counts as within its ``<Directory>``.
+        defines: what is defined before the first line.
         decide: asked first of every condition, for a httpd that is known.
     """
-    return _Resolver(file, files, decide).run(tree)
+    if folder:
+        tree = Tree((Directive("Directory", (folder,), file, 0, 0, tree.directives),), tree.flaws)
+    return _Resolver(file, files, root or posixpath.dirname(file), dict(defines or {}), decide).run(tree)
 
 
 def module_name(text: str) -> str:
@@ -85,18 +106,20 @@ def module_name(text: str) -> str:
 
 
 class _Resolver:
-    def __init__(self, file: str, files: Files, decide: Decide) -> None:
+    def __init__(self, file: str, files: Files, root: str, defines: dict[str, str], decide: Decide) -> None:
         self._files = files
         self._decide = decide
-        self._root = posixpath.dirname(file)
-        self._defines: dict[str, str] = {}
+        self._root = root
+        self._defines = defines
         self._macros: dict[str, Directive] = {}
         self._count = 0
+        self._long: dict[str, Flaw] = {}
         self.effect = Effect(files=[file])
 
     def run(self, tree: Tree) -> Effect:
         self.effect.flaws.extend(tree.flaws)
         self.effect.directives = tuple(self._all(tree.directives, 0))
+        self.effect.flaws.extend(self._long.values())
         return self.effect
 
     def _all(self, directives: Iterable[Directive], depth: int) -> Iterator[Directive]:
@@ -114,6 +137,8 @@ class _Resolver:
         elif key in _CONDITIONS and directive.body is not None:
             if self._holds(directive):
                 yield from self._all(directive.body, depth + 1)
+            elif key == "ifdefine" and not directive.first.startswith("!"):
+                self.effect.left_out.append(directive)
         elif key in {"include", "includeoptional"}:
             yield from self._included(directive, depth)
         elif key == "use":
@@ -145,7 +170,10 @@ class _Resolver:
             if name not in self._defines:
                 self.effect.undefined.setdefault(name, directive)
                 return match[0]
-            return self._defines[name] if len(self._defines[name]) <= MAX_WORD else match[0]
+            if len(self._defines[name]) > MAX_WORD:
+                self._long.setdefault(name, Flaw("long", directive.file, directive.line, name))
+                return match[0]
+            return self._defines[name]
 
         return replace(directive, words=tuple(_VARIABLE.sub(value, word) for word in directive.words))
 
@@ -173,15 +201,22 @@ class _Resolver:
         return unknown or (name in _MPMS and not _MPMS & loaded.keys())
 
     def _included(self, directive: Directive, depth: int) -> Iterator[Directive]:
-        pattern = posixpath.join(self._root, directive.first)
+        # httpd merges paths without looking at the disk, `..` and all (apr_filepath_merge), and says them so.
+        pattern = posixpath.normpath(posixpath.join(self._root, directive.first))
         found = self._files.glob(pattern) if directive.first and depth < MAX_NESTING else []
         if not found:
-            self.effect.incomplete = True
             if directive.key == "include":
+                self.effect.incomplete = True
                 self.effect.flaws.append(Flaw("missing", directive.file, directive.line, directive.first))
             return
+        if len(found) > MAX_FILES and not set(pattern) & set("*?["):
+            found = []  # a folder of everything: what stands first in it says nothing of a configuration
+            self._too_many(directive)
         for path in found:
-            if len(self.effect.files) >= MAX_FILES or path in self.effect.files[:1]:
+            if len(self.effect.files) >= MAX_FILES:
+                self._too_many(directive)
+                return
+            if path in self.effect.files[:1]:
                 self.effect.incomplete = True
                 return
             text = self._files.read(path)
@@ -192,6 +227,10 @@ class _Resolver:
             tree = tree_of(text, path)
             self.effect.flaws.extend(tree.flaws)
             yield from self._all(tree.directives, depth + 20)
+
+    def _too_many(self, directive: Directive) -> None:
+        self.effect.incomplete = True
+        self.effect.flaws.append(Flaw("many", directive.file, directive.line, f"{directive.name} {directive.first}"))
 
     def _used(self, directive: Directive, depth: int) -> Iterator[Directive]:
         macro = self._macros.get(directive.first.lower())

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.mounting import compiled
 from wslb.proxies.apache.conf.scope import Placed, Scope
 
-__all__ = ["AskedPath", "Rewritten", "location_fits", "rewritten"]
+__all__ = ["FILES", "AskedPath", "Rewritten", "location_fits", "rewritten", "rules_of"]
 
 _BROWSER = {
     "http:upgrade": "websocket",
@@ -89,18 +90,19 @@ def rewritten(scope: Scope, asking: AskedPath) -> tuple[Rewritten, ...]:
             skip = max(0, skip - 1)
             chained_out = chained_out and "C" in flags
             continue
-        fits, match, last = _fits(line, own, asking, flags)
+        fits, match, last = _fits(line, own, asking, flags, _compared(placed, asking.path))
         undecided = _undecided(own, asking) if fits is None else ()
-        if placed.around and fits is not False:
-            fits, undecided = None, (f"{placed.around[-1]} applies", *undecided)
         if fits is False:
             chained_out = "C" in flags
             continue
         end = _end(line, flags, match, last, asking)
+        covered = all(location_fits(section, asking.path) for section in placed.around)
+        if not covered or (placed.around and end.how not in _LAST):
+            fits, undecided = None, (f"{placed.around[-1]} applies", *undecided)
         if fits is None:
             ends.append(Rewritten(how=end.how, at=line, target=end.target, asking=end.asking, provided=undecided))
             continue
-        if end.how in {"proxied", "redirected", "refused"}:
+        if end.how in _LAST:
             return (*ends, end)
         if line.words[1] != "-":
             at, asking, changed = line, end.asking, end.how == "served"
@@ -110,7 +112,29 @@ def rewritten(scope: Scope, asking: AskedPath) -> tuple[Rewritten, ...]:
     return (*ends, Rewritten(how="served" if changed else "passed", at=at, asking=asking))
 
 
-def _lines(scope: Scope, path: str) -> list[Placed]:
+_LAST = frozenset({"proxied", "redirected", "refused"})
+
+FILES = "/srv/www/html"
+"""Stands for the folder of a server's files, which is rarely written where its rules are."""
+
+
+def _compared(placed: Placed, path: str) -> str:
+    """What a pattern is compared with: the path, without its slash in a folder; in <Location> the name of the file.
+
+    Where a ProxyPass leads the path on, that name is ``proxy:`` and its URL (seen on 2.4.71): a pattern that begins
+    with the path misses both.
+    """
+    if _within_a_folder(placed):
+        return path.removeprefix("/")
+    return f"{FILES}{path}" if any(s.key in {"location", "locationmatch"} for s in placed.around) else path
+
+
+def rules_of(scope: Scope) -> tuple[Directive, ...]:
+    """RewriteRule lines that are asked for some path of a server, in order."""
+    return tuple(at.directive for at in _lines(scope, None) if at.directive.key == "rewriterule")
+
+
+def _lines(scope: Scope, path: str | None) -> list[Placed]:
     """Conditions and rules that are asked for a path, in order, with what ``RewriteOptions Inherit`` adds."""
     own = _own_lines(scope, path)
     if scope.main is None:
@@ -121,7 +145,7 @@ def _lines(scope: Scope, path: str) -> list[Placed]:
     return [*before, *own, *(inherited if "inherit" in options else [])]
 
 
-def _own_lines(scope: Scope, path: str) -> list[Placed]:
+def _own_lines(scope: Scope, path: str | None) -> list[Placed]:
     # A section's rules are asked later than those of the server (the fixup hook of mod_rewrite).
     engine = scope.value("RewriteEngine") == "on"
     lines = [at for at in scope.placed if at.directive.key in {"rewritecond", "rewriterule"}]
@@ -130,7 +154,7 @@ def _own_lines(scope: Scope, path: str) -> list[Placed]:
         at
         for at in lines
         if at.around
-        and all(location_fits(section, path) is not False for section in at.around)
+        and (path is None or all(location_fits(section, path) is not False for section in at.around))
         and _switched(scope, at)
     ]
     return [at for at in (*of_server, *inside) if at.directive.key == "rewritecond" or len(at.directive.words) > 1]
@@ -165,13 +189,18 @@ _SHORT = {
 }
 
 
+def _within_a_folder(placed: Placed) -> bool:
+    """Whether a rule is asked without the slash, because the folder's own prefix is taken off (hook_fixup)."""
+    return any(section.key == "directory" for section in placed.around)
+
+
 def _fits(
-    line: Directive, conditions: Sequence[Directive], asking: AskedPath, flags: dict[str, str]
+    line: Directive, conditions: Sequence[Directive], asking: AskedPath, flags: dict[str, str], path: str
 ) -> tuple[bool | None, re.Match[str] | None, re.Match[str] | None]:
-    """Whether a rule applies, with what its pattern and its last condition matched."""
+    """Whether a rule applies to a path, with what its pattern and its last condition matched."""
     pattern = line.words[0]
     negated = pattern.startswith("!")
-    match = _found(pattern.removeprefix("!"), asking.path, nocase="NC" in flags)
+    match = _found(pattern.removeprefix("!"), path, nocase="NC" in flags)
     if (match is None) is not negated:
         return False, None, None
     last: re.Match[str] | None = None
@@ -216,10 +245,8 @@ def _holds(
 
 
 def _found(pattern: str, text: str, *, nocase: bool) -> re.Match[str] | None:
-    try:
-        return re.search(pattern, text, re.IGNORECASE if nocase else 0)
-    except re.error:
-        return None
+    read = compiled(pattern, nocase=nocase)
+    return read.search(text) if read else None
 
 
 def _put(text: str, asking: AskedPath, match: re.Match[str] | None, last: re.Match[str] | None) -> tuple[str, bool]:

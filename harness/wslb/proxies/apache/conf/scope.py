@@ -57,6 +57,11 @@ class Scope:
         found = self.setting(name)
         return found.first.lower() if found else default
 
+    @property
+    def inherits_balancers(self) -> bool:
+        """Whether balancers of the main server are here too: unless both directives say Off (seen on 2.4.71)."""
+        return any(self.value(name, "on") != "off" for name in ("ProxyPassInherit", "BalancerInherit"))
+
 
 def scopes_of(directives: Iterable[Directive]) -> tuple[Scope, ...]:
     """Main server first, then every virtual host."""

@@ -1,23 +1,23 @@
 """Which line of a configuration takes an upgrade of a path, and what the backend would see. Nothing is started.
 
-mod_rewrite's rules of the server are asked first, then ProxyPass in ``<Location>`` (the last that covers the path),
-then the ProxyPass lines in order, those of the main server before a virtual host's own (seen on 2.4.71).
+In which order lines are asked is `wslb.proxies.apache.conf.order`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from urllib.parse import unquote
 
 from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
-from wslb.proxies.apache.conf.mounting import Mounting, Way
-from wslb.proxies.apache.conf.rewriting import AskedPath, Rewritten, location_fits, rewritten
+from wslb.proxies.apache.conf.mounting import Mounting, Way, compiled
+from wslb.proxies.apache.conf.order import asked_for, lines_of
+from wslb.proxies.apache.conf.rewriting import AskedPath, Rewritten, rewritten
 from wslb.proxies.apache.conf.scope import Scope
-from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, path_of, scheme_of
+from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, host_of, path_of, scheme_of
 
 __all__ = ["How", "PathEnd", "Sight", "ends_of", "servers_to_ask"]
 
@@ -91,6 +91,8 @@ class PathEnd:
         if self.carries:
             lines.append(f"carried by {f'mod_{self.module}' if self.module else 'the module that is loaded for ws://'}")
         lines += map(str, self.sights)
+        if self.how is How.PROXIED and not self.sights:
+            lines.append("its balancer has no member in this server: 500 or 503")
         if self.sights and not self.carries:
             lines.append("to change: ws:// for http://, wss:// for https://; or upgrade=websocket (httpd 2.4.47)")
         return "\n".join(f"  {line}" for line in lines)
@@ -110,26 +112,46 @@ def ends_of(conf: Configuration, scope: Scope, path: str) -> tuple[PathEnd, ...]
         path: from its slash on, with a query where there is one.
     """
     way, _, query = path.partition("?")
+    way = _normalized(way, merged=not conf.older_than(2, 4, 39) and scope.value("MergeSlashes") != "off")
     found: list[PathEnd] = []
     for end in rewritten(scope, AskedPath(way, query)):
         found.append(_passed(conf, scope, end) if end.how == "passed" else _rule(conf, scope, end))
     return tuple(found)
 
 
+_UNRESERVED = re.compile(r"%(?:[46][1-9a-f]|[57][0-9a]|3[0-9]|2[de]|5f|7e)", re.IGNORECASE)
+
+
+def _normalized(path: str, *, merged: bool) -> str:
+    """A path as lines are compared with it (ap_normalize_path): letters decoded, segments of dots taken out, and from
+    2.4.39 on slashes merged (manual, core: MergeSlashes)."""
+    path = re.sub(_UNRESERVED, lambda found: unquote(found[0]), path)
+    path = re.sub(r"/{2,}", "/", path) if merged else path
+    kept: list[str] = []
+    segments = path.split("/")
+    for number, segment in enumerate(segments):
+        if segment not in {".", ".."}:
+            kept.append(segment)
+            continue
+        if segment == ".." and len(kept) > 1:
+            kept.pop()
+        if number == len(segments) - 1:
+            kept.append("")
+    return "/".join(kept)
+
+
 def _rule(conf: Configuration, scope: Scope, end: Rewritten) -> PathEnd:
     """End at a RewriteRule."""
     if end.how != "proxied" or end.at is None:
         return PathEnd(how=How(end.how), at=end.at, url=end.target, provided=end.provided)
-    mounting = next((m for m in conf.mountings if m.directive is end.at), None)
-    if mounting is None:
-        return PathEnd(how=How.PROXIED, at=end.at, url=end.target, provided=end.provided)
+    mounting = next(m for m in lines_of(conf, scope) if m.directive is end.at)
     told = _proxied(conf, scope, replace(mounting, url=end.target), end.target, end.asking.query)
     return replace(told, provided=end.provided)
 
 
 def _passed(conf: Configuration, scope: Scope, end: Rewritten) -> PathEnd:
     """End at a ProxyPass, or at none."""
-    for mounting in _asked(conf, scope, end.asking.path):
+    for mounting in asked_for(conf, scope, end.asking.path):
         url = _url(mounting, end.asking.path)
         if url is None:
             continue
@@ -139,48 +161,29 @@ def _passed(conf: Configuration, scope: Scope, end: Rewritten) -> PathEnd:
     return PathEnd(how=How.SERVED, at=None, provided=end.provided)
 
 
-def _asked(conf: Configuration, scope: Scope, path: str) -> Iterator[Mounting]:
-    """ProxyPass lines in the order in which they are asked for a path.
-
-    A virtual host has those of the main server too, with ProxyPassInherit Off as well (merge_proxy_config, 2.4.71).
-    """
-    own = [m for m in conf.mountings_in(scope) if m.way is not Way.REWRITE]
-    main = [m for m in conf.mountings_in(conf.main) if m.way is not Way.REWRITE] if scope.main is not None else []
-    inside = [m for m in (*main, *own) if m.location and _covered(m, path)]
-    yield from inside[-1:]
-    yield from (m for m in main if not m.location)
-    yield from (m for m in own if not m.location)
-
-
-def _covered(mounting: Mounting, path: str) -> bool:
-    """Whether the sections around a ProxyPass cover a path."""
-    around = next((p.around for p in mounting.scope.placed if p.directive is mounting.directive), ())
-    return all(location_fits(section, path) is not False for section in around)
-
-
 def _url(mounting: Mounting, path: str) -> str | None:
     """URL that a line makes of a path; None where it does not take it (alias_match and ap_proxy_trans_match)."""
     if mounting.way is Way.PROXYPASSMATCH and mounting.directive.key == "proxypassmatch":
-        try:
-            found = re.search(mounting.path, path)
-        except re.error:
-            return None
+        read = compiled(mounting.path)
+        found = read.search(path) if read else None
         if found is None:
             return None
         groups = found.re.groups
         put = re.sub(r"\$(\d)", lambda m: (found[int(m[1])] or "") if int(m[1]) <= groups else "", mounting.url)
         return mounting.url + path if put == mounting.url and mounting.url != "!" else put
     prefix = mounting.path
-    if not path.startswith(prefix) or not (prefix.endswith("/") or path[len(prefix) : len(prefix) + 1] in {"", "/"}):
-        return None
-    return mounting.url + path[len(prefix) :]
+    # A slash of ProxyPass stands for any number of them (alias_match).
+    text = re.escape(prefix) if mounting.location else re.sub("/+", "/+", re.escape(prefix))
+    covered = re.match(text, path)
+    rest = path[covered.end() :] if covered else ""
+    return mounting.url + rest if covered and (prefix.endswith("/") or rest[:1] in {"", "/"}) else None
 
 
 def _proxied(conf: Configuration, scope: Scope, mounting: Mounting, url: str, query: str) -> PathEnd:
     """End at a line that leads to a URL."""
-    balancer = conf.balancer_of(mounting)
-    if balancer is not None:
-        members = [(member, f"{member.path}{path_of(url) or '/'}") for member in balancer.members]
+    if mounting.balancer is not None:
+        balancer = conf.balancer_of(mounting) if host_of(url) == mounting.balancer else None
+        members = [(m, f"{m.path}{path_of(url) or '/'}") for m in (balancer.members if balancer else ())]
     else:
         alone = MemberLine(url=url, parameters=mounting.parameters, directive=mounting.directive)
         members = [(alone, path_of(url) or "/")]
@@ -203,9 +206,13 @@ def _proxied(conf: Configuration, scope: Scope, mounting: Mounting, url: str, qu
 
 
 def _upgrades(conf: Configuration, member: MemberLine) -> bool:
-    """Whether a member gets the Upgrade field: ws:// always, http:// by ``upgrade=`` (mod_proxy_http, 2.4.47)."""
+    """Whether a member gets the Upgrade field: ws:// by itself, http:// by ``upgrade=`` (mod_proxy_http, 2.4.47).
+
+    A ws:// member with ``upgrade=`` of another protocol does not; with NONE it does before 2.4.47.
+    """
     if member.scheme in WEBSOCKET_SCHEMES:
-        return True
+        said = member.parameters.get("upgrade", "websocket").lower()
+        return said in {"websocket", "any"} or (said == "none" and conf.older_than(2, 4, 47))
     if member.scheme not in {"http", "https"} or conf.older_than(2, 4, 47):
         return False
     same = [member.parameters]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-__all__ = ["WEBSOCKET_SCHEMES", "covering_paths", "host_of", "parameters_of", "path_of", "scheme_of"]
+from wslb.proxies.apache.conf.directives import Directive
+
+__all__ = ["WEBSOCKET_SCHEMES", "covering_paths", "host_of", "is_open", "parameters_of", "path_of", "scheme_of"]
 
 
 WEBSOCKET_SCHEMES = frozenset({"ws", "wss"})
@@ -46,3 +48,11 @@ def parameters_of(words: Iterable[str]) -> dict[str, str]:
         key, _, value = word.partition("=")
         found[key.lower()] = value
     return found
+
+
+_PLACEHOLDER = re.compile(r"\{\{|\{%|<%|@@[\w.-]+@@|(?<![?P])<[A-Za-z][\w -]*>|__[A-Z][A-Z0-9_]*__")
+
+
+def is_open(directive: Directive) -> bool:
+    """Whether a placeholder of a template stands in this line: ``{{ x }}``, ``@@X@@``, ``<your host>``, ``__X__``."""
+    return bool(_PLACEHOLDER.search(" ".join(directive.words)))

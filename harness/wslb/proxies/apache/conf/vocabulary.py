@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import lru_cache
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "MEMBER_PARAMETERS",
     "OTHER_DIRECTIVES",
     "SCHEMES",
+    "SERVER_ONLY",
     "SHARED_PARAMETERS",
     "USUAL_MODULES",
     "meant",
@@ -100,3 +102,10 @@ USUAL_MODULES = _names(
     ssl macro"""
 )
 """Modules that a fragment is read with, in loading order, because its own server would have loaded them."""
+
+SERVER_ONLY = re.compile(
+    r"^(?:proxy(?!fcgi)\w*|balancer\w+|sslproxy\w+|sslengine|sslcertificate\w+|listen|loadmodule|virtualhost|location"
+    r"|locationmatch|directory|directorymatch|rewritemap|timeout|keepalive\w*|servername|serveralias|documentroot"
+    r"|allowoverride|maxrequestworkers|define)$"
+)
+"""Names in lower case that a ``.htaccess`` may not have: httpd says ``not allowed here``, and answers 500."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["BROKEN", "SOUND", "Written", "lines_of"]
+__all__ = ["ADVISED", "BROKEN", "REFUSED", "SOUND", "Written", "lines_of"]
 
 MARK = "→"
 """In front of the line that takes the upgrade of the first path that is asked."""
@@ -17,17 +17,23 @@ class Written:
 
     Attributes:
         text: with `MARK`.
+        name: of the file.
+        beside: texts of further files of its folder, by name.
         says: what the words about the first path contain, besides the line.
         paths: named by the user.
         turns: verdicts of the turns that are asked as well, in order.
+        advice: errors and warnings of the doctor, each with what the lab makes of it.
     """
 
     text: str
+    name: str = "site.conf"
+    beside: Mapping[str, str] = field(default_factory=dict)
     says: str = ""
     paths: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     turns: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
 
 def lines_of(written: Written) -> tuple[str, int | None]:
@@ -89,6 +95,7 @@ ProxyPass /api/socket http://127.0.0.1:3001/api/socket
 ProxyPass /chat http://127.0.0.1:1/
 """,
         says="chat.internal:9000 saw GET /chat;",
+        advice=("WSLB-C051 confirmed",),
     ),
     "locationmatch": Written(
         text="""
@@ -148,6 +155,7 @@ ProxyPass /chat http://127.0.0.1:1/
 </Proxy>
 """,
         turns=("turns", "held"),
+        advice=("WSLB-C053 confirmed",),
     ),
     "lbset": Written(
         text="""
@@ -278,6 +286,7 @@ RewriteCond %{HTTP:Upgrade} websocket [NC]
 →RewriteRule ^/(.*) ws://%{HTTP_HOST}:3000/$1 [P,L]
 """,
         says="chosen-by-the-request saw GET /;",
+        advice=("WSLB-C087 not tried",),
     ),
     "handler": Written(
         text="""
@@ -312,6 +321,7 @@ SSLCertificateKeyFile conf/server.key
 →ProxyPass /ws ws://127.0.0.1:5000/ws timeout=600 connectiontimeout=5 retry=0
 """,
         says="Origin: https://main.example.org",
+        advice=("WSLB-C033 not tried",),
     ),
     "sticky-with-cookie": Written(
         text="""
@@ -357,6 +367,7 @@ RewriteRule /(.*) balancer://plain/$1 [P,L]
 """,
         paths=("/ws",),
         says="",
+        advice=("WSLB-C050 not tried",),
     ),
     "http2": Written(
         text="""
@@ -365,6 +376,254 @@ H2Direct on
 →ProxyPass /ws ws://127.0.0.1:5000/ws
 """,
         says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "live-updates-of-dashboards": Written(
+        text="""
+ProxyPreserveHost On
+RewriteEngine On
+RewriteCond %{REQUEST_URI} ^/api/live [NC]
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+RewriteCond %{HTTP:Connection} upgrade [NC]
+→RewriteRule ^/?(.*) "ws://127.0.0.1:3000/$1" [P,L]
+ProxyPass / http://127.0.0.1:3000/
+""",
+        says="127.0.0.1:3000 saw GET /api/live; Host: localhost",
+    ),
+    "channels-of-notebooks": Written(
+        text="""
+→ProxyPassMatch "^/hub/(api/kernels/[^/]+/channels)$" "ws://127.0.0.1:8888/hub/$1"
+ProxyPass /hub http://127.0.0.1:8888/hub
+""",
+        says="127.0.0.1:8888 saw GET /hub/api/kernels/x/channels;",
+    ),
+    "longer-location-last": Written(
+        text="""
+<Location />
+    ProxyPass http://127.0.0.1:8123/
+</Location>
+<Location /api/websocket>
+    →ProxyPass ws://127.0.0.1:8123/api/websocket
+</Location>
+""",
+        says="127.0.0.1:8123 saw GET /api/websocket;",
+    ),
+    "member-over-tls-with-upgrade": Written(
+        text="""
+SSLProxyEngine On
+→ProxyPass / https://app.internal:8443/ upgrade=websocket
+""",
+        says="app.internal:8443 saw GET /;",
+    ),
+    "inherited-rule": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} =websocket [NC]
+→RewriteRule ^/ws(.*)$ ws://127.0.0.1:5000/ws$1 [P,L]
+<VirtualHost *:80>
+    ServerName site.example.org
+    RewriteEngine On
+    RewriteOptions Inherit
+    ProxyPass / http://127.0.0.1:5000/
+</VirtualHost>
+""",
+        paths=("/ws",),
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "either-condition": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC,OR]
+RewriteCond %{QUERY_STRING} (^|&)transport=websocket(&|$)
+→RewriteRule ^/(.*) ws://127.0.0.1:5000/$1 [P,L]
+ProxyPass / http://127.0.0.1:5000/
+""",
+        paths=("/ws",),
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "rule-in-an-if": Written(
+        text="""
+<If "%{HTTP:Upgrade} =~ /websocket/i">
+    RewriteEngine On
+    →RewriteRule ^ ws://127.0.0.1:5000%{REQUEST_URI} [P]
+</If>
+ProxyPass / http://127.0.0.1:5000/
+""",
+        paths=("/ws",),
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "subscriptions": Written(
+        text="""
+→ProxyPass /graphql http://127.0.0.1:4000/graphql upgrade=websocket timeout=300
+ProxyPass / http://127.0.0.1:4000/
+""",
+        says="127.0.0.1:4000 saw GET /graphql;",
+    ),
+    "include-without-a-match": Written(
+        text="""
+IncludeOptional conf.d/nothing-here-*.conf
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+""",
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "rule-of-a-folder": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+→RewriteRule ^ws(.*) ws://app.internal/there$1 [P]
+""",
+        name=".htaccess",
+        says="app.internal:80 saw GET /there;",
+    ),
+    "dots-in-an-include": Written(
+        text="""
+Include nowhere/../backend.conf
+→ProxyPass /ws ws://${BACKEND}/ws
+""",
+        beside={"backend.conf": "Define BACKEND app.internal:8080\n"},
+        says="app.internal:8080 saw GET /ws;",
+    ),
+    "dots-in-what-is-asked-for": Written(
+        text="""
+→ProxyPass /ws ws://127.0.0.1:5000/ws
+ProxyPass /static http://127.0.0.1:5000/static
+""",
+        paths=("/static/../ws",),
+        says="127.0.0.1:5000 saw GET /ws;",
+    ),
+    "polling-that-sticks": Written(
+        text="""
+<Proxy balancer://io>
+    BalancerMember http://10.0.0.1:3000 route=a upgrade=websocket
+    BalancerMember http://10.0.0.2:3000 route=b upgrade=websocket
+    ProxySet stickysession=SERVERID
+</Proxy>
+Header add Set-Cookie "SERVERID=x.%{BALANCER_WORKER_ROUTE}e; path=/" env=BALANCER_ROUTE_CHANGED
+→ProxyPass /socket.io/ balancer://io/socket.io/
+ProxyPass / balancer://io/
+""",
+        turns=EVERY_TURN,
+        paths=("/socket.io/?EIO=4&transport=websocket",),
+        says="10.0.0.1:3000 saw GET /socket.io/?EIO=4&transport=websocket;",
+    ),
+    "two-balancers-of-one-name-apart": Written(
+        text="""
+BalancerInherit Off
+ProxyPassInherit Off
+<Proxy balancer://nodes>
+    BalancerMember http://10.0.0.1:80
+    BalancerMember http://10.0.0.2:80
+</Proxy>
+<VirtualHost *:80>
+    ServerName site.example.org
+    <Proxy balancer://nodes>
+        BalancerMember ws://10.0.0.3:81
+        BalancerMember ws://10.0.0.4:81
+    </Proxy>
+    →ProxyPass /ws balancer://nodes/ws
+</VirtualHost>
+""",
+        turns=EVERY_TURN,
+        says="saw GET /ws;",
+    ),
+}
+
+ADVISED: dict[str, Written] = {
+    "two-balancers-of-one-name": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember ws://10.0.0.1:80
+    BalancerMember ws://10.0.0.2:80
+</Proxy>
+<VirtualHost *:80>
+    ServerName site.example.org
+    <Proxy balancer://nodes>
+        BalancerMember ws://10.0.0.3:81
+        BalancerMember ws://10.0.0.4:81
+    </Proxy>
+    →ProxyPass /ws balancer://nodes/ws
+</VirtualHost>
+""",
+        turns=EVERY_TURN,
+        says="10.0.0.1:80 saw GET /ws;",
+        advice=("WSLB-C038 confirmed",),
+    ),
+    "port-of-tls-without-tls": Written(
+        text="""
+Listen 443
+<VirtualHost *:443>
+    ServerName site.example.org
+    →ProxyPass /ws ws://127.0.0.1:5000/ws
+</VirtualHost>
+""",
+        says="127.0.0.1:5000 saw GET /ws;",
+        advice=("WSLB-C078 confirmed",),
+    ),
+    "group-that-is-not-there": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+→RewriteRule ^/ws/ ws://127.0.0.1:5000/live/$1 [P,L]
+""",
+        says="127.0.0.1:5000 saw GET /live/;",
+        advice=("WSLB-C066 confirmed",),
+    ),
+    "polling-without-stickiness": Written(
+        text="""
+<Proxy balancer://io>
+    BalancerMember http://10.0.0.1:3000 upgrade=websocket
+    BalancerMember http://10.0.0.2:3000 upgrade=websocket
+</Proxy>
+→ProxyPass /socket.io/ balancer://io/socket.io/
+""",
+        turns=EVERY_TURN,
+        says="10.0.0.1:3000 saw GET /socket.io/;",
+        advice=("WSLB-C045 not tried",),
+    ),
+    "slash-before-a-group-that-has-one": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+→RewriteRule ^(/rooms/.*) ws://127.0.0.1:3000/$1 [P,L]
+""",
+        says="a slash doubles on the way: the backend is asked for //rooms/",
+        advice=("WSLB-C068 confirmed",),
+    ),
+    "one-member-in-the-clear": Written(
+        text="""
+SSLProxyEngine On
+<Proxy balancer://mixed>
+    BalancerMember ws://one.internal:80
+    BalancerMember wss://two.internal:443
+</Proxy>
+→ProxyPass /ws balancer://mixed/ws
+""",
+        turns=EVERY_TURN,
+        says="one.internal:80 saw GET /ws;",
+        advice=("WSLB-C077 confirmed",),
+    ),
+    "slash-of-the-member": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember ws://10.0.0.1:80/
+    BalancerMember ws://10.0.0.2:80/
+</Proxy>
+→ProxyPass /ws balancer://nodes/ws
+""",
+        turns=EVERY_TURN,
+        says="a slash doubles on the way: the backend is asked for //ws",
+        advice=("WSLB-C054 confirmed", "WSLB-C054 confirmed"),
+    ),
+    "balancer-without-a-path": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember ws://10.0.0.1:80/chat
+    BalancerMember ws://10.0.0.2:80/chat
+</Proxy>
+→ProxyPass /ws balancer://nodes
+""",
+        turns=EVERY_TURN,
+        says="saw GET /chat/;",
+        advice=("WSLB-C053 confirmed",),
     ),
 }
 
@@ -376,6 +635,7 @@ ProxyPreserveHost On
 ProxyPassReverse / http://127.0.0.1:3000/
 """,
         says="takes it as plain HTTP: the Upgrade field does not reach the backend",
+        advice=("WSLB-C063 confirmed",),
     ),
     "wider-path-first": Written(
         text="""
@@ -384,6 +644,7 @@ ProxyPass /ws ws://app.internal:8080/ws
 """,
         paths=("/ws",),
         says="takes it as plain HTTP",
+        advice=("WSLB-C050 confirmed",),
     ),
     "location-before-server": Written(
         text="""
@@ -394,6 +655,7 @@ ProxyPass /ws ws://app.internal:8080/ws
 """,
         paths=("/ws",),
         says="takes it as plain HTTP",
+        advice=("WSLB-C051 confirmed",),
     ),
     "balancer-of-http": Written(
         text="""
@@ -404,6 +666,7 @@ ProxyPass /ws ws://app.internal:8080/ws
 →ProxyPass / balancer://nodes/
 """,
         says="takes it as plain HTTP",
+        advice=("WSLB-C063 confirmed",),
     ),
     "excluded": Written(
         text="""
@@ -442,6 +705,7 @@ RewriteCond %{HTTP:Upgrade} websocket [NC]
 →RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [L]
 """,
         says="a WebSocket client follows no redirect",
+        advice=("WSLB-C058 confirmed",),
     ),
     "dollar-for-percent": Written(
         text="""
@@ -452,6 +716,7 @@ RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [P,L]
 """,
         paths=("/",),
         says="takes it as plain HTTP",
+        advice=("WSLB-C064 confirmed",),
     ),
     "earlier-rule": Written(
         text="""
@@ -462,6 +727,7 @@ RewriteRule ^/ws/(.*) ws://127.0.0.1:3000/$1 [P,L]
 """,
         paths=("/ws/1",),
         says="takes it as plain HTTP",
+        advice=("WSLB-C065 confirmed",),
     ),
     "forbidden-by-rule": Written(
         text="""
@@ -476,12 +742,14 @@ ProxyPass /ws ws://127.0.0.1:3000/ws
 →ProxyPass / ajp://tomcat.internal:8009/
 """,
         says="AJP, which carries no WebSocket",
+        advice=("WSLB-C063 not tried",),
     ),
     "tls-member-without-engine": Written(
         text="""
 →ProxyPass /ws wss://app.internal:8443/ws
 """,
         says="SSLProxyEngine On",
+        advice=("WSLB-C070 confirmed",),
     ),
     "denied": Written(
         text="""
@@ -509,6 +777,7 @@ RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [P,L]
 """,
         paths=("/",),
         says="so to Firefox/133.0, which says Connection: keep-alive, Upgrade; others pass",
+        advice=("WSLB-C061 confirmed",),
     ),
     "no-module-for-the-scheme": Written(
         text="""
@@ -520,6 +789,7 @@ Listen 8080
 →ProxyPass /ws ws://127.0.0.1:5000/ws
 """,
         says="load mod_proxy_wstunnel",
+        advice=("WSLB-C005 confirmed",),
     ),
     "password": Written(
         text="""
@@ -566,6 +836,7 @@ ProxyPassMatch ^/ws$ ws://127.0.0.1:3000/ws
 """,
         paths=("/ws/room",),
         says="takes it as plain HTTP",
+        advice=("WSLB-C057 not tried",),
     ),
     "late-line": Written(
         text="""
@@ -573,6 +844,7 @@ ProxyPassMatch ^/ws$ ws://127.0.0.1:3000/ws
 ProxyPass /app/ws ws://127.0.0.1:3000/app/ws
 """,
         says="site.conf:2 before that line: ProxyPass /app/ws ws://127.0.0.1:3000/app/ws never gets the path",
+        advice=("WSLB-C050 confirmed",),
     ),
     "field-removed": Written(
         text="""
@@ -580,5 +852,170 @@ RequestHeader unset Upgrade early
 →ProxyPass /ws http://127.0.0.1:3000/ws upgrade=websocket
 """,
         says="takes it as plain HTTP",
+        advice=("WSLB-C110 confirmed",),
+    ),
+    "wider-location-last": Written(
+        text="""
+<LocationMatch "^/ws">
+    ProxyPassMatch ws://127.0.0.1:3000/ws
+</LocationMatch>
+<Location />
+    →ProxyPass http://127.0.0.1:3000/
+</Location>
+""",
+        paths=("/ws",),
+        says="takes it as plain HTTP",
+        advice=("WSLB-C051 confirmed", "WSLB-C057 not tried"),
+    ),
+    "member-over-tls-without-upgrade": Written(
+        text="""
+SSLProxyEngine On
+→ProxyPass / https://app.internal:8443/
+""",
+        says="takes it as plain HTTP",
+        advice=("WSLB-C063 confirmed",),
+    ),
+    "question-mark-in-a-path": Written(
+        text="""
+RewriteEngine On
+RewriteCond %{HTTP:Upgrade} websocket [NC]
+RewriteRule ^/(.*) ws://127.0.0.1:3000/$1 [P,L]
+""",
+        paths=("/ws%3Froom",),
+        says="the path's %3F a question mark, which httpd refuses since 2.4.60: 403",
+    ),
+    "query-in-a-match": Written(
+        text=r"""
+ProxyPassMatch ^/ws\?token=(.*)$ ws://127.0.0.1:3000/ws
+""",
+        paths=("/ws?token=1",),
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path",
+        advice=("WSLB-C057 not tried", "WSLB-C067 confirmed"),
+    ),
+    "pattern-in-a-plain-line": Written(
+        text="""
+ProxyPass ^/ws$ ws://127.0.0.1:3000/ws
+""",
+        paths=("/ws",),
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path",
+        advice=("WSLB-C056 confirmed",),
+    ),
+    "slash-in-a-rule-of-a-folder": Written(
+        text="""
+RewriteEngine On
+RewriteRule ^/ws(.*) ws://127.0.0.1:3000/ws$1 [P,L]
+""",
+        name=".htaccess",
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path",
+        advice=("WSLB-C145 confirmed",),
+    ),
+    "rule-in-a-location": Written(
+        text="""
+<Location /ws>
+    RewriteEngine On
+    RewriteRule ^/ws(.*) ws://127.0.0.1:3000/ws$1 [P,L]
+</Location>
+""",
+        paths=("/ws",),
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path",
+        advice=("WSLB-C131 confirmed",),
+    ),
+    "pattern-in-a-plain-line-unasked": Written(
+        text="""
+ProxyPass ^/rooms/.*$ ws://127.0.0.1:3000/
+""",
+        says="add: ProxyPass /rooms/ ws://HOST:PORT/rooms/",
+        advice=("WSLB-C056 confirmed",),
+    ),
+    "no-time-at-all": Written(
+        text="""
+Timeout 0
+→ProxyPass /ws ws://127.0.0.1:3000/ws
+""",
+        says="takes it, and 50",
+        advice=("WSLB-C092 confirmed",),
+    ),
+    "engine-off": Written(
+        text="""
+RewriteRule ^/ws ws://127.0.0.1:3000/ws [P,L]
+""",
+        says="no ProxyPass, ProxyPassMatch or RewriteRule takes this path",
+        advice=("WSLB-C060 confirmed",),
+    ),
+    "balancer-misspelt": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember ws://10.0.0.1:80
+    BalancerMember ws://10.0.0.2:80
+</Proxy>
+→ProxyPass /ws balancer://node/ws
+""",
+        says="leads to a balancer of which no member can be elected: 503\ngive it members in the same server",
+        advice=("WSLB-C024 confirmed",),
+    ),
+    "all-disabled": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember ws://10.0.0.1:80 status=+D
+    BalancerMember ws://10.0.0.2:80 status=+D
+</Proxy>
+→ProxyPass /ws balancer://nodes/ws
+""",
+        says="leads to a balancer of which no member can be elected: 503\ngive it members in the same server",
+        advice=("WSLB-C032 confirmed",),
+    ),
+    "one-member-of-two": Written(
+        text="""
+<Proxy balancer://nodes>
+    BalancerMember ws://10.0.0.1:80
+    BalancerMember http://10.0.0.2:80
+</Proxy>
+→ProxyPass /ws balancer://nodes/ws
+""",
+        says="takes it as plain HTTP",
+        advice=("WSLB-C027 confirmed",),
+    ),
+    "inherited-although-inherit-is-off": Written(
+        text="""
+→ProxyPass / http://127.0.0.1:3000/
+<VirtualHost *:80>
+    ServerName site.example.org
+    ProxyPassInherit Off
+    ProxyPass /ws ws://127.0.0.1:3000/ws
+</VirtualHost>
+""",
+        says="takes it as plain HTTP",
+    ),
+    "no-access-module": Written(
+        text="""
+ServerRoot /etc/httpd
+LoadModule mpm_event_module modules/mod_mpm_event.so
+LoadModule proxy_module modules/mod_proxy.so
+LoadModule proxy_http_module modules/mod_proxy_http.so
+Listen 8080
+ProxyPass /ws ws://127.0.0.1:5000/ws
+""",
+        says="nobody decides who may ask, so httpd answers 500\nload mod_authz_core",
+        advice=("WSLB-C004 confirmed",),
     ),
 }
+
+REFUSED: dict[str, tuple[Written, str]] = {
+    "comment-behind-a-line": (
+        Written(text="→ProxyPass /ws ws://127.0.0.1:3000/ws # the sockets"),
+        "Parameter must be in the form 'key=value'",
+    ),
+    "parameter-misspelt": (
+        Written(text="→ProxyPass /ws ws://127.0.0.1:3000/ws timout=5"),
+        "unknown Worker",
+    ),
+    "proxypass-in-a-folder": (
+        Written(text="RewriteEngine On\n→ProxyPass /ws ws://127.0.0.1:3000/ws", name=".htaccess"),
+        "ProxyPass not allowed here",
+    ),
+    "proxypass-in-an-if": (
+        Written(text="<If \"%{HTTP:Upgrade} == 'websocket'\">\n    →ProxyPass /ws ws://127.0.0.1:3000/ws\n</If>"),
+        "cannot occur within <If> section",
+    ),
+}
+"""What httpd does not start with, and what it says; no edit is made that would change the meaning."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -162,6 +163,70 @@ def test_a_whole_configuration_gets_no_module_that_it_does_not_load(adopted: Ado
     )
     assert not {"proxy_http", "proxy_wstunnel", "rewrite", "ssl"} & set(made.modules)
     assert not any(line.startswith("LoadModule mpm_event") for line in made.lines[: len(made.modules) + 3])
+
+
+def test_what_health_checks_need_is_supplied_where_the_users_httpd_had_it_built_in(tmp_path: Path) -> None:
+    file = tmp_path / "httpd.conf"
+    file.write_text("ServerRoot /srv\nLoadModule proxy_hcheck_module m/mod_proxy_hcheck.so\n")
+    loadable = replace(INSTALLATION, loadable=INSTALLATION.loadable | {"watchdog", "proxy_hcheck"})
+    for installation, supplied in ((loadable, True), (INSTALLATION, False)):
+        original = read_original(file, installation=installation)
+        made = adopt(original, installation=installation, as_root=False, readable=lambda _: False)
+        assert ("watchdog" in made.modules) is supplied
+
+
+BROUGHT = {
+    "RewriteMap m txt:paths.txt": "RewriteMap m txt:${RUN}/files/1",
+    "AuthUserFile /etc/users": "AuthUserFile ${RUN}/files/1",
+    "SSLOpenSSLConfCmd DHParameters /etc/dh.pem": "SSLOpenSSLConfCmd DHParameters ${RUN}/files/1",
+}
+LEFT = ("RewriteMap m int:tolower", "RewriteMap m dbm:/srv/map", "SSLOpenSSLConfCmd Curves X25519", "Timeout 3")
+
+
+def apart(tmp_path: Path, text: str, *, everywhere: str = "") -> Adopted:
+    file = tmp_path / "httpd.conf"
+    file.write_text(text)
+    return adopt(
+        read_original(file, installation=INSTALLATION),
+        installation=INSTALLATION,
+        as_root=False,
+        readable=lambda _: False,
+        everywhere=everywhere,
+        apart=True,
+    )
+
+
+@pytest.mark.parametrize(("line", "after"), BROUGHT.items(), ids=BROUGHT)
+def test_what_httpd_reads_is_brought_to_a_container(tmp_path: Path, line: str, after: str) -> None:
+    made = apart(tmp_path, f"ServerRoot /srv\n{line}\n{line}\n")
+    assert body(made) == [after, after]
+    assert [(f.name, f.path) for f in made.files] == [
+        ("files/1", str(PurePosixPath("/srv") / line.rsplit(maxsplit=1)[-1].removeprefix("txt:")))
+    ]
+
+
+@pytest.mark.parametrize("line", LEFT)
+def test_what_names_no_file_that_can_be_brought_stays(tmp_path: Path, line: str) -> None:
+    made = apart(tmp_path, f"{line}\n")
+    assert (body(made), made.files) == ([line], ())
+
+
+def test_behind_published_ports_httpd_listens_everywhere_and_clients_come_to_loopback(tmp_path: Path) -> None:
+    text = "Listen 192.0.2.1:80\nListen 127.0.0.2:81\n<VirtualHost 192.0.2.1:80>\n</VirtualHost>\n"
+    made = apart(tmp_path, text, everywhere="0.0.0.0")
+    assert body(made) == [
+        "Listen 0.0.0.0:${WSLB_PORT_80}",
+        "Listen 0.0.0.0:${WSLB_PORT_81}",
+        "<VirtualHost *:${WSLB_PORT_80}>",
+        "</VirtualHost>",
+    ]
+    assert {door.address for door in made.doors} == {"127.0.0.1"}
+
+
+def test_published_ports_cannot_tell_addresses_apart(tmp_path: Path) -> None:
+    text = "<VirtualHost 192.0.2.1:80>\n</VirtualHost>\n<VirtualHost *:80>\n</VirtualHost>\n"
+    with pytest.raises(ConfigError, match=r"\* and 192\.0\.2\.1"):
+        apart(tmp_path, text, everywhere="0.0.0.0")
 
 
 def test_conditions_are_those_of_the_httpd_that_serves(adopted: Adopt) -> None:

@@ -53,6 +53,11 @@ ASKED: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "Listen 80\nProxyPass /main ws://10.0.0.1:8080/\n" + host("a.example.org", "ProxyPass /a ws://10.0.0.1:8080/"),
         [("a.example.org", "/a"), ("a.example.org", "/main")],
     ),
+    "each-address": (
+        "<VirtualHost 192.0.2.1:80>\nProxyPass /ws ws://10.0.0.1/\n</VirtualHost>\n"
+        "<VirtualHost 192.0.2.2:80>\nProxyPass /ws ws://10.0.0.2/\n</VirtualHost>",
+        [("localhost", "/ws"), ("localhost", "/ws")],
+    ),
     "a-location": ("Listen 80\n<Location /chat>\nProxyPass ws://10.0.0.1:8080/\n</Location>", [("localhost", "/chat")]),
     "a-match": ("Listen 80\nProxyPassMatch ^/ws/(a|b)/\\d+$ ws://10.0.0.1:8080/$1", [("localhost", "/ws/a/1")]),
     "no-path-of-a-hard-pattern": ("Listen 80\nProxyPassMatch ^/(?=ws).*$ ws://10.0.0.1:8080/", [("localhost", "/")]),
@@ -81,6 +86,13 @@ def test_a_path_of_the_user_is_asked_of_every_server_that_proxies(tmp_path: Path
     original, adopted = served(tmp_path, text)
     asked = questions(original.conf, adopted, paths=["/ws"])
     assert [(q.server_name, q.path, q.meant) for q in asked] == [("a.example.org", "/ws", True)]
+
+
+@pytest.mark.parametrize(("path", "line"), [("/ws", 3), ("/", 2), ("/ws/room", None)])
+def test_a_path_of_the_user_has_the_line_that_it_is_of(tmp_path: Path, path: str, line: int | None) -> None:
+    original, adopted = served(tmp_path, "Listen 80\nProxyPass / http://10.0.0.1/\nProxyPass /ws ws://10.0.0.1/ws")
+    (asked,) = questions(original.conf, adopted, paths=[path])
+    assert (asked.mounting.directive.line if asked.mounting else None) == line
 
 
 def modelled(tmp_path: Path, *lines: str) -> Balancer | str:

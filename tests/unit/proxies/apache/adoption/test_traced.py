@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.proxies.apache.adoption.test_adopt import INSTALLATION
 from wslb.model.results import LogLine
-from wslb.proxies.apache.adoption.adopt import _filled
 from wslb.proxies.apache.adoption.traced import Taken, line_that_took
+from wslb.proxies.apache.adoption.written import _filled
 from wslb.proxies.apache.conf.configuration import Configuration, Modules
 from wslb.proxies.apache.conf.directives import tree_of
 
@@ -53,7 +53,9 @@ TAKEN = "AH03464: URI path '/x' matches proxy handler 'proxy:ws://x/x'"
         (told(RULE, "forcing responsecode 403 for /a"), 1, "answered"),
         (told(RULE, FIRST, "AH03463: proxying is explicitly disabled for URI path '/x'; declining"), 4, "excluded"),
         (told(FIRST, LAST, TAKEN), 5, "proxied"),
+        (told(FIRST, LAST, TAKEN, RULE, "go-ahead with proxy request proxy:ws://x/1 [OK]"), 1, "proxied"),
         (told(FIRST, LAST), None, "nobody"),
+        (told(RULE), None, "nobody"),
     ],
 )
 def test_the_last_line_that_was_tried_took_it(log: list[LogLine], line: int | None, how: str) -> None:

@@ -19,6 +19,7 @@ class Broken:
         httpd: what ``httpd -t`` 2.4.71 says: ``refuses`` it, ``accepts`` it, or is not asked (``""``).
         tunnels: given with ``--tunnels``.
         version: of the httpd that the file is for, where the trap is none for every httpd.
+        name: of the file, where it decides how it is read.
     """
 
     rule: str
@@ -26,6 +27,7 @@ class Broken:
     httpd: str = "accepts"
     tunnels: int | None = None
     version: str = ""
+    name: str = "httpd.conf"
 
 
 def marked(text: str) -> tuple[str, int]:
@@ -101,6 +103,11 @@ def secure(lines: str, *, members: str = "app.example:8889", more: str = "") -> 
 TLS = "SSLProxyEngine on\nSSLProxyVerify optional\nSSLProxyProtocol TLSv1.2"
 
 BROKEN: dict[str, Broken] = {
+    "two-balancers-of-one-name": Broken(
+        "WSLB-C038",
+        f"{PASS}{BALANCER}<VirtualHost *:8081>\n  ProxyPassInherit Off\n  ProxyPass /own balancer://cluster/x\n"
+        f"{MARKED_BALANCER.lstrip().replace('192.0.2', '198.51.100')}</VirtualHost>",
+    ),
     "no-websocket-at-all": Broken("WSLB-C063", f"{MARK}ProxyPass / http://192.0.2.9/"),
     "no-websocket-behind-a-balancer": Broken(
         "WSLB-C063",
@@ -327,6 +334,156 @@ BROKEN: dict[str, Broken] = {
     "unknown-macro": Broken("WSLB-C126", f"{MARK}Use Balancer cluster\n{PASS}{BALANCER}", "refuses"),
     "undefined-variable": Broken("WSLB-C127", f"{MARK}ProxyPass /ws balancer://cluster/${{ENDPOINT}}{BALANCER}", ""),
     "misspelt-directive": Broken("WSLB-C128", f"{MARK}ProxyPas /ws balancer://cluster/CLRunner{BALANCER}", ""),
+    # how the file is read
+    **{
+        f"comment-behind-{name}": Broken("WSLB-C140", text, told)
+        for name, text, told in (
+            ("path", f"{MARK}ProxyPass /ws ws://192.0.2.1/ws # live updates", "refuses"),
+            ("path-at-once", f"{MARK}ProxyPass /ws ws://192.0.2.1/ws #live", "refuses"),
+            ("member", "<Proxy balancer://c>\n" + MARK + "BalancerMember ws://192.0.2.1 # first\n</Proxy>", "refuses"),
+            ("seconds", f"{MARK}ProxyTimeout 60 # seconds", "refuses"),
+            ("value", f"{MARK}RequestHeader set X-A b # why", "refuses"),
+            ("short-rule", f"{MARK}RewriteRule ^/a /b # why", "refuses"),
+            ("grant", f"<Location /x>\n{MARK}Require all granted # why\n</Location>", "refuses"),
+            ("switch", f"{MARK}ProxyPreserveHost On # why", "accepts"),
+            ("rule", f"{MARK}RewriteRule ^/a ws://192.0.2.1/b [P] # why", "accepts"),
+            ("condition", f"{MARK}RewriteCond %{{HTTP:Upgrade}} websocket [NC] # why", "accepts"),
+            ("host", f"{MARK}<VirtualHost *:80> # why\nServerName a.example.org\n</VirtualHost> # end", "accepts"),
+            (
+                "name",
+                f"<VirtualHost *:80>\nServerName a.example.org\n{MARK}ServerAlias b # c\n</VirtualHost>",
+                "accepts",
+            ),
+        )
+    },
+    "waits-for-a-name": Broken(
+        "WSLB-C141", f"{MARK}<IfDefine PRODUCTION>\nProxyPass /ws ws://192.0.2.1/ws\n</IfDefine>"
+    ),
+    "placeholder": Broken("WSLB-C142", f"{MARK}ProxyPass /ws ws://{{{{ BACKEND }}}}/ws", ""),
+    "proxypass-in-htaccess": Broken("WSLB-C143", f"{MARK}ProxyPass /ws ws://192.0.2.1/ws", "refuses", name=".htaccess"),
+    "host-in-htaccess": Broken("WSLB-C143", f"RewriteEngine On\n{MARK}ProxyPreserveHost On", "", name=".htaccess"),
+    "htaccess": Broken(
+        "WSLB-C144", f"{MARK}RewriteEngine On\nRewriteRule ^ws$ ws://192.0.2.1/ws [P]", name=".htaccess"
+    ),
+    "slash-in-htaccess": Broken(
+        "WSLB-C145", f"RewriteEngine On\n{MARK}RewriteRule ^/ws(.*) ws://192.0.2.1/ws$1 [P]", name=".htaccess"
+    ),
+    "slash-in-a-folder": Broken(
+        "WSLB-C145",
+        f"<Directory /srv/www>\nRewriteEngine On\n{MARK}RewriteRule ^/ws ws://192.0.2.1/ws [P]\n</Directory>",
+    ),
+    "a-value-longer-than-is-read": Broken(
+        "WSLB-C146",
+        "Define A0 x\n"
+        + "".join(f"Define A{n} ${{A{n - 1}}}${{A{n - 1}}}\n" for n in range(1, 14))
+        + f"{MARK}Define A14 ${{A13}}${{A13}}",
+    ),
+    "fast-cgi-on-a-websocket-path": Broken("WSLB-C039", f"{MARK}ProxyPass /websocket fcgi://192.0.2.1:9000/websocket"),
+    "ajp-on-a-websocket-path": Broken("WSLB-C039", f"{MARK}ProxyPass /app/ws ajp://192.0.2.1:8009/app/ws"),
+    "ajp-beside-websockets": Broken("WSLB-C039", with_set("BalancerMember ajp://192.0.2.3:8009")),
+    "ajp-alone": Broken("WSLB-C063", f"{MARK}ProxyPass / ajp://192.0.2.1:8009/"),
+    "upgrade-before-its-time": Broken(
+        "WSLB-C027", f"{MARK}ProxyPass /live http://192.0.2.1:8888/live upgrade=websocket", version="2.4.46"
+    ),
+    "upgrade-of-another-protocol": Broken("WSLB-C027", f"{MARK}ProxyPass /ws http://192.0.2.1:88/ws upgrade=h2c"),
+    "upgrade-none": Broken("WSLB-C027", f"{MARK}ProxyPass /live ws://192.0.2.1:88/live upgrade=NONE"),
+    "no-scheme": Broken("WSLB-C013", f"{MARK}ProxyPass /ws 192.0.2.1:8888/ws", "refuses"),
+    "name-for-a-scheme": Broken("WSLB-C013", f"{MARK}ProxyPass /ws localhost:8888", "refuses"),
+    "a-path-of-its-own": Broken("WSLB-C013", f"{MARK}ProxyPass /ws /other", "refuses"),
+    "no-host": Broken("WSLB-C013", f"{MARK}ProxyPass /ws ws://:8888/ws", "refuses"),
+    "word-for-a-port": Broken("WSLB-C013", f"{MARK}ProxyPass /ws ws://192.0.2.1:PORT/ws", "refuses"),
+    "no-scheme-in-a-rule": Broken("WSLB-C013", f"RewriteEngine On\n{MARK}RewriteRule ^/ws 192.0.2.1:8888/ws [P]"),
+    "word-for-a-port-in-a-rule": Broken(
+        "WSLB-C013", f"RewriteEngine On\n{MARK}RewriteRule ^/ws(.*) ws://192.0.2.1:port/ws$1 [P]"
+    ),
+    "polling-in-turns": Broken(
+        "WSLB-C045",
+        f"{MARK}ProxyPass /socket.io/ balancer://io/socket.io/\n<Proxy balancer://io>\n"
+        "  BalancerMember http://192.0.2.1:3000 upgrade=websocket\n"
+        "  BalancerMember http://192.0.2.2:3000 upgrade=websocket\n</Proxy>",
+    ),
+    "negotiation-in-turns": Broken(
+        "WSLB-C045",
+        f"RewriteEngine On\n{MARK}RewriteRule ^/signalr/(.*) balancer://hub/signalr/$1 [P]\n<Proxy balancer://hub>\n"
+        "  BalancerMember ws://192.0.2.1:5000\n  BalancerMember ws://192.0.2.2:5000\n</Proxy>",
+    ),
+    "pattern-overruled-by-a-wider-location": Broken(
+        "WSLB-C051",
+        f'<LocationMatch "^/(ws|chat)/">\n{MARK}  ProxyPassMatch ws://192.0.2.1:8888\n</LocationMatch>\n'
+        "<Location />\n  ProxyPass http://192.0.2.9/\n</Location>",
+    ),
+    "tilde-overruled-by-a-wider-pattern": Broken(
+        "WSLB-C051",
+        f"<Location ~ ^/ws>\n{MARK}  ProxyPassMatch ws://192.0.2.1:8888\n</Location>\n"
+        '<LocationMatch "^/.*">\n  ProxyPassMatch http://192.0.2.9\n</LocationMatch>',
+    ),
+    "root-without-slash": Broken("WSLB-C052", f"{MARK}ProxyPass / balancer://cluster{BALANCER}"),
+    "slash-behind-a-websocket": Broken("WSLB-C052", f"{MARK}ProxyPass /socket.io ws://192.0.2.1:3000/"),
+    "plain-line-in-a-pattern": Broken(
+        "WSLB-C056", f'<LocationMatch "^/ws">\n{MARK}  ProxyPass ws://192.0.2.1:8888\n</LocationMatch>'
+    ),
+    "group-of-no-condition": Broken(
+        "WSLB-C066", f"RewriteEngine On\n{MARK}RewriteRule ^/ws/(.*) ws://192.0.2.1:8888/end%3Froom=$1 [P]"
+    ),
+    "query-in-a-match": Broken("WSLB-C067", f"{MARK}ProxyPassMatch ^/ws\\?id=(.*)$ ws://192.0.2.1:8888/ws/$1"),
+    "query-in-a-rule": Broken(
+        "WSLB-C067", f"RewriteEngine On\n{MARK}RewriteRule ^/ws[?]id=(.*)$ ws://192.0.2.1:8888/ws/$1 [P]"
+    ),
+    "anchored-rule-in-a-location": Broken(
+        "WSLB-C131",
+        f"<Location /ws>\nRewriteEngine On\n{MARK}RewriteRule ^/ws(.*) ws://192.0.2.1:8888/ws$1 [P]\n</Location>",
+    ),
+    "every-path-in-a-location": Broken(
+        "WSLB-C131",
+        f"<Location />\nRewriteEngine On\n{MARK}RewriteRule /(.*) ws://192.0.2.1:8888/$1 [P]\n</Location>",
+    ),
+    "flag-before-its-time": Broken(
+        "WSLB-C130",
+        f"RewriteEngine On\n{MARK}RewriteRule ^/ws/(.*) ws://192.0.2.1:8888/$1 [P,UnsafeAllow3F]",
+        version="2.4.54",
+    ),
+    "double-slash-of-a-rule": Broken(
+        "WSLB-C068", f"RewriteEngine On\n{MARK}RewriteRule ^(/socket.io/.*)$ ws://192.0.2.1:3000/$1 [P]"
+    ),
+    "or-on-the-last": Broken(
+        "WSLB-C069",
+        f"RewriteEngine On\n{MARK}RewriteCond %{{HTTP:Upgrade}} websocket [NC,OR]\n"
+        "RewriteRule ^/?(.*) ws://192.0.2.1:8888/$1 [P]",
+    ),
+    "either-of-two-spellings": Broken(
+        "WSLB-C069",
+        "RewriteEngine On\nRewriteCond %{HTTP:Upgrade} !=websocket [OR]\n"
+        f"{MARK}RewriteCond %{{HTTP:Upgrade}} !=WebSocket\n"
+        "RewriteRule ^/?(.*) http://192.0.2.9/$1 [P]\nProxyPass /ws ws://192.0.2.1:8888/ws",
+    ),
+    "path-or-upgrade": Broken(
+        "WSLB-C069",
+        f"RewriteEngine On\n{MARK}RewriteCond %{{REQUEST_URI}} ^/socket.io [NC,OR]\n"
+        "RewriteCond %{HTTP:Upgrade} websocket [NC]\nRewriteRule ^/?(.*) ws://192.0.2.1:8888/$1 [P]",
+    ),
+    "https-without-engine": Broken(
+        "WSLB-C070", f"{MARK}ProxyPass /live https://app.example:8889/live upgrade=websocket"
+    ),
+    "https-by-its-address": Broken(
+        "WSLB-C072", f"{TLS}\n{MARK}ProxyPass /live https://192.0.2.1:8889/live upgrade=websocket"
+    ),
+    "https-beside-http": Broken(
+        "WSLB-C077",
+        f"{TLS}\nProxyPass /live balancer://live/live\n<Proxy balancer://live>\n"
+        f"{MARK}  BalancerMember http://a.example:80 upgrade=websocket\n"
+        "  BalancerMember https://b.example:443 upgrade=websocket\n</Proxy>",
+    ),
+    "port-443-in-the-clear": Broken("WSLB-C078", f"{MARK}<VirtualHost *:443>\n{PASS}{BALANCER}</VirtualHost>"),
+    "certificate-without-engine": Broken(
+        "WSLB-C078", f"{MARK}<VirtualHost *:8443>\nSSLCertificateFile @CA@\n{PASS}{BALANCER}</VirtualHost>"
+    ),
+    "port-of-the-client": Broken(
+        "WSLB-C087", f"RewriteEngine On\n{MARK}RewriteRule ^/p/(\\d+)/(.*) ws://%{{SERVER_NAME}}:$1/$2 [P]"
+    ),
+    "host-behind-an-at-sign": Broken("WSLB-C087", f"{MARK}ProxyPass / ws://192.0.2.1:3000"),
+    "origin-and-another-host": Broken(
+        "WSLB-C113", f"{MARK}ProxyPass /jupyter/api/kernels/ ws://192.0.2.1:8888/jupyter/api/kernels/"
+    ),
     # the same traps where the text makes them hard to see
     "behind-continuation": Broken(
         "WSLB-C020",

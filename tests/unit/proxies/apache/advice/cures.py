@@ -64,12 +64,15 @@ _BALANCING = ("proxy", "proxy_balancer", "proxy_wstunnel", "slotmem_shm", *(f"lb
 _OTHERS = ("authz_core", "heartbeat", "ssl", "mpm_event", "watchdog")
 
 WORDS: dict[str, Word] = {
+    "<Directory": Word("<Directory /srv/www>\n</Directory>"),
     "<Location": Word("<Location /x>\n</Location>"),
     "<Macro": Word("<Macro name>\n</Macro>", (2, 4, 5), "the manual of mod_macro"),
     "<Proxy": Word("<Proxy balancer://c>\nBalancerMember @\n</Proxy>"),
+    "AllowOverride": Word("<Directory /srv/www>\nAllowOverride FileInfo\n</Directory>"),
     "BalancerMember": Word("BalancerMember balancer://c @"),
     "DefaultRuntimeDir": Word("DefaultRuntimeDir /tmp", (2, 4, 2), "the manual of core"),
     "Define": Word("Define NAME value"),
+    "FileInfo": Word("<Directory /srv/www>\nAllowOverride FileInfo\n</Directory>"),
     "GET11": _member("hcmethod=GET11 hcuri=/x", (2, 4, 55), "CHANGES of 2.4.55; refused by 2.4.54"),
     "HeartbeatListen": Word("HeartbeatListen 239.0.0.1:27999"),
     "IncludeOptional": Word("IncludeOptional /nowhere/x.conf", (2, 4, 35), "refused by 2.4.27, accepted by 2.4.35"),
@@ -93,7 +96,11 @@ WORDS: dict[str, Word] = {
         "RewriteEngine On\nRewriteCond %{HTTP:Connection} upgrade [NC]\nRewriteRule ^/ws(.*)$ @$1 [P,L]"
     ),
     "RewriteEngine": Word("RewriteEngine On"),
+    "RewriteMap": Word("RewriteMap hosts txt:@CA@"),
     "RewriteRule": Word("RewriteEngine On\nRewriteRule ^/ws(.*)$ @/path$1 [P,L]"),
+    "SSLCertificateFile": Word("SSLCertificateFile @CA@"),
+    "SSLCertificateKeyFile": Word("SSLCertificateKeyFile @CA@"),
+    "SSLEngine": Word("SSLEngine off"),
     "SSLProxyCACertificateFile": Word("SSLProxyCACertificateFile @CA@"),
     "SSLProxyCheckPeerName": Word("SSLProxyCheckPeerName on", (2, 4, 5), "the manual of mod_ssl"),
     "SSLProxyEngine": Word("SSLProxyEngine on"),

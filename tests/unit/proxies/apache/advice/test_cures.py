@@ -15,7 +15,7 @@ from wslb.proxies.apache.advice.rules import RULES
 from wslb.proxies.apache.conf.configuration import Configuration, Modules
 from wslb.proxies.apache.conf.directives import Directive, tree_of
 from wslb.proxies.apache.conf.effect import resolve
-from wslb.proxies.apache.since import DIRECTIVES, PARAMETERS
+from wslb.proxies.apache.since import DIRECTIVES, FLAGS, PARAMETERS
 
 VERSIONS = (
     "2.4.12",
@@ -27,8 +27,10 @@ VERSIONS = (
     "2.4.46",
     "2.4.47",
     "2.4.48",
+    "2.4.52",
     "2.4.54",
     "2.4.55",
+    "2.4.60",
 )
 FOR_PLAIN_HTTP = {"WSLB-C012"}
 """Rules whose cure loads mod_proxy_http for members of http://, which every version serves."""
@@ -50,7 +52,7 @@ TEXTS = [*((marked(case.text)[0], case.tunnels) for case in BROKEN.values()), *(
 
 
 def advice_for_version(text: str, version: str, tunnels: int | None) -> list[Advice]:
-    effect = resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles())
+    effect = resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles(values={}))
     return advice_for(configuration_of(effect, tunnels=tunnels, version=version))
 
 
@@ -123,11 +125,15 @@ ProxyPass /ws ws://a.example/x
         ("ProxyWebsocketFallbackToProxyHttp Off", "2.4.48", set()),
         ("ProxyWebsocketFallbackToProxyHttp Off", "", set()),
         ("ProxyTimeout 5", "2.4.46", {"WSLB-C091", "WSLB-C096"}),
-        ("ProxyTimeout 5", "2.4.47", {"WSLB-C090", "WSLB-C096"}),
+        ("ProxyTimeout 5", "2.4.47", {"WSLB-C093", "WSLB-C096"}),
+        ("ProxyTimeout 5", "2.4.52", {"WSLB-C093", "WSLB-C096"}),
+        ("Timeout 90\nProxyTimeout 40", "2.4.52", {"WSLB-C096"}),
+        ("ProxyTimeout 5", "2.4.53", {"WSLB-C090", "WSLB-C096"}),
+        ("ProxyTimeout 5", "", {"WSLB-C090", "WSLB-C096"}),
     ],
 )
 def test_who_carries_and_what_is_known_follow_the_version(line: str, version: str, rules: set[str]) -> None:
-    asked = {"WSLB-C090", "WSLB-C091", "WSLB-C095", "WSLB-C096"}
+    asked = {"WSLB-C090", "WSLB-C091", "WSLB-C093", "WSLB-C095", "WSLB-C096"}
     found = {advice.rule for advice in advice_for_version(FALLBACK.format(line), version, None)}
     assert found & asked == rules
 
@@ -148,3 +154,33 @@ def test_the_harness_and_the_table_agree_on_versions() -> None:
         word = next((w for w in WORDS if w.lower().rstrip("=") == name), None)
         if word:
             assert WORDS[word].since == since.version, name
+
+
+@pytest.mark.parametrize("name", sorted(FLAGS))
+def test_a_flag_that_httpd_does_not_know_yet_is_told(name: str) -> None:
+    patch = FLAGS[name].version[2]
+    text = f"RewriteEngine On\nRewriteRule ^/ws/(.*) ws://a.example/$1 [P,{name}]"
+    told = {
+        version: [a.what for a in advice_for_version(text, version, None) if a.rule == "WSLB-C130"]
+        for version in ("", f"2.4.{patch - 1}", f"2.4.{patch}")
+    }
+    assert list(told.values()) == [[], [f"[{name}] of RewriteRule is no flag before httpd 2.4.{patch}"], []]
+
+
+@pytest.mark.parametrize(("version", "refused"), [("", True), ("2.4.54", False), ("2.4.59", False), ("2.4.60", True)])
+def test_what_becomes_of_a_question_mark_in_a_path_follows_the_version(version: str, refused: bool) -> None:
+    text = "RewriteEngine On\nRewriteRule ^(/ws\\?.*) ws://a.example$1 [P]"
+    (told,) = (a.what for a in advice_for_version(text, version, None) if a.rule == "WSLB-C067")
+    assert ("403" in told) is refused
+
+
+@pytest.mark.parametrize(("version", "rules"), [("2.4.46", {"WSLB-C027"}), ("2.4.47", set()), ("", set())])
+def test_upgrade_of_a_member_that_speaks_http_follows_the_version(version: str, rules: set[str]) -> None:
+    text = "ProxyPass /live http://a.example/live upgrade=websocket"
+    assert {a.rule for a in advice_for_version(text, version, None)} == rules
+
+
+@pytest.mark.parametrize(("version", "rules"), [("2.4.46", set()), ("2.4.47", {"WSLB-C027"}), ("", {"WSLB-C027"})])
+def test_upgrade_none_behind_ws_follows_the_version(version: str, rules: set[str]) -> None:
+    text = "ProxyPass /live ws://a.example/live upgrade=NONE"
+    assert {a.rule for a in advice_for_version(text, version, None)} == rules

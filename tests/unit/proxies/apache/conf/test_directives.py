@@ -75,3 +75,26 @@ def test_sections_that_do_not_fit_are_flaws(text: str, flaws: list[tuple[str, in
 
 def test_what_follows_a_flaw_is_still_read() -> None:
     assert flat("<A>\n<B>\n</A>\nListen 80")[-1] == ("Listen", ("80",), 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "comment"),
+    [
+        ("ProxyPass /ws ws://a # live updates", ("/ws", "ws://a"), "# live updates"),
+        ("ProxyPass /ws ws://a #live", ("/ws", "ws://a"), "#live"),
+        ("Timeout 60 # why", ("60",), "# why"),
+        ("User #1000", ("#1000",), ""),
+        ('ProxyPass "/a #b" ws://c', ("/a #b", "ws://c"), ""),
+        ("Define COLOR #fff", ("COLOR", "#fff"), ""),
+        ("Header set X-Color #fff", ("set", "X-Color", "#fff"), ""),
+        ("Header set X-Color #fff # why", ("set", "X-Color", "#fff"), "# why"),
+        ("RewriteRule ^/a#b$ /c#d [NE]", ("^/a#b$", "/c#d", "[NE]"), ""),
+        ("RewriteCond %{A} #x", ("%{A}", "#x"), ""),
+        ("<Location /a> # why\n</Location> # end", ("/a",), "# why"),
+        ('<If "1 > 0">\n</If>', ("1 > 0",), ""),
+        ("<VirtualHost *:80", ("*:80",), ""),
+    ],
+)
+def test_what_was_meant_as_a_comment_is_no_argument(text: str, words: tuple[str, ...], comment: str) -> None:
+    (found,) = tree_of(text, "httpd.conf").directives
+    assert (found.words, found.comment) == (words, comment)

@@ -7,7 +7,7 @@ import fnmatch
 import pytest
 
 from wslb.proxies.apache.conf.directives import tree_of, walk
-from wslb.proxies.apache.conf.effect import Effect, module_name, resolve
+from wslb.proxies.apache.conf.effect import MAX_FILES, MAX_WORD, Effect, module_name, resolve
 
 
 class Tree:
@@ -20,7 +20,8 @@ class Tree:
         return self.files.get(path)
 
     def glob(self, pattern: str) -> list[str]:
-        return sorted(name for name in self.files if fnmatch.fnmatch(name, pattern))
+        below = f"{pattern}/"
+        return sorted(name for name in self.files if fnmatch.fnmatch(name, pattern) or name.startswith(below))
 
 
 def effect(text: str, **files: str) -> Effect:
@@ -76,9 +77,10 @@ def test_includes_keep_their_own_file_and_line() -> None:
     assert not found.incomplete
 
 
-def test_a_missing_include_makes_the_configuration_incomplete_and_only_a_required_one_is_a_flaw() -> None:
+def test_a_missing_include_makes_the_configuration_incomplete_and_an_optional_one_changes_nothing() -> None:
     assert effect("IncludeOptional x.conf").flaws == []
-    assert effect("IncludeOptional x.conf").incomplete
+    assert not effect("IncludeOptional x.conf").incomplete
+    assert effect("Include x.conf").incomplete
     assert [(flaw.kind, flaw.text) for flaw in effect("Include x.conf").flaws] == [("missing", "x.conf")]
 
 
@@ -111,3 +113,36 @@ def test_module_names() -> None:
         "mpm_prefork",
         "mpm_event",
     ]
+
+
+def test_sections_that_wait_for_a_name_are_kept_apart() -> None:
+    found = effect(
+        "<IfDefine A>\nX\n</IfDefine>\n<IfDefine !A>\nY\n</IfDefine>\nDefine B\n<IfDefine !B>\nZ\n</IfDefine>"
+    )
+    assert [(section.first, section.line) for section in found.left_out] == [("A", 1)]
+    given = resolve(tree_of("<IfDefine A>\nX ${B}\n</IfDefine>", "f"), "f", Tree({}), defines={"A": "", "B": "b"})
+    assert (given.left_out, [str(d) for d in given.directives], given.undefined) == ([], ["X b"], {})
+
+
+def test_paths_with_dots_are_merged_as_httpd_merges_them() -> None:
+    found = effect("Include ../etc/sub/../a.conf", a="A")
+    assert found.files == ["/etc/httpd.conf", "/etc/a.conf"]
+
+
+MANY = {f"many__{number}": "A\n" for number in range(MAX_FILES + 1)}
+
+
+@pytest.mark.parametrize(("pattern", "read"), [("/etc/many/*", MAX_FILES - 1), ("/etc/many", 0)])
+def test_more_files_than_are_read_are_told_and_a_folder_of_so_many_is_not_begun(pattern: str, read: int) -> None:
+    found = effect(f"B\nInclude {pattern}\nC\n", **MANY)
+    assert [str(d) for d in walk(found.directives)] == ["B", *["A"] * read, "C"]
+    assert [(flaw.kind, flaw.line, flaw.text) for flaw in found.unread] == [("many", 2, f"Include {pattern}")]
+    assert found.incomplete
+
+
+def test_a_value_that_doubles_is_not_followed_and_told_once_for_each_name() -> None:
+    lines = "".join(f"Define D{number} ${{D{number - 1}}}${{D{number - 1}}}\n" for number in range(1, 60))
+    found = effect(f"Define D0 x\n{lines}A\n")
+    assert max(len(word) for d in found.directives for word in d.words) <= 2 * MAX_WORD
+    assert [(flaw.kind, flaw.line, flaw.text) for flaw in found.unread][:1] == [("long", 15, "D13")]
+    assert len({flaw.text for flaw in found.unread}) == len(found.unread)

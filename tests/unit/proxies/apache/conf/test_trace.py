@@ -19,7 +19,7 @@ PLACES = {"A": "192.0.2.1:8001", "B": "192.0.2.2:8002"}
 def conf_of(text: str, *, version: str = "") -> Configuration:
     for letter, place in PLACES.items():
         text = text.replace(f"@{letter}@", place)
-    effect = resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles())
+    effect = resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles(values={}))
     return configuration_of(effect, version=version)
 
 
@@ -42,7 +42,7 @@ def test_line_member_and_target_are_told(case: Traced) -> None:
     )
     assert seen == case.seen
     if not case.seen:
-        told = {404: {How.SERVED, How.EXCLUDED}, 302: {How.REDIRECTED}, 403: {How.REFUSED}}
+        told = {404: {How.SERVED, How.EXCLUDED}, 302: {How.REDIRECTED}, 403: {How.REFUSED}, 500: {How.PROXIED}}
         assert end.how in told[case.status]
     if case.host:
         assert {sight.host or "www.example.org" for sight in end.sights} == {case.host.replace("@A@", PLACES["A"])}

@@ -30,6 +30,9 @@ class Traced:
 
 CLUSTER = "<Proxy balancer://c>\n  BalancerMember ws://@A@/one\n  BalancerMember ws://@B@\n</Proxy>\n"
 ENGINE = "RewriteEngine On\n"
+MAIN = "<Proxy balancer://c>\n  BalancerMember ws://@A@/main\n</Proxy>\n"
+OWN = "<Proxy balancer://c>\n  BalancerMember ws://@B@/own\n</Proxy>\n"
+ALONE = "ProxyPassInherit Off\n  BalancerInherit Off"
 UPGRADE = "RewriteCond %{HTTP:Upgrade} websocket [NC]\n"
 
 
@@ -48,6 +51,11 @@ TRACES: dict[str, Traced] = {
     "plain-ws": Traced("» ProxyPass /ws ws://@A@/end", "/ws?room=1", a("/end?room=1"), host="@A@"),
     "http-with-upgrade": Traced("» ProxyPass /ws http://@A@/ws upgrade=websocket", "/ws/x", a("/ws/x")),
     "upgrade-of-another-protocol": Traced("» ProxyPass / http://@A@/ upgrade=h2c", "/ws", a("/ws", upgrade=False)),
+    "upgrade-none-behind-ws": Traced("» ProxyPass /ws ws://@A@/ws upgrade=NONE", "/ws", a("/ws", upgrade=False)),
+    "upgrade-of-another-protocol-behind-ws": Traced(
+        "» ProxyPass /ws ws://@A@/ws upgrade=tcp", "/ws", a("/ws", upgrade=False)
+    ),
+    "name-of-the-balancer-and-path-run-together": Traced(f"» ProxyPass / balancer://c\n{CLUSTER}", "/ws", status=500),
     "preserved-host": Traced(
         "ProxyPreserveHost On\n» ProxyPass /ws ws://@A@/end", "/ws", a("/end"), host="www.example.org"
     ),
@@ -57,6 +65,20 @@ TRACES: dict[str, Traced] = {
         "ProxyPass /w ws://@B@/ws\n» ProxyPass / http://@A@/", "/ws", a("/ws", upgrade=False)
     ),
     "excluded": Traced("» ProxyPass /ws !\nProxyPass / ws://@A@/", "/ws", status=404),
+    "dots-are-taken-out-first": Traced(
+        "ProxyPass /static http://@B@/\n» ProxyPass /ws ws://@A@/end", "/static/../ws/./x", a("/end/x")
+    ),
+    "dots-at-the-end-leave-a-slash": Traced(
+        "ProxyPass /ws/b ws://@B@/\n» ProxyPass /ws ws://@A@/end", "/ws/b/..", a("/end/")
+    ),
+    "dots-in-percent-signs": Traced(
+        "ProxyPass /a ws://@B@/\n» ProxyPass /ws ws://@A@/end", "/a/%2E%2e/%77s", a("/end")
+    ),
+    "slashes-are-merged": Traced("» ProxyPass /ws ws://@A@/end", "//ws///x", a("/end/x")),
+    "slashes-are-not-merged": Traced("MergeSlashes Off\n» ProxyPass /ws ws://@A@/end", "/ws//x", a("/end//x")),
+    "slashes-in-front-fit-one": Traced("MergeSlashes Off\n» ProxyPass /ws ws://@A@/end", "//ws", a("/end")),
+    "slashes-at-the-end-fit-one": Traced("MergeSlashes Off\n» ProxyPass /ws/ ws://@A@/end/", "/ws//x", a("/end/x")),
+    "dots-before-a-rule": Traced(f"{ENGINE}» RewriteRule ^/ws(.*) ws://@A@/end$1 [P]", "/a/../ws/x", a("/end/x")),
     "nobody": Traced("ProxyPass /ws/ ws://@A@/", "/ws", status=404),
     "slash-against-none": Traced("» ProxyPass /ws ws://@A@/end/", "/ws/x", a("/end//x")),
     "location-before-all": Traced(
@@ -124,6 +146,29 @@ TRACES: dict[str, Traced] = {
         "/ws",
         a("/or"),
     ),
+    "rule-in-a-location": Traced(
+        "<Location /ws>\n  ProxyPass http://@B@/ws\n"
+        f"{ENGINE}{UPGRADE}» RewriteRule /ws(.*) ws://@A@/end$1 [P]\n</Location>",
+        "/ws/x",
+        a("/end/x"),
+    ),
+    "anchored-rule-in-a-location": Traced(
+        "<Location /ws>\n»   ProxyPass http://@B@/ws\n"
+        f"{ENGINE}{UPGRADE}RewriteRule ^/ws(.*) ws://@A@/end$1 [P]\n</Location>",
+        "/ws/x",
+        b("/ws/x", upgrade=False),
+    ),
+    "path-of-the-request-in-a-location": Traced(
+        f"<Location /ws>\n{ENGINE}{UPGRADE}» RewriteRule .* ws://@A@%{{REQUEST_URI}} [P]\n</Location>",
+        "/ws/x",
+        a("/ws/x"),
+    ),
+    "classes-and-names-of-groups": Traced(
+        f"{ENGINE}RewriteCond %{{QUERY_STRING}} room=(?<room>[[:alnum:]]+)\n"
+        "» RewriteRule ^/([[:alpha:]]+)/ws$ ws://@A@/$1/%1 [P]",
+        "/app/ws?room=r7",
+        a("/app/r7?room=r7"),
+    ),
     "group-of-a-condition": Traced(
         f"{ENGINE}RewriteCond %{{QUERY_STRING}} room=(\\d+)\n» RewriteRule ^/ws$ ws://@A@/room/%1 [P]",
         "/ws?room=7",
@@ -186,5 +231,33 @@ TRACES: dict[str, Traced] = {
         "  ProxyPass /chat ws://@A@/own\n</VirtualHost>",
         "/ws",
         status=404,
+    ),
+    "balancer-of-the-main-server-before-one-of-the-same-name": Traced(
+        f"{MAIN}<VirtualHost *>\n»   ProxyPass /ws balancer://c\n{OWN}</VirtualHost>", "/ws", a("/main/")
+    ),
+    "inherit-off-leaves-the-balancer-inherited": Traced(
+        f"{MAIN}<VirtualHost *>\n  ProxyPassInherit Off\n»   ProxyPass /ws balancer://c\n{OWN}</VirtualHost>",
+        "/ws",
+        a("/main/"),
+    ),
+    "own-balancer-where-nothing-is-inherited": Traced(
+        f"{MAIN}<VirtualHost *>\n  {ALONE}\n»   ProxyPass /ws balancer://c\n{OWN}</VirtualHost>", "/ws", b("/own/")
+    ),
+    "inherited-line-to-an-own-balancer": Traced(
+        f"» ProxyPass /main balancer://c/m\n{MAIN}<VirtualHost *>\n  {ALONE}\n  ProxyPass /ws balancer://c\n{OWN}"
+        "</VirtualHost>",
+        "/main",
+        b("/own/m"),
+    ),
+    "inherited-line-to-a-balancer-that-is-not-here": Traced(
+        f"» ProxyPass /main balancer://c\n{MAIN}<VirtualHost *>\n  {ALONE}\n  ProxyPass /ws ws://@B@/\n</VirtualHost>",
+        "/main",
+        status=500,
+    ),
+    "inherited-rule": Traced(
+        f"{ENGINE}» RewriteRule ^/ws ws://@A@/main [P]\n<VirtualHost *>\n  RewriteEngine On\n"
+        "  RewriteOptions Inherit\n  ProxyPass /ws ws://@B@/own\n</VirtualHost>",
+        "/ws",
+        a("/main"),
     ),
 }

@@ -5,12 +5,15 @@ from __future__ import annotations
 from wslb.proxies.apache.advice.rule import Rule
 from wslb.proxies.apache.advice.rules import (
     access,
+    conditions,
     failover,
     headers,
     members,
     modules,
     parameters,
     paths,
+    reading,
+    rewriting,
     server,
     sticky,
     timing,
@@ -26,9 +29,12 @@ RULES: tuple[Rule, ...] = (
     *failover.RULES,
     *sticky.RULES,
     *paths.RULES,
+    *rewriting.RULES,
+    *conditions.RULES,
     *tls.RULES,
     *access.RULES,
     *timing.RULES,
     *headers.RULES,
     *server.RULES,
+    *reading.RULES,
 )

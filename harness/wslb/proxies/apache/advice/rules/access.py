@@ -11,7 +11,7 @@ from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive, walk
 from wslb.proxies.apache.conf.mounting import Mounting, Way
 from wslb.proxies.apache.conf.scope import Placed, Scope
-from wslb.proxies.apache.conf.urls import covering_paths
+from wslb.proxies.apache.conf.urls import covering_paths, is_open, scheme_of
 
 __all__ = ["RULES"]
 
@@ -118,6 +118,94 @@ def _fits(pattern: str, url: str) -> bool:
     return fnmatch.fnmatchcase(url, pattern) or url.startswith(pattern.rstrip("*")) or pattern == "*"
 
 
+def _chosen(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: ``ws://%{SERVER_NAME}:$1/`` and ``ws://%{HTTP_HOST}/`` lead wherever Host and path say.
+
+    Also seen there: behind ``ProxyPass / ws://host:1``, without a slash, ``GET /@other:2/x`` is sent to other:2, what
+    is before the @ being a user; ``ProxyPassMatch ^/ws/(.*) ws://host:1$1`` and a RewriteRule like it do the same.
+    """
+    for mounting in conf.mountings:
+        if scheme_of(mounting.url) not in _LEADS_OUT or is_open(mounting.directive):
+            continue
+        if mounting.way is Way.REWRITE and not mounting.flags & {"P", "PROXY"}:
+            continue
+        place = _authority(mounting.url)
+        if mounting.directive.key == "proxypass":
+            if mounting.way is Way.PROXYPASS and not mounting.url_path and mounting.path.endswith("/"):
+                told = f"{mounting.path} and {mounting.url}: {mounting.path}@host:port leads to any host"
+                yield Spot(mounting.directive, told, cure=f"ProxyPass {mounting.path} {mounting.url}/")
+            continue
+        for reference in _REFERENCE.finditer(place):
+            if _free(reference, place, mounting):
+                yield Spot(mounting.directive, f"{reference[0]} in {mounting.url}: the client says where it leads")
+                break
+
+
+_LEADS_OUT = frozenset({"ws", "wss", "http", "https", "h2", "h2c", "ajp"})
+_REFERENCE = re.compile(
+    r"\$(\d)|%(\d)|%\{(?:HTTP:[^}]*|HTTP_\w+|SERVER_NAME|SERVER_PORT|QUERY_STRING)\}", re.IGNORECASE
+)
+_FINITE = re.compile(r"[^.*+{\\\[]*|(?:[^.*+{\\\[]|\[[^\]]*\](?![*+{]))*")
+"""Groups that choose among what the administrator wrote down."""
+
+
+def _authority(url: str) -> str:
+    """What stands between :// and the path, the references that run into the path included."""
+    return re.split(r"[/?](?![^{]*\})", url.partition("://")[2], maxsplit=1)[0]
+
+
+def _free(reference: re.Match[str], place: str, mounting: Mounting) -> bool:
+    """Whether a reference lets the client choose the host or the port."""
+    name = reference[0]
+    conditions = [c for c in mounting.conditions if len(c.words) > 1]
+    if any(c.first.lower() == name.lower() and _bounds(c.words[1]) for c in conditions):
+        return False
+    if reference[1] is not None:
+        group = _group(mounting.path, int(reference[1]))
+    elif reference[2] is not None:
+        group = next((g for c in reversed(conditions) if (g := _group(c.words[1], int(reference[2])))), None)
+    else:
+        canonical = name.upper() in {"%{SERVER_NAME}", "%{SERVER_PORT}"}
+        return not (canonical and mounting.scope.value("UseCanonicalName") == "on")
+    if group is None or group.startswith(("/", "(/", "?:/")) or _FINITE.fullmatch(group):
+        return False
+    if mounting.way is Way.REWRITE and not mounting.location and group in {".*", ".+"} and _whole(mounting.path):
+        return False  # the whole path, which begins with a slash
+    before, after = place[: reference.start()], place[reference.end() :]
+    narrow = re.fullmatch(r"(?:\[[\w-]+\]|\\[wd])(?:[*+]|\{[\d,]+\})?", group) is not None
+    in_a_name = before[-1:].isalnum() or before.endswith("-") or after[:1] in {"-", "."}
+    return not (narrow and in_a_name and ":" not in before)
+
+
+def _whole(pattern: str) -> bool:
+    return re.fullmatch(r"\^?\(\.[*+]\)\$?", pattern) is not None
+
+
+def _bounds(wanted: str) -> bool:
+    """Whether what a condition wants is a list: ``=text``, or a pattern with both ends and nothing open between."""
+    pattern = wanted.split(" ", maxsplit=1)[0]
+    if pattern.startswith("!"):
+        return False
+    return pattern.startswith("=") or (pattern.startswith("^") and pattern.endswith("$") and ".*" not in pattern)
+
+
+def _group(pattern: str, number: int) -> str | None:
+    """Inside of a group of a pattern; the whole of it for 0; None where there is none."""
+    if number == 0:
+        return pattern
+    opened = [m.start() for m in re.finditer(r"(?<!\\)\((?!\?)|(?<!\\)\(\?P?<[A-Za-z]", pattern)]
+    if number > len(opened):
+        return None
+    start, depth = opened[number - 1], 0
+    for at in range(start, len(pattern)):
+        if pattern[at - 1 : at] == "\\":
+            continue
+        depth += {"(": 1, ")": -1}.get(pattern[at], 0)
+        if depth == 0:
+            return pattern[start + 1 : at]
+    return None
+
+
 RULES = (
     Rule(
         id="WSLB-C080",
@@ -167,5 +255,13 @@ RULES = (
         why="It counts for reverse proxying too: every request is answered 403 (AH01630).",
         cure="Remove the section; ProxyRequests Off is what keeps strangers out.",
         find=_denied,
+    ),
+    Rule(
+        id="WSLB-C087",
+        severity=Severity.WARNING,
+        why="Whoever may connect can reach any host or port from here, with the rights of this server.",
+        cure="A fixed host and port, a RewriteMap, or a group that lists what is allowed: (8001|8002); and a slash "
+        "behind host and port",
+        find=_chosen,
     ),
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
+from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.urls import host_of
 
 __all__ = ["RULES"]
 
@@ -52,6 +55,33 @@ def _old_protocol(conf: Configuration) -> Iterator[Spot]:
                 yield Spot(placed.directive, str(placed.directive), severity=None if wide else Severity.WARNING)
 
 
+def _another_host(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: the backend gets the member's name as Host, and Origin as the browser sent it.
+
+    From the manuals of Jupyter Server, Grafana, Rails, Streamlit and code-server: by default they compare the two.
+    """
+    for scope in conf.scopes:
+        preserved = {p.directive.first.lower() for p in scope.all("proxypreservehost")}
+        if "on" in (preserved or {scope.value("ProxyPreserveHost")}):
+            continue
+        if any(_field(p.directive) in {"host", "origin"} for p in scope.all("requestheader")):
+            continue
+        for mounting in conf.mountings_in(scope):
+            if conf.tunnels_to(mounting) and (_COMPARES.search(mounting.path) or _COMPARES.search(mounting.url)):
+                told = host_of(mounting.url) if mounting.balancer is None else "of the member"
+                yield Spot(mounting.directive, f"{mounting.path}: the backend is told Host {told}, not the client's")
+
+
+_COMPARES = re.compile(
+    r"\b(?:jupyter|kernels|terminals|grafana|api/live|cable|_stcore|streamlit|code-server)\b", re.IGNORECASE
+)
+"""Paths and names of servers that compare Origin with Host before they take a WebSocket."""
+
+
+def _field(directive: Directive) -> str:
+    return directive.words[1].lower().rstrip(":") if len(directive.words) > 1 else ""
+
+
 RULES = (
     Rule(
         id="WSLB-C110",
@@ -73,5 +103,13 @@ RULES = (
         why="An upgrade needs HTTP/1.1: the backend refuses the handshake.",
         cure="Remove force-proxy-request-1.0, or limit it to other paths.",
         find=_old_protocol,
+    ),
+    Rule(
+        id="WSLB-C113",
+        severity=Severity.NOTE,
+        why="Servers of that name compare it with Origin to refuse foreign pages: every browser then gets 403, and a "
+        "program without Origin 101.",
+        cure="ProxyPreserveHost On, or the public name among the origins that the backend allows",
+        find=_another_host,
     ),
 )

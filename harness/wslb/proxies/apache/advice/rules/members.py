@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
+from wslb.proxies.apache.advice.rules.paths import by_a_rule
 from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
-from wslb.proxies.apache.conf.mounting import Mounting, Way
-from wslb.proxies.apache.conf.urls import scheme_of
+from wslb.proxies.apache.conf.mounting import Mounting, Way, sample_of
+from wslb.proxies.apache.conf.urls import WEBSOCKET_SCHEMES, is_open, scheme_of
 from wslb.proxies.apache.conf.vocabulary import meant
 
 __all__ = ["RULES"]
@@ -48,66 +49,130 @@ def _twice(conf: Configuration) -> Iterator[Spot]:
         seen: dict[str, Directive] = {}
         for member in balancer.members:
             first = seen.setdefault(member.url.lower(), member.directive)
-            if first is not member.directive:
+            if first is not member.directive and not is_open(member.directive):
                 yield Spot(member.directive, f"{member.url} is a member since line {first.line}")
 
 
+def _namesake(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: of two balancers of one name, the virtual host's gets the members of the main server's."""
+    for balancer in conf.balancers:
+        here = conf.balancer_in(balancer.scope, balancer.name)
+        if here and [m.url for m in here.members] != [m.url for m in balancer.members] and balancer.members:
+            other = here.members[0].directive if here.members else here.at
+            yield Spot(
+                balancer.at,
+                f"balancer://{balancer.name} of this virtual host has a namesake in the main server, and gets {other} "
+                f"of line {other.line}",
+            )
+
+
 def _no_upgrade(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71, both carriers: a member http:// without upgrade= gets no Upgrade field; its turns end in 426."""
-    for member, because in (*_beside_websockets(conf), *_on_websocket_paths(conf)):
-        instead = f"BalancerMember {re.sub('^http', 'ws', member.url)}"
-        if not conf.older_than(2, 4, 47):
+    """Seen on 2.4.71, both carriers: a member http:// without upgrade= gets no Upgrade field; its turns end in 426.
+
+    Also seen there: upgrade=tcp and upgrade=NONE take it off a WebSocket's request, behind ws:// too; on 2.4.46 an
+    http:// member gets none whatever stands there, and a ws:// one gets it with NONE.
+    """
+    old = conf.older_than(2, 4, 47)
+    found = [*_beside_websockets(conf), *_on_websocket_paths(conf)]
+    if old:
+        found += [(m, "which says so") for _, m in conf.direct_members() if m.scheme in _HTTP and _meant(m)]
+    for member, because in found:
+        said = f"upgrade={member.parameters['upgrade']}" if "upgrade" in member.parameters else ""
+        instead = f"{re.sub('^http', 'ws', member.url)} in its place"
+        if old:
+            why = f"{said}, which does nothing before httpd 2.4.47" if said else "no upgrade="
+        else:
             instead += f", or upgrade=websocket behind {member.url}"
-        yield Spot(member.directive, f"{member.url} has no upgrade=, {because}", cure=instead)
+            why = f"{said}, which lets no WebSocket through" if said else "no upgrade="
+        yield Spot(member.directive, f"{member.url} has {why}, {because}", cure=instead)
+    for _, member in conf.direct_members():
+        said = member.parameters.get("upgrade", "websocket").lower()
+        if member.scheme in WEBSOCKET_SCHEMES and not _meant(member) and not (old and said == "none"):
+            yield Spot(
+                member.directive,
+                f"{member.url} has upgrade={member.parameters['upgrade']}, which lets no WebSocket through",
+                cure=f"{member.url} without upgrade=" if not old else f"{member.url} without that parameter",
+            )
 
 
 def _none_carries(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``ProxyPass / http://host/`` hands an upgrade on as a plain GET, without Upgrade: no tunnel."""
     lines = [m for m in conf.mountings if m.url != "!" and (m.way is not Way.REWRITE or m.flags & {"P", "PROXY"})]
-    if any(conf.tunnels_to(m) for m in conf.mountings) or any(b.websocket for b in conf.balancers):
+    if any(_meant(member) for _, member in conf.direct_members()):
         return
-    if any(m.balancer and conf.balancer_of(m) is None for m in lines) or next(_on_websocket_paths(conf), None):
+    on_paths = (*_on_websocket_paths(conf), *_on_websocket_paths(conf, _NO_TUNNELS))
+    if any(m.balancer and conf.balancer_of(m) is None for m in lines) or any(on_paths):
         return
-    http = [m for m in lines if m.balancer or scheme_of(m.url) in {"http", "https"}]
-    if not http:
+    plain = [m for m in lines if m.balancer or scheme_of(m.url) in {*_HTTP, "ajp"}]
+    if not plain:
         return
-    widest = next((m for m in http if m.path == "/"), http[0])
+    widest = next((m for m in plain if m.path == "/"), plain[0])
     balancer = conf.balancer_of(widest)
-    member = balancer.members[0].url if balancer and balancer.members else widest.url
-    instead = f"{re.sub('^http', 'ws', member)} for the path of the tunnels, above this line"
-    if not conf.older_than(2, 4, 47):
-        instead += f", or upgrade=websocket behind {member}"
+    member = balancer.members[0] if balancer and balancer.members else _own(widest)
+    if member.scheme == "ajp":
+        instead = f"ws:// with {member.host.partition(':')[0]} and its HTTP port for the path of the tunnels"
+        instead += ", above this line"
+    else:
+        instead = f"{re.sub('^http', 'ws', member.url)} for the path of the tunnels, above this line"
+    if not conf.older_than(2, 4, 47) and member.scheme != "ajp":
+        instead += f", or upgrade=websocket behind {member.url}"
     yield Spot(
-        widest.directive, f"no path of this file carries WebSockets: {widest.path} leads to {member}", cure=instead
+        widest.directive, f"no path of this file carries WebSockets: {widest.path} leads to {member.url}", cure=instead
     )
 
 
-def _plain(member: MemberLine) -> bool:
-    return member.scheme in {"http", "https"} and "upgrade" not in member.parameters
+def _no_tunnels(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: over ajp:// the client gets the backend's answer and nothing after its head, with upgrade= too.
+
+    From the protocols: AJP, FastCGI, SCGI and uwsgi carry a request and its answer; HTTP/2 has no Upgrade (RFC 9113).
+    """
+    for member, because in (*_beside_websockets(conf, _NO_TUNNELS), *_on_websocket_paths(conf, _NO_TUNNELS)):
+        host = member.host.partition(":")[0]
+        yield Spot(
+            member.directive, f"{member.url} carries no tunnel, {because}", cure=f"ws:// with {host} and its HTTP port"
+        )
 
 
-def _beside_websockets(conf: Configuration) -> Iterator[tuple[MemberLine, str]]:
+_HTTP = frozenset({"http", "https"})
+_NO_TUNNELS = frozenset({"ajp", "fcgi", "scgi", "uwsgi", "h2", "h2c", "ftp"})
+
+
+def _meant(member: MemberLine) -> bool:
+    """Whether WebSockets are meant to reach this member, by its scheme or by what ``upgrade=`` lets through."""
+    said = member.parameters.get("upgrade", "").lower()
+    if member.scheme in WEBSOCKET_SCHEMES:
+        return said in {"", "websocket", "any"}
+    return member.scheme in _HTTP and said in {"websocket", "any"}
+
+
+def _beside_websockets(conf: Configuration, schemes: frozenset[str] = _HTTP) -> Iterator[tuple[MemberLine, str]]:
+    """Members of these schemes that get no upgrade, in a balancer that has others."""
     for balancer in conf.balancers:
-        if balancer.websocket:
-            for member in filter(_plain, balancer.members):
-                yield member, "but another member of its balancer carries WebSockets"
+        if any(map(_meant, balancer.members)):
+            for member in balancer.members:
+                if member.scheme in schemes and not _meant(member):
+                    yield member, "but another member of its balancer carries WebSockets"
 
 
 _WEBSOCKET_PATH = re.compile(r"(?:^|[/^_-])(?:wss?|websockets?|socket\.io)(?:$|[/?*$(])", re.IGNORECASE)
 
 
-def _on_websocket_paths(conf: Configuration) -> Iterator[tuple[MemberLine, str]]:
-    """Members behind a path that says websocket. socket.io polls over HTTP too, so its path alone proves nothing."""
+def _on_websocket_paths(conf: Configuration, schemes: frozenset[str] = _HTTP) -> Iterator[tuple[MemberLine, str]]:
+    """Members of these schemes behind a path that says websocket, unless a RewriteRule takes upgrades elsewhere.
+
+    socket.io polls over HTTP too, so its path alone proves nothing.
+    """
     for mounting in conf.mountings:
         path = mounting.path
         if mounting.way is Way.REWRITE or not _WEBSOCKET_PATH.search(path) or "socket.io" in path:
             continue
         balancer = conf.balancer_of(mounting)
         members: Iterable[MemberLine] = balancer.members if balancer else [_own(mounting)]
-        if balancer and balancer.websocket:
+        lacking = [member for member in members if member.scheme in schemes and not _meant(member)]
+        if not lacking or any(map(_meant, members)):
             continue
-        for member in filter(_plain, members):
-            yield member, f"but leads on from {path}"
+        if not by_a_rule(conf, mounting.scope, sample_of(mounting) or path):
+            yield from ((member, f"but leads on from {path}") for member in lacking)
 
 
 def _own(mounting: Mounting) -> MemberLine:
@@ -115,10 +180,14 @@ def _own(mounting: Mounting) -> MemberLine:
 
 
 def _any_upgrade(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: over mod_proxy_wstunnel the backend receives ``Upgrade: *`` and answers 426; http works."""
+    """Seen on 2.4.71: over mod_proxy_wstunnel the backend receives ``Upgrade: *`` and answers 426; http works.
+
+    Also seen there: any other name lets that protocol through, and no WebSocket.
+    """
     for _, member in conf.direct_members():
-        if member.parameters.get("upgrade", "").upper() in {"ANY", "NONE"}:
-            yield Spot(member.directive, f"upgrade={member.parameters['upgrade']} on {member.url}")
+        if member.parameters.get("upgrade", "").upper() == "ANY":
+            severity = Severity.NOTE if member.scheme in _HTTP else None
+            yield Spot(member.directive, f"upgrade={member.parameters['upgrade']} on {member.url}", severity=severity)
 
 
 def _two_books(conf: Configuration) -> Iterator[Spot]:
@@ -184,6 +253,14 @@ RULES = (
         find=_twice,
     ),
     Rule(
+        id="WSLB-C038",
+        severity=Severity.ERROR,
+        why="A virtual host inherits the balancers of the main server, and of two with one name the inherited members "
+        "count: those that stand here are never asked.",
+        cure="Give one of the two another name.",
+        find=_namesake,
+    ),
+    Rule(
         id="WSLB-C027",
         severity=Severity.WARNING,
         why="mod_proxy_http then takes Upgrade off the request: the backend answers as to any GET, often 426 or 400.",
@@ -196,9 +273,18 @@ RULES = (
         severity=Severity.WARNING,
         why="It lets every protocol through, and over mod_proxy_wstunnel the backend receives a literal Upgrade: * and "
         "refuses.",
-        cure="upgrade=websocket, or ws:// without the parameter",
-        older=Older(before=(2, 4, 47), cure="ws:// without the parameter"),
+        cure="upgrade=websocket, or ws:// without the parameter; for another protocol, its name in the place of ANY",
+        older=Older(
+            before=(2, 4, 47), cure="ws:// without the parameter; for another protocol, its name in the place of ANY"
+        ),
         find=_any_upgrade,
+    ),
+    Rule(
+        id="WSLB-C039",
+        severity=Severity.WARNING,
+        why="The protocol of that scheme carries a request and its answer: no byte of a tunnel follows.",
+        cure="ws:// with the port on which the backend speaks HTTP",
+        find=_no_tunnels,
     ),
     Rule(
         id="WSLB-C030",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Older, Rule, Severity, Spot
 from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
-from wslb.proxies.apache.conf.urls import scheme_of
+from wslb.proxies.apache.conf.mounting import Way
+from wslb.proxies.apache.conf.urls import is_open, scheme_of
 from wslb.proxies.apache.conf.vocabulary import LBMETHODS, SCHEMES
 
 __all__ = ["RULES"]
@@ -128,16 +130,25 @@ def _heartbeat(conf: Configuration) -> Iterator[Spot]:
 
 
 def _schemes(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: a foreign scheme gets 500 with AH01144; ``ws:/host`` stops ``httpd -t``: URL must be absolute."""
+    """Seen on 2.4.71: a foreign scheme gets 500 with AH01144; ``ws:/host`` stops ``httpd -t``: URL must be absolute.
+
+    Also seen there: so do ``host:8888``, ``/path``, ``ws://:8888`` and a port that is no number; in a RewriteRule with
+    [P] they are answered 500 (AH00898, DNS lookup failure) or 400.
+    """
     for _, member in conf.direct_members():
-        if member.url.startswith(("unix:", "$", "%", "!")) or "${" in member.url:
+        if member.url.startswith(("unix:", "$", "%", "!")) or "${" in member.url or is_open(member.directive):
             continue
-        if member.scheme not in SCHEMES:
+        if member.scheme not in SCHEMES or not _ADDRESS.match(member.url.partition("://")[2]):
             yield Spot(member.directive, f"{member.url} is no URL that mod_proxy can lead to")
     for mounting in conf.mountings:
-        websocket = mounting.way == "ProxyPass" and mounting.url.lower().startswith(("ws:", "wss:"))
-        if websocket and (not scheme_of(mounting.url) or mounting.url.endswith("://")):
+        proxied = mounting.way is not Way.REWRITE or mounting.flags & {"P", "PROXY"}
+        told = mounting.url.startswith(("unix:", "$", "%", "!")) or mounting.url == "-" or is_open(mounting.directive)
+        if proxied and not told and not scheme_of(mounting.url):
             yield Spot(mounting.directive, f"{mounting.url} is no URL that mod_proxy can lead to")
+
+
+_ADDRESS = re.compile(r"(?:[^/?#@]*@)?(?:\[[^\]/]*\]|[^:/?#\s]+|(?=\$|%))(?::(?:\d|[$%]|$|[/?#])|$|[/?#])")
+"""A host, and a number where a port is named; or what only the request tells."""
 
 
 RULES = (

@@ -9,7 +9,7 @@ from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
 from wslb.proxies.apache.conf.mounting import Mounting, Way
-from wslb.proxies.apache.conf.urls import scheme_of
+from wslb.proxies.apache.conf.urls import is_open, scheme_of
 from wslb.proxies.apache.conf.vocabulary import (
     BALANCER_PARAMETERS,
     HC_METHODS,
@@ -60,6 +60,8 @@ def _unknown(conf: Configuration) -> Iterator[Spot]:
     found: list[tuple[str, Directive]] = [(key, at) for balancer in conf.balancers for key, _, at in balancer.settings]
     found += [(key, member.directive) for _, member in conf.direct_members() for key in member.parameters]
     for key, at in found:
+        if is_open(at):
+            continue
         if not conf.knows(key):
             yield Spot(
                 at, f"{key}= is no parameter before httpd {PARAMETERS[key].text}", cure="Take it off, or update httpd."
@@ -78,7 +80,7 @@ def _values(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: each of these stops ``httpd -t``, such as ``LoadFactor must be a number between 1..100``."""
     for _, member in conf.direct_members():
         for key, value in member.parameters.items():
-            wrong = "" if "$" in value else _wrong(key, value)
+            wrong = "" if "$" in value or is_open(member.directive) else _wrong(key, value)
             if wrong and not conf.knows(key):
                 continue
             if conf.older_than(2, 4, 55):

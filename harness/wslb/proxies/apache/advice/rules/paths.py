@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
-from wslb.proxies.apache.conf.mounting import Mounting, Way
-from wslb.proxies.apache.conf.urls import covering_paths, scheme_of
+from wslb.proxies.apache.conf.mounting import Mounting, Way, bounded, sample_of
+from wslb.proxies.apache.conf.scope import Scope
+from wslb.proxies.apache.conf.trace import ends_of
+from wslb.proxies.apache.conf.urls import covering_paths, is_open, scheme_of
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "by_a_rule"]
 
 
 def _passes(conf: Configuration) -> Iterator[tuple[list[Mounting], list[Mounting]]]:
@@ -21,12 +23,15 @@ def _passes(conf: Configuration) -> Iterator[tuple[list[Mounting], list[Mounting
 
 
 def _shadowed(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: the first ProxyPass that fits takes the request; ``!`` does too; /w does not cover /ws."""
+    """Seen on 2.4.71: the first ProxyPass that fits takes the request; ``!`` does too; /w does not cover /ws.
+
+    Also seen there: a RewriteRule with [P] that fits goes before them all.
+    """
     for _, lines in _passes(conf):
         earlier: dict[str, Mounting] = {}
         for mounting in lines:
             first = next((earlier[prefix] for prefix in covering_paths(mounting.path) if prefix in earlier), None)
-            if first:
+            if first and not by_a_rule(conf, mounting.scope, mounting.path):
                 tunnels = conf.tunnels_to(mounting) and not conf.tunnels_to(first)
                 yield Spot(
                     mounting.directive,
@@ -37,69 +42,145 @@ def _shadowed(conf: Configuration) -> Iterator[Spot]:
 
 
 def _location_order(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: of ProxyPass in <Location>, the last that fits takes the request, and goes before all others."""
-    for inside, lines in _passes(conf):
-        later: dict[str, Mounting] = {}
-        for mounting in reversed(inside):
-            last = next((later[prefix] for prefix in covering_paths(mounting.path) if prefix in later), None)
-            if last:
+    """Seen on 2.4.71: of ProxyPass in <Location>, the last that fits takes the request, and goes before all others.
+
+    Also seen there: <LocationMatch> and <Location ~> count as <Location> does, whichever comes last.
+    """
+    for scope in conf.scopes:
+        lines = [m for m in conf.mountings_in(scope) if m.way is not Way.REWRITE]
+        later = _Sections()
+        for mounting in reversed([m for m in lines if m.location]):
+            path = sample_of(mounting)
+            over = later.last(path) if path else None
+            if over and not by_a_rule(conf, scope, path or ""):
                 yield Spot(
                     mounting.directive,
-                    f"<Location {mounting.path}> is overruled by <Location {last.path}> of line {last.directive.line}",
+                    f"{mounting.section} is overruled by {over.section} of line {over.directive.line}",
                 )
-            later.setdefault(mounting.path, mounting)
+            later.add(mounting)
         for mounting in lines:
-            over = next((later[prefix] for prefix in covering_paths(mounting.path) if prefix in later), None)
-            if over:
+            over = None if mounting.location else later.last(sample_of(mounting) or "")
+            if over and over.directive.key == over.way.lower() and not by_a_rule(conf, scope, mounting.path):
                 yield Spot(
                     mounting.directive,
-                    f"ProxyPass {mounting.path} is overruled by <Location {over.path}> of line {over.directive.line}",
+                    f"{mounting.way} {mounting.path} is overruled by {over.section} of line {over.directive.line}",
                 )
+
+
+class _Sections:
+    """Sections of a server with a ProxyPass in them, added from the last to the first."""
+
+    def __init__(self) -> None:
+        self._plain: dict[str, tuple[int, Mounting]] = {}
+        self._patterns: list[tuple[int, Mounting, re.Pattern[str]]] = []
+        self._count = 0
+
+    def add(self, mounting: Mounting) -> None:
+        self._count += 1
+        if mounting.way is Way.PROXYPASS:
+            self._plain.setdefault(mounting.path, (self._count, mounting))
+        elif len(self._patterns) < _MOST_PATTERNS and (pattern := bounded(mounting.path)):
+            self._patterns.append((self._count, mounting, pattern))
+
+    def last(self, path: str) -> Mounting | None:
+        """Of those that cover this path, that which comes last in the text."""
+        fits = [self._plain[above] for above in covering_paths(path) if above in self._plain]
+        fits += [(at, mounting) for at, mounting, pattern in self._patterns if pattern.search(path)]
+        return min(fits, key=lambda found: found[0])[1] if fits else None
+
+
+_MOST_PATTERNS = 100
+"""Sections with a pattern that are compared with each path of a server."""
+
+_MOST_LINES = 2000
+"""Lines of a server whose rules are asked about each path that another line takes."""
+
+
+def by_a_rule(conf: Configuration, scope: Scope, path: str) -> bool:
+    """Whether a RewriteRule takes an upgrade of this path before every ProxyPass, and hands it on as one."""
+    lines = [p.directive.words for s in (scope, scope.main) if s for p in s.all("rewriterule", "rewritecond")]
+    if not lines or len(scope.placed) > _MOST_LINES or not all(bounded(word) for words in lines for word in words[:2]):
+        return False
+    end = ends_of(conf, scope, path)[-1]
+    return end.carries and end.at is not None and end.at.key == "rewriterule"
 
 
 def _slashes(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``/ws/ ws://host:1`` leads /ws/sub to ``host:1sub`` (500); ``/ws …/CLRunner/`` to //sub."""
+    """Seen on 2.4.71: ``/ws/ ws://host:1`` leads /ws/sub to ``host:1sub`` (500); ``/ws …/CLRunner/`` to //sub.
+
+    Also seen there: ``/ balancer://c`` leads /ws to a balancer of the name cws (500, AH01144).
+    """
     for mounting in conf.mountings:
-        if mounting.way is not Way.PROXYPASS or mounting.url == "!" or "$" in mounting.url or mounting.path == "/":
+        path, url = mounting.path, mounting.url
+        if mounting.way is not Way.PROXYPASS or not path.startswith("/") or "$" in url:
             continue
-        if scheme_of(mounting.url) not in {"ws", "wss", "http", "https"}:
+        if scheme_of(url) not in {"ws", "wss", "http", "https", "balancer"} or path.endswith("/") is url.endswith("/"):
             continue
-        if mounting.path.endswith("/") is not mounting.url.endswith("/") and mounting.path.startswith("/"):
-            if not mounting.url_path.strip("/") and not mounting.path.endswith("/"):
-                continue  # /app http://host/ only doubles a slash in front of a path, which most servers take
-            yield Spot(
-                mounting.directive,
-                f"{mounting.path} and {mounting.url}: one ends with a slash, the other does not",
-                cure=f"ProxyPass {mounting.path.rstrip('/')} {mounting.url.rstrip('/')}",
-            )
+        if not mounting.url_path:
+            if not path.endswith("/"):
+                continue  # /ws ws://host says the same as /ws/ ws://host/
+        elif not mounting.url_path.strip("/") and not conf.tunnels_to(mounting):
+            continue  # /app http://host/ doubles a slash that most servers of pages take
+        asked = f"{path.rstrip('/')}/x"
+        keep_slash = path == "/" or mounting.balancer
+        end = "/" if keep_slash and path.endswith("/") else ""
+        yield Spot(
+            mounting.directive,
+            f"{path} and {url}: one ends with a slash, the other does not; {asked} leads to {url}{asked[len(path) :]}",
+            cure=f"ProxyPass {path.rstrip('/')}{end} {url.rstrip('/')}{end}",
+            severity=Severity.ERROR if path == "/" else None,
+        )
 
 
 def _no_path(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: /ws to balancer://c arrives as /WSConsole/ at the member …/WSConsole, and gets 404 there."""
+    """Seen on 2.4.71: /ws to balancer://c arrives as /WSConsole/ at the member …/WSConsole, and gets 404 there.
+
+    Also seen there: what follows /ws/ arrives behind one slash, with a path of the balancer and without.
+    """
     for mounting in conf.mountings:
         balancer = conf.balancer_of(mounting)
-        if mounting.way is not Way.PROXYPASS or balancer is None or mounting.url_path not in {"", "/"}:
+        if mounting.way is not Way.PROXYPASS or balancer is None or mounting.url_path or mounting.path.endswith("/"):
             continue
+        paths = [m.path for m in balancer.members]
         member = next((m for m in balancer.members if m.path.strip("/") and m.scheme in {"ws", "wss"}), None)
-        if member and mounting.path != "/":
+        if member:
+            end = _common_end(paths)
+            line = f"ProxyPass {mounting.path} balancer://{balancer.name}"
             yield Spot(
                 mounting.directive,
-                f"{mounting.url} has no path, but its member {member.url} has",
-                cure=f"ProxyPass {mounting.path} balancer://{balancer.name}/endpoint, with the path all members share",
+                f"{mounting.url} has no path, but its member {member.url} has: {mounting.path} asks it for "
+                f"{member.path.rstrip('/')}/",
+                cure=f"{line}{end}, and {end} taken off the members"
+                if end
+                else f"{line}/endpoint, where /endpoint is how the paths of all members end; take it off there",
             )
 
 
+def _common_end(paths: list[str]) -> str:
+    """Whole segments with which all these paths end; empty where there are none."""
+    split = [path.rstrip("/").split("/")[1:] for path in paths]
+    shared = 0
+    while split and all(len(parts) > shared and parts[-1 - shared] == split[0][-1 - shared] for parts in split):
+        shared += 1
+    return "".join(f"/{part}" for part in split[0][len(split[0]) - shared :]) if split else ""
+
+
 def _double_slash(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: the member ws://host:1/ behind balancer://c/CLRunner is asked for //CLRunner: 404."""
+    """Seen on 2.4.71: the member ws://host:1/ behind balancer://c/CLRunner is asked for //CLRunner: 404.
+
+    Also seen there: behind balancer://c/ it is asked for //x, behind balancer://c for //.
+    """
     for mounting in conf.mountings:
         balancer = conf.balancer_of(mounting)
-        if balancer is None or mounting.way is not Way.PROXYPASS or not mounting.url_path.strip("/"):
+        if balancer is None:
             continue
         for member in balancer.members:
             if member.path.endswith("/") and member.websocket:
+                end = mounting.url_path or "/"
                 yield Spot(
                     member.directive,
-                    f"{member.url} ends with a slash, and balancer://{balancer.name} adds {mounting.url_path}",
+                    f"{member.url} ends with a slash, and balancer://{balancer.name} adds {end}: it is asked for "
+                    f"{member.path}{end}",
                     cure=f"BalancerMember {member.url.rstrip('/')}",
                 )
 
@@ -115,9 +196,17 @@ def _path_in_location(conf: Configuration) -> Iterator[Spot]:
 
 
 def _pattern(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``ProxyPass ^/ws$`` and ``ProxyPass /ws?x`` never match: 404."""
+    """Seen on 2.4.71: ``ProxyPass ^/ws$`` and ``ProxyPass /ws?x`` never match: 404; nor in <LocationMatch>."""
     for mounting in conf.mountings:
-        if mounting.way is Way.PROXYPASS and re.search(r"[\^?]|\$$|\.\*", mounting.path) and "${" not in mounting.path:
+        if mounting.directive.key != "proxypass" or "${" in mounting.path or is_open(mounting.directive):
+            continue
+        if mounting.way is Way.PROXYPASSMATCH:
+            yield Spot(
+                mounting.directive,
+                f"ProxyPass in {mounting.section}, but it takes a plain path",
+                cure=f"ProxyPassMatch {mounting.url}",
+            )
+        elif re.search(r"[\^?]|\$$|\.\*", mounting.path):
             yield Spot(mounting.directive, f"{mounting.path} is a pattern or a query, but ProxyPass takes a plain path")
 
 
@@ -131,131 +220,6 @@ def _match_appends(conf: Configuration) -> Iterator[Spot]:
                 f"{mounting.path} to {mounting.url}: no $1 says what follows",
                 cure="Group the rest of the path and put it in: ^/ws(.*)$ ws://host/path$1",
             )
-
-
-def _rewrites(conf: Configuration) -> Iterator[Mounting]:
-    """RewriteRule lines whose end is a WebSocket URL, or a balancer with tunnels."""
-    for mounting in conf.mountings:
-        if mounting.way is Way.REWRITE and conf.tunnels_to(mounting):
-            yield mounting
-
-
-def _redirected(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: without [P], and with [R], the answer is 302: no WebSocket client follows it."""
-    for mounting in _rewrites(conf):
-        if "P" not in mounting.flags and "PROXY" not in mounting.flags:
-            yield Spot(mounting.directive, f"RewriteRule {mounting.path} {mounting.url} has no [P]")
-
-
-def _path_lost(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``RewriteRule ^/ws ws://host:port [P]`` asks the backend for /: 404."""
-    for mounting in _rewrites(conf):
-        if mounting.flags & {"P", "PROXY"} and not mounting.url_path.strip("/") and "$" not in mounting.url:
-            balancer = conf.balancer_of(mounting)
-            if "%" in mounting.url or (balancer and any(member.path.strip("/") for member in balancer.members)):
-                continue
-            yield Spot(
-                mounting.directive,
-                f"{mounting.url} has no path, so every request asks the backend for /",
-                cure=f"RewriteRule ^/ws(.*)$ {mounting.url.rstrip('/')}/path$1 [P,L]",
-            )
-
-
-def _engine_off(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: without RewriteEngine On the rule is not asked (404); On in the main server counts for all."""
-    for mounting in _rewrites(conf):
-        engine = mounting.scope.all("rewriteengine") + conf.main.all("rewriteengine")
-        if not any(placed.directive.first.lower() == "on" for placed in engine):
-            yield Spot(mounting.directive, "RewriteRule, but RewriteEngine is not On in this server or the main one")
-
-
-def _slip(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``RewriteCond ${HTTP:Upgrade} websocket`` never holds; the plain GET goes on to ProxyPass."""
-    for scope in conf.scopes:
-        for placed in scope.all("rewritecond", "rewriterule"):
-            at = placed.directive
-            slip = next((m for word in at.words for m in [_VARIABLE_OF_A_RULE.search(word)] if m), None)
-            if slip:
-                yield Spot(at, f"{slip[0]} in {at.name}: $ names a map of mod_rewrite", cure=f"%{slip[0][1:]}")
-
-
-_VARIABLE_OF_A_RULE = re.compile(r"\$\{(?:HTTP|ENV|SSL|LA-[UF]):[^}]*\}|\$\{(?:HTTP|REQUEST|QUERY|SERVER|REMOTE)_\w+\}")
-_EVERY_PATH = frozenset(
-    {"^", "/", "^/", ".*", "(.*)", "^.*$", "^(.*)$", "^(.*)", "^/(.*)", "^/(.*)$", "^/?(.*)", "^/?(.*)$"}
-)
-
-
-def _rule_taken(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: an earlier ``RewriteRule ^/(.*) http://… [P,L]`` without conditions takes the upgrade too."""
-    for scope in conf.scopes:
-        bare, first = True, None
-        ended = {m.directive: m for m in conf.mountings_in(scope) if m.way is Way.REWRITE and not m.location}
-        for placed in scope.placed:
-            at = placed.directive
-            if at.key == "rewritecond":
-                bare = False
-            elif at.key == "rewriterule":
-                mounting = ended.get(at)
-                if mounting is not None and first is not None and conf.tunnels_to(mounting):
-                    yield Spot(at, f"every request is taken by RewriteRule {first.first} of line {first.line}")
-                if mounting and bare and first is None and mounting.path in _EVERY_PATH and mounting.url != "-":
-                    first = at if mounting.flags & {"P", "PROXY", "F", "G"} else None
-                bare = True
-
-
-def _no_group(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: without a group $1 is empty: ``^/ws/ ws://host/end/$1`` asks for /end/, whatever followed."""
-    for mounting in conf.mountings:
-        wanted = max((int(number) for number in re.findall(r"\$(\d)", mounting.url)), default=0)
-        if not wanted or not conf.tunnels_to(mounting):
-            continue
-        if mounting.way is Way.PROXYPASS and mounting.directive.key == "proxypass":
-            yield Spot(
-                mounting.directive,
-                f"${wanted} in ProxyPass: it has no groups, the backend is asked for ${wanted} itself",
-                cure="ProxyPassMatch with a pattern, or no $ here: what follows the path is appended",
-            )
-            continue
-        try:
-            groups = re.compile(mounting.path.removeprefix("!")).groups
-        except re.error:
-            continue
-        if groups < wanted:
-            yield Spot(mounting.directive, f"${wanted} in {mounting.url}, but {mounting.path} has {groups} groups")
-
-
-def _exact_connection(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: with ``Connection: keep-alive, Upgrade`` as Firefox sends it, ^Upgrade$ does not fit: 404."""
-    for scope in conf.scopes:
-        either = False
-        for placed in scope.all("rewritecond"):
-            words = placed.directive.words
-            before, either = either, len(words) > 2 and bool(re.search(r"\bOR(?:NEXT)?\b", words[2], re.IGNORECASE))
-            if before or either:
-                continue  # the other condition may recognise the upgrade
-            if len(words) < 2 or not re.search(r"HTTP:Connection|HTTP_CONNECTION", words[0], re.IGNORECASE):
-                continue
-            if words[1].startswith(("^", "=")) and not re.search(r"\.\*|,|\\b", words[1]):
-                yield Spot(
-                    placed.directive,
-                    f"RewriteCond {words[0]} {words[1]} wants the whole field to be Upgrade",
-                    cure=f"RewriteCond {words[0]} upgrade [NC]",
-                )
-
-
-def _case(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: ``=websocket`` without [NC] does not fit ``Upgrade: WebSocket``: 404."""
-    for scope in conf.scopes:
-        for placed in scope.all("rewritecond"):
-            words = placed.directive.words
-            if len(words) > 1 and "http:upgrade" in words[0].lower() and "websocket" in words[1].lower():
-                flags = words[2].upper() if len(words) > 2 else ""
-                if not re.search(r"\bNC\b|NOCASE", flags) and "(?i)" not in words[1]:
-                    yield Spot(
-                        placed.directive,
-                        f"RewriteCond {words[0]} {words[1]} distinguishes capitals",
-                        cure=f"RewriteCond {words[0]} {words[1]} [NC]",
-                    )
 
 
 RULES = (
@@ -314,62 +278,5 @@ RULES = (
         why="Without a $1, the whole path of the request is appended: /ws to ws://host/path asks for /path/ws.",
         cure="Group the rest of the path and put it in as $1.",
         find=_match_appends,
-    ),
-    Rule(
-        id="WSLB-C058",
-        severity=Severity.ERROR,
-        why="It redirects: the client gets 302 instead of 101, and WebSocket clients do not follow.",
-        cure="[P,L] behind the rule",
-        find=_redirected,
-    ),
-    Rule(
-        id="WSLB-C059",
-        severity=Severity.WARNING,
-        why="Only what stands in the rule's URL is asked for: without a path the backend sees /, whatever was asked.",
-        cure="Put the path in.",
-        find=_path_lost,
-    ),
-    Rule(
-        id="WSLB-C060",
-        severity=Severity.ERROR,
-        why="The rule is never asked.",
-        cure="RewriteEngine On",
-        find=_engine_off,
-    ),
-    Rule(
-        id="WSLB-C061",
-        severity=Severity.WARNING,
-        why="Connection is a list: Firefox sends keep-alive, Upgrade, and its WebSockets do not fit the condition.",
-        cure="RewriteCond %{HTTP:Connection} upgrade [NC]",
-        find=_exact_connection,
-    ),
-    Rule(
-        id="WSLB-C062",
-        severity=Severity.NOTE,
-        why="The value of Upgrade compares without case (RFC 6455 section 4.2.1): a client that sends WebSocket is not "
-        "recognised.",
-        cure="[NC] behind the condition",
-        find=_case,
-    ),
-    Rule(
-        id="WSLB-C064",
-        severity=Severity.ERROR,
-        why="A map that there is not gives an empty text: the condition never fits, and the upgrade goes another way.",
-        cure="% for $",
-        find=_slip,
-    ),
-    Rule(
-        id="WSLB-C065",
-        severity=Severity.ERROR,
-        why="Rules are asked in order, and the first that fits and proxies ends them: this one is never reached.",
-        cure="Put this rule, with its conditions, above the one for everything.",
-        find=_rule_taken,
-    ),
-    Rule(
-        id="WSLB-C066",
-        severity=Severity.WARNING,
-        why="A group that the pattern has not is empty: whatever stands there in the path is lost.",
-        cure="Put the rest of the path in brackets: ^/ws/(.*)",
-        find=_no_group,
     ),
 )

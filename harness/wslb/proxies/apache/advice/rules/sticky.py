@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
+from wslb.proxies.apache.conf.balancers import BalancerLines
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
+from wslb.proxies.apache.conf.mounting import Mounting, Way
+from wslb.proxies.apache.conf.scope import Scope
+from wslb.proxies.apache.conf.urls import is_open
 
 __all__ = ["RULES"]
 
@@ -37,7 +42,7 @@ def _same_route(conf: Configuration) -> Iterator[Spot]:
     for balancer in conf.balancers:
         seen: dict[str, Directive] = {}
         for member in balancer.members:
-            route = member.parameters.get("route", "")
+            route = "" if is_open(member.directive) else member.parameters.get("route", "")
             if route and seen.setdefault(route, member.directive) is not member.directive:
                 yield Spot(member.directive, f"route={route} is that of line {seen[route].line} too")
 
@@ -52,17 +57,61 @@ def _dotted(conf: Configuration) -> Iterator[Spot]:
 
 
 def _cookie_on_101(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71, both carriers: neither ``Header add`` nor ``Header always set`` puts a field on a 101."""
+    """Seen on 2.4.71, both carriers: neither ``Header add`` nor ``Header always set`` puts a field on a 101.
+
+    Also seen there: the cookie that a page of another balancer got leads to the member of the same route.
+    """
     for scope in conf.scopes:
         for placed in scope.all("header"):
             words = placed.directive.words
             changed = any("BALANCER_ROUTE" in word.upper() for word in words)
-            if changed and any(word.lower().rstrip(":") == "set-cookie" for word in words) and _sticky_tunnels(conf):
-                yield Spot(placed.directive, "the cookie of the route is set by mod_headers")
+            if not changed or not any(word.lower().rstrip(":") == "set-cookie" for word in words):
+                continue
+            for balancer in conf.balancers:
+                if balancer.websocket and not any(_gives_cookie(conf, scope, b, balancer) for b in conf.balancers):
+                    yield Spot(placed.directive, "the cookie of the route is set by mod_headers")
 
 
-def _sticky_tunnels(conf: Configuration) -> bool:
-    return any(balancer.websocket for balancer in conf.balancers)
+def _gives_cookie(conf: Configuration, scope: Scope, giving: BalancerLines, taking: BalancerLines) -> bool:
+    """Whether pages of one balancer, served where the cookie is set, name the routes of the other one."""
+    if giving.setting("stickysession") != taking.setting("stickysession") or _routes(giving) != _routes(taking):
+        return False
+    return any(member.scheme in {"http", "https"} for member in giving.members) and any(
+        mounting.scope in {id(scope): scope, id(conf.main): conf.main}.values() and not _says_websocket(mounting)
+        for mounting in conf.mountings_of(giving)
+    )
+
+
+def _routes(balancer: BalancerLines) -> set[str]:
+    return {member.parameters.get("route", "") for member in balancer.members}
+
+
+def _says_websocket(mounting: Mounting) -> bool:
+    return bool(re.search(r"(?:^|[/^_-])(?:wss?|websockets?)(?:$|[/?*$(])", mounting.path, re.IGNORECASE))
+
+
+def _polling(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: of two requests with one ``sid`` the first goes to A, the second to B.
+
+    From the manuals of socket.io, SockJS and SignalR: the requests of one connection must reach one server.
+    """
+    for mounting in conf.mountings:
+        balancer = conf.balancer_of(mounting)
+        named = _POLLS.search(mounting.path) or _POLLS.search(mounting.url_path)
+        if balancer is None or named is None or balancer.setting("stickysession") is not None:
+            continue
+        if mounting.way is Way.REWRITE and any("websocket" in str(c).lower() for c in mounting.conditions):
+            continue
+        taking = [m for m in balancer.members if not re.search(r"[DSH]", m.parameters.get("status", ""), re.IGNORECASE)]
+        if len(taking) > 1:
+            yield Spot(
+                mounting.directive,
+                f"{mounting.path} leads to {len(taking)} members of balancer://{balancer.name} in turns",
+            )
+
+
+_POLLS = re.compile(r"socket\\?\.io|engine\\?\.io|sockjs|signalr|_blazor|cometd|faye|primus|/negotiate", re.IGNORECASE)
+"""Paths of transports that begin with plain requests, or fall back to them."""
 
 
 RULES = (
@@ -100,7 +149,17 @@ RULES = (
         severity=Severity.WARNING,
         why="Output filters, mod_headers among them, do not run for 101 Switching Protocols: a client that opens only "
         "WebSockets never gets the cookie.",
-        cure="Let the backend set the cookie in its handshake answer, or an earlier page of the same balancer.",
+        cure="Let the backend set the cookie in its handshake answer, or an earlier page of this balancer, or of one "
+        "with the same stickysession= and routes.",
         find=_cookie_on_101,
+    ),
+    Rule(
+        id="WSLB-C045",
+        severity=Severity.WARNING,
+        why="socket.io, SockJS and SignalR open with plain requests, or poll: each of one connection must reach the "
+        "same member, another one answers 400 or 404 to an unknown id.",
+        cure="route= on each member and ProxySet stickysession= with the cookie of the backends; or clients that use "
+        "the WebSocket transport alone",
+        find=_polling,
     ),
 )

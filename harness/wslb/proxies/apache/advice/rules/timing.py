@@ -43,7 +43,12 @@ def _limits(conf: Configuration) -> Iterator[tuple[Scope, str, float, Directive]
 
 
 def _cannot_win(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71 over mod_proxy_http: Timeout 5 with timeout=2 idles for 5 s: the larger of the two counts."""
+    """Seen on 2.4.71 over mod_proxy_http: Timeout 5 with timeout=2 idles for 5 s: the larger of the two counts.
+
+    Seen on 2.4.48: it idles for 2 s, the smaller counts (CHANGES 2.4.53).
+    """
+    if conf.older_than(2, 4, 53):
+        return
     for scope, told, value, at in _limits(conf):
         if conf.carrier(scope) == "proxy_http" and value < _timeout(scope):
             yield Spot(at, f"{told} is less than Timeout {_timeout(scope):g}")
@@ -65,17 +70,25 @@ def _zero(conf: Configuration) -> Iterator[Spot]:
 
 
 def _short(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71 over mod_proxy_http: Timeout 3 ends an idle tunnel after 3.0 s with FIN, no close frame."""
-    limits: dict[int, list[float]] = {}
-    for scope, _, value, _ in _limits(conf):
-        limits.setdefault(id(scope), []).append(value)
+    """Seen on 2.4.71 over mod_proxy_http: Timeout 3 ends an idle tunnel after 3.0 s with FIN, no close frame.
+
+    Seen on 2.4.48: so does timeout=3 of the member, beside the default of Timeout.
+    """
+    smaller = conf.older_than(2, 4, 53)
+    limits: dict[int, list[tuple[float, Directive]]] = {}
+    for scope, _, value, at in _limits(conf):
+        limits.setdefault(id(scope), []).append((value, at))
     for scope in conf.scopes:
         setting = scope.setting("timeout")
         tunnels = any(conf.tunnels_to(mounting) for mounting in conf.mountings_in(scope))
-        if setting and tunnels and conf.carrier(scope) == "proxy_http":
-            longest = max([_timeout(scope), *limits.get(id(scope), ())])
-            if 0 < longest < 30:
-                yield Spot(setting, f"idle tunnels end after {longest:g} s")
+        found = [*([(_timeout(scope), setting)] if setting else []), *limits.get(id(scope), ())]
+        if not found or not tunnels or conf.carrier(scope) != "proxy_http" or not (setting or smaller):
+            continue
+        seconds, at = (
+            min(found, key=lambda one: one[0]) if smaller else (max(s for s, _ in found), setting or found[0][1])
+        )
+        if 0 < seconds < 30:
+            yield Spot(at, f"idle tunnels end after {seconds:g} s")
 
 
 def _of_trunk(conf: Configuration) -> Iterator[Spot]:

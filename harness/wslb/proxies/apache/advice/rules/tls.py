@@ -10,22 +10,25 @@ from wslb.proxies.apache.conf.balancers import MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
 from wslb.proxies.apache.conf.scope import Scope
-from wslb.proxies.apache.conf.urls import scheme_of
 
 __all__ = ["RULES"]
 
 
 def _secure(conf: Configuration) -> Iterator[tuple[Scope, MemberLine]]:
-    """``wss://`` members, each with a server that uses it."""
+    """Members that tunnels reach over TLS, ``wss://`` or ``https://`` with upgrade=, each with a server of it."""
     if conf.modules.ibm_i:
         return
     for balancer in conf.balancers:
         users = [mounting.scope for mounting in conf.mountings_of(balancer)] or [balancer.scope]
-        yield from ((users[0], member) for member in balancer.members if member.scheme == "wss")
+        yield from ((users[0], member) for member in balancer.members if _over_tls(member))
     grouped = {id(member.directive) for balancer in conf.balancers for member in balancer.members}
     for scope, member in conf.direct_members():
-        if member.scheme == "wss" and id(member.directive) not in grouped:
+        if _over_tls(member) and id(member.directive) not in grouped:
             yield scope, member
+
+
+def _over_tls(member: MemberLine) -> bool:
+    return member.scheme == "wss" or (member.scheme == "https" and member.websocket)
 
 
 def _settings(scope: Scope, name: str) -> Iterator[Directive]:
@@ -54,7 +57,7 @@ def _engine(conf: Configuration) -> Iterator[Spot]:
 def _stall(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71 with OpenSSL 3: 30 of 52 opens hang over TLS 1.3, 0 of 12 with SSLProxyProtocol TLSv1.2."""
     for scope, member in _secure(conf):
-        if conf.carrier(scope) != "proxy_wstunnel":
+        if conf.carrier(scope) != "proxy_wstunnel" or member.scheme != "wss":
             continue
         protocols = [word.lower() for directive in _settings(scope, "sslproxyprotocol") for word in directive.words]
         if not protocols or (_allows(protocols) and "${" not in "".join(protocols)):
@@ -94,13 +97,13 @@ def _is_address(host: str) -> bool:
 def _unchecked(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: with Verify none and the name check off, any certificate is taken."""
     told: set[tuple[str, int]] = set()
-    for scope, _ in _secure(conf):
+    for scope, member in _secure(conf):
         for name in ("sslproxyverify", "sslproxycheckpeername"):
             for directive in _settings(scope, name):
                 place = (directive.file, directive.line)
                 if directive.first.lower() in {"off", "none", "optional_no_ca"} and place not in told:
                     told.add(place)
-                    yield Spot(directive, f"{directive} while members are wss://")
+                    yield Spot(directive, f"{directive} while members are {member.scheme}://")
 
 
 def _unverified(conf: Configuration) -> Iterator[Spot]:
@@ -139,10 +142,33 @@ def _hosts(scope: Scope) -> Iterator[Directive]:
 def _mixed(conf: Configuration) -> Iterator[Spot]:
     """From the configuration: the client's wss ends here, and the next hop is in the clear."""
     for balancer in conf.balancers:
-        schemes = {scheme_of(member.url) for member in balancer.members if member.websocket}
-        if {"ws", "wss"} <= schemes:
-            plain = next(member for member in balancer.members if member.scheme == "ws")
-            yield Spot(plain.directive, f"{plain.url} is in the clear, other members of its balancer are not")
+        tunnels = [member for member in balancer.members if member.websocket and member.scheme in _HOPS]
+        plain = [member for member in tunnels if not _over_tls(member)]
+        if plain and len(plain) < len(tunnels):
+            yield Spot(plain[0].directive, f"{plain[0].url} is in the clear, other members of its balancer are not")
+
+
+_HOPS = frozenset({"ws", "wss", "http", "https"})
+
+
+def _no_engine(conf: Configuration) -> Iterator[Spot]:
+    """Seen on 2.4.71: without SSLEngine On port 443 is served in plain HTTP (AH01916), a wss:// client gets no answer.
+
+    Also seen there: neither ``Listen 443 https`` nor SSLCertificateFile switches it on; On in the main server does.
+    """
+    if conf.modules.ibm_i or any(flaw.kind == "missing" for flaw in conf.flaws):
+        return  # an options file of a certificate tool, which is included there, has the directive
+    for scope in conf.scopes[1:]:
+        section = scope.section
+        if section is None or scope.setting("sslengine") is not None or scope.all("sslengine"):
+            continue
+        ports = {word.rpartition(":")[2] for word in section.words}
+        certificate = next((placed.directive for placed in scope.all("sslcertificatefile")), None)
+        tunnels = any(conf.tunnels_to(mounting) for mounting in conf.mountings_in(scope))
+        if tunnels and (ports == {"443"} or certificate):
+            why = "of port 443" if ports == {"443"} else f"with {certificate}"
+            severity = None if conf.whole else Severity.WARNING
+            yield Spot(section, f"{section} {why} has no SSLEngine", severity=severity)
 
 
 RULES = (
@@ -206,5 +232,12 @@ RULES = (
         why="Half of the tunnels travel in the clear, in turns.",
         cure="The same scheme for all members.",
         find=_mixed,
+    ),
+    Rule(
+        id="WSLB-C078",
+        severity=Severity.ERROR,
+        why="It speaks plain HTTP there: the TLS handshake of every wss:// and https:// client fails.",
+        cure="SSLEngine on, with SSLCertificateFile and SSLCertificateKeyFile",
+        find=_no_engine,
     ),
 )

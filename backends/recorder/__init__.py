@@ -1,0 +1,1 @@
+"""Recorder: a relay before a real server that writes down what passes."""

@@ -1,0 +1,44 @@
+"""What a TAB offers for names: scenarios, families, mutations, workloads, words to explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+from click.shell_completion import CompletionItem
+
+__all__ = ["explained_words", "mutation_names", "scenario_names", "workload_names"]
+
+
+def scenario_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Families, and the scenarios of those whose name is being typed: 285 at once are no help."""
+    from wslb.scenarios import FAMILIES
+
+    items = [CompletionItem(name, help=f"{len(scenarios)} scenarios") for name, scenarios in FAMILIES.items()]
+    items += [CompletionItem(s.name, help=s.question) for one in FAMILIES.values() for s in one if incomplete]
+    return [item for item in items if item.value.startswith(incomplete)]
+
+
+def explained_words(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Whatever `wslb explain` knows; AH numbers only behind their letters."""
+    from wslb.commands.explain import words
+
+    return _fitting((w for w in words() if incomplete or not w.startswith("AH")), incomplete)
+
+
+def mutation_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Of `wslb selftest`."""
+    from wslb.commands.mutations import MUTATIONS
+
+    return _fitting((one.name for one in MUTATIONS), incomplete)
+
+
+def workload_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Of `wslb compare`."""
+    from wslb.commands.workloads import WORKLOADS
+
+    return _fitting((one.name for one in WORKLOADS), incomplete)
+
+
+def _fitting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

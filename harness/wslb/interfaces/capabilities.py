@@ -1,0 +1,45 @@
+"""What a proxy can be asked, as values: a scenario names what it asks, a dialect what its proxy can do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from wslb.model.balancer import Carrier
+
+__all__ = ["Capabilities", "Capability"]
+
+
+class Capability(StrEnum):
+    """Something that not every proxy can do; the value is its name in a sentence that says why nobody was asked."""
+
+    MEMBER_PATHS = "path of its own for each member of a balancer"
+    CONTROL = "way to change its members while it runs"
+    CARRIERS = "modules to choose from that carry the tunnels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What one proxy can do.
+
+    Attributes:
+        can: what of `Capability`.
+        measured: scenarios whose claims were measured on it, each with what explains its answer there (may be
+            empty). None: the catalogue's claims are this proxy's own, and so are its versions (`Elsewhere`).
+    """
+
+    can: frozenset[Capability]
+    measured: Mapping[str, str] | None = None
+
+    def carrier(self, asked: Carrier) -> Carrier:
+        """What carries the tunnels where this one is asked for."""
+        return asked if Capability.CARRIERS in self.can else Carrier.OWN
+
+    def lacking(self, asked: tuple[Capability, ...]) -> tuple[str, ...]:
+        """What of this it cannot do, as nouns."""
+        return tuple(capability.value for capability in asked if capability not in self.can)
+
+    def claimed(self, scenario: str) -> bool:
+        """Whether the claim of this scenario is its own."""
+        return self.measured is None or scenario in self.measured

@@ -1,0 +1,269 @@
+"""nginx: renders its configuration, reads its dump and logs. No I/O but the template.
+
+Sources: ngx_http_upstream_module, ngx_http_proxy_module and ngx_http_log_module in nginx's documentation; measured on
+1.22.1 and 1.31.3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from urllib.parse import urlsplit
+
+import jinja2
+
+from wslb.errors import ConfigError, EvidenceError
+from wslb.interfaces import Capabilities, Front, Installation
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.proxies.nginx.nginx_claims import MEASURED
+from wslb.resources import resource
+
+__all__ = ["NginxDialect"]
+
+_LINE = re.compile(r"^(?P<at>\S+ \S+) \[(?P<level>[a-z]+)\] \d+#\d+: (?P<text>.*)$")
+_ACCESS = re.compile(
+    r'^(?P<status>\d{3}) (?P<in>\d+) (?P<out>\d+) (?P<seconds>[\d.]+) "(?P<member>[^"]*)" "(?P<conn>[^"]*)" '
+    r'"(?P<path>.*)" "(?P<sent>[^"]*)" "(?P<read>[^"]*)"$'
+)
+_SERVER = re.compile(r"^\s*server (\S+:\d+)([^;{]*);", re.MULTILINE)
+_UPSTREAM = re.compile(r"^\s*upstream (\S+) \{\n(.*?)^\s*\}", re.MULTILINE | re.DOTALL)
+
+_ESTABLISHED = "01"
+"""State of a connection in proc_net_tcp(5)."""
+
+_FLAGS = {MemberState.ENABLED: "", MemberState.DISABLED: "down", MemberState.STANDBY: "backup"}
+_WORDS = {"down": "Init Dis", "backup": "Init Stby Ok"}
+"""Status of a member by the flag of its ``server`` line, in the words that `MemberStatus` has for httpd's."""
+
+
+class NginxDialect:
+    """nginx: text in, text out."""
+
+    title = "nginx"
+    capabilities = Capabilities(can=frozenset(), measured=MEASURED)
+    binaries = ("nginx", "/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/opt/homebrew/bin/nginx")
+    ready_path = "/wslb-ready"
+    manager_path = ""
+    children_path = ""
+    error_log = "error.log"
+    access_log = "access.log"
+
+    def parse_threads(self, text: str) -> int:  # noqa: ARG002
+        """nginx tells of no threads."""
+        return 0
+
+    def parse_children(self, text: str) -> frozenset[int]:  # noqa: ARG002
+        """nginx tells of no processes."""
+        return frozenset()
+
+    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:  # noqa: ARG002
+        """What of the site has no counterpart in the template, each as a noun."""
+        lacking = [f"mod_{name}" for name in site.modules]
+        lacking += ["modules to leave out"] if site.without else []
+        lacking += ["directives of httpd"] if site.directives or site.tls_directives else []
+        lacking += ["Timeout"] if site.timeout_seconds is not None else []
+        lacking += [site.carrier.module] if site.carrier else []
+        lacking += ["threads that come and go"] if site.process_model.changes else []
+        for mount in site.mounts:
+            lacking += ["TLS side that this lab sets up"] if mount.listener is Listener.TLS else []
+            lacking += ["RewriteRule"] if mount.rewrite else []
+        for balancer in site.balancers:
+            lacking += [] if balancer.lbmethod is LbMethod.BYREQUESTS else [f"lbmethod {balancer.lbmethod.value}"]
+            lacking += ["stickysession"] if balancer.stickysession else []
+            lacking += [f"parameter {name} of a balancer" for name, _ in balancer.parameters]
+            for member in balancer.members:
+                lacking += [f"parameter {name} of a member" for name, _ in member.parameters]
+                lacking += [] if float(member.loadfactor).is_integer() else ["fractional weight"]
+                lacking += [] if member.state in _FLAGS else [f"state {member.state.name.lower()}"]
+        return tuple(dict.fromkeys(lacking))
+
+    def too_old_for(self, site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:  # noqa: ARG002
+        """Nothing: what the template says every version knows since 1.9.0 (``zone``)."""
+        return ()
+
+    def parse_version(self, text: str) -> tuple[str, dict[str, str]]:
+        """Version and facts from ``nginx -V``.
+
+        Raises:
+            EvidenceError: the text names no version of nginx.
+        """
+        match = re.search(r"^nginx version: nginx/(\d\S*)", text, re.MULTILINE)
+        if not match:
+            first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+            raise EvidenceError(path="the output of nginx -V", detail=f"it answers {first[:60]!r}, no version of nginx")
+        built = re.search(r"^built (?:by|with) (\S.*)$", text, re.MULTILINE)
+        return match[1], {"version": match[1], "built": built[0] if built else ""}
+
+    def ready_text(self, generation: str) -> str:
+        """Body that the ready path answers with once this generation serves."""
+        return f"wslb generation {generation} is serving"
+
+    def arguments(self, installation: Installation, *, folder: str, config: str) -> tuple[str, ...]:
+        """Argument vector common to checking and running; ``-e`` keeps it from the log path it was compiled with."""
+        return (installation.binary, "-p", folder, "-e", f"{folder}/{self.error_log}", "-c", config)
+
+    def render(self, site: Site, *, front: Front, generation: str, folder: str, user: str) -> str:
+        """Configuration text of a site whose URLs are resolved and whose members have no paths.
+
+        Args:
+            folder: writable one of the run.
+            user: name and group that workers become, blank between; empty for an ordinary user.
+
+        Raises:
+            ConfigError: a value cannot be written into a configuration file.
+        """
+        return _template().render(
+            title=f"nginx for wslb, {generation}",
+            user=user,
+            folder=_value(folder),
+            error_log=self.error_log,
+            access_log=self.access_log,
+            connections=max(1024, 4 * site.process_model.workers),
+            upstreams=[
+                {"name": _value(balancer.name), "servers": [_server(member) for member in balancer.members]}
+                for balancer in site.balancers
+            ],
+            listen=f"{front.listen}:{front.plain}",
+            ready_path=self.ready_path,
+            ready_text=self.ready_text(generation),
+            locations=[location for mount in site.mounts for location in _locations(mount)],
+        )
+
+    def parse_members(self, dump: str) -> dict[str, tuple[tuple[str, float, str], ...]]:
+        """Members by upstream, each with address, weight and status, from what ``nginx -T`` read."""
+        return {
+            name: tuple(
+                (address, float(weight[1]) if (weight := re.search(r"\bweight=(\d+)", words)) else 1.0, _status(words))
+                for address, words in _SERVER.findall(block)
+            )
+            for name, block in _UPSTREAM.findall(dump)
+        }
+
+    def status(self, balancer: Balancer, dump: str, *, access: str, connections: str) -> tuple[MemberStatus, ...]:
+        """A balancer's members, each with what it was elected for and what is open.
+
+        Args:
+            balancer: as it is served, for the routes.
+            dump: what ``nginx -T`` read.
+            access: text of the access log: each address in ``$upstream_addr`` is one election, told at the end.
+            connections: ``/proc/net/tcp``: nginx counts no member's connections, the kernel does.
+        """
+        elected, sent, read = _tally(access)
+        busy = open_to(connections)
+        routes = {urlsplit(member.url).netloc: member.route for member in balancer.members}
+        return tuple(
+            MemberStatus(
+                balancer=balancer.name,
+                route=routes.get(address, address),
+                url=f"ws://{address}",
+                status=status,
+                elected=elected[address],
+                busy=busy[address],
+                lbstatus=0,
+                transferred=sent[address],
+                read=read[address],
+                loadfactor=weight,
+                lbmethod=LbMethod.BYREQUESTS.value,
+            )
+            for address, weight, status in self.parse_members(dump).get(balancer.name, ())
+        )
+
+    def parse_log(self, text: str) -> tuple[LogLine, ...]:
+        """Lines of the error log; nginx numbers none, so a line's code is empty."""
+        lines: list[LogLine] = []
+        for raw in filter(str.strip, text.splitlines()):
+            match = _LINE.match(raw)
+            at, level, words = (match["at"], match["level"], match["text"]) if match else ("", "", raw)
+            lines.append(LogLine(at=at, module="nginx", level=level, code="", text=words))
+        return tuple(lines)
+
+    def parse_access(self, text: str) -> tuple[AccessLine, ...]:
+        """Lines of the access log that carry a correlation id; the member is the last one that was tried."""
+        return tuple(
+            AccessLine(
+                conn_id=match["conn"],
+                status=int(match["status"]),
+                member_url=f"ws://{tried[-1]}" if (tried := _addresses(match["member"])) else "",
+                path=match["path"],
+                bytes_in=int(match["in"]),
+                bytes_out=int(match["out"]),
+                seconds=float(match["seconds"]),
+            )
+            for match in _accesses(text)
+            if match["conn"] != "-"
+        )
+
+
+def open_to(connections: str) -> Counter[str]:
+    """Established connections by remote ``address:port``, from ``/proc/net/tcp`` (proc_net_tcp(5))."""
+    found: Counter[str] = Counter()
+    for line in connections.splitlines()[1:]:
+        words = line.split()
+        if len(words) > 3 and words[3] == _ESTABLISHED:
+            host, _, port = words[2].partition(":")
+            octets = [str(int(host[at : at + 2], 16)) for at in (6, 4, 2, 0)]
+            found[f"{'.'.join(octets)}:{int(port, 16)}"] += 1
+    return found
+
+
+def _accesses(text: str) -> Iterable[re.Match[str]]:
+    return filter(None, map(_ACCESS.match, text.splitlines()))
+
+
+def _addresses(text: str) -> list[str]:
+    """Members that were tried, in order; the name of the upstream alone, where none was alive, is none."""
+    return [word for word in re.split(r"\s*[,:]\s+", text) if ":" in word]
+
+
+def _tally(access: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Elections, bytes sent and bytes read of each address."""
+    elected, sent, read = Counter[str](), Counter[str](), Counter[str]()
+    for match in _accesses(access):
+        tried = _addresses(match["member"])
+        elected.update(tried)
+        for counted, words in ((sent, match["sent"]), (read, match["read"])):
+            for address, number in zip(tried, re.split(r"[,:]\s+", words), strict=False):
+                counted[address] += int(number) if number.isdecimal() else 0
+    return elected, sent, read
+
+
+def _status(words: str) -> str:
+    return next((said for flag, said in _WORDS.items() if flag in words.split()), "Init Ok")
+
+
+def _server(member: Member) -> str:
+    weight = "" if member.loadfactor == 1 else f"weight={member.loadfactor:g}"
+    return " ".join(filter(None, [_value(urlsplit(member.url).netloc), weight, _FLAGS[member.state]]))
+
+
+def _locations(mount: Mount) -> list[dict[str, str]]:
+    """The path itself and what is below it: ``location /ws`` alone would take ``/wsx`` too."""
+    if isinstance(mount.target, str):
+        parts = urlsplit(mount.target)
+        target = f"http://{_value(parts.netloc)}{_value(parts.path)}"
+    else:
+        target = f"http://{_value(mount.target.name)}{_value(mount.target_path)}"
+    path = _value(mount.path.rstrip("/"))
+    return [{"match": f"= {path}", "target": target}, {"match": f"{path}/", "target": f"{target}/"}]
+
+
+def _value(text: str) -> str:
+    if re.search(r"[\s\"'{};$\\\0#]", text):
+        raise ConfigError(option="configuration value", value=text, allowed="text without blanks, quotes or brackets")
+    return text
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(resource),
+        autoescape=False,  # noqa: S701 - the output is an nginx.conf, where HTML entities would be errors
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("proxies/nginx/nginx.conf.j2")

@@ -1,0 +1,24 @@
+"""Every product that can stand in front of the backends of a lab, by the name that ``--proxy`` takes."""
+
+from __future__ import annotations
+
+from wslb.errors import ConfigError
+from wslb.proxies.apache.apache_product import ApacheProduct
+from wslb.proxies.nginx.nginx_product import NginxProduct
+from wslb.proxies.product import Product
+
+__all__ = ["PROXIES", "product_of"]
+
+PROXIES: dict[str, Product] = {"apache": ApacheProduct(), "nginx": NginxProduct()}
+
+
+def product_of(name: str) -> Product:
+    """The product of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        return PROXIES[name]
+    except KeyError:
+        raise ConfigError(option="--proxy", value=name, allowed=f"one of {', '.join(PROXIES)}") from None

