@@ -1,0 +1,41 @@
+"""``wslb test --backend`` with both originals: green, and skipped where only the stand-ins can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.live.command import LIMIT_SECONDS, place
+from tests.originals.servers import Server
+from wslb.model.results import Outcome
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(2 * LIMIT_SECONDS)]
+
+FAMILIES = ("lb", "headers", "article", "sticky", "timeouts", "failover", "thieves")
+
+MOST_SKIPPED = 20
+"""Of some 110: the listings of the article's figures, subprotocols, probes by GET, and ends that a run decides on."""
+
+
+@pytest.mark.parametrize("carrier", ["wstunnel", "http"])
+async def test_scenarios_are_green_before_the_originals(carrier: str, liberty: Server, node: Server) -> None:
+    servers = (
+        *("--backend", f"liberty=ws://{liberty.host}:{liberty.port}/WSConsole"),
+        *("--backend", f"node=ws://{node.host}:{node.port}"),
+    )
+    with place() as here:
+        ended = await asyncio.to_thread(here.run, "test", *FAMILIES, "--carrier", carrier, *servers, "--json")
+        assert here.leftovers() == []
+    scenarios = json.loads(ended.out)["scenarios"]
+    wrong = {one["name"]: one["reason"] or one["outcome"] for one in scenarios if one["outcome"] not in FINE}
+    assert ended.code == 0, wrong
+    assert wrong == {}
+    skipped = {one["name"]: one["reason"] for one in scenarios if one["outcome"] == Outcome.SKIPPED}
+    assert len(skipped) <= MOST_SKIPPED
+    assert {family for family in FAMILIES if any(s["name"].startswith(family) for s in scenarios)} == {*FAMILIES}
+    assert all(reason.endswith("and the backends are real servers.") for reason in skipped.values()), skipped
+
+
+FINE = {Outcome.PASSED, Outcome.SKIPPED}
