@@ -30,6 +30,8 @@ import errno
 import os
 import re
 import signal
+import socket
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -235,13 +237,25 @@ def plain(error: BaseException) -> str:
         return plain(error.exceptions[0])
     if isinstance(error, HarnessError):
         return str(error).removesuffix(".")
-    if isinstance(error, OSError) and (error.errno or 0) > 0 and type(error).__module__ != "ssl":  # has own numbers
-        file = f" ({error.filename})" if error.filename else ""
-        return os.strerror(error.errno or 0).lower() + file
+    if isinstance(error, OSError) and (told := _of_system(error)):
+        return told
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__.removesuffix("Error")).lower()
     if isinstance(error, TimeoutError | ConnectionError):
         return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else kind)
     return f"{kind}: {error}" if str(error) else kind
+
+
+def _of_system(error: OSError) -> str:
+    """What the system, its resolver or OpenSSL calls it; empty for an error that has neither number nor reason."""
+    if isinstance(error, socket.gaierror):
+        return (error.strerror or str(error)).lower()
+    if isinstance(error, ssl.SSLError):
+        said = (getattr(error, "reason", "") or str(error)).lower().replace("_", " ")
+        return f"TLS: {said}" + (f": {error.verify_message}" if isinstance(error, ssl.SSLCertVerificationError) else "")
+    # asyncio makes one of what several addresses said, and gives it no number.
+    numbers = [error.errno] if (error.errno or 0) > 0 else map(int, re.findall(r"\[Errno (\d+)\]", str(error)))
+    told = dict.fromkeys(os.strerror(number or 0).lower() for number in numbers)
+    return " and ".join(told) + (f" ({error.filename})" if error.filename else "")
 
 
 _DISK = ("is no room on the disk", "Free some, or name a folder on another disk: TMPDIR, and --report DIR.")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import ssl
 from pathlib import Path
 
@@ -108,7 +109,13 @@ def test_the_end_of_a_program_in_words(code: int | None, told: str) -> None:
         (TimeoutError(), "no answer in time"),
         (TimeoutError("it did not happen within 5 s"), "it did not happen within 5 s"),
         (ConnectionResetError("Connection lost"), "Connection lost"),
-        (ssl.SSLError(1, "wrong version"), "ssl: wrong version"),
+        (ssl.SSLError(1, "wrong version"), "TLS: wrong version"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "name or service not known"),
+        (
+            OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 9), [Errno 101] Connect call failed"),
+            "connection refused and network is unreachable",
+        ),
+        (OSError("no number"), "os: no number"),
         (ZeroDivisionError("oops"), "zero division: oops"),
         (ExceptionGroup("several", [ValueError("first"), ValueError("second")]), "value: first"),
         (errors.ContractError(backend="node", detail="no"), "Backend node broke its contract: no"),

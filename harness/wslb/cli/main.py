@@ -24,6 +24,8 @@ def main() -> None:
         cli.main(prog_name="wslb", standalone_mode=False)
     except click.exceptions.Abort:
         sys.exit(130)
+    except click.UsageError as exc:
+        _wrong(exc)
     except click.ClickException as exc:
         exc.show()
         sys.exit(2)
@@ -43,6 +45,18 @@ def main() -> None:
         click.echo(clean(f"error: wslb itself failed: {plain(exc)}"), err=True)
         click.echo("  do:  Run it again with WSLB_DEBUG=1 and report the traceback.", err=True)
         sys.exit(4)
+
+
+def _wrong(error: click.UsageError) -> NoReturn:
+    """Wrong usage in the form of every other refusal; help where nothing was said at all."""
+    if error.ctx is not None and not sys.argv[1:]:
+        click.echo(error.ctx.get_help(), err=True)
+        sys.exit(2)
+    told = error.format_message().rstrip(".")
+    told = told.replace("a valid float", "a number").replace("a valid integer", "a whole number")
+    click.echo(clean(f"error: {told}{'' if told.endswith('?') else '.'}"), err=True)
+    click.echo(f"  do:  {error.ctx.command_path if error.ctx else 'wslb'} --help says what there is.", err=True)
+    sys.exit(2)
 
 
 def _refuse(error: HarnessError) -> NoReturn:

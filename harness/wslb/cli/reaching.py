@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wslb.errors import ConfigError
+from wslb.errors import ConfigError, plain
 from wslb.model.handshake import Headers
 from wslb.resources import document_bytes
 from wslb.wire.approach import Approach, Speech, basic
@@ -80,7 +80,9 @@ def _speech(first: str, expect: str) -> Speech:
     try:
         data = document_bytes(Path(first[1:]))
     except OSError as exc:
-        raise ConfigError(option="--first-message", value=first, allowed=f"@ and a readable file ({exc})") from exc
+        raise ConfigError(
+            option="--first-message", value=first, allowed=f"@ and a readable file ({plain(exc)})"
+        ) from exc
     try:
         return Speech(says=data.decode(), expects=expect)
     except UnicodeDecodeError:
@@ -91,4 +93,4 @@ def _file(option: str, path: Path) -> str:
     try:
         return document_bytes(path).decode("latin-1")  # OpenSSL itself would wait for the writer of a pipe
     except OSError as exc:
-        raise ConfigError(option=option, value=str(path), allowed=f"a readable PEM file ({exc})") from exc
+        raise ConfigError(option=option, value=str(path), allowed=f"a readable PEM file ({plain(exc)})") from exc

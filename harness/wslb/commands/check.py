@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from wslb.connectors.visits import CLOSING_SECONDS, GREETING_SECONDS, MOST_DEAD, Visitor, closing, outcome, shown
+from wslb.errors import plain
 from wslb.interfaces import Connector, Tunnel
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens
 from wslb.waiting import disconnect
@@ -142,9 +143,8 @@ class Probe:
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await loop.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError, UnicodeError) as exc:
-            why = str(exc) or f"no answer in {PATIENCE:g} s"
-            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self._address.host} has no address ({why})")
+        except (OSError, UnicodeError) as exc:
+            yield ProbeAnswer(mark=Mark.BROKEN, name="DNS", text=f"{self._address.host} has no address ({_told(exc)})")
             return
         addresses = ", ".join(dict.fromkeys(str(info[4][0]) for info in found))
         yield ProbeAnswer(mark=Mark.HOLDS, name="DNS", text=addresses, seconds=time.monotonic() - begin)
@@ -152,9 +152,8 @@ class Probe:
         try:
             async with asyncio.timeout(PATIENCE):
                 _, writer = await asyncio.open_connection(self._address.host, self._address.port)
-        except (OSError, TimeoutError) as exc:
-            why = str(exc) or f"no answer in {PATIENCE:g} s"
-            yield ProbeAnswer(mark=Mark.BROKEN, name="TCP", text=f"port {self._address.port}: {why}")
+        except OSError as exc:
+            yield ProbeAnswer(mark=Mark.BROKEN, name="TCP", text=f"port {self._address.port}: {_told(exc)}")
             return
         connected = time.monotonic() - begin
         await disconnect(writer)
@@ -170,8 +169,8 @@ class Probe:
                 _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
         except ssl.SSLCertVerificationError as exc:
             return ProbeAnswer(mark=Mark.BROKEN, name="TLS", text=f"certificate refused: {exc.verify_message}")
-        except (OSError, TimeoutError) as exc:
-            return ProbeAnswer(mark=Mark.BROKEN, name="TLS", text=str(exc) or f"no answer in {PATIENCE:g} s")
+        except OSError as exc:
+            return ProbeAnswer(mark=Mark.BROKEN, name="TLS", text=_told(exc).removeprefix("TLS: "))
         tls = writer.get_extra_info("ssl_object")
         took = time.monotonic() - begin
         told = tls.version()
@@ -315,6 +314,10 @@ async def _echo(tunnel: Tunnel) -> ProbeAnswer:
             return ProbeAnswer(mark=Mark.BROKEN, name="Echo", text=text, rule="RFC 6455 §5")
     seconds = time.monotonic() - begin - waited
     return ProbeAnswer(mark=Mark.HOLDS, name="Echo", text="text 5 B, binary 5 B, binary 1 MiB", seconds=seconds)
+
+
+def _told(error: Exception) -> str:
+    return plain(error) if str(error) else f"no answer in {PATIENCE:g} s"
 
 
 async def _ping(tunnel: Tunnel) -> ProbeAnswer:

@@ -34,3 +34,35 @@ def test_an_error_that_nobody_foresaw(
     assert said in told
     assert "  do:  " in told
     assert "Error" not in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["test", "--deadline", "x"], "error: Invalid value for '--deadline': 'x' is not a number."),
+        (["selftest", "--rounds", "1.5"], "error: Invalid value for '--rounds': '1.5' is not a whole number."),
+        (["check"], "error: Missing argument 'URL'."),
+        (["config", "--listen", "80"], "error: No such option '--listen'."),
+    ],
+)
+def test_wrong_usage_is_told_as_every_other_refusal(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(main, "end_by_signals", lambda: None)
+    monkeypatch.setattr(main, "lasting_streams", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["wslb", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [told, f"  do:  wslb {arguments[0]} --help says what there is."]
+
+
+def test_nothing_said_is_answered_with_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(main, "end_by_signals", lambda: None)
+    monkeypatch.setattr(main, "lasting_streams", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["wslb"])
+    with pytest.raises(SystemExit):
+        main.main()
+    assert "Does my reverse proxy really balance WebSockets?" in "".join(capsys.readouterr())

@@ -262,7 +262,7 @@ async def test_a_port_where_nobody_listens_ends_the_asking() -> None:
     probe = Probe(Approach(url="ws://127.0.0.1:1/"), FakeServer("a"))
     answers = [answer async for answer in probe.answers()]
     assert [answer.name for answer in answers] == ["DNS", "TCP", "Answer", "Cause"]
-    assert answers[1].mark == Mark.BROKEN
+    assert (answers[1].mark, answers[1].text) == (Mark.BROKEN, "port 1: connection refused")
     assert answers[3].text.startswith("Nothing listens on this port")
 
 

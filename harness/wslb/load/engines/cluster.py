@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from wslb.errors import RuntimeUnavailable
+from wslb.errors import RuntimeUnavailable, plain
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.progress import ShardProgress
 from wslb.load.shards import worker
@@ -90,7 +90,7 @@ def dask_cluster(address: str) -> Iterator[LoadEngine]:
         client = Client(address, timeout=10, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as exc:
         raise RuntimeUnavailable(
-            runtime="dask", reason=f"no scheduler answers at {address} ({exc})", hint="dask scheduler starts one"
+            runtime="dask", reason=f"no scheduler answers at {address} ({plain(exc)})", hint="dask scheduler starts one"
         ) from None
     with contextlib.closing(client):
         engine = _Dask(client)

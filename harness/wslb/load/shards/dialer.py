@@ -10,6 +10,7 @@ import ssl
 
 from wslb.connectors.http2 import Http2Connector
 from wslb.connectors.trust import trust_of
+from wslb.errors import plain
 from wslb.load.plan import LoadPlan
 from wslb.load.shards.link import Link, LinkOwner
 from wslb.load.shards.stream_link import StreamLink
@@ -116,9 +117,9 @@ class Dialer:
         except ConnectionRefusedError:
             link.fail("refused")
         except ssl.SSLError as exc:
-            link.fail(f"TLS: {exc.reason or 'failed'}"[:60])
+            link.fail(plain(exc)[:60])
         except OSError as exc:
-            link.fail(os.strerror(exc.errno).lower() if exc.errno else "no connection")
+            link.fail(plain(exc)[:60])
 
 
 def free_descriptors() -> int:

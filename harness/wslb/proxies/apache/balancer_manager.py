@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from wslb.errors import ContractError
+from wslb.errors import ContractError, plain
 from wslb.interfaces import BalancerChange, MemberChange
 
 __all__ = ["BalancerManager", "form_of", "nonce_of", "nonces_of"]
@@ -86,7 +86,8 @@ class BalancerManager:
             async with self.session.get(url, params=query, headers=headers, ssl=self.trust) as response:
                 return (await response.text(errors="replace")).lstrip()
         except (aiohttp.ClientError, TimeoutError) as exc:
-            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
+            why = plain(exc)
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({why})") from exc
 
     async def post(self, form: Mapping[str, str], *, referer: str | None) -> int:
         """Send a form; its status, which is 200 also where the form was ignored.
@@ -102,7 +103,8 @@ class BalancerManager:
                 await response.read()
                 return response.status
         except (aiohttp.ClientError, TimeoutError) as exc:
-            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({exc})") from exc
+            why = plain(exc)
+            raise ContractError(backend="Apache httpd", detail=f"balancer-manager did not answer ({why})") from exc
 
 
 def nonce_of(page: str, balancer: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wslb.errors import HarnessError
+from wslb.errors import HarnessError, plain
 from wslb.interfaces import Installation
 from wslb.proxies.apache.conf.directives import Directive, LogicalLine, Tree, build
 from wslb.proxies.apache.conf.effect import module_name
@@ -95,7 +95,7 @@ async def consult(installation: Installation, given: Submitted) -> Reading:
         try:
             done = await LocalRuntime(Path()).run(_argv(installation, given, extra), timeout_seconds=15)
         except (OSError, TimeoutError, HarnessError) as exc:
-            return Reading(version="", sentence=f"{named} could not read it ({exc}), so its text was read")
+            return Reading(version="", sentence=f"{named} could not read it ({plain(exc)}), so its text was read")
         attempts -= 1
         without = _without(extra, installation, done.output) if done.returncode and attempts else extra
         if without == extra:
