@@ -31,9 +31,11 @@ _MODULES = ("mpm_event", "authz_core", "proxy", "proxy_http", "proxy_wstunnel", 
 def members(kind: str, names: Sequence[str]) -> Iterator[list[int]]:
     """Servers of this kind, one a name; their ports."""
     here = Path(__file__).parent
-    ours = (sys.executable, "-m", "tests.foreign.manners")
-    theirs = (str(provide.environment() / "bin" / "python"), str(here / "libraries.py"))
-    argv = [*(ours if kind not in LIBRARIES else theirs), kind, *names]
+    if kind in LIBRARIES:
+        made = [str(provide.environment() / "bin" / "python"), str(here / "libraries.py")]
+    else:
+        made = [sys.executable, "-m", "tests.foreign.manners"]
+    argv = [*made, kind, *names]
     process = subprocess.Popen(
         argv, cwd=here.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
