@@ -27,7 +27,7 @@ from wslb.interfaces import (
 from wslb.model import lbmethods
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
 from wslb.model.handshake import Handshake, Headers, one_header
-from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.model.results import AccessLine, LogLine, MemberStatus, ServedConfig
 from wslb.model.stickiness import route_asked
 from wslb.waiting import until
 
@@ -249,6 +249,10 @@ class FakeProxy:
     def stopped(self) -> tuple[tuple[str, int], ...]:
         """Nothing."""
         return ()
+
+    def served(self, claimed: Site) -> ServedConfig | None:
+        """The sites as they are written."""
+        return ServedConfig.of("fake.conf", f"{self.site}\n", claimed=f"{claimed}\n")
 
     async def log_tail(self, lines: int = 12) -> tuple[str, ...]:
         """Last lines of the error log."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,11 @@ def observed(result: ScenarioResult, check: str) -> str:
 
 async def test_a_loadfactor_of_2(lab: Lab) -> None:
     result = await runner.run(shipped("lb-byrequests"), lab, tamper=member("liberty", loadfactor=2))
+    served = result.record.served
+    assert served is not None
+    assert served.text == Path(lab.proxy.runtime.folder, served.name).read_text(encoding="utf-8")
+    changed = [line for line in served.differs[2:] if line.startswith(("-", "+"))]
+    assert ["loadfactor=2" in line for line in changed] == [False, True]
     assert observed(result, "alternates").startswith("connection 4 expected node, got liberty")
     assert observed(result, "follows_model").startswith("connection 4 expected node, got liberty")
     assert "loadfactor 2" in observed(result, "members_as_claimed")

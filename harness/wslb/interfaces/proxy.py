@@ -12,7 +12,7 @@ from wslb.interfaces.installation import Installation
 from wslb.interfaces.runtime import Front, Runtime
 from wslb.model.balancer import Balancer, Carrier, Listener, Site
 from wslb.model.handshake import Headers
-from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.model.results import AccessLine, LogLine, MemberStatus, ServedConfig
 
 __all__ = ["Dialect", "Proxy"]
 
@@ -121,6 +121,14 @@ class Proxy(Protocol):
 
         Raises:
             LabError: it cannot be served.
+        """
+        ...
+
+    def served(self, claimed: Site) -> ServedConfig | None:
+        """What it was given, beside what this site gives; None where that is not of the lab's own making.
+
+        Args:
+            claimed: with addresses, not backend names (`Site.resolved`).
         """
         ...
 

@@ -90,6 +90,7 @@ class Lab:
         )
         self._before: tuple[MemberStatus, ...] = ()
         self._balancer: Balancer | None = None
+        self._claimed: Site | None = None
 
     # -- what a runner does around a scenario ------------------------------------------------------------------------
 
@@ -112,7 +113,8 @@ class Lab:
         self._ledger.begin(name)
         self.site, self._balancer = site, balancer
         await self.fleet.prepare(served or site)
-        await self.proxy.apply((served or site).resolved(self.addresses))
+        self._claimed = site.resolved(self.addresses)
+        await self.proxy.apply(served.resolved(self.addresses) if served else self._claimed)
         self._before = await self.status()
         self._ledger.start_clock()
         for decoy in sorted(self.fleet.decoys & (served or site).backends):
@@ -138,6 +140,7 @@ class Lab:
             ahead=self.ahead,
             threads=self._threads,
             silent=self.fleet.silent,
+            served=self.proxy.served(self._claimed) if self._claimed else None,
         )
 
     def _near(self) -> Collection[str]:

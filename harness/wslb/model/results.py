@@ -5,6 +5,7 @@ What is saved is described by `wslb.reports.document`.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -28,6 +29,7 @@ __all__ = [
     "Record",
     "Report",
     "ScenarioResult",
+    "ServedConfig",
     "Standing",
     "Verdict",
     "Witness",
@@ -212,6 +214,27 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServedConfig:
+    """The configuration that a proxy was given.
+
+    Attributes:
+        name: of its file.
+        text: all of it.
+        differs: lines of a unified diff from the one that the claim gives; empty where it is that one.
+    """
+
+    name: str
+    text: str
+    differs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, text: str, *, claimed: str) -> ServedConfig:
+        """A configuration beside that of the claim."""
+        lines = difflib.unified_diff(claimed.splitlines(), text.splitlines(), "claimed", "served", n=1, lineterm="")
+        return cls(name=name, text=text, differs=tuple(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """All evidence of one scenario, the only input of a check.
 
@@ -229,6 +252,7 @@ class Record:
             of the client's.
         threads: of a process of the proxy; None where it cannot be known.
         silent: witnesses that cannot tell who answered, because the backends are servers that know nothing of us.
+        served: what the proxy was given; None where that is not of the lab's making.
     """
 
     balancer: Balancer | None = None
@@ -245,6 +269,7 @@ class Record:
     ahead: Headers = ()
     threads: int | None = None
     silent: frozenset[Witness] = frozenset()
+    served: ServedConfig | None = None
 
     @property
     def accepted(self) -> tuple[Handshake, ...]:

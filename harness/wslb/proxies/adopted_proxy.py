@@ -13,7 +13,7 @@ from wslb.errors import ProxyConfigRejected, StartError
 from wslb.interfaces import Front
 from wslb.model.balancer import Balancer, Listener, Site
 from wslb.model.handshake import Headers
-from wslb.model.results import LogLine, MemberStatus
+from wslb.model.results import LogLine, MemberStatus, ServedConfig
 from wslb.proxies.apache.adoption.adopt import refused_line
 from wslb.proxies.apache.adoption.adopted import Adopted, Door
 from wslb.proxies.apache.conf.directives import without_comment
@@ -113,6 +113,9 @@ class AdoptedProxy(ManagedProxy):
         """What the lab has chosen, by the names that stand in the adopted text."""
         ports = {f"WSLB_PORT_{configured}": str(port) for configured, port in self.ports.items()}
         return {"WSLB_ROOT": self._root or self.runtime.folder, **ports, **self.members}
+
+    def served(self, claimed: Site) -> ServedConfig | None:
+        """None: it is the user's, and no site gives it."""
 
     async def apply(self, site: Site) -> None:
         """Serve the adopted configuration, whatever site is asked about, on a freshly started httpd.

@@ -19,12 +19,14 @@ class ProxyProgram(ABC):
         NAME: as people call its first process.
         CHILD: as they call the others.
         OUTPUT: file of its standard streams.
+        CONFIG: file of its configuration.
         PORT_TAKEN: what a line of its log holds when another program has its port.
     """
 
     NAME: ClassVar[str]
     CHILD: ClassVar[str]
     OUTPUT: ClassVar[str]
+    CONFIG: ClassVar[str]
     PORT_TAKEN: ClassVar[str]
 
     def __init__(self, *, runtime: Runtime, error_log: str, stop_seconds: float) -> None:

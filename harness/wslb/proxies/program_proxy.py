@@ -14,7 +14,7 @@ from wslb.errors import ProcessLost, StartError
 from wslb.interfaces import Dialect, Front, Installation, Runtime
 from wslb.model.balancer import Balancer, Listener, Site
 from wslb.model.handshake import Headers
-from wslb.model.results import AccessLine, LogLine, MemberStatus
+from wslb.model.results import AccessLine, LogLine, MemberStatus, ServedConfig
 from wslb.proxies.fetching import fetched
 from wslb.proxies.program import ProxyProgram
 from wslb.waiting import until
@@ -121,6 +121,11 @@ class ProgramProxy(ABC, Generic[D, P]):
                     ) from None
                 raise
             return
+
+    def served(self, claimed: Site) -> ServedConfig | None:
+        """What it was given, beside what this site would have given it at the same addresses."""
+        own = self.config if claimed == self.site else self._rendered(claimed)
+        return ServedConfig.of(self._program.CONFIG, self.config, claimed=own)
 
     async def stop(self) -> None:
         """End the program and every child of it; twice is once. Close the tunnels first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from wslb.model.results import Verdict
+from wslb.model.results import ServedConfig, Verdict
 from wslb.reports import bars, svg
 from wslb.reports.causes import likely as causes
 from wslb.reports.document import SavedConnection, SavedScenario
@@ -96,6 +96,11 @@ class Card:
     def opened(self) -> bool:
         """Failed and errored ones are open; what held is folded, and what failed by a cause that was told before."""
         return self.unheld and not self.same_as
+
+    @property
+    def served(self) -> ServedConfig | None:
+        """What the proxy was given, of one that failed or errored by a cause that was not told before."""
+        return self.scenario.served if self.opened and self.detail else None
 
     @property
     def unheld(self) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.comparison import ComparedMethods
 from wslb.model.handshake import Arrival, Close, Exchange, Headers, WireView
-from wslb.model.results import Event, JudgedAdvice, LogLine, MemberStatus, Outcome, Verdict
+from wslb.model.results import Event, JudgedAdvice, LogLine, MemberStatus, Outcome, ServedConfig, Verdict
 
 __all__ = [
     "EARLIER",
@@ -183,6 +183,7 @@ class SavedScenario(Saved, frozen=True, kw_only=True):
     Attributes:
         addresses: of every backend's listener, by ``scheme://name``.
         front: of the proxy's own listeners, by scheme.
+        served: what the proxy was given, where the claim did not pass.
     """
 
     name: str
@@ -204,6 +205,7 @@ class SavedScenario(Saved, frozen=True, kw_only=True):
     log: tuple[LogLine, ...]
     addresses: dict[str, str]
     front: dict[str, str]
+    served: ServedConfig | None = None
 
     @property
     def breaking(self) -> tuple[Verdict, ...]:

@@ -210,6 +210,7 @@ def _scenario(result: ScenarioResult) -> SavedScenario:
         log=tuple(replace(line, text=_CONTROL.sub("\ufffd", line.text)) for line in record.log),
         addresses=dict(record.addresses),
         front=dict(record.front),
+        served=None if result.outcome is Outcome.PASSED else record.served,
     )
 
 

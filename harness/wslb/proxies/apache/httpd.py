@@ -39,6 +39,7 @@ class Httpd(ProxyProgram):
     NAME = _NAME
     CHILD = f"A child of {_NAME}"
     OUTPUT = "httpd.out"
+    CONFIG = "httpd.conf"
     PORT_TAKEN = "AH00072"
 
     def __init__(
@@ -252,7 +253,7 @@ async def checked(dialect: ApacheDialect, runtime: Runtime, installation: Instal
         ProxyConfigRejected: ``httpd -t`` said no.
         StartError: it did not end in time.
     """
-    config_path = await runtime.write("httpd.conf", config.encode())
+    config_path = await runtime.write(Httpd.CONFIG, config.encode())
     argv = dialect.arguments(installation, folder=runtime.folder, config=config_path)
     try:
         done = await runtime.run([*argv, "-t"])

@@ -29,6 +29,7 @@ class NginxProgram(ProxyProgram):
     NAME = _NAME
     CHILD = f"A worker of {_NAME}"
     OUTPUT = "nginx.out"
+    CONFIG = "nginx.conf"
     PORT_TAKEN = f" failed ({errno.EADDRINUSE}: "  # of bind(): each C library has words of its own for the number
 
     def __init__(
@@ -147,7 +148,7 @@ async def checked_dump(
         ProxyConfigRejected: ``nginx -T`` said no.
         StartError: it did not end in time.
     """
-    config_path = await runtime.write("nginx.conf", config.encode())
+    config_path = await runtime.write(NginxProgram.CONFIG, config.encode())
     argv = dialect.arguments(installation, folder=runtime.folder, config=config_path)
     try:
         done = await runtime.run([*argv, "-T"])
