@@ -79,11 +79,11 @@ coverage: ## what the tests so far have run of every module, and whether that is
 .PHONY: test-scenarios test-tools
 test-scenarios:
 	@$(BIN)/python -m tests.browser.provide
-	@$(COVERED) -m pytest tests/live/test_scenarios.py tests/plugin tests/browser -q --no-header \
-	  --wslb-report=reports/all $(ARGS) $(SELECTED)
+	@$(COVERED) -m pytest tests/live/test_scenarios.py tests/plugin tests/browser tests/faults -m "not docker" \
+	  -q --no-header --wslb-report=reports/all $(ARGS) $(SELECTED)
 
 test-tools:
-	@$(COVERED) -m pytest tests/live tests/contracts tests/faults --ignore=tests/live/test_scenarios.py \
+	@$(COVERED) -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py \
 	  -m "not docker" -q --no-header $(ARGS) $(SELECTED)
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
