@@ -11,7 +11,7 @@ from wslb.errors import ConfigError, ProxyConfigRejected
 from wslb.interfaces import Installation
 from wslb.proxies.apache.advice.adviser import configuration_of, is_whole
 from wslb.proxies.apache.conf.configuration import Configuration
-from wslb.proxies.apache.conf.directives import Directive, Flaw, walk
+from wslb.proxies.apache.conf.directives import MAX_DEPTH, Directive, Flaw, walk
 from wslb.proxies.apache.conf.effect import MAX_FILES, MAX_WORD, Decide, Effect, module_name, resolve
 from wslb.proxies.apache.conf.outside import FilledFiles, outside_of, root_of
 from wslb.proxies.apache.conf.vocabulary import SERVER_ONLY, USUAL_MODULES
@@ -127,6 +127,9 @@ def _refuse_endless(draft: Effect, file: Path) -> None:
         if flaw.kind == "many":
             hint = "Include the files of the configuration alone, or name one of them as the file."
             option, most, unit = f"the number of files with those of {flaw.text} ({place})", MAX_FILES, ""
+        elif flaw.kind == "deep":
+            hint = "Write it with fewer sections in one another."
+            option, most, unit = f"the number of sections around <{flaw.text}> ({place})", MAX_DEPTH, ""
         else:
             hint = "Define it shorter; what doubles each time would take all memory of httpd."
             option, most, unit = f"the length of ${{{flaw.text}}} ({place})", MAX_WORD, " characters"
@@ -135,7 +138,7 @@ def _refuse_endless(draft: Effect, file: Path) -> None:
 
 def _refuse_nesting(draft: Effect) -> None:
     """httpd does not start where sections do not close; served as we understood them, they would be another file."""
-    told = {"unclosed": "is not closed", "stray": "closes nothing", "deep": "is nested too deeply"}
+    told = {"unclosed": "is not closed", "stray": "closes nothing"}
     flaw = next((flaw for flaw in draft.flaws if flaw.kind in told), None)
     if flaw is not None:
         text = f"{flaw.file}:{flaw.line}: <{'/' * (flaw.kind == 'stray')}{flaw.text}> {told[flaw.kind]}"

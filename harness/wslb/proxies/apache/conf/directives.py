@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 __all__ = [
+    "MAX_DEPTH",
     "Directive",
     "Flaw",
     "LogicalLine",
@@ -173,16 +174,22 @@ def tree_of(text: str, file: str) -> Tree:
 
 
 def build(lines: Iterable[LogicalLine]) -> Tree:
-    """Tree of logical lines; a section that is never closed ends with its enclosing one."""
+    """Tree of logical lines; a section that is never closed ends with its enclosing one.
+
+    A section in more than `MAX_DEPTH` others is one flaw, and what stands in it is in no tree.
+    """
     root: list[Directive] = []
     stack: list[_Open] = []
     flaws: list[Flaw] = []
+    too_deep = 0
     for line in lines:
         if not line.text or line.text.startswith("#"):
             continue
         body = stack[-1].body if stack else root
         section = _SECTION.match(line.text) if line.text.startswith("<") else None
-        if section is None:
+        if too_deep:
+            too_deep += 0 if section is None else -1 if section[1] else 1
+        elif section is None:
             text, comment = without_comment(line.text)
             words = split_words(text)
             body.append(Directive(words[0], words[1:], line.file, line.line, line.last_line, None, comment))
@@ -190,6 +197,7 @@ def build(lines: Iterable[LogicalLine]) -> Tree:
             _close(section[2], line, stack, root, flaws)
         elif len(stack) >= MAX_DEPTH:
             flaws.append(Flaw("deep", line.file, line.line, section[2]))
+            too_deep = 1
         else:
             stack.append(_Open(section[2], split_words(section[3]), line, (section[4] or "").strip()))
     while stack:

@@ -65,8 +65,8 @@ class Effect:
 
     @property
     def unread(self) -> list[Flaw]:
-        """Places behind which there is more than is read: too many files, or a value that is too long."""
-        return [flaw for flaw in self.flaws if flaw.kind in {"many", "long"}]
+        """Places behind which there is more than is read: too many files or sections, or a value that is too long."""
+        return [flaw for flaw in self.flaws if flaw.kind in {"many", "long", "deep"}]
 
 
 Decide = Callable[[Directive, Mapping[str, Directive]], bool | None]

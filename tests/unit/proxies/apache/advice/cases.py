@@ -378,6 +378,12 @@ BROKEN: dict[str, Broken] = {
         + "".join(f"Define A{n} ${{A{n - 1}}}${{A{n - 1}}}\n" for n in range(1, 14))
         + f"{MARK}Define A14 ${{A13}}${{A13}}",
     ),
+    "a-section-in-more-than-are-read": Broken(
+        "WSLB-C146",
+        "<IfModule !none>\n" * 60
+        + f"{MARK}<IfModule !none>\n<IfModule !none>\nHeader set A b\n"
+        + "</IfModule>\n" * 62,
+    ),
     "fast-cgi-on-a-websocket-path": Broken("WSLB-C039", f"{MARK}ProxyPass /websocket fcgi://192.0.2.1:9000/websocket"),
     "ajp-on-a-websocket-path": Broken("WSLB-C039", f"{MARK}ProxyPass /app/ws ajp://192.0.2.1:8009/app/ws"),
     "ajp-beside-websockets": Broken("WSLB-C039", with_set("BalancerMember ajp://192.0.2.3:8009")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wslb.proxies.apache.conf.directives import Directive, logical_lines, split_words, tree_of, walk
+from wslb.proxies.apache.conf.directives import MAX_DEPTH, Directive, logical_lines, split_words, tree_of, walk
 
 
 def flat(text: str) -> list[tuple[str, tuple[str, ...], int]]:
@@ -98,3 +98,10 @@ def test_what_follows_a_flaw_is_still_read() -> None:
 def test_what_was_meant_as_a_comment_is_no_argument(text: str, words: tuple[str, ...], comment: str) -> None:
     (found,) = tree_of(text, "httpd.conf").directives
     assert (found.words, found.comment) == (words, comment)
+
+
+def test_what_stands_in_more_sections_than_are_read_is_one_flaw_and_hides_nothing_behind_it() -> None:
+    nested = [*["<IfModule !none>"] * 20_000, "Listen 1", *["</IfModule>"] * 20_000, "Listen 2"]
+    tree = tree_of("\n".join(nested), "a.conf")
+    assert [(flaw.kind, flaw.line) for flaw in tree.flaws] == [("deep", MAX_DEPTH + 1)]
+    assert [directive.first for directive in walk(tree.directives) if directive.name == "Listen"] == ["2"]

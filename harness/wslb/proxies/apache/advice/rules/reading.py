@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
-from wslb.proxies.apache.conf.directives import Directive, walk
+from wslb.proxies.apache.conf.directives import MAX_DEPTH, Directive, walk
 from wslb.proxies.apache.conf.effect import MAX_FILES, MAX_WORD
 from wslb.proxies.apache.conf.vocabulary import SERVER_ONLY
 
@@ -75,6 +75,9 @@ def _more_than_is_read(conf: Configuration) -> Iterator[Spot]:
                 "Include the files of the configuration alone, *.conf of one folder; or name one of them as the file."
             )
             yield Spot(flaw, f"{flaw.text} takes in more than {MAX_FILES} files", cure=cure)
+        if flaw.kind == "deep":
+            cure = "Write it with fewer sections in one another."
+            yield Spot(flaw, f"<{flaw.text}> stands in {MAX_DEPTH} other sections", cure=cure)
     for flaw in [flaw for flaw in conf.flaws if flaw.kind == "long"][:1]:
         cure = "Define it shorter. Where each Define doubles the one before, httpd does not even come to its start."
         yield Spot(flaw, f"${{{flaw.text}}} stands for more than {MAX_WORD:,} characters", cure=cure)

@@ -56,11 +56,10 @@ def _missing(conf: Configuration) -> Iterator[Spot]:
 
 def _nesting(conf: Configuration) -> Iterator[Spot]:
     """Seen on 2.4.71: ``Expected </Directory> but saw </IfModule>``, and httpd does not start."""
-    for flaw in _flaws(conf, "unclosed", "stray", "deep"):
+    for flaw in _flaws(conf, "unclosed", "stray"):
         told = {
             "unclosed": f"<{flaw.text}> is not closed",
             "stray": f"</{flaw.text}> closes nothing",
-            "deep": f"<{flaw.text}> is nested too deeply to follow",
         }[flaw.kind]
         yield Spot(flaw, told)
 
