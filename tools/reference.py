@@ -109,6 +109,7 @@ def advice() -> str:
 
 SCHEMAS = {
     "report.json": ("reports/report.schema.json", "`wslb test`, `wslb try`, `wslb compare` and the pytest plugin"),
+    "matrix.json": ("reports/matrix.schema.json", "`wslb matrix`"),
     "load.json": ("load/load.schema.json", "`wslb load`"),
     "advice": ("commands/advice.schema.json", "`wslb doctor --conf FILE --format json`"),
 }

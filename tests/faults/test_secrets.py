@@ -48,6 +48,7 @@ ENDS = {
     "explain": ["lb-byrequests"],
     "list": [],
     "load": ["--httpd", "/nowhere/httpd"],
+    "matrix": ["--httpd", "/nowhere/httpd", "--proxy", "nginx=/nowhere/nginx"],
     "report": ["report.json"],
     "selftest": ["--httpd", "/nowhere/httpd"],
     "test": ["--httpd", "/nowhere/httpd"],

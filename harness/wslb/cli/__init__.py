@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "Say what a name of a report means: a scenario, check, cause, advice, or AH number of Apache's log.",
     "list": "List scenarios with their questions and limits.",
     "load": "Open, hold and talk over many tunnels, through the lab or against a URL of your own.",
+    "matrix": "Ask several installations the same scenarios, and say where their answers differ.",
     "report": "Redraw report.html and junit.xml from a saved report.json.",
     "selftest": "Break the lab on purpose, and show which check notices each time, and with which sentence.",
     "test": "Ask scenarios of a real Apache httpd and write the report.",

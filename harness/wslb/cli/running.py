@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -34,7 +35,7 @@ from wslb.scenarios import runner
 from wslb.scenarios.ending import Ends
 from wslb.scenarios.scenario import Scenario
 
-__all__ = ["run_of", "run_scenarios", "until_signal", "waiting_bar"]
+__all__ = ["EndedRun", "ask", "close", "run_of", "run_scenarios", "screen_of", "until_signal", "waiting_bar"]
 
 T = TypeVar("T")
 
@@ -49,45 +50,51 @@ def run_of(settings: Settings, planned: Sequence[str]) -> Ongoing:
     return Ongoing(planned=planned, command=shlex.join(["wslb", *sys.argv[1:]]), percentiles=settings.percentiles)
 
 
-def run_scenarios(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRun:
+    """A run that has ended, in whichever way.
+
+    Attributes:
+        document: what was saved of the report.
+        paths: files that were written; none where the folder took none.
+        problems: what ended it early, or lost its files.
+    """
+
+    report: Report
+    document: Document
+    paths: tuple[Path, ...]
+    problems: tuple[HarnessError, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """Of the command that asked for it."""
+        return self.report.exit_code or (0 if self.paths else 4)
+
+
+def ask(
     choose: Callable[[Lab], Sequence[Scenario]],
     *,
     run: Ongoing,
     settings: Settings,
-    output: Mapping[str, Any],
-    baseline: Path | None = None,
+    screen: Screen,
+    baseline: Document | None = None,
     worded: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
-    table: Callable[[Document], Sequence[str]] = lambda _: (),
     opening: Callable[..., AbstractAsyncContextManager[Lab]] = open_lab,
     ends: Ends | None = None,
-) -> NoReturn:
-    """Ask scenarios, write the report, and end the command with its exit code.
+) -> EndedRun:
+    """Ask scenarios, show each result, and write the report whatever happens.
 
     Args:
         choose: what to ask, once it is known which proxy there is; not called when nothing is planned.
         run: keeps the results.
         settings: of the lab and the report.
-        output: values of `wslb.cli.options.output_options`.
         baseline: earlier report to compare with.
         worded: each result in the words of the command.
-        table: lines for the end, made from the saved document.
         opening: brings the lab up, called as `wslb.lab.launch.open_lab`.
         ends: limits of the run; None for no other than that of a lab that cannot start.
-
-    Raises:
-        ConfigError: the folder of the report cannot be written.
-        EvidenceError: the baseline cannot be read.
     """
     ends = ends or Ends()
-    try_folder(settings.report)
-    earlier = json_file.load(baseline) if baseline else None
     bar = waiting_bar()
-    screen = Screen.open(
-        environ=os.environ,
-        colour=Colour(output["color"]),
-        verbosity=Verbosity(max(-2, min(2, output["verbose"] - output["quiet"]))),
-        json_on_stdout=output["as_json"],
-    )
 
     def done(result: ScenarioResult) -> None:
         told = worded(result)
@@ -136,11 +143,68 @@ def run_scenarios(
         report = run.report()
         document = json_file.document(report)
         try:
-            paths = write(document, settings.report, baseline=earlier)
+            paths = write(document, settings.report, baseline=baseline)
         except EvidenceError as exc:
             paths = ()
             problems.append(exc)
-    _close(report, document, paths, screen, as_json=output["as_json"], problems=problems, table=table)
+    return EndedRun(report=report, document=document, paths=paths, problems=tuple(problems))
+
+
+def run_scenarios(
+    choose: Callable[[Lab], Sequence[Scenario]],
+    *,
+    settings: Settings,
+    output: Mapping[str, Any],
+    baseline: Path | None = None,
+    table: Callable[[Document], Sequence[str]] = lambda _: (),
+    **asking: Any,
+) -> NoReturn:
+    """Ask scenarios, write the report, and end the command with its exit code.
+
+    Args:
+        choose: as `ask` takes it.
+        settings: of the lab and the report.
+        output: values of `wslb.cli.options.output_options`.
+        baseline: earlier report to compare with.
+        table: lines for the end, made from the saved document.
+        asking: what else `ask` takes.
+
+    Raises:
+        ConfigError: the folder of the report cannot be written.
+        EvidenceError: the baseline cannot be read.
+    """
+    try_folder(settings.report)
+    earlier = json_file.load(baseline) if baseline else None
+    screen = screen_of(output)
+    asked = ask(choose, settings=settings, screen=screen, baseline=earlier, **asking)
+    if output["as_json"]:
+        click.echo(clean(json_file.line(asked.document)))
+    close(asked, screen, table=table)
+    sys.exit(asked.exit_code)
+
+
+def screen_of(output: Mapping[str, Any], *, less: int = 0) -> Screen:
+    """Where a run is shown, by values of `wslb.cli.options.output_options`; with so much less of it."""
+    return Screen.open(
+        environ=os.environ,
+        colour=Colour(output["color"]),
+        verbosity=Verbosity(max(-2, min(2, output["verbose"] - output["quiet"] - less))),
+        json_on_stdout=output["as_json"],
+    )
+
+
+def close(asked: EndedRun, screen: Screen, *, table: Callable[[Document], Sequence[str]] = lambda _: ()) -> None:
+    """The end of a run on the screen: its problems, failures and verdict, and where the report is."""
+    for problem in asked.problems:
+        say(problem)
+    github.publish(asked.document, os.environ.get("GITHUB_STEP_SUMMARY"))
+    screen.close(
+        asked.report,
+        paths=[f"report  {path.resolve().as_uri()}" for path in asked.paths if path.suffix == ".html"],
+        annotations=github.annotate(asked.document) if screen.github else (),
+        table=table(asked.document),
+        explained=explanation(asked.document),
+    )
 
 
 _FOR_ONE_LAB = 20
@@ -161,31 +225,6 @@ def labs_for(settings: Settings, scenarios: int, lab: Lab) -> int:
         return 1
     by_machine = min(2 * (os.cpu_count() or 1), lab.open_files // _OPEN_FILES)
     return max(1, min(by_machine, scenarios // _FOR_ONE_LAB, 16))
-
-
-def _close(
-    report: Report,
-    document: Document,
-    paths: tuple[Path, ...],
-    screen: Screen,
-    *,
-    as_json: bool,
-    problems: Sequence[HarnessError],
-    table: Callable[[Document], Sequence[str]],
-) -> NoReturn:
-    if as_json:
-        click.echo(clean(json_file.line(document)))
-    for problem in problems:
-        say(problem)
-    github.publish(document, os.environ.get("GITHUB_STEP_SUMMARY"))
-    screen.close(
-        report,
-        paths=[f"report  {path.resolve().as_uri()}" for path in paths if path.suffix == ".html"],
-        annotations=github.annotate(document) if screen.github else (),
-        table=table(document),
-        explained=explanation(document),
-    )
-    sys.exit(report.exit_code or (0 if paths else 4))
 
 
 def until_signal(work: Coroutine[Any, Any, T], *, gently: Callable[[str], bool] = lambda _: False) -> T:
