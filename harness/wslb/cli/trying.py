@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,17 @@ __all__ = ["command"]
     metavar="SECONDS",
     help="Longest time that is waited for as it is written; longer ones are divided, all by one factor.",
 )
+@click.option(
+    "--backends",
+    type=click.Choice(["stand-ins", "real"]),
+    default="stand-ins",
+    help="What stands behind: stand-ins, or the members as they are, a recorder before each; asks first.",
+)
+@click.option("--yes", is_flag=True, help="With --backends real: do not ask first.")
+@click.option("--reach", multiple=True, metavar="HOST", help="With it: a host of another machine that may be asked.")
+@click.option(
+    "--ca", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="With it: trust this (PEM)."
+)
 @click.option("--keep", is_flag=True, help="Keep the configuration that was served: adopted.conf beside the report.")
 @report_option("Folder of the report (reports/try).")
 @output_options(quiet="Only failures and the verdict; -qq: nothing, the exit code alone.")
@@ -42,12 +55,16 @@ def command(
     asks: str | None,
     wait: float,
     keep: bool,
+    backends: str,
+    yes: bool,
+    reach: tuple[str, ...],
+    ca: Path | None,
     **options: Any,
 ) -> None:
     """Serve an httpd configuration of yours in a lab, and say what becomes of a WebSocket, line by line.
 
     The real httpd, on free ports of loopback, with a recording backend in the place of each member. Nothing of this
-    machine is written, and no server outside the lab is asked.
+    machine is written, and no server outside the lab is asked unless you say so (--backends real).
 
     \b
     Examples:
@@ -55,27 +72,33 @@ def command(
       wslb try site.conf --path /ws --path /chat    these paths
       wslb try httpd.conf -D PRODUCTION --set backend=app.example.org
       wslb try httpd.conf --image httpd:2.4         by the httpd of a container
+      wslb try httpd.conf --backends real           with the members as they are
     """
     if wrong := next((path for path in paths if not path.startswith("/") or set(path) & set(" \r\n\t")), None):
         raise click.UsageError(f"--path is {wrong!r}, but must begin with a slash and have no blank")
     settings = read_settings({**options, "report": options["report"] or Path("reports") / "try"}, os.environ)
 
-    topics = _topics(asks or "")
+    topics = _topics(asks or "", real=backends == "real")
 
     from wslb.cli.running import run_of, run_scenarios
     from wslb.commands.attempt import Attempt, advice_at_start
     from wslb.errors import ProxyConfigRejected, StartError
     from wslb.lab.lab import Lab
+    from wslb.lab.real_members import RealMembers
     from wslb.lab.trial import open_trial
     from wslb.proxies.apache.conf.textfiles import text_of, understood
 
     understood(text_of(file), file)
     run = run_of(settings, ["conf"])
+    real = None
+    if backends == "real":
+        real = RealMembers(agreed=partial(_agreed, yes=yes), reach=reach, ca=str(ca) if ca else None)
     again = [word for name in defines for word in ("-D", name)]
     again += [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
     for option in ("runtime", "httpd", "modules", "image", "docker_network"):
         again += [f"--{option.replace('_', '-')}", options[option]] if options[option] else []
     again += ["--ask", asks] if asks else []
+    again += ["--backends", "real", *(word for host in reach for word in ("--reach", host))] if real else []
     attempt = Attempt(
         paths=paths,
         options=again,
@@ -88,7 +111,8 @@ def command(
     @contextlib.asynccontextmanager
     async def opening(settings: Settings, *, progress: Any, say: Callable[[str], None]) -> AsyncIterator[Lab]:
         try:
-            async with open_trial(settings, file, defines=defines, values=values, progress=progress, say=say) as trial:
+            trying = open_trial(settings, file, defines=defines, values=values, real=real, progress=progress, say=say)
+            async with trying as trial:
                 attempt.begin(trial)
                 run.planned = tuple(scenario.name for scenario in attempt.scenarios)
                 try:
@@ -110,10 +134,19 @@ def command(
     )
 
 
-def _topics(text: str) -> frozenset[Topic]:
-    """Topics of ``--ask``."""
+def _agreed(places: Sequence[str], *, yes: bool) -> bool:
+    """Whether somebody says that these servers may be asked."""
+    told = f"This opens WebSockets at {', '.join(places)}. Go on?"
+    return yes or (sys.stdin.isatty() and click.confirm(told, err=True))
+
+
+def _topics(text: str, *, real: bool) -> frozenset[Topic]:
+    """Topics of ``--ask``; nobody fills a server that is real."""
     known = [topic.value for topic in Topic]
     named = [word.strip() for word in text.split(",") if word.strip()]
     if wrong := next((word for word in named if word not in {*known, "all"}), None):
         raise click.UsageError(f"--ask is {wrong!r}, but must be of {', '.join(known)}, or all")
-    return frozenset((Topic.TURNS, *(Topic(word) for word in (known if "all" in named else named))))
+    if real and Topic.ROOM in named:
+        raise click.UsageError("--ask is 'room', which opens up to 2,000 tunnels, but must not be with --backends real")
+    topics = {Topic.TURNS, *(Topic(word) for word in (known if "all" in named else named))}
+    return frozenset(topics - {Topic.ROOM} if real else topics)

@@ -292,6 +292,11 @@ class _Words:
     def _unproxied(self, taken: Taken, status: str) -> Iterator[str]:
         """A line leads to mod_proxy, and nothing came of it."""
         scheme = scheme_of(taken.member or taken.target)
+        if (own := self._own_answer()) is not None:
+            where = next(s.authority for s in self._trial.adopted.stand_ins if s.name == own.backend)
+            yield self._line(f"takes it, and {where} itself answers {own.status} to {own.method} {own.target}")
+            yield from self._notes(own)
+            return
         codes = {line.code for line in self._result.record.log}
         if scheme in _NO_TUNNEL:
             yield self._line(f"leads to {_NO_TUNNEL[scheme]}, which carries no WebSocket: {status}")
@@ -317,6 +322,13 @@ class _Words:
             yield "load mod_authz_core"
         else:
             yield self._line(f"takes it, and {status} comes back")
+
+    def _own_answer(self) -> Arrival | None:
+        """What a backend was asked, where it refused by itself."""
+        arrival = self._first.arrival
+        if arrival is None or arrival.accepted or not arrival.upgrade or arrival.status != self._first.status:
+            return None
+        return arrival
 
     @property
     def _speaks_tls(self) -> bool:

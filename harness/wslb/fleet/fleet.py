@@ -49,17 +49,20 @@ class Fleet(Backends):
         session: aiohttp.ClientSession,
         authority: Authority,
         programs: Mapping[str, Program] | None = None,
+        recorded: bool = False,
         one_path: bool = False,
     ) -> None:
         """Backends that are not started yet.
 
         Args:
             programs: by name; None: those of `BACKENDS` and their further instances.
+            recorded: these are recorders before real servers, which play no part of the catalogue.
             one_path: the proxy asks all members of a balancer on the same path, so those whose CL endpoint lies in a
                 folder take every path (``--anywhere cl``).
         """
         self._settings = settings
         self._programs = programs
+        self._recorded = recorded
         self._base = recorders(settings.backends, ca=settings.ca) if settings.backends else BACKENDS
         self._known: dict[str, Acquaintance] = {}
         self._one_path = one_path
@@ -108,12 +111,21 @@ class Fleet(Backends):
 
     @property
     def real(self) -> Mapping[str, str]:
-        """URL of the real server behind each part."""
+        """URL of the real server behind each part, or each of the programs."""
+        if self._recorded:
+            return {name: program.title for name, program in (self._programs or {}).items()}
         return {part: self._settings.backends[name] for part, name in parts(self._settings.backends).items()}
+
+    @property
+    def plays_parts(self) -> bool:
+        """Whether real servers play the parts of the catalogue's scenarios."""
+        return bool(self._settings.backends) and not self._recorded
 
     @property
     def silent(self) -> frozenset[Witness]:
         """Witnesses that cannot tell who answered."""
+        if self._recorded:
+            return frozenset({Witness.SIGNATURE, Witness.GREETING})
         if not self._settings.backends:
             return frozenset()
         mute = {Witness.GREETING} if any(not known.greeting for known in self._known.values()) else set()
@@ -174,7 +186,7 @@ class Fleet(Backends):
             ports=ports,
             seconds=self._settings.timeouts.start,
         )
-        if self.real:
+        if self.plays_parts:
             await self._meet(name)
         self._ended.discard(name)
 

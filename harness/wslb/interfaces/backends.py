@@ -33,6 +33,11 @@ class Backends(Mapping[str, Backend]):
         return {}
 
     @property
+    def plays_parts(self) -> bool:
+        """Whether real servers play the parts of the catalogue's scenarios, and so are to have what these ask for."""
+        return False
+
+    @property
     def silent(self) -> frozenset[Witness]:
         """Witnesses that cannot tell who answered: real servers sign nothing, and not all of them greet."""
         return frozenset()

@@ -23,6 +23,7 @@ from wslb.interfaces import Progress, Runtime
 from wslb.lab.lab import Lab
 from wslb.lab.launch import environment_of, refuse_without_way
 from wslb.lab.placement import Placement, enter, silent
+from wslb.lab.real_members import RealMembers
 from wslb.model.balancer import Listener, Mount, Site
 from wslb.proxies.adopted_proxy import AdoptedProxy
 from wslb.proxies.apache.adoption.adopt import adopt
@@ -142,6 +143,7 @@ async def open_trial(
     values: Mapping[str, str] | None = None,
     commands: bool = False,
     page: bool = False,
+    real: RealMembers | None = None,
     progress: Progress = silent,
     say: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Trial]:
@@ -154,13 +156,14 @@ async def open_trial(
         values: of placeholders and variables.
         commands: the backends greet and run CL commands, on every path; otherwise they echo.
         page: serve a console page beside it, for which they run commands.
+        real: leave the members as they are, with a recorder before each; None puts stand-ins in their places.
         progress: told of what takes long.
         say: told who does not answer any more.
 
     Raises:
         EvidenceError: there is nothing that could be read.
         ConfigError: a placeholder has no value, or there are too many members.
-        LabError: it could not be served; a line that httpd refuses is named as the user's.
+        LabError: it could not be served; a line that httpd refuses is named as the user's. Or a real member is away.
     """
     begin = time.monotonic()
     settings = replace(settings, doors=MOST_PUBLISHED)
@@ -181,6 +184,7 @@ async def open_trial(
             installation=installation,
             as_root=runtime.as_root,
             readable=_readable if here else lambda _: False,
+            taking="a recorder before it" if real else "a stand-in",
             everywhere="" if network.listen == network.host else network.listen,
             apart=not here,
         )
@@ -221,7 +225,10 @@ async def open_trial(
         )
         proxy.network = network
         stack.push_async_callback(proxy.stop)
-        programs = {stand_in.name: _program(stand_in, cl=commands or page) for stand_in in adopted.stand_ins}
+        if real is not None:
+            programs = await real.recorders(adopted)
+        else:
+            programs = {stand_in.name: _program(stand_in, cl=commands or page) for stand_in in adopted.stand_ins}
         address = ""
         if page:
             (port,) = ports_to_listen(0)
@@ -235,6 +242,7 @@ async def open_trial(
             session=session,
             authority=authority,
             programs=programs,
+            recorded=real is not None,
         )
         stack.push_async_callback(fleet.stop)
         await fleet.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 
 import pytest
@@ -42,7 +43,7 @@ def test_an_error_that_nobody_foresaw(
         (["test", "--deadline", "x"], "error: Invalid value for '--deadline': 'x' is not a number."),
         (["selftest", "--rounds", "1.5"], "error: Invalid value for '--rounds': '1.5' is not a whole number."),
         (["check"], "error: Missing argument 'URL'."),
-        (["config", "--listen", "80"], "error: No such option '--listen'."),
+        (["try", "site.conf", "another.conf"], "error: Got unexpected extra argument (another.conf)."),
     ],
 )
 def test_wrong_usage_is_told_as_every_other_refusal(
@@ -63,6 +64,6 @@ def test_nothing_said_is_answered_with_help(
     monkeypatch.setattr(main, "end_by_signals", lambda: None)
     monkeypatch.setattr(main, "lasting_streams", lambda _: None)
     monkeypatch.setattr("sys.argv", ["wslb"])
-    with pytest.raises(SystemExit):
+    with contextlib.suppress(SystemExit):  # click 8.1 returns
         main.main()
     assert "Does my reverse proxy really balance WebSockets?" in "".join(capsys.readouterr())

@@ -69,7 +69,7 @@ def begun(folder: Path, text: str, **more: Any) -> tuple[Attempt, tuple[str, ...
         adopted=adopted, ports=defaultdict(lambda: 8080), installation=INSTALLATION, config="adopted", members=members
     )
     trial = Trial(
-        lab=cast("Any", SimpleNamespace(open_files=100_000)),
+        lab=cast("Any", SimpleNamespace(open_files=100_000, fleet=SimpleNamespace(real={}))),
         proxy=cast("Any", proxy),
         original=original,
         connectors=(),

@@ -35,7 +35,6 @@ _MEMBER_URL = re.compile(
 )
 _CONNECTING = frozenset({"proxypass", "proxypassmatch", "proxypassreverse", "balancermember", "proxyset"})
 
-_REPLACED = "a stand-in takes the member's place"
 _CLIENTS = "127.0.0.1"
 """Where a client finds a listener whose port is published."""
 
@@ -61,6 +60,7 @@ def adopt(
     readable: Callable[[str], bool],
     everywhere: str = "",
     apart: bool = False,
+    taking: str = "a stand-in",
 ) -> Adopted:
     """Make a configuration servable.
 
@@ -71,11 +71,12 @@ def adopt(
         readable: whether a path of this machine is there to be read.
         everywhere: address that httpd listens on where its network is not ours; empty for loopback addresses.
         apart: whether it has other files than this machine, so that those it reads must be brought.
+        taking: what takes the place of a member, in the words that tell of the change.
 
     Raises:
         ConfigError: it would listen everywhere, and two virtual hosts differ in nothing but their addresses.
     """
-    return _Adoption(original, installation, readable, everywhere, apart).run(as_root=as_root)
+    return _Adoption(original, installation, readable, everywhere, apart, taking).run(as_root=as_root)
 
 
 def refused_line(adopted: Adopted, line: int, variables: Mapping[str, str], why: str) -> Adopted:
@@ -107,6 +108,7 @@ class _Adoption:
     readable: Callable[[str], bool]
     everywhere: str = ""
     apart: bool = False
+    taking: str = "a stand-in"
     lines: list[str] = field(default_factory=list)
     places: list[tuple[str, int]] = field(default_factory=list)
     changes: list[AdoptionChange] = field(default_factory=list)
@@ -308,7 +310,7 @@ class _Adoption:
         elif section.key in {"proxy"} and section.words and "*" not in section.first:
             words = tuple(self._member(section, word) for word in section.words)
             if words != section.words:
-                head = self._changed(section, quoted(replace(section, words=words)), "a stand-in takes its place")
+                head = self._changed(section, quoted(replace(section, words=words)), f"{self.taking} takes its place")
         self._put(section, head, depth)
         self._all(section.body or (), depth + 1, names)
         self._put(section, f"</{section.name}>", depth)
@@ -341,7 +343,7 @@ class _Adoption:
             yield (
                 self._written(at)
                 if words == at.words
-                else self._changed(at, quoted(replace(at, words=words)), _REPLACED)
+                else self._changed(at, quoted(replace(at, words=words)), f"{self.taking} takes the member's place")
             )
         else:
             yield self._written(at)
@@ -478,7 +480,7 @@ class _Adoption:
             yield (
                 self._written(at)
                 if words == at.words
-                else self._changed(at, quoted(replace(at, words=words)), _REPLACED)
+                else self._changed(at, quoted(replace(at, words=words)), f"{self.taking} takes the member's place")
             )
 
     def _map(self, at: Directive) -> Iterator[str]:
