@@ -16,6 +16,7 @@ import pytest
 from tests.live.command import place
 from wslb.proxies.apache.since import DIRECTIVES, HOT_SPARES, PARAMETERS, Since
 from wslb.proxies.apache.since import VALUES as OF_VALUES
+from wslb.reports import json_file
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -31,6 +32,14 @@ BalancerMember ws://192.0.2.1:9080
 BalancerMember ws://192.0.2.2:9080
 </Proxy>
 ProxyPass /chat balancer://app/chat
+"""
+STICKY = """
+<Proxy balancer://app>
+BalancerMember ws://192.0.2.1:9080 route=one
+BalancerMember ws://192.0.2.2:9080 route=two
+ProxySet stickysession=ROUTE|route
+</Proxy>
+ProxyPass /a balancer://app/chat
 """
 EXAMPLES = {
     "<ifdirective": "<IfDirective Listen>\n</IfDirective>",
@@ -142,3 +151,22 @@ def test_a_configuration_of_a_user_is_asked_once_all_children_have_started(versi
         for _ in range(ROUNDS):
             ended = here.run("try", "site.conf", "--httpd", httpd)
             assert ended.code == 0, ended.out + ended.err
+
+
+@pytest.mark.skipif(not VERSIONS, reason="WSLB_VERSIONS names no version; make test-versions does")
+@pytest.mark.parametrize("version", VERSIONS or ["none"])
+def test_a_route_in_a_path_is_judged_as_this_version_hears_it(version: str) -> None:
+    """In the query 2.4.62 and 2.4.63 hear none (PR 69443); in a parameter of the path every version does."""
+    expected: dict[str, set[str | None]] = {}
+    told: tuple[int, ...] = ()
+    for path in ("/a/?route=x.two", "/a/;route=x.two"):
+        with place() as here:
+            (here.folder / "site.conf").write_text(STICKY)
+            ended = here.run("try", "site.conf", "--httpd", binary_of(version), "--path", path)
+            assert ended.code == 0, ended.out + ended.err
+            report = json_file.load(here.folder / "reports" / "try" / "report.json")
+        turns = next(one for one in report.scenarios if one.name == "conf-1-turns")
+        expected[path] = {connection.expected for connection in turns.connections}
+        told = tuple(map(int, str(report.environment["proxy_version"]).split(".")))
+    deaf = (2, 4, 62) <= told < (2, 4, 64)
+    assert expected == {"/a/?route=x.two": {"one", "two"} if deaf else {"two"}, "/a/;route=x.two": {"two"}}

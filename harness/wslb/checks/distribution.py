@@ -11,7 +11,7 @@ from wslb.model.handshake import Handshake
 from wslb.model.lbmethods import FACTOR_SCALE
 from wslb.model.replay import Prediction, Step, StepKind, replay
 from wslb.model.results import Check, Claim, Event, Record, Verdict
-from wslb.model.stickiness import route_asked
+from wslb.model.stickiness import route_asked, route_in_url
 
 __all__ = [
     "alternates",
@@ -79,7 +79,8 @@ def _happened(event: Event, record: Record) -> Step | None:
         kind = StepKind.UP if data["up"] else StepKind.DOWN
         return Step(kind=kind, route=record.balancer.route_of(data["backend"]), at=at)
     if event.kind == "request" and data.get("balanced"):
-        return Step(kind=StepKind.TURN, at=at, until=at)
+        asked = route_in_url(record.balancer, str(data.get("path", ""))) if record.balancer else None
+        return Step(kind=StepKind.TURN, at=at, until=at, asked=asked)
     if event.kind == "restart":
         return Step(kind=StepKind.RESTART, at=at)
     return None

@@ -24,12 +24,13 @@ from wslb.lab.lab import Lab
 from wslb.lab.launch import environment_of, refuse_without_way
 from wslb.lab.placement import Placement, enter, silent
 from wslb.lab.real_members import RealMembers
-from wslb.model.balancer import Listener, Mount, Site
+from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.proxies.adopted_proxy import AdoptedProxy
 from wslb.proxies.apache.adoption.adopt import adopt
 from wslb.proxies.apache.adoption.adopted import Adopted, Door, MemberPlace
 from wslb.proxies.apache.adoption.original import Original, read_original
-from wslb.proxies.apache.adoption.questions import Question, questions
+from wslb.proxies.apache.adoption.questions import Question, balancer_model, questions
+from wslb.proxies.apache.conf.balancers import BalancerLines
 from wslb.proxies.apache.conf.textfiles import text_of
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.resources import console_page
@@ -82,6 +83,12 @@ class Trial:
     def adopted(self) -> Adopted:
         """What is served."""
         return self.proxy.adopted
+
+    def model(self, lines: BalancerLines) -> Balancer | str:
+        """A balancer as this httpd elects, or why nobody can tell, in one clause."""
+        installation = self.proxy.installation
+        deaf = installation.at_least(2, 4, 62) and not installation.at_least(2, 4, 64)
+        return balancer_model(lines, self.adopted.stand_ins, hears_query=not deaf)
 
     def url(self, question: Question) -> str:
         """Where a client asks it."""

@@ -131,6 +131,7 @@ class Balancer:
         stickysession: cookie and path-parameter names as ``ProxySet stickysession=`` takes them.
         parameters: further ``ProxySet`` parameters as written.
         set_lbmethod: whether ``lbmethod=`` is written at all; the article's listing leaves byrequests unsaid.
+        hears_query: whether a route in the query is recognized (not in 2.4.62 and 2.4.63: CHANGES 2.4.64, PR 69443).
     """
 
     name: str
@@ -139,6 +140,7 @@ class Balancer:
     stickysession: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     set_lbmethod: bool = True
+    hears_query: bool = True
 
     def __post_init__(self) -> None:
         routes = [member.route for member in self.members]

@@ -9,7 +9,7 @@ from wslb.model.balancer import Balancer
 from wslb.model.cookies import cookie_sent
 from wslb.model.handshake import Handshake
 
-__all__ = ["route_asked"]
+__all__ = ["route_asked", "route_in_url"]
 
 
 def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
@@ -20,9 +20,25 @@ def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
     """
     if not balancer.stickysession:
         return None
-    cookie, _, parameter = balancer.stickysession.partition("|")
-    url = urlsplit(handshake.url)
-    found = re.search(rf"(?:^|[?&;]){re.escape(parameter or cookie)}=([^&;?]*)", f"{url.path}?{url.query}")
-    value = found[1] if found else cookie_sent(handshake.request, cookie)
+    value = _in_url(balancer, handshake.url)
+    if value is None:
+        value = cookie_sent(handshake.request, balancer.stickysession.partition("|")[0])
+    return _route(balancer, value)
+
+
+def route_in_url(balancer: Balancer, url: str) -> str | None:
+    """Route that a URL names, whether or not a member has it."""
+    return _route(balancer, _in_url(balancer, url))
+
+
+def _in_url(balancer: Balancer, url: str) -> str | None:
+    cookie, _, parameter = (balancer.stickysession or "").partition("|")
+    parts = urlsplit(url)
+    heard = f"{parts.path}?{parts.query}" if balancer.hears_query else parts.path
+    found = re.search(rf"(?:^|[?&;]){re.escape(parameter or cookie)}=([^&;?]*)", heard)
+    return found[1] if balancer.stickysession and found else None
+
+
+def _route(balancer: Balancer, value: str | None) -> str | None:
     separator = dict(balancer.parameters).get("stickysessionsep", ".")
     return (value or "").partition(separator)[2] or None

@@ -13,8 +13,9 @@ from wslb.lab.lab import Lab
 from wslb.lab.trial import Trial
 from wslb.model.balancer import Balancer, LbMethod, Listener, MemberState
 from wslb.model.results import Check, Witness
+from wslb.model.stickiness import route_in_url
 from wslb.model.topics import Topic
-from wslb.proxies.apache.adoption.questions import Question, balancer_model
+from wslb.proxies.apache.adoption.questions import Question
 from wslb.scenarios.conf_asking import SILENT, Aim, Asking, aims, asked_url, site_of
 from wslb.scenarios.conf_failure import failures
 from wslb.scenarios.conf_idle import idling
@@ -115,7 +116,7 @@ def _all(
         if lines is None or (id(question.scope), lines.name) in judged or not lines.members:
             continue
         judged.add((id(question.scope), lines.name))
-        model = balancer_model(lines, trial.adopted.stand_ins)
+        model = trial.model(lines)
         if isinstance(model, Balancer):
             for scenario in _turns(trial, question, number, model, opened):
                 yield Asking(scenario=scenario, question=question)
@@ -213,7 +214,10 @@ def _turns(
         checks=(distribution.follows_model, *served),
         silent=SILENT,
     )
-    even = all(m.state is MemberState.ENABLED and not dict(m.parameters).get("lbset") for m in balancer.members)
+    free = route_in_url(balancer, question.path) is None
+    even = free and all(
+        m.state is MemberState.ENABLED and not dict(m.parameters).get("lbset") for m in balancer.members
+    )
     if even and balancer.lbmethod is not LbMethod.BYTRAFFIC:
         yield Scenario(
             name=f"conf-{number}-at-once",

@@ -11,7 +11,7 @@ from wslb.lab.trial import Trial
 from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.model.results import ScenarioResult, Witness
 from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS
-from wslb.proxies.apache.adoption.questions import Question, balancer_model, carrier_in
+from wslb.proxies.apache.adoption.questions import Question, carrier_in
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import Directive
 from wslb.proxies.apache.conf.mounting import Mounting
@@ -191,7 +191,7 @@ def aims(
         mounting = _taking(trial.original.conf, question)
         if mounting is None:
             continue
-        model = balancer_model(question.balancer, trial.adopted.stand_ins) if question.balancer else None
+        model = trial.model(question.balancer) if question.balancer else None
         destinations = destinations_of(conf, mounting, question.scope)
         backends = [places.get(_address(destination)) for destination in destinations]
         whom = question.balancer.name if question.balancer else destinations[0].url if destinations else ""
@@ -230,7 +230,7 @@ def site_of(trial: Trial, question: Question, balancer: Balancer | None) -> Site
     url = question.mounting.url if question.mounting else ""
     target = balancer or ("" if set("[]%$") & set(url) else url)
     return Site(
-        mounts=(Mount(path=question.path, target=target, listener=listener),),
+        mounts=(Mount(path=question.path.partition("?")[0], target=target, listener=listener),),
         carrier=carrier_in(trial.original.conf, question.scope),
     )
 

@@ -138,6 +138,9 @@ def test_a_request_that_is_no_websocket_takes_a_turn_where_it_is_balanced() -> N
     stolen = replace(record(["liberty", "liberty"]), events=(event(1.6, "request", balanced=True),))
     assert follows_model(stolen).holds
     assert not follows_model(replace(stolen, events=(event(1.6, "request", balanced=False),))).holds
+    pinned = event(1.6, "request", balanced=True, path="/ws?route=x.liberty")
+    sticky = replace(stolen.balancer, stickysession="ROUTE|route") if stolen.balancer else None
+    assert not follows_model(replace(stolen, balancer=sticky, events=(pinned,))).holds, "a route takes no turn"
     assert not follows_model(replace(stolen, events=(event(1.6, "note"),))).holds
 
 

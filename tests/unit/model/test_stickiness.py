@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wslb.model.balancer import Balancer, Member
 from wslb.model.handshake import Handshake
-from wslb.model.stickiness import route_asked
+from wslb.model.stickiness import route_asked, route_in_url
 
 BALANCER = Balancer(name="x", members=(Member(route="node", url="ws://node"),), stickysession="ROUTEID|routeid")
 
@@ -45,3 +47,19 @@ def test_the_separator_is_the_balancers(cookie: str, route: str | None) -> None:
     liberty = Balancer(name="x", members=BALANCER.members, stickysession="ID", parameters=(("stickysessionsep", ":"),))
     handshake = Handshake(conn_id="1", seq=1, url="ws://localhost/ws", request=(("Cookie", cookie),))
     assert route_asked(liberty, handshake) == route
+
+
+@pytest.mark.parametrize(
+    ("path", "route"), [("/ws?routeid=.node", "other"), ("/ws/;routeid=.node", "node"), ("/ws", "other")]
+)
+def test_httpd_2_4_62_hears_no_query(path: str, route: str) -> None:
+    """CHANGES 2.4.64, PR 69443; asked of 2.4.62 by tests/live/test_versions.py."""
+    deaf = replace(BALANCER, hears_query=False)
+    cookie = (("Cookie", "ROUTEID=.other"),)
+    assert route_asked(deaf, Handshake(conn_id="1", seq=1, url=f"ws://localhost{path}", request=cookie)) == route
+
+
+def test_the_route_of_a_url_is_no_cookie_s() -> None:
+    assert route_in_url(BALANCER, "/ws?routeid=.node") == "node"
+    assert route_in_url(BALANCER, "/ws?other=.node") is None
+    assert route_in_url(Balancer(name="x", members=BALANCER.members), "/ws?routeid=.node") is None

@@ -180,8 +180,16 @@ _MODELLED = frozenset({"maxattempts", "nofailover", "forcerecovery", "stickysess
 _STATES = {state.value: state for state in MemberState if state.value}
 
 
-def balancer_model(lines: BalancerLines, stand_ins: Sequence[MemberPlace]) -> Balancer | str:
-    """The balancer as the model of its lbmethod takes it, or why there is none, in one clause."""
+def balancer_model(
+    lines: BalancerLines, stand_ins: Sequence[MemberPlace], *, hears_query: bool = True
+) -> Balancer | str:
+    """The balancer as the model of its lbmethod takes it, or why there is none, in one clause.
+
+    Args:
+        lines: as configured.
+        stand_ins: of the members.
+        hears_query: of the httpd that serves it (`Balancer.hears_query`).
+    """
     members: list[Member] = []
     routes: set[str] = set()
     for number, line in enumerate(lines.members, 1):
@@ -214,6 +222,7 @@ def balancer_model(lines: BalancerLines, stand_ins: Sequence[MemberPlace]) -> Ba
         lbmethod=LbMethod(method),
         stickysession=lines.setting("stickysession"),
         parameters=tuple((k, v) for k, v, _ in lines.settings if k in _MODELLED),
+        hears_query=hears_query,
     )
 
 
