@@ -1,9 +1,14 @@
 """Where messages end in bytes that pass by: bodies of HTTP/1.1 and frames of WebSockets. Nothing is kept or changed."""
 
+import re
+
 from backends.contract.request import RequestHead, tokens
 
 MOST_LINE = 16_384
 """Longest line of a chunked body that is read, in bytes; a longer one is no line."""
+
+NO_CONTENT = (204, 304)
+"""Statuses of answers without content, whatever their fields say (RFC 9110 section 15)."""
 
 CLOSE = 8
 _CONTROL = 8
@@ -34,7 +39,7 @@ class Body:
     @classmethod
     def of_answer(cls, head: RequestHead, status: int, *, method: str) -> "Body":
         """The content of the answer to a request of this method."""
-        if method == "HEAD" or status in (204, 304):
+        if method == "HEAD" or status in NO_CONTENT:
             return cls(0)
         return _told(head) or cls(None)
 
@@ -148,9 +153,23 @@ def _told_close(head: bytearray, said: bytearray) -> tuple[int, str]:
     return int.from_bytes(plain[:2], "big"), plain[2:].decode(errors="replace")
 
 
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+
+
+def answer_end(octets: bytes) -> int:
+    """Return where the head of an answer ends; 0 while more of it must come, -1 where it will be none.
+
+    Lines may end with a bare LF (RFC 9112 section 2.2).
+    """
+    if octets[:7] != b"HTTP/1."[: len(octets)]:
+        return -1
+    found = _EMPTY_LINE.search(octets)
+    return found.end() if found else 0
+
+
 def answer_head(octets: bytes) -> tuple[int, RequestHead] | None:
     """Return status and fields of the head of an HTTP/1.1 answer, or None where it is none."""
-    first, *lines = octets.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    first, *lines = [line.rstrip(b"\r") for line in octets.rstrip(b"\r\n").split(b"\n")]
     version, _, rest = first.partition(b" ")
     if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
         return None

@@ -17,7 +17,7 @@ from backends.contract.request import HEAD_LIMIT, RequestHead, read_head, serial
 from backends.contract.sockets import endpoint_name, reset
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
-from backends.recorder.passing import CLOSE, Body, FrameWatch, answer_head
+from backends.recorder.passing import CLOSE, NO_CONTENT, Body, FrameWatch, answer_end, answer_head
 
 CONNECT_SECONDS = 10.0
 """How long the server may take to accept a connection."""
@@ -125,6 +125,7 @@ class Transit:
         self._behind: bytes | None = None
         self._tunnel: Visit | None = None
         self._frames_up, self._frames_down = FrameWatch(), FrameWatch()
+        self._delay, self._due = 0.0, 0.0
         self._late: deque[bytes | None] = deque()
 
     def made(self, side: Side) -> None:
@@ -250,18 +251,21 @@ class Transit:
     def _keep(self, visit: Visit) -> None:
         """Do what a fault wants with a request that the server does not see."""
         self.server.finish()
-        if visit.hangs_up:
-            self.client.finish()
-        elif visit.refusal is not None and not visit.keeps_silent:
-            fields = visit.refusal.fields(())  # a server that knows nothing of us signs nothing
-            visit.answered(visit.refusal.status, fields)
-            self.client.send(serialise_head(visit.refusal.status, visit.refusal.phrase(), fields) + visit.refusal.body)
-            self.client.finish()
+        self._slowed(visit)
+        refusal = visit.refusal
+        if not visit.hangs_up and refusal is not None and not visit.keeps_silent:
+            fields = refusal.fields(())  # a server that knows nothing of us signs nothing
+            visit.answered(refusal.status, fields)
+            bare = visit.head.method == "HEAD" or refusal.status in NO_CONTENT
+            self._to_client(serialise_head(refusal.status, refusal.phrase(), fields) + (b"" if bare else refusal.body))
+            self._to_client(None)
+        elif visit.hangs_up:
+            self._to_client(None)
 
     def _frame_up(self, data: bytes) -> None:
         visit = self._tunnel
         assert visit is not None  # noqa: S101 - said once for the type checker
-        self._frames_up.feed(data)
+        self._frames_up.feed(data[self._request_body.take(data, 0) :])
         visit.entry.messages_received = self._frames_up.messages
         self._closed(self._frames_up, "client")
         self.server.send(data)
@@ -289,25 +293,26 @@ class Transit:
                 at = end
                 continue
             held = self._answer + data[at:]
-            cut = held.find(_END)
-            told = answer_head(held[: cut + 4]) if cut >= 0 else None
+            end = answer_end(held)
+            told = answer_head(held[:end]) if end else None
             if told is None or not self._asked:
-                if cut < 0 and len(held) <= HEAD_LIMIT and self._asked:
+                if end == 0 and len(held) <= HEAD_LIMIT and self._asked:
                     self._answer = held
                     return
                 self._unread = True
                 self._answer = b""
                 self._to_client(held)
                 return
-            at = len(data) - (len(held) - cut - 4)
+            at = len(data) - (len(held) - end)
             self._answer = b""
-            self._answered(*told, held[: cut + 4])
+            self._answered(*told, held[:end])
             if self._tunnel is not None:
                 if at < len(data):
                     self._frame_down(data[at:])
                 return
 
     def _answered(self, status: int, head: RequestHead, octets: bytes) -> None:
+        self._slowed(self._asked[0][0])
         if 100 <= status < 200 and status != 101:
             self._to_client(octets)
             return
@@ -317,7 +322,7 @@ class Transit:
             octets, fields = _changed(octets, head, visit)
             visit.subprotocol = next(iter(head.values("Sec-WebSocket-Protocol")), None)
         visit.answered(status, fields)
-        self._to_client(octets, visit)
+        self._to_client(octets)
         if status == 101:
             self._opened(visit)
             return
@@ -334,7 +339,7 @@ class Transit:
         if "cut" in visit.plan and not visit.plan["cut"]["after_messages"]:
             self.reset()
         elif self._behind:
-            self._frames_up.feed(self._behind)
+            self._frames_up.feed(self._behind[self._request_body.take(self._behind, 0) :])
             entry.messages_received = self._frames_up.messages
             self._closed(self._frames_up, "client")
 
@@ -347,21 +352,27 @@ class Transit:
             data = b"".join(piece for opcode, piece in pieces if opcode >= CLOSE)
         else:
             visit.entry.messages_sent = self._frames_down.messages
-        self._to_client(data, visit)
+        self._to_client(data)
 
-    def _to_client(self, data: bytes | None, visit: Visit | None = None) -> None:
+    def _slowed(self, visit: Visit) -> None:
+        """From here on the server's bytes are those for this request, as late as a fault wants them."""
+        self._delay = float(visit.plan["delay"]["seconds"]) if "delay" in visit.plan else 0.0
+
+    def _to_client(self, data: bytes | None) -> None:
         """Pass bytes on, or None for their end; later where a fault wants it, and then always in order."""
-        visit = visit or self._tunnel
-        delay = float(visit.plan["delay"]["seconds"]) if visit is not None and "delay" in visit.plan else 0.0
-        if not delay and not self._late:
+        if not self._delay and not self._late:
             self._release(data)
             return
+        loop = asyncio.get_running_loop()
+        self._due = max(self._due, loop.time() + self._delay)
         self._late.append(data)
-        asyncio.get_running_loop().call_later(delay, lambda: self._release(self._late.popleft()))
+        loop.call_at(self._due, lambda: self._release(self._late.popleft()))
 
     def _release(self, data: bytes | None) -> None:
         if data is None:
             self.client.finish()
+            if self.client.finished and self.server.finished and not self._late:
+                self.stop()
         elif data:
             self.client.send(data)
 
@@ -392,7 +403,7 @@ class Transit:
             else:
                 self._to_client(self._answer or b"")
                 self._to_client(None)
-        if self.client.finished and (self.server.finished or self._deaf):
+        if self.client.finished and (self.server.finished or self._deaf) and not self._late:
             self.stop()
 
     def lost(self, side: Side, exc: Exception | None) -> None:
@@ -407,8 +418,8 @@ class Transit:
             reset(other.transport)
         elif side is self.server:
             self._to_client(None)
-        else:
-            other.finish()
+        elif other.transport is not None:
+            other.transport.close()  # nobody is there any more to whom the server could say anything
         if self.client.finished and (self.server.finished or self.server.transport is None):
             self._gone()
 

@@ -316,6 +316,32 @@ async def test_a_server_that_is_away_resets_the_connection(tmp_path: Path) -> No
             await until(lambda: logged(recorder, "cannot reach 127.0.0.1 port"), what="the reason in the log")
 
 
+async def test_a_tls_client_that_has_gone_leaves_no_connection_to_a_server_that_stays(
+    tmp_path: Path, certificate: Certificate
+) -> None:
+    gone = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+        async def refused() -> bool:
+            writer.write(b"x")
+            return writer.transport.is_closing()
+
+        await until(refused, what="nobody to say anything to")
+        gone.set()
+
+    files = ("--tls-cert", str(certificate.cert), "--tls-key", str(certificate.key))
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with running("recorder", tmp_path, "--to", url, *BOTH, *files) as recorder:
+            host, port = recorder.health["address"], recorder.health["wss"]
+            _, writer = await asyncio.open_connection(host, port, ssl=certificate.context)
+            writer.write(handshake(recorder))
+            await disconnect(writer)
+            await asyncio.wait_for(gone.wait(), DEADLINE)
+
+
 async def test_its_end_ends_both_sides_without_a_close_frame(server: Backend, tmp_path: Path) -> None:
     async with running("recorder", tmp_path, "--to", server.uri()) as recorder:
         reader, writer = await asyncio.open_connection(recorder.health["address"], recorder.health["ws"])

@@ -740,6 +740,65 @@ async def test_delay_keeps_the_content_of_a_refusal_behind_its_head(path: Path) 
     assert path.brief("status", "accepted", "closed") == [(403, False, None)]
 
 
+async def test_delay_keeps_the_head_of_a_refusal_as_long_as_its_content(path: Path) -> None:
+    suffer(path, "delay", seconds=0.05)
+    path.client.say(ASKED)
+    assert await path.server.hears(ASKED)
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    path.server.say(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno")
+    assert await path.client.hears(b"HTTP/1.1 403")
+    assert loop.time() - begin >= 0.048
+
+
+@pytest.mark.parametrize("kind", ["status", "hangup"])
+async def test_delay_keeps_what_a_fault_says_in_the_servers_place(path: Path, kind: str) -> None:
+    suffer(path, "delay", seconds=0.05)
+    suffer(path, kind, **({"status": 503} if kind == "status" else {}))
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    path.client.say(ASKED)
+    assert (await path.client.rest()).startswith(b"HTTP/1.1 503" if kind == "status" else b"")
+    assert loop.time() - begin >= 0.048
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_a_refusal_without_content_has_none(path: Path, status: int) -> None:
+    suffer(path, "status", status=status)
+    path.client.say(ASKED)
+    said = await path.client.rest()
+    assert said.startswith(f"HTTP/1.1 {status}".encode())
+    assert said.endswith(b"\r\n\r\n")
+    assert b"content-length" not in said.lower()
+
+
+async def test_the_content_of_a_handshake_is_no_frame(path: Path) -> None:
+    asked = ASKED.replace(b"Host: h", b"Host: h\r\nContent-Length: 8") + TEXT_UP[:4]
+    path.client.say(asked)
+    assert await path.server.hears(asked)
+    path.server.say(SWITCHED)
+    assert await path.client.hears(SWITCHED)
+    path.client.say(TEXT_UP[4:] + TEXT_UP)
+    assert await path.server.hears(TEXT_UP[4:] + TEXT_UP)
+    assert path.brief("messages_received") == [(1,)]
+
+
+async def test_an_answer_may_end_its_lines_with_a_bare_lf(path: Path) -> None:
+    path.client.say(ASKED)
+    assert await path.server.hears(ASKED)
+    answer = b"HTTP/1.1 404 No\nx: y\nContent-Length: 2\n\nno"
+    path.server.say(answer)
+    assert await path.client.hears(answer)
+    assert path.brief("status", "response_headers") == [(404, [["x", "y"], ["Content-Length", "2"]])]
+
+
+async def test_what_begins_as_no_answer_is_not_kept(path: Path) -> None:
+    path.client.say(ASKED)
+    assert await path.server.hears(ASKED)
+    path.server.say(b"SSH-2.0-x\r\n")
+    assert await path.client.hears(b"SSH-2.0-x\r\n"), "though the server stays"
+
+
 async def test_forget_leaves_no_entry(path: Path) -> None:
     suffer(path, "forget", times=1)
     await path.open()
