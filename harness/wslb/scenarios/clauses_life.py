@@ -50,7 +50,7 @@ LIFE = {
             "# and a reason of # bytes on # of #": "closed_as",
             "the same in the journal": "closed_as",
             "# with the backend's reason on # of #": "closed_as",
-            "Apache has no limit of its own": "closed_as",
+            "the proxy has no limit of its own": "closed_as",
             "both sides see the end (#)": "closed_as",
             "nothing stays open": "nothing_left_open",
             "# at the backend": "closed_as",

@@ -181,7 +181,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "stop",
-        "Does a backend that is stopped in good order tell its clients through Apache?",
+        "Does a backend that is stopped in good order tell its clients through the proxy?",
         "no, as the originals do not: its 2 tunnels lost (1006), the other 2 live",
         _stopped_under_tunnels,
         (tunnels.lost("node", count=2), tunnels.answered("after the stop", "liberty", count=2), *TRANSPARENT),

@@ -120,7 +120,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "http-error",
-        "Does an HTTP error from a member (503 to the handshake) make Apache try the other one?",
+        "Does an HTTP error from a member (503 to the handshake) make the proxy try the other one?",
         "no: 101 503 101 503 101 503, and the member stays Ok",
         _refused_by_503,
         (

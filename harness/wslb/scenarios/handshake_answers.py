@@ -158,7 +158,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *(
         ask(
             f"backend-{name}",
-            f"Does Apache notice a backend whose 101 {what}?",
+            f"Does the proxy notice a backend whose 101 {what}?",
             "mod_proxy_http: 502 (AH00898); mod_proxy_wstunnel: 101 as the backend sent it; 2 of 2",
             misbehaving("upgrade", value=value),
             (
@@ -180,7 +180,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "backend-wrong-accept",
-        "Does Apache notice a backend whose Sec-WebSocket-Accept is wrong?",
+        "Does the proxy notice a backend whose Sec-WebSocket-Accept is wrong?",
         "2 of 2 with 101 and the wrong value as the backend sent it: judging it is the client's part",
         misbehaving("accept", value="bm90IHRoZSByaWdodCBvbmU="),
         (

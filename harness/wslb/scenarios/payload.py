@@ -213,7 +213,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "deflate",
-        "Is permessage-deflate agreed between client and backend, with Apache passing compressed frames?",
+        "Is permessage-deflate agreed between client and backend, with the proxy passing compressed frames?",
         "1 MiB of text echoed, at most 1/100 of its bytes in the access log, on 2 of 2",
         _deflated,
         (payload.compressed(at_least=100), payload.echoed(1), *SOUND),

@@ -121,7 +121,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Does a client learn that its message was too long for the backend?",
         provoking(Frame(opcode=Opcode.TEXT, payload=b"x" * 65537)),
         Close(code=1009, by="server"),
-        limit="1009 with the backend's reason on 2 of 2: Apache has no limit of its own",
+        limit="1009 with the backend's reason on 2 of 2: the proxy has no limit of its own",
         own_reason=True,
     ),
     _end(

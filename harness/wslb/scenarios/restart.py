@@ -349,7 +349,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "term-idle",
-        "Without open tunnels, does httpd end by itself after TERM?",
+        "Without open tunnels, does the proxy end by itself after TERM?",
         "4 connections served and closed, then the parent has ended within 10 s",
         _stop_idle,
         (distribution.alternates, handshake.answered_101, lifecycle.has_ended),

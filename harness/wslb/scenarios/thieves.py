@@ -307,7 +307,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "too-long",
-        "Does a request that httpd itself refuses, a header of 9,000 bytes, take a turn?",
+        "Does a request that the proxy itself refuses, a header of 9,000 bytes, take a turn?",
         f"no: strict turns over {PAIRS} WebSockets with a 400 after each",
         between(get("/ws", headers=(("X-Long", "x" * 9000),))),
         (refusals.requests_answered(PAIRS, 400), *refused_early("an over-long request after each connection")),
