@@ -226,12 +226,13 @@ def _servers(texts: Sequence[str]) -> Mapping[str, str]:
             parts = urlsplit(url)
             sound = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
         except ValueError:
-            sound = False
-        if not sound or re.search(r"[\s?#@]", url):
+            parts, sound = urlsplit(""), False
+        # The path stands in httpd.conf; what no URL has (RFC 3986 appendix A) could be that file's own syntax.
+        if not sound or not re.fullmatch(r"\w+://[\[\]\w.~:/!$&'()*+,;=%-]*", url, re.ASCII):
             raise ConfigError(
                 option="--backend", value=text, allowed="NAME=ws://HOST[:PORT][/PATH] or NAME=wss://HOST[:PORT][/PATH]"
             )
-        found[name] = url.rstrip("/")
+        found[name] = f"{parts.scheme}:{url.partition(':')[2]}".rstrip("/")
     return found
 
 

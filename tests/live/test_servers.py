@@ -123,7 +123,20 @@ def closed_port() -> str:
         (("--backend", "x"), 2, "--backend is 'x', but must be NAME=URL"),
         (("--backend", "a-b=ws://host"), 2, "--backend is 'a-b=ws://host', but must be NAME=URL"),
         (("--backend", "a=http://host"), 2, "but must be NAME=ws://HOST[:PORT][/PATH]"),
-        (("--backend", "a=ws://host/#x"), 2, "but must be NAME=ws://HOST[:PORT][/PATH]"),
+        *(
+            (("--backend", f"a={url}"), 2, "but must be NAME=ws://HOST[:PORT][/PATH]")
+            for url in (
+                *("", "host:80", "ws://", "ws:///x", "ws://:80", "ws://[::1", "ws://host:x", "ws://host:0"),
+                *("ws://host:70000", "ws://host/#x", "ws://host/#", "ws://host?x=1", "ws://host/?", "ws://me@host"),
+                *("ws://ho st/", 'ws://ho"st', 'ws://host/a"b', "ws://host/a\\b", "ws://host/${X}", "ws://host/<x>"),
+                *("ws://host/é", "ws://host/a|b", "ws://host/a\nb"),
+            )
+        ),
+        *(
+            (("--backend", f"{name}=ws://host"), 2, "but must be NAME=URL, each NAME once and of letters, digits and _")
+            for name in ("", "a b", 'a"b', "a'b", "a.b", "1a", "é", "a\nb")
+        ),
+        (("--backend", "a=ws://h", "--backend", "a=ws://g"), 2, "--backend is 'a=ws://g', but must be NAME=URL, each"),
         (("--backend", "a=ws://h", "--backend", "b=ws://h", "--backend", "c=ws://h"), 2, "given 2 times at most"),
         (("--backend", "a=ws://host", "--ca", "/x"), 2, "but must be given with a --backend NAME=wss://… only"),
         (("--backend", "a=wss://host", "--ca", "/x"), 2, "--ca is '/x', but must be a file with certificates in PEM"),
@@ -144,6 +157,15 @@ async def test_a_path_that_takes_no_websocket_is_told_with_its_status(here: Plac
         ended = await in_thread(here, "test", "lb-byrequests", "--backend", f"a={url(server, '/nothing')}")
     assert ended.code == 3
     assert "it answers 404 to an opening handshake on /nothing/CLRunner" in ended.err
+
+
+async def test_each_server_is_asked_on_its_own_path(here: Place, tmp_path: Path) -> None:
+    """The programs of the two parts, each in the other's: they accept no other path, and sign with the other's name."""
+    names = ("lb-byrequests", "lb-wss-byrequests", "headers-query", "headers-handshake")
+    async with running("node", tmp_path) as node, running("liberty", tmp_path) as liberty:
+        servers = ("--backend", f"liberty={url(node)}", "--backend", f"node={url(liberty, '/WSConsole')}")
+        ended = await in_thread(here, "test", *names, *servers, *QUICK)
+    assert outcomes(ended) == dict.fromkeys(names, (Outcome.PASSED, ""))
 
 
 async def in_thread(here: Place, *words: str) -> Ended:

@@ -242,10 +242,16 @@ def subprotocol_chosen(name: str) -> Check:
     return chosen
 
 
-def arrived_at(**paths: str) -> Check:
-    """Each backend received the request on its own path (mod_proxy appends the balancer's path to the member's)."""
+def arrived_at(target: str) -> Check:
+    """Each backend received the request on its own path (mod_proxy appends the balancer's path to the member's).
+
+    Args:
+        target: of the balancer, with the query; each member's own path stands before it.
+    """
 
     def arrived(record: Record) -> Verdict:
+        members = record.balancer.members if record.balancer else ()
+        paths = {member.backend: f"{member.path}{target}" for member in members}
         told = ", ".join(f"{backend}: {path}" for backend, path in paths.items())
 
         def wrong(handshake: Handshake) -> str:

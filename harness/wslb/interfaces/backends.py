@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from wslb.errors import ProcessLost
 from wslb.interfaces.backend import Backend
@@ -36,6 +37,11 @@ class Backends(Mapping[str, Backend]):
     def plays_parts(self) -> bool:
         """Whether real servers play the parts of the catalogue's scenarios, and so are to have what these ask for."""
         return False
+
+    @property
+    def paths(self) -> Mapping[str, str]:
+        """Path of each server that plays a part, before ``/CLRunner``: that of its members, not the stand-in's."""
+        return {part: urlsplit(url).path for part, url in self.real.items()} if self.plays_parts else {}
 
     @property
     def silent(self) -> frozenset[Witness]:

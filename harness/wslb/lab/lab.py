@@ -109,6 +109,9 @@ class Lab:
             "hcuri" in dict(member.parameters) for one in site.balancers for member in one.members
         ):
             raise NotAskable(needs="a known answer to the GET of a health probe")
+        paths = self.fleet.paths
+        site, served = site.with_paths(paths), served and served.with_paths(paths)
+        balancer = balancer and balancer.with_paths(paths)
         await self.close_all()
         self._ledger.begin(name)
         self.site, self._balancer = site, balancer

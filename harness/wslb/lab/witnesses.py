@@ -67,6 +67,8 @@ class Witnesses:
         return replace(
             handshake,
             arrivals=own,
+            # What a real server calls X-Backend is no name of ours.
+            signed_by=None if Witness.SIGNATURE in self._fleet.silent else handshake.signed_by,
             recorded_by=self._recorded(handshake, own),
             logged_by=self._backend_at(line.member_url) if line else None,
             logged_status=line.status if line else None,

@@ -7,7 +7,7 @@ addresses of one lab in. Values only: nothing here knows a proxy's configuration
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
@@ -116,6 +116,15 @@ class Member:
         """Host of the URL: the backend's name, until `resolved` puts an address in its place."""
         return urlsplit(self.url).hostname or ""
 
+    @property
+    def path(self) -> str:
+        """Its own path, to which httpd appends that of the mount; empty for none."""
+        return urlsplit(self.url).path
+
+    def at(self, path: str) -> Member:
+        """Copy with another path of its own."""
+        return replace(self, url=urlunsplit(urlsplit(self.url)._replace(path=path)))
+
     def resolved(self, addresses: Mapping[str, str]) -> Member:
         """Copy with the backend's name replaced by its address; see `resolve_url`."""
         return replace(self, url=resolve_url(self.url, addresses))
@@ -164,8 +173,12 @@ class Balancer:
 
     def at_root(self) -> Balancer:
         """Copy in which no member has a path of its own."""
-        bare = (replace(m, url=urlunsplit(urlsplit(m.url)._replace(path=""))) for m in self.members)
-        return replace(self, members=tuple(bare))
+        return replace(self, members=tuple(member.at("") for member in self.members))
+
+    def with_paths(self, paths: Mapping[str, str]) -> Balancer:
+        """Copy with these paths of members, by backend; that of ``node`` is also that of ``node-2``."""
+        own = ((member, paths.get(member.backend.partition("-")[0])) for member in self.members)
+        return replace(self, members=tuple(member if path is None else member.at(path) for member, path in own))
 
     def resolved(self, addresses: Mapping[str, str]) -> Balancer:
         """Copy with every member's backend name replaced by its address."""
@@ -317,13 +330,18 @@ class Site:
 
     def at_root(self) -> Site:
         """Copy in which no member of a balancer has a path of its own: for proxies that ask all on the same path."""
-        return replace(
-            self,
-            mounts=tuple(
-                replace(mount, target=mount.target.at_root()) if isinstance(mount.target, Balancer) else mount
-                for mount in self.mounts
-            ),
+        return self._balancing(Balancer.at_root)
+
+    def with_paths(self, paths: Mapping[str, str]) -> Site:
+        """Copy with these paths of members; see `Balancer.with_paths`."""
+        return self._balancing(lambda balancer: balancer.with_paths(paths))
+
+    def _balancing(self, change: Callable[[Balancer], Balancer]) -> Site:
+        mounts = (
+            replace(mount, target=change(mount.target)) if isinstance(mount.target, Balancer) else mount
+            for mount in self.mounts
         )
+        return replace(self, mounts=tuple(mounts))
 
     def resolved(self, addresses: Mapping[str, str]) -> Site:
         """Copy with backend names replaced by addresses in every target."""

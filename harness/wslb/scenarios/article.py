@@ -128,7 +128,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             *CL,
             conversation.listed("WRKSBS"),
             conversation.told_apart("WRKSBS"),
-            handshake.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner"),
+            handshake.arrived_at("/CLRunner"),
             encryption.encrypted(front=False, behind=False),
         ),
         site=LISTING_8,

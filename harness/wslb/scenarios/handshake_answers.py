@@ -45,9 +45,9 @@ def redirecting(scheme: str) -> Act:
     """Let each backend redirect to a URL of its own, and send each a good handshake."""
 
     async def act(lab: Lab) -> None:
-        for backend, path in (("liberty", "/WSConsole/CLRunner"), ("node", "/CLRunner")):
-            location = f"{scheme}://{lab.addresses[f'ws://{backend}']}{path}/there"
-            await lab.fault(backend, Fault(kind="status", parameters={"status": 302, "location": location}))
+        for member in lab.judged.members:
+            location = f"{scheme}://{lab.addresses[f'ws://{member.backend}']}{member.path}/CLRunner/there"
+            await lab.fault(member.backend, Fault(kind="status", parameters={"status": 302, "location": location}))
         await sending(OPENING, OPENING)(lab)
 
     return act

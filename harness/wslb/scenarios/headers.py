@@ -26,7 +26,7 @@ CHECKS: tuple[Check, ...] = (
     handshake.forwarded_headers,
     handshake.only_known_changes,
     handshake.answer_reaches_client,
-    handshake.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner"),
+    handshake.arrived_at("/CLRunner"),
     accounting.witnesses_agree,
     carrier.carried_as_asked,
     strictness.host_comes_first,
@@ -118,7 +118,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         _query,
         (
             handshake.answered_101,
-            handshake.arrived_at(liberty="/WSConsole/CLRunner?x=1&y=2", node="/CLRunner?x=1&y=2"),
+            handshake.arrived_at("/CLRunner?x=1&y=2"),
             accounting.witnesses_agree,
         ),
     ),

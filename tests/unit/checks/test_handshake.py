@@ -9,7 +9,7 @@ from wslb.checks import handshake as checks
 from wslb.model.handshake import Headers
 from wslb.model.results import Check, Record
 
-ARRIVED_AT = checks.arrived_at(liberty="/WSConsole/CLRunner", node="/CLRunner")
+ARRIVED_AT = checks.arrived_at("/CLRunner")
 ALL = [
     checks.answered_101,
     checks.accept_is_right,
