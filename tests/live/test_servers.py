@@ -19,6 +19,7 @@ from tests.live.backends.program import Backend, running
 from tests.live.command import Ended, Place, place
 from tests.plugin.project import QUIET as PLAIN
 from tests.plugin.project import run
+from wslb.load.saved import read
 from wslb.model.results import Outcome
 
 pytestmark = pytest.mark.live
@@ -189,6 +190,60 @@ async def test_up_stands_before_servers_until_it_is_told_to_end(
     assert f"node      records what passes to {urls['node']}" in ended.out
     assert ("one on each backend" in ended.out) == (servers == 2)
     assert "101" in checked.out
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+async def test_load_passes_the_labs_httpd_to_servers(
+    here: Place, greeting: Backend, other: Backend, servers: int
+) -> None:
+    urls = {"node": url(other), "app": url(greeting, "/WSConsole")}
+    words = [word for name in list(urls)[:servers] for word in ("--backend", f"{name}={urls[name]}")]
+    asked = ("--connections", "40", "--rate", "80", "--lag-limit", "60s", "--expect-shares", "1:1")[
+        : 6 if servers == 1 else 8
+    ]
+    ended = await in_thread(here, "load", *words, *asked)
+    assert ended.code == 0, ended
+    made = read(here.folder / "reports" / "load" / "load.json")
+    names = ["liberty", "node"][2 - servers :]
+    assert (made.opened, made.errors, made.target.kind) == (40, 0, "lab")
+    assert {one.name: one.opened for one in made.backends} == dict.fromkeys(names, 40 // servers)
+    assert [member.elected for member in made.members.after] == [40 // servers] * servers
+    assert {one.program for one in made.target.backends.values()} == {"recorder"}
+    assert {f"recorder {name}" for name in names} <= made.usage.keys()
+    assert "of the recorders in the path" in ended.out
+
+
+async def test_load_of_servers_that_nothing_tells_apart_claims_no_shares(here: Place, tmp_path: Path) -> None:
+    silent = running("lean-node", tmp_path, "--name", "mute", "--anywhere", "--plain-headers")
+    async with silent as one:
+        words = ("--backend", f"a={url(one, '/WSConsole')}", "--backend", f"b={url(one)}", "--lag-limit", "60s")
+        plain = await in_thread(here, "load", *words)
+        asked = await in_thread(here, "load", *words, "--expect-shares", "1:1")
+    assert (plain.code, "50.00%" in plain.out) == (0, False), plain.out
+    assert asked.code == 1, asked.out
+    assert "unknown" in asked.out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("ws://host/", "--backend", "a=ws://h"), "--backend is 'a=ws://h', but must be left out with a URL"),
+        (("--backend", "a=ws://h/#x"), "but must be NAME=ws://HOST[:PORT][/PATH]"),
+        (("--backend", "a=ws://h", "--messages", "1"), "--messages is 1, but must be left out with --backend"),
+        (("--backend", "a=ws://h", "--insecure"), "--insecure is True, but must be left out with --backend"),
+        (("--backend", "a=ws://h", "--http2"), "--http2 is True, but must be left out with --backend"),
+        (("--backend", "a=ws://h", "--connections", "5000"), "This opens 5000 connections at ws://h."),
+        (("--backend", "a=ws://h", "--ca", "/x"), "but must be given with a --backend NAME=wss://… only"),
+    ],
+)
+def test_load_before_servers_is_refused_in_one_sentence(here: Place, words: tuple[str, ...], sentence: str) -> None:
+    ended = here.run("load", *words)
+    assert (ended.code, sentence in ended.err) == (2, True), ended.err
+
+
+def test_load_of_a_server_that_is_away_is_not_begun(here: Place) -> None:
+    ended = here.run("load", "--backend", f"a={closed_port()}")
+    assert (ended.code, "cannot be asked: Connection refused." in ended.err) == (3, True), ended.err
 
 
 SESSION = """

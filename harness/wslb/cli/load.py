@@ -37,6 +37,9 @@ Exit codes:
 @click.option(
     "--faults", "faults", multiple=True, metavar="KIND:MEMBER@S", help="Such as kill:node@5; may be repeated."
 )
+@click.option(
+    "--backend", multiple=True, metavar="NAME=URL", help="Lab: a real server, behind a recorder; twice for two."
+)
 @server_options
 @demand_options
 @click.option("--processes", type=int, default=1, metavar="N", help="Client processes (1).")
@@ -66,6 +69,7 @@ def command(url: str | None, **options: Any) -> None:
       wslb load --commands WRKSBS,WRKSYSSTS --connections 400
       wslb load wss://example.test/ws --identify cookie:ROUTEID --connections 100
       wslb load wss://example.test --speak socketio --expect-shares 3:1
+      wslb load --backend a=ws://host:10000/WSConsole --backend b=ws://host:8888
     """
     from wslb.cli.loading import run_load
 

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,7 @@ from wslb.model.balancer import LbMethod, Listener
 from wslb.model.disclosure import one_line
 from wslb.reports.files import try_folder
 from wslb.wire.approach import Approach
+from wslb.wire.naming import as_name
 
 __all__ = ["run_load"]
 
@@ -71,12 +72,13 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
         raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
     approach = _approach(url, options)
     plan = _plan(approach, options)
-    inquiry = Inquiry(approach) if approach is not None else None
-    others = dict.fromkeys(("connections", "backends", "ca"))  # which mean something else here
-    settings = read_settings({**options, **others}, os.environ)
-    settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
-    if url is not None:
-        _ask(plan, yes=options["yes"])
+    others = dict.fromkeys(("connections", "backends"))  # which mean something else here
+    ca = str(options["ca"]) if options["backend"] and options["ca"] else None
+    settings = read_settings({**options, **others, "ca": ca}, os.environ)
+    if not settings.backends:
+        settings = replace(settings, lean=options["backends"] == "lean", idle_seconds=plan.patience_seconds)
+    if approach is not None:
+        _ask(plan, " and ".join(settings.backends.values()) or plan.url, yes=options["yes"])
     report = options["report"] or Path("reports") / "load"
     show = _Show(json_lines=options["json_lines"])
     try_folder(report)
@@ -84,7 +86,7 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
     problem: EvidenceError | None = None
     with in_order():  # until the result is written: one signal does not lose it
         with _engine(options) as engine:
-            made = _run(plan, settings, engine, options, show, inquiry=inquiry, limits=chosen, faults=faults)
+            made = _run(plan, settings, engine, options, show, approach=approach, limits=chosen, faults=faults)
         try:
             paths = save(made, report)
         except EvidenceError as exc:
@@ -146,9 +148,23 @@ def _plan(approach: Approach | None, options: Mapping[str, Any]) -> LoadPlan:
 
 
 def _approach(url: str | None, options: Mapping[str, Any]) -> Approach | None:
-    """How to reach a server that is not ours; None for the lab, where such options mean nothing."""
+    """How to reach servers that are not ours; None for those of the lab, where such options mean nothing.
+
+    Before real servers in the lab its httpd is reached, at a URL that `_serve` knows.
+    """
+    if url is not None and options["backend"]:
+        raise ConfigError(option="--backend", value=options["backend"][0], allowed="left out with a URL")
     if url is not None:
         return approach_of(url, options)
+    if options["backend"]:
+        for name in ("insecure", "http2"):
+            if options[name]:
+                raise ConfigError(option=f"--{name}", value=True, allowed="left out with --backend: httpd is the lab's")
+        if options["messages"] and not options["commands"]:
+            allowed = "left out with --backend: nobody knows an echo endpoint of a real server"
+            hint = "--first-message TEXT and --expect REGEX say something on each tunnel, --commands CL commands."
+            raise ConfigError(option="--messages", value=options["messages"], allowed=allowed, hint=hint)
+        return approach_of(f"{'wss' if options['tls'] else 'ws'}://127.0.0.1/", {**options, "ca": None})
     for name in (*OF_A_URL, "shares", "keep_cookies"):
         if options[name]:
             option = "--expect-shares" if name == "shares" else f"--{name.removesuffix('s').replace('_', '-')}"
@@ -156,7 +172,7 @@ def _approach(url: str | None, options: Mapping[str, Any]) -> Approach | None:
     return None
 
 
-def _ask(plan: LoadPlan, *, yes: bool) -> None:
+def _ask(plan: LoadPlan, whom: str, *, yes: bool) -> None:
     """A plain question before a run that could hurt."""
     rate = plan.top_rate if plan.open_model else 0.0
     large = plan.total > ASK_CONNECTIONS or rate > ASK_RATE or (plan.total == 0 and not plan.open_model)
@@ -164,7 +180,7 @@ def _ask(plan: LoadPlan, *, yes: bool) -> None:
         return
     how_many = f"{plan.total} connections" if plan.total else "connections without a limit of number"
     pace = f", {rate:g} each second" if rate else ""
-    question = f"This opens {how_many}{pace} at {plan.url}. Is that server yours, and may it be loaded so?"
+    question = f"This opens {how_many}{pace} at {whom}. Is that server yours, and may it be loaded so?"
     if not sys.stdin.isatty():
         raise ConfigError(
             option="--connections", value=plan.total, allowed=f"at most {ASK_CONNECTIONS} without --yes", hint=question
@@ -223,7 +239,7 @@ def _run(
     options: Mapping[str, Any],
     show: _Show,
     *,
-    inquiry: Inquiry | None,
+    approach: Approach | None,
     limits: tuple[limit_rules.Limit, ...],
     faults: tuple[fault_rules.PlannedFault, ...],
 ) -> LoadDocument:
@@ -242,11 +258,16 @@ def _run(
         return await conductor.conduct(limits, command=command, environment=environment, percentiles=percents)
 
     async def whole() -> LoadDocument:
-        if inquiry is not None:
-            return await conducted(Conductor(plan, engine, inquiry=inquiry, news=show.news), {})
+        if approach is not None and not settings.backends:
+            return await conducted(Conductor(plan, engine, inquiry=Inquiry(approach), news=show.news), {})
         async with open_lab(settings) as lab:
             served = await _serve(lab, plan, options)
-            conductor = Conductor(served, engine, lab=lab, faults=faults, news=show.news)
+            inquiry = None
+            if approach is not None:
+                here = replace(approach, url=served.url, trust=served.trust)
+                served = msgspec.structs.replace(served, headers=here.fields())
+                inquiry = Inquiry(here)
+            conductor = Conductor(served, engine, lab=lab, inquiry=inquiry, faults=faults, news=show.news)
             return await conducted(conductor, lab.environment)
 
     return until_signal(whole(), gently=interrupt)
@@ -261,16 +282,24 @@ async def _serve(lab: Lab, plan: LoadPlan, options: Mapping[str, Any]) -> LoadPl
         listener=listener,
         lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS),
         idle_seconds=plan.patience_seconds,
+        backends=lab.fleet if lab.fleet.real else None,
     )
     await lab.begin("load", site, balancer=site.balancers[0])
     if plan.hold_seconds is not None:  # a rate does with fewer
         _refuse_what_breaks(plan.most_at_once, lab.proxy.front.forwarder)
-    path = f"/{listener.value}" if plan.greeting else ECHO_PATH[listener]
+    path = f"/{listener.value}" if plan.greeting or lab.fleet.real else ECHO_PATH[listener]
+    heard: Callable[[str], str] = as_name if lab.fleet.real else str  # a foreign server's name is a line of its words
+    greetings = tuple((heard(backend.info.greeting), name) for name, backend in lab.fleet.items())
+    tells = all(text for text, _ in greetings) and len(dict(greetings)) == len(greetings)
+    if not lab.fleet.real:
+        identify = "greeting" if plan.greeting else plan.identify
+    else:  # `Inquiry` finds out what else tells them apart
+        identify = "greeting" if tells and plan.identify == "auto" else plan.identify
     return msgspec.structs.replace(
         plan,
         url=lab.proxy.front.url(listener, path),
-        greetings=tuple((backend.info.greeting, name) for name, backend in lab.fleet.items()),
-        identify="greeting" if plan.greeting else plan.identify,
+        greetings=greetings,
+        identify=identify,
         trust=(await lab.proxy.runtime.read("tls/ca.pem")).decode() if options["tls"] else "",
     )
 

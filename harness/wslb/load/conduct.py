@@ -157,7 +157,7 @@ class Conductor:
             lab = self._lab
             groups["httpd"] = lambda: [lab.proxy.pid] if lab.proxy.pid else []
             for name in lab.fleet:
-                groups[f"backend {name}"] = lambda name=name: (  # type: ignore[misc]
+                groups[f"{'recorder' if lab.fleet.real else 'backend'} {name}"] = lambda name=name: (  # type: ignore[misc]
                     [lab.fleet[name].pid] if lab.fleet[name].running else []
                 )
         return groups

@@ -41,6 +41,10 @@ def summary(made: LoadDocument) -> list[str]:
         if one.max_seconds is not None and (clock == "lag" or made.valid):
             told = [f"p{key} {_time(value)}" for key, value in one.percentiles.items() if value is not None]
             lines.append(f"  {label:<12} {'  '.join([*told, f'max {_time(one.max_seconds)}'])}  (n = {one.count})")
+    recorders = [use.cpu_seconds for name, use in made.usage.items() if name.startswith("recorder ")]
+    if recorders:
+        httpd = made.usage["httpd"].cpu_seconds if "httpd" in made.usage else 0.0
+        lines.append(f"  CPU          {sum(recorders):.2f} s of the recorders in the path, {httpd:.2f} s of httpd")
     for kind, count in sorted(made.errors_by_kind.items(), key=lambda item: -item[1]):
         lines.append(f"  failed       {count:>7} {kind}")
     lines += [f"  {one.mark} {one.name:<9} {one.text}" for one in made.findings]

@@ -199,7 +199,8 @@ class Link(asyncio.Protocol):
             self._ready()
 
     def _name_in(self, data: str | bytes) -> str:
-        return self.owner.rule.of(Showing(messages=(data,))) or ""
+        named = self.owner.rule.of(Showing(messages=(data,))) or ""
+        return self.owner.greeters.get(named, named)
 
     def _answer(self, data: str | bytes) -> None:
         """What came while an answer is due: that one, or what a foreign server sends everybody."""
