@@ -97,7 +97,7 @@ test-libraries: ready ## the lowest and the newest libraries that pyproject.toml
 
 test-originals: ready ## the real Open Liberty and Node.js beside the stand-ins, probe by probe
 	@$(BIN)/python -m tests.originals.provide
-	@$(BIN)/python -m pytest tests/originals -q --no-header $(ARGS)
+	@WSLB_ORIGINALS_FETCHED=1 $(BIN)/python -m pytest tests/originals -q --no-header -rs $(ARGS)
 
 test-foreign: ready ## check and load before five foreign proxies and 18 kinds of servers, and nginx under the lab's claims
 	@$(BIN)/python -m tests.foreign.provide
