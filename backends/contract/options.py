@@ -57,6 +57,7 @@ class Options:
     exit_with_parent: bool
     anywhere: Literal["", "echo", "cl"] = ""
     plain_headers: bool = False
+    at_root: bool = False
 
 
 def _port(text: str) -> int:
@@ -117,6 +118,8 @@ def parser(profile: Profile) -> argparse.ArgumentParser:
     add("--announce", type=Path, metavar="FILE", help="write the answer of /healthz to FILE once listening")
     add("--anywhere", nargs="?", const="echo", choices=("echo", "cl"), default="",
         help="every path is an endpoint, of echo or of CL, and answers a plain request with 200")  # fmt: skip
+    add("--at-root", action="store_true",
+        help="endpoints and page are found without the path of their application too")  # fmt: skip
     add("--plain-headers", action="store_true", help="send no X-Backend: heads are the original's, field by field")
     add("--exit-with-parent", action="store_true", help="stop when standard input reaches its end")
     return parse

@@ -61,6 +61,11 @@ class Profile:
     pings: bool = False
     faults: FaultKinds = field(default_factory=lambda: KINDS)
 
+    def within(self, path: str) -> str:
+        """Return a path as it is called in the application that holds the endpoints and the page, if there is one."""
+        root = self.page_path.rpartition("/")[0]
+        return path if path.startswith(f"{root}/") else root + path
+
     def endpoint(self, path: str) -> Endpoint | None:
         """Return which endpoint an exact path names, or None: nothing is decoded and nothing is normalised."""
         if path in self.cl_paths:

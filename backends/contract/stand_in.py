@@ -47,7 +47,7 @@ class StandIn:
 
     def arrive(self, head: RequestHead, *, listener: Literal["ws", "wss"], peer: str) -> Visit | None:
         """Take in a request; None when its path is no WebSocket endpoint."""
-        endpoint = self.options.anywhere or self.profile.endpoint(request.path_of(head.target))
+        endpoint = self.options.anywhere or self.profile.endpoint(self._path(head.target))
         if endpoint is None:
             return None
         upgrade = request.asks_upgrade(head)
@@ -114,9 +114,13 @@ class StandIn:
             headers=() if location is None else (("Location", str(location)),),
         )
 
+    def _path(self, target: str) -> str:
+        path = request.path_of(target)
+        return self.profile.within(path) if self.options.at_root else path
+
     def plain(self, *, method: str, target: str) -> PlainResponse:
         """Answer a request that is for no endpoint: the page, or 404. Only the exact path of the page is served."""
-        if request.path_of(target) != self.profile.page_path:
+        if self._path(target) != self.profile.page_path:
             return PlainResponse(status=404, body=b"404 Not Found")
         if method not in ("GET", "HEAD"):
             return PlainResponse(status=405, body=b"405 Method Not Allowed\n", headers=(("Allow", "GET, HEAD"),))

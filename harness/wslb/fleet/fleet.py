@@ -163,7 +163,7 @@ class Fleet(Backends):
             idle = ("--idle-seconds", f"{self._settings.idle_seconds:g}")
             program = replace(program, arguments=(*program.arguments, *idle))
         if self._one_path and program.cl_path.count("/") > 1:
-            program = replace(program, arguments=(*program.arguments, "--anywhere", "cl"))
+            program = replace(program, arguments=(*program.arguments, "--at-root"))
         pages = tuple(word for origin in self._settings.origins for word in ("--origin", origin))
         program = replace(program, arguments=(*program.arguments, *pages))
         identity = self._identities.setdefault(name, Identity())

@@ -221,6 +221,28 @@ async def test_anywhere_makes_every_path_a_cl_endpoint_for_own_pages_and_those_t
                 pass
 
 
+async def test_at_root_finds_endpoints_and_page_with_and_without_the_path_of_their_application(
+    program: str, tmp_path: Path
+) -> None:
+    async with running(program, tmp_path, "--at-root") as backend:
+        host = f"{backend.health['address']}:{backend.health['ws']}"
+        for path in {"/CLRunner", backend.health["cl_path"]}:
+            async with connect(f"ws://{host}{path}", proxy=None, compression=None, ping_interval=None) as connection:
+                assert await connection.recv() == backend.health["greeting"]
+        for path in {"/echo", backend.health["echo_path"]}:
+            async with connect(f"ws://{host}{path}", proxy=None, compression=None, ping_interval=None) as connection:
+                await connection.send("ping")
+                assert await connection.recv() == "ping"
+        end = "HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+        for path, code in (
+            ("/WSConsole.html", 200),
+            (backend.health["page_path"], 200),
+            ("/CLRunner", 426),
+            ("/x", 404),
+        ):
+            assert status(await backend.exchange(f"GET {path} {end}".encode())) == code
+
+
 async def test_anywhere_makes_every_path_an_echo_endpoint_and_answers_plain_requests(
     program: str, tmp_path: Path
 ) -> None:

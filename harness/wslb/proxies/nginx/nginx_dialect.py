@@ -21,15 +21,29 @@ from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.nginx.nginx_claims import MEASURED
 from wslb.resources import resource
 
-__all__ = ["NginxDialect"]
+__all__ = ["NginxDialect", "scheme_of"]
 
 _LINE = re.compile(r"^(?P<at>\S+ \S+) \[(?P<level>[a-z]+)\] \d+#\d+: (?P<text>.*)$")
 _ACCESS = re.compile(
     r'^(?P<status>\d{3}) (?P<in>\d+) (?P<out>\d+) (?P<seconds>[\d.]+) "(?P<member>[^"]*)" "(?P<conn>[^"]*)" '
-    r'"(?P<path>.*)" "(?P<sent>[^"]*)" "(?P<read>[^"]*)"$'
+    r'"(?P<path>.*)" "(?P<sent>[^"]*)" "(?P<read>[^"]*)" (?P<scheme>https?) (?P<upstream>\S+)$'
 )
 _SERVER = re.compile(r"^\s*server (\S+:\d+)([^;{]*);", re.MULTILINE)
 _UPSTREAM = re.compile(r"^\s*upstream (\S+) \{\n(.*?)^\s*\}", re.MULTILINE | re.DOTALL)
+
+_SPARE = 64
+"""Connections beside the tunnels, each of which takes two: one from the client and one to the member."""
+
+_EVENTS = (
+    ("upstream server temporarily disabled", "AH00959"),
+    ("connect() failed", "AH00957"),
+    ("upstream SSL certificate verify error", "AH02039"),
+)
+"""What a line tells, by the number under which the catalogue announces the like: nginx's own lines have none."""
+
+_BACKLOG = re.compile(r"ListenBackLog (\d+)$")
+_SCHEMES = {"http": "ws", "https": "wss"}
+_HTTP = {Listener.PLAIN: "http", Listener.TLS: "https"}
 
 _ESTABLISHED = "01"
 """State of a connection in proc_net_tcp(5)."""
@@ -59,16 +73,18 @@ class NginxDialect:
         """nginx tells of no processes."""
         return frozenset()
 
-    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:  # noqa: ARG002
+    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
         """What of the site has no counterpart in the template, each as a noun."""
         lacking = [f"mod_{name}" for name in site.modules]
         lacking += ["modules to leave out"] if site.without else []
-        lacking += ["directives of httpd"] if site.directives or site.tls_directives else []
+        others = [line for line in site.directives if not _BACKLOG.match(line)]
+        lacking += ["directives of httpd"] if others or site.tls_directives else []
         lacking += ["Timeout"] if site.timeout_seconds is not None else []
         lacking += [site.carrier.module] if site.carrier else []
         lacking += ["threads that come and go"] if site.process_model.changes else []
         for mount in site.mounts:
-            lacking += ["TLS side that this lab sets up"] if mount.listener is Listener.TLS else []
+            lacking += ["mod_ssl"] if mount.listener is Listener.TLS and not installation.has("ssl") else []
+            lacking += ["TLS on one of the two sides alone"] if mount.listener not in _sides(mount) else []
             lacking += ["RewriteRule"] if mount.rewrite else []
         for balancer in site.balancers:
             lacking += [] if balancer.lbmethod is LbMethod.BYREQUESTS else [f"lbmethod {balancer.lbmethod.value}"]
@@ -95,7 +111,8 @@ class NginxDialect:
             first = next((line.strip() for line in text.splitlines() if line.strip()), "")
             raise EvidenceError(path="the output of nginx -V", detail=f"it answers {first[:60]!r}, no version of nginx")
         built = re.search(r"^built (?:by|with) (\S.*)$", text, re.MULTILINE)
-        return match[1], {"version": match[1], "built": built[0] if built else ""}
+        facts = {"version": match[1], "built": built[0] if built else ""}
+        return match[1], facts | ({"tls": "yes"} if "--with-http_ssl_module" in text else {})
 
     def ready_text(self, generation: str) -> str:
         """Body that the ready path answers with once this generation serves."""
@@ -121,15 +138,18 @@ class NginxDialect:
             folder=_value(folder),
             error_log=self.error_log,
             access_log=self.access_log,
-            connections=max(1024, 4 * site.process_model.workers),
+            connections=max(1024, 2 * site.process_model.workers + _SPARE),
             upstreams=[
-                {"name": _value(balancer.name), "servers": [_server(member) for member in balancer.members]}
+                {"name": _upstream(balancer), "servers": [_server(member) for member in balancer.members]}
                 for balancer in site.balancers
             ],
             listen=f"{front.listen}:{front.plain}",
+            listen_tls=f"{front.listen}:{front.tls}" if front.tls else "",
+            backlog=next((match[1] for line in site.directives if (match := _BACKLOG.match(line))), ""),
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
-            locations=[location for mount in site.mounts for location in _locations(mount)],
+            locations=[one for mount in site.mounts if mount.listener is Listener.PLAIN for one in _locations(mount)],
+            tls_locations=[one for mount in site.mounts if mount.listener is Listener.TLS for one in _locations(mount)],
         )
 
     def parse_members(self, dump: str) -> dict[str, tuple[tuple[str, float, str], ...]]:
@@ -151,14 +171,15 @@ class NginxDialect:
             access: text of the access log: each address in ``$upstream_addr`` is one election, told at the end.
             connections: ``/proc/net/tcp``: nginx counts no member's connections, the kernel does.
         """
-        elected, sent, read = _tally(access)
+        elected, sent, read = _tally(access, _upstream(balancer))
         busy = open_to(connections)
+        scheme = scheme_of(balancer)
         routes = {urlsplit(member.url).netloc: member.route for member in balancer.members}
         return tuple(
             MemberStatus(
                 balancer=balancer.name,
                 route=routes.get(address, address),
-                url=f"ws://{address}",
+                url=f"{scheme}://{address}",
                 status=status,
                 elected=elected[address],
                 busy=busy[address],
@@ -168,16 +189,24 @@ class NginxDialect:
                 loadfactor=weight,
                 lbmethod=LbMethod.BYREQUESTS.value,
             )
-            for address, weight, status in self.parse_members(dump).get(balancer.name, ())
+            for address, weight, status in self.parse_members(dump).get(_upstream(balancer), ())
         )
 
     def parse_log(self, text: str) -> tuple[LogLine, ...]:
-        """Lines of the error log; nginx numbers none, so a line's code is empty."""
+        """Lines of the error log; nginx numbers none, so a line's code is that of the same event in the catalogue."""
         lines: list[LogLine] = []
         for raw in filter(str.strip, text.splitlines()):
             match = _LINE.match(raw)
             at, level, words = (match["at"], match["level"], match["text"]) if match else ("", "", raw)
-            lines.append(LogLine(at=at, module="nginx", level=level, code="", text=words))
+            lines.append(
+                LogLine(
+                    at=at,
+                    module="nginx",
+                    level=level,
+                    code=next((code for said, code in _EVENTS if said in words), ""),
+                    text=words,
+                )
+            )
         return tuple(lines)
 
     def parse_access(self, text: str) -> tuple[AccessLine, ...]:
@@ -186,7 +215,9 @@ class NginxDialect:
             AccessLine(
                 conn_id=match["conn"],
                 status=int(match["status"]),
-                member_url=f"ws://{tried[-1]}" if (tried := _addresses(match["member"])) else "",
+                member_url=f"{_SCHEMES[match['scheme']]}://{tried[-1]}"
+                if (tried := _addresses(match["member"]))
+                else "",
                 path=match["path"],
                 bytes_in=int(match["in"]),
                 bytes_out=int(match["out"]),
@@ -218,10 +249,12 @@ def _addresses(text: str) -> list[str]:
     return [word for word in re.split(r"\s*[,:]\s+", text) if ":" in word]
 
 
-def _tally(access: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
-    """Elections, bytes sent and bytes read of each address."""
+def _tally(access: str, upstream: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """Elections, bytes sent and bytes read of each address in one upstream."""
     elected, sent, read = Counter[str](), Counter[str](), Counter[str]()
     for match in _accesses(access):
+        if match["upstream"] != upstream:
+            continue
         tried = _addresses(match["member"])
         elected.update(tried)
         for counted, words in ((sent, match["sent"]), (read, match["read"])):
@@ -239,13 +272,30 @@ def _server(member: Member) -> str:
     return " ".join(filter(None, [_value(urlsplit(member.url).netloc), weight, _FLAGS[member.state]]))
 
 
+def scheme_of(balancer: Balancer) -> str:
+    """What all of its members are spoken to in, ``ws`` or ``wss``."""
+    return "wss" if urlsplit(balancer.members[0].url).scheme in {"wss", "https"} else "ws"
+
+
+def _upstream(balancer: Balancer) -> str:
+    """Name of its upstream: one of the TLS side has members of its own, though httpd calls both by one name."""
+    return _value(balancer.name) + ("-tls" if scheme_of(balancer) == "wss" else "")
+
+
+def _sides(mount: Mount) -> frozenset[Listener]:
+    """The side that a mount's members are on; none, where they are on both."""
+    urls = [mount.target] if isinstance(mount.target, str) else [member.url for member in mount.target.members]
+    sides = frozenset(Listener.TLS if url.startswith(("wss", "https")) else Listener.PLAIN for url in urls)
+    return sides if len(sides) == 1 else frozenset()
+
+
 def _locations(mount: Mount) -> list[dict[str, str]]:
     """The path itself and what is below it: ``location /ws`` alone would take ``/wsx`` too."""
     if isinstance(mount.target, str):
         parts = urlsplit(mount.target)
-        target = f"http://{_value(parts.netloc)}{_value(parts.path)}"
+        target = f"{_HTTP[mount.listener]}://{_value(parts.netloc)}{_value(parts.path)}"
     else:
-        target = f"http://{_value(mount.target.name)}{_value(mount.target_path)}"
+        target = f"{_HTTP[mount.listener]}://{_upstream(mount.target)}{_value(mount.target_path)}"
     path = _value(mount.path.rstrip("/"))
     return [{"match": f"= {path}", "target": target}, {"match": f"{path}/", "target": f"{target}/"}]
 

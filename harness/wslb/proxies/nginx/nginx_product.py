@@ -61,7 +61,7 @@ class NginxProduct:
             binary=binary,
             modules_folder="",
             version=version,
-            built_in=frozenset(),
+            built_in=frozenset({"ssl"} if "tls" in facts else ()),
             loadable=frozenset(),
             mpm="",
             facts=facts,
@@ -87,7 +87,7 @@ class NginxProduct:
         session: aiohttp.ClientSession,
         settings: Settings,
         user: tuple[str, str] | None,
-        trust: ssl.SSLContext | None,  # noqa: ARG002 - the template has no TLS side
+        trust: ssl.SSLContext | None,
     ) -> NginxProxy:
         """A proxy that is not started yet."""
         return NginxProxy(
@@ -96,7 +96,8 @@ class NginxProduct:
             installation=installation,
             session=session,
             user=user,
-            port=settings.port,
+            trust=trust,
+            ports=(settings.port, settings.tls_port),
             start_seconds=settings.timeouts.start,
             stop_seconds=settings.timeouts.stop,
         )
@@ -116,7 +117,11 @@ class NginxProduct:
             LabError: it does not accept it.
         """
         config = self.dialect.render(
-            site, front=Front(plain=8080), generation="checked", folder=runtime.folder, user=named(user)
+            site,
+            front=Front(plain=8080, tls=8443 if installation.has("ssl") else None),
+            generation="checked",
+            folder=runtime.folder,
+            user=named(user),
         )
         await checked_dump(self.dialect, runtime, installation, config)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+import ssl
 
 import aiohttp
 
@@ -11,7 +12,7 @@ from wslb.errors import ContractError
 from wslb.interfaces import BalancerChange, Installation, MemberChange, Runtime
 from wslb.model.balancer import Balancer, Site
 from wslb.model.results import MemberStatus
-from wslb.proxies.nginx.nginx_dialect import NginxDialect
+from wslb.proxies.nginx.nginx_dialect import NginxDialect, scheme_of
 from wslb.proxies.nginx.nginx_program import NginxProgram
 from wslb.proxies.program_proxy import ProgramProxy
 
@@ -31,7 +32,8 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
         installation: Installation,
         session: aiohttp.ClientSession,
         user: tuple[str, str] | None,
-        port: int,
+        trust: ssl.SSLContext | None = None,
+        ports: tuple[int, int],
         start_seconds: float,
         stop_seconds: float,
     ) -> None:
@@ -48,7 +50,8 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
             runtime=runtime,
             installation=installation,
             session=session,
-            ports=(port, 0),
+            trust=trust,
+            ports=ports,
         )
         self._user = named(user)
         self._dump = ""
@@ -82,7 +85,7 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
         if done.returncode != 0:
             raise ContractError(backend="nginx", detail=f"{_CONNECTIONS}, which tells its tunnels, cannot be read")
         access = (await self.runtime.read(self.dialect.access_log)).decode(errors="replace")
-        served = [b for b in self.site.balancers if balancer is None or b.name == balancer.name]
+        served = [b for b in self.site.balancers if balancer is None or _same(b, balancer)]
         return tuple(
             member
             for one in served
@@ -111,6 +114,10 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
             ContractError: always.
         """
         return 0, await self.change(balancer, change)
+
+
+def _same(one: Balancer, other: Balancer) -> bool:
+    return (one.name, scheme_of(one)) == (other.name, scheme_of(other))
 
 
 def named(user: tuple[str, str] | None) -> str:

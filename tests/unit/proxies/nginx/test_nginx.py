@@ -8,25 +8,38 @@ import pytest
 from wslb.config import Mpm, Settings
 from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Capability, Front, Installation
-from wslb.model.balancer import Carrier, LbMethod, MemberState, Mount, Site
-from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster, with_parameters
-from wslb.proxies.nginx.nginx_dialect import NginxDialect, open_to
+from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, ProcessModel, Site
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_NODE, balanced, cluster, with_parameters
+from wslb.proxies.nginx.nginx_dialect import NginxDialect, open_to, scheme_of
 from wslb.proxies.nginx.nginx_product import NginxProduct
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.scenarios import SCENARIOS
 
 GOLDEN = Path(__file__).parent / "nginx.conf"
 DIALECT = NginxDialect()
-ADDRESSES = {"ws://liberty": "127.0.0.101:10000", "ws://node": "127.0.0.102:8888"}
+ADDRESSES = {
+    "ws://liberty": "127.0.0.101:10000",
+    "ws://node": "127.0.0.102:8888",
+    "wss://liberty": "127.0.0.101:10443",
+    "wss://node": "127.0.0.102:8443",
+}
 NGINX = Installation(
     binary="nginx", modules_folder="", version="1.22.1", built_in=frozenset(), loadable=frozenset(), mpm=""
 )
+WITH_TLS = replace(NGINX, built_in=frozenset({"ssl"}))
+ONE_SIDE = "TLS on one of the two sides alone"
 WEIGHTED = cluster(replace(LIBERTY, loadfactor=3), replace(NODE, state=MemberState.STANDBY)).at_root()
-SITE = Site(mounts=(*balanced(WEIGHTED).mounts, Mount(path="/one", target="ws://node/CLRunner"))).resolved(ADDRESSES)
+TLS = Mount(path="/wss", target=TLS_CLUSTER.at_root(), target_path="/CLRunner", listener=Listener.TLS)
+SITE = Site(
+    mounts=(*balanced(WEIGHTED).mounts, Mount(path="/one", target="ws://node/CLRunner"), TLS),
+    directives=("ListenBackLog 8192",),
+).resolved(ADDRESSES)
 
 
 def rendered(site: Site = SITE) -> str:
-    return DIALECT.render(site, front=Front(plain=8080), generation="golden", folder="/run/wslb", user="nobody nogroup")
+    return DIALECT.render(
+        site, front=Front(plain=8080, tls=8443), generation="golden", folder="/run/wslb", user="nobody nogroup"
+    )
 
 
 def test_the_configuration_is_the_golden_file(pytestconfig: pytest.Config) -> None:
@@ -43,16 +56,18 @@ def test_what_would_end_a_word_is_refused(name: str) -> None:
 
 def test_members_are_read_from_what_nginx_read() -> None:
     assert DIALECT.parse_members(rendered()) == {
-        "mycluster": (("127.0.0.101:10000", 3.0, "Init Ok"), ("127.0.0.102:8888", 1.0, "Init Stby Ok"))
+        "mycluster": (("127.0.0.101:10000", 3.0, "Init Ok"), ("127.0.0.102:8888", 1.0, "Init Stby Ok")),
+        "mycluster-tls": (("127.0.0.101:10443", 1.0, "Init Ok"), ("127.0.0.102:8443", 1.0, "Init Ok")),
     }
 
 
 ACCESS = """\
-101 300 400 0.016 "127.0.0.101:10000" "lb-1" "/ws" "350" "400"
-101 300 400 0.016 "127.0.0.102:8888, 127.0.0.101:10000" "lb-2" "/ws" "0, 350" "-, 400"
-426 90 40 0.001 "127.0.0.102:8888" "-" "/ws" "90" "40"
-502 300 40 0.000 "mycluster" "lb-3" "/ws" "0" "0"
-404 300 40 0.000 "-" "lb-4" "/no "where"" "-" "-"
+101 300 400 0.016 "127.0.0.101:10000" "lb-1" "/ws" "350" "400" http mycluster
+101 300 400 0.016 "127.0.0.102:8888, 127.0.0.101:10000" "lb-2" "/ws" "0, 350" "-, 400" http mycluster
+426 90 40 0.001 "127.0.0.102:8888" "-" "/ws" "90" "40" http mycluster
+502 300 40 0.000 "mycluster" "lb-3" "/ws" "0" "0" http mycluster
+404 300 40 0.000 "-" "lb-4" "/no "where"" "-" "-" http -
+101 300 400 0.016 "127.0.0.101:10000" "lb-6" "/other" "350" "400" http another
 half a line
 """
 
@@ -82,7 +97,35 @@ def test_a_line_of_the_access_log_names_the_last_member_tried() -> None:
         ("lb-2", 101, "ws://127.0.0.101:10000", "/ws"),
         ("lb-3", 502, "", "/ws"),
         ("lb-4", 404, "", '/no "where"'),
+        ("lb-6", 101, "ws://127.0.0.101:10000", "/other"),
     ]
+
+
+def test_balancers_of_one_name_on_both_sides_are_counted_apart() -> None:
+    tls = TLS_CLUSTER.at_root().resolved(ADDRESSES)
+    access = '101 3 4 0.1 "127.0.0.101:10443" "lb-5" "/wss" "7" "8" https mycluster-tls\n'
+    members = DIALECT.status(tls, rendered(), access=access, connections="")
+    assert [(m.route, m.url, m.elected) for m in members] == [
+        ("liberty", "wss://127.0.0.101:10443", 1),
+        ("node", "wss://127.0.0.102:8443", 0),
+    ]
+    assert [line.member_url for line in DIALECT.parse_access(access)] == ["wss://127.0.0.101:10443"]
+    assert (scheme_of(CLUSTER), scheme_of(TLS_CLUSTER)) == ("ws", "wss")
+
+
+def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
+    told = (
+        "2026/11/26 04:00:00 [error] 13#13: *5 connect() failed (111: Connection refused) while connecting",
+        "2026/11/26 04:00:00 [warn] 13#13: *5 upstream server temporarily disabled while connecting to upstream",
+        "2026/11/26 04:00:00 [error] 13#13: *5 upstream SSL certificate verify error: (21:unable to verify)",
+        "2026/11/26 04:00:00 [alert] 12#12: worker process 13 exited on signal 11",
+    )
+    assert [line.code for line in DIALECT.parse_log("\n".join(told))] == ["AH00957", "AH00959", "AH02039", ""]
+
+
+def test_worker_connections_are_two_for_each_tunnel_and_some_to_spare() -> None:
+    large = replace(SITE, process_model=ProcessModel(children=11, threads=500))
+    assert "worker_connections 11064;" in rendered(large)
 
 
 def test_only_established_connections_to_a_member_are_open() -> None:
@@ -108,7 +151,10 @@ def test_a_line_of_the_error_log_has_its_level(raw: str, level: str, alarming: b
     ("site", "lacking"),
     [
         (balanced(CLUSTER), ()),
-        (balanced(TLS_CLUSTER), ("TLS side that this lab sets up",)),
+        (balanced(TLS_CLUSTER), ("mod_ssl",)),
+        (Site(mounts=(replace(balanced(TLS_CLUSTER).mounts[0], listener=Listener.PLAIN),)), (ONE_SIDE,)),
+        (balanced(cluster(LIBERTY, TLS_NODE)), (ONE_SIDE,)),
+        (replace(balanced(CLUSTER), directives=("ListenBackLog 8192",)), ()),
         (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
         (balanced(replace(CLUSTER, stickysession="ROUTEID")), ("stickysession",)),
         (balanced(cluster(with_parameters(LIBERTY, retry="2"), NODE)), ("parameter retry of a member",)),
@@ -130,7 +176,7 @@ def test_every_measured_claim_is_a_scenario_whose_site_it_can_serve() -> None:
     assert measured
     chosen = {scenario.name: scenario for scenario in SCENARIOS if scenario.name in measured}
     assert chosen.keys() == measured.keys()
-    assert {name: DIALECT.missing(one.site, NGINX) for name, one in chosen.items()} == dict.fromkeys(measured, ())
+    assert {name: DIALECT.missing(one.site, WITH_TLS) for name, one in chosen.items()} == dict.fromkeys(measured, ())
     assert DIALECT.capabilities.lacking((Capability.CONTROL,)) == ("way to change its members while it runs",)
     assert not DIALECT.capabilities.claimed("no-such-scenario")
 

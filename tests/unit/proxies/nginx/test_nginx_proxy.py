@@ -26,9 +26,9 @@ ONE = balanced(CLUSTER.at_root()).resolved(ADDRESSES)
 TAKEN = f"[emerg] 9#9: bind() to 127.0.0.1:8081{NginxProgram.PORT_TAKEN}whatever a C library says)"
 
 ACCESS = b"""\
-101 300 400 0.016 "127.0.0.101:10000" "lb-1" "/ws" "350" "400"
-101 300 400 0.016 "127.0.0.102:8888, 127.0.0.101:10000" "lb-2" "/ws" "0, 350" "-, 400"
-502 300 40 0.000 "mycluster" "lb-3" "/ws" "0" "0"
+101 300 400 0.016 "127.0.0.101:10000" "lb-1" "/ws" "350" "400" http mycluster
+101 300 400 0.016 "127.0.0.102:8888, 127.0.0.101:10000" "lb-2" "/ws" "0, 350" "-, 400" http mycluster
+502 300 40 0.000 "mycluster" "lb-3" "/ws" "0" "0" http mycluster
 """
 
 TCP = """\
@@ -53,7 +53,7 @@ class Stage:
             installation=NGINX,
             session=session,
             user=None,
-            port=port,
+            ports=(port, 0),
             start_seconds=5.0,
             stop_seconds=3.0,
         )
@@ -120,6 +120,8 @@ def rows(members: tuple[Any, ...]) -> list[tuple[object, ...]]:
 
 LIBERTY_ROW = ("mycluster", "liberty", 2, 2, 700, 800, 3)
 NODE_ROW = ("mycluster", "node", 1, 1, 0, 0, 1)
+OTHER_ROW = ("other", "node", 0, 1, 0, 0, 1)
+"""The kernel does not tell which upstream a connection belongs to; the log does."""
 
 
 async def test_a_status_is_joined_from_dump_log_and_kernel() -> None:
@@ -131,7 +133,7 @@ async def test_a_status_is_joined_from_dump_log_and_kernel() -> None:
     stage.runtime.files["access.log"] = ACCESS
     stage.runtime.connections = TCP
     assert rows(await stage.proxy.status(MAIN)) == [LIBERTY_ROW, NODE_ROW]
-    assert rows(await stage.proxy.status()) == [LIBERTY_ROW, NODE_ROW, ("other", *NODE_ROW[1:])]
+    assert rows(await stage.proxy.status()) == [LIBERTY_ROW, NODE_ROW, OTHER_ROW]
     assert stage.runtime.calls[-1] == "run cat /proc/net/tcp"
 
 
