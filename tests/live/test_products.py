@@ -219,6 +219,10 @@ async def test_a_claim_that_it_breaks_is_found_out(product: Lab, name: str) -> N
     result = await runner.run(scenario, product, tamper=heavier)
     assert result.outcome is Outcome.FAILED
     assert {"members_as_claimed", "follows_model"} <= {v.check for v in result.verdicts if v.breaks}
+    if product.settings.proxy != "apache":
+        said = " ".join(f"{v.expected} {v.observed} {v.phrase}" for v in result.verdicts)
+        assert product.proxy.dialect.capabilities.words
+        assert not {"httpd", "balancer-manager"} & set(said.replace("'", " ").split())
 
 
 async def test_what_it_cannot_be_asked_is_skipped_with_the_reason(product: Lab) -> None:

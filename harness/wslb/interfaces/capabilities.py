@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from wslb.model.balancer import Carrier
@@ -27,14 +27,22 @@ class Capabilities:
         can: what of `Capability`.
         measured: scenarios whose claims were measured on it, each with what explains its answer there (may be
             empty). None: the catalogue's claims are this proxy's own, and so are its versions (`Elsewhere`).
+        words: what verdicts say of httpd, each with what it is called here; longer words first.
     """
 
     can: frozenset[Capability]
     measured: Mapping[str, str] | None = None
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def carrier(self, asked: Carrier) -> Carrier:
         """What carries the tunnels where this one is asked for."""
         return asked if Capability.CARRIERS in self.can else Carrier.OWN
+
+    def named(self, text: str) -> str:
+        """A text of ours about httpd in the proxy's own words."""
+        for word, own in self.words.items():
+            text = text.replace(word, own)
+        return text
 
     def lacking(self, asked: tuple[Capability, ...]) -> tuple[str, ...]:
         """What of this it cannot do, as nouns."""

@@ -144,7 +144,11 @@ def roomy(site: Site, connections: int) -> Site:
 def judge(scenario: Scenario, record: Record, *, lab: Lab, began: float) -> ScenarioResult:
     """Every check of the scenario on its record, and those that every record must pass."""
     besides = always(scenario) if record.accepted else always(scenario)[-1:]  # without a tunnel, the log speaks alone
-    verdicts = [check(record) for check in (*scenario.checks, *besides)]
+    named = lab.proxy.dialect.capabilities.named
+    verdicts = [
+        replace(said, expected=named(said.expected), observed=named(said.observed), phrase=named(said.phrase))
+        for said in (check(record) for check in (*scenario.checks, *besides))
+    ]
     outcome = Outcome.FAILED if any(verdict.breaks for verdict in verdicts) else Outcome.PASSED
     shown = record.thinned(_SHOWN, frozenset(name for verdict in verdicts for name in verdict.evidence))
     return _result(scenario, lab, outcome, began, record=shown, verdicts=tuple(verdicts))

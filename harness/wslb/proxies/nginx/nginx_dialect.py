@@ -41,6 +41,11 @@ _EVENTS = (
 )
 """What a line tells, by the number under which the catalogue announces the like: nginx's own lines have none."""
 
+_WORDS_OF_HTTPD = {code: said for said, code in _EVENTS} | {
+    "balancer-manager": "the access log of nginx",
+    "httpd": "nginx",
+}
+
 _BACKLOG = re.compile(r"ListenBackLog (\d+)$")
 _SCHEMES = {"http": "ws", "https": "wss"}
 _HTTP = {Listener.PLAIN: "http", Listener.TLS: "https"}
@@ -57,7 +62,7 @@ class NginxDialect:
     """nginx: text in, text out."""
 
     title = "nginx"
-    capabilities = Capabilities(can=frozenset(), measured=MEASURED)
+    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD)
     binaries = ("nginx", "/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/opt/homebrew/bin/nginx")
     ready_path = "/wslb-ready"
     manager_path = ""

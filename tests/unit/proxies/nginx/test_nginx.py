@@ -123,6 +123,12 @@ def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
     assert [line.code for line in DIALECT.parse_log("\n".join(told))] == ["AH00957", "AH00959", "AH02039", ""]
 
 
+def test_verdicts_speak_of_nginx_in_its_own_words() -> None:
+    named = DIALECT.capabilities.named
+    assert named("httpd's log has AH00957") == "nginx's log has connect() failed"
+    assert named("balancer-manager was not read") == "the access log of nginx was not read"
+
+
 def test_worker_connections_are_two_for_each_tunnel_and_some_to_spare() -> None:
     large = replace(SITE, process_model=ProcessModel(children=11, threads=500))
     assert "worker_connections 11064;" in rendered(large)
