@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.proxies.apache.adoption.published import PUBLISHED
+from tests.unit.proxies.apache.adoption.written import Written, lines_of
 from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, Broken, marked
-from tests.unit.proxies.apache.advice.sound import PUBLISHED, Published
 from tests.unit.proxies.apache.advice.test_rules import NoFiles
 from tests.unit.proxies.apache.conf.test_languages import OTHERS
 from wslb.certificates import Authority
@@ -92,9 +93,9 @@ async def test_sound_configuration_is_accepted_and_gets_a_clean_answer(
 
 @pytest.mark.parametrize("case", PUBLISHED.values(), ids=PUBLISHED.keys())
 async def test_what_projects_publish_is_accepted_and_gets_neither_warning_nor_error(
-    case: Published, installation: Installation, tmp_path: Path
+    case: Written, installation: Installation, tmp_path: Path
 ) -> None:
-    answer = await advise_file(written(case.text, tmp_path, installation), installation=installation)
+    answer = await advise_file(written(lines_of(case)[0], tmp_path, installation), installation=installation)
     assert answer.source.startswith("read by httpd"), answer.source
     assert [str(advice) for advice in answer.advice if advice.severity is not Severity.NOTE] == []
 

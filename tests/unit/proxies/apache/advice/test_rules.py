@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.proxies.apache.adoption.published import PUBLISHED
+from tests.unit.proxies.apache.adoption.written import Written, lines_of
 from tests.unit.proxies.apache.advice.cases import BROKEN, SOUND, Broken, marked
 from tests.unit.proxies.apache.advice.facts import FACTS, Fact
-from tests.unit.proxies.apache.advice.sound import PUBLISHED, Published
 from wslb.proxies.apache.advice.adviser import advice_for, configuration_of
 from wslb.proxies.apache.advice.rule import Advice, Severity
 from wslb.proxies.apache.advice.rules import RULES
@@ -142,19 +143,21 @@ def test_values_beside_those_of_a_template_are_looked_at() -> None:
 
 @pytest.mark.parametrize("version", ["", "2.4.52", "2.4.71"])
 @pytest.mark.parametrize("case", PUBLISHED.values(), ids=PUBLISHED.keys())
-def test_what_projects_publish_gets_neither_warning_nor_error(case: Published, version: str) -> None:
-    found = advice_on(case.text, version=version)
+def test_what_projects_publish_gets_neither_warning_nor_error(case: Written, version: str) -> None:
+    found = advice_on(lines_of(case)[0], version=version)
     assert [
         str(advice) for advice in found if advice.severity is not Severity.NOTE and advice.rule != "WSLB-C103"
     ] == []
 
 
 @pytest.mark.parametrize("case", PUBLISHED.values(), ids=PUBLISHED.keys())
-def test_what_projects_publish_carries_a_websocket(case: Published) -> None:
-    effect = resolve(tree_of(case.text, "httpd.conf"), "httpd.conf", NoFiles(values={}))
+def test_what_projects_publish_carries_a_websocket_by_the_marked_line(case: Written) -> None:
+    text, line = lines_of(case)
+    effect = resolve(tree_of(text, "httpd.conf"), "httpd.conf", NoFiles(values={}))
     conf = configuration_of(effect)
-    ends = [ends_of(conf, scope, case.path) for scope in servers_to_ask(conf)]
-    assert any(end.carries for found in ends for end in found), ends
+    ends = [ends_of(conf, scope, case.paths[0]) for scope in servers_to_ask(conf)]
+    carrying = [end for found in ends for end in found if end.carries]
+    assert line in [end.at.line for end in carrying if end.at], ends
 
 
 def test_there_are_enough_of_them_to_show_a_false_alarm() -> None:
