@@ -178,3 +178,29 @@ def test_a_pattern_whose_search_does_not_end_is_not_searched_for(text: str) -> N
     begin = time.process_time()
     assert isinstance(advice_on(text), list)
     assert time.process_time() - begin < 5  # milliseconds when measured, hours where it is searched for
+
+
+NESTED = 10_000
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("<Location /a>\n", "</Location>\n"),
+        ("<IfModule mod_proxy.c>\n", "</IfModule>\n"),
+        ("<IfDefine !A>\n", "</IfDefine>\n"),
+        ("<Location /a>\n", ""),
+    ],
+    ids=["sections", "modules", "defines", "unclosed"],
+)
+def test_twice_as_many_sections_take_twice_the_time_and_not_four_times(start: str, end: str) -> None:
+    def seconds(count: int) -> float:
+        times = []
+        text = start * count + "ProxyPass /ws ws://a.example/\n" + end * count
+        for _ in range(2):
+            begin = time.process_time()
+            assert isinstance(advice_on(text), list)
+            times.append(time.process_time() - begin)
+        return min(times)
+
+    assert seconds(2 * NESTED) < 3 * seconds(NESTED)
