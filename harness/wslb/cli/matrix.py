@@ -22,7 +22,11 @@ __all__ = ["command"]
 @click.option("--httpd", "httpds", multiple=True, metavar="FILE", help="Program of an Apache httpd; may be repeated.")
 @click.option("--image", "images", multiple=True, metavar="NAME", help="Image of one; may be repeated.")
 @click.option(
-    "--proxy", "proxies", multiple=True, metavar="NAME[=FILE]", help="apache or nginx, and its program; repeatable."
+    "--proxy",
+    "proxies",
+    multiple=True,
+    metavar="NAME[=FILE]",
+    help="apache, nginx or haproxy, and its program; repeatable.",
 )
 @click.option(
     "--carrier", type=click.Choice([carrier.value for carrier in CARRIERS]), help="Module that must carry the tunnels."

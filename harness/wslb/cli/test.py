@@ -25,7 +25,7 @@ __all__ = ["command"]
 
 @click.command("test", epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...", shell_complete=scenario_names)
-@click.option("--proxy", metavar="NAME", help="Which proxy: apache, or nginx; --httpd names its program too.")
+@click.option("--proxy", metavar="NAME", help="Which proxy: apache, nginx or haproxy; --httpd names its program too.")
 @lab_options
 @backend_options
 @lbmethod_option("Only scenarios of this lbmethod.")

