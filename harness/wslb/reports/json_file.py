@@ -112,7 +112,7 @@ def decode(text: str | bytes) -> Document:
     """
     found = msgspec.json.decode(text)
     told = found.get("schema") if isinstance(found, dict) else None
-    if told not in {SCHEMA, EARLIER}:
+    if not isinstance(told, str) or told not in {SCHEMA, EARLIER}:
         older = isinstance(told, str) and told.startswith(SCHEMA.partition("/")[0])
         raise ValueError(
             f"it is a document of schema {told}, written by another version of wslb"

@@ -170,3 +170,10 @@ def test_a_file_that_cannot_be_written_has_a_sentence_of_its_own(tmp_path: Path)
     with pytest.raises(EvidenceError, match=r"Cannot write .*report.json: is a directory"):
         files.write(runs.run(runs.passed()), tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["report.json"]
+
+
+@pytest.mark.parametrize("schema", [None, [], {}, 3, "", "wslb.load/1"])
+def test_what_is_of_another_schema_is_no_report(schema: object) -> None:
+    found = json.loads(json_file.text(runs.saved(runs.passed())))
+    with pytest.raises(ValueError, match=r"it is no report.json"):
+        json_file.decode(json.dumps({**found, "schema": schema}))
