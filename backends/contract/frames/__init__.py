@@ -1,1 +1,0 @@
-"""Frames of an accepted connection: how they are read and written, and what the originals make of them."""
