@@ -28,13 +28,14 @@ _ACCESS = re.compile(
 _LINE = re.compile(r"^\[(?P<level>[A-Z]+)\]\s+\((?P<pid>\d+)\) : (?P<text>.*)$")
 _LEVELS = {"NOTICE": "notice", "WARNING": "warn", "ALERT": "alert", "DIAG": "notice"}
 _FLAGS = {MemberState.ENABLED: "", MemberState.DISABLED: "disabled", MemberState.STANDBY: "backup"}
+_WORDS_OF_HTTPD = {"balancer-manager": "HAProxy's statistics", "httpd": "HAProxy"}
 
 
 class HaproxyDialect:
     """HAProxy: text in, text out."""
 
     title = "HAProxy"
-    capabilities = Capabilities(can=frozenset(), measured=MEASURED)
+    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD)
     binaries = ("haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy")
     ready_path = "/wslb-ready"
     manager_path = ""
