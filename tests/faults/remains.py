@@ -113,6 +113,14 @@ class Room(Place):
                     found.append(int(folder.name))
         return found
 
+    def _none_left(self) -> bool:
+        """Whether nothing runs any more; what does is killed."""
+        left = self.running()
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
+
     def left(self) -> list[str]:
         """A sentence for each thing that is left, once whatever is just ending has had its time."""
         with contextlib.suppress(AssertionError):
@@ -141,10 +149,10 @@ class Room(Place):
 
     def end(self) -> None:
         """End whatever runs here; what was begun and not waited for is, and its pipes are closed."""
-        for pid in self.running():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not self.running(), what="the end of all that ran in this place")
+        for process in self._begun:  # one that is just becoming another program shows no variable
+            if process.poll() is None:
+                process.kill()
+        wait_for(self._none_left, what="the end of all that ran in this place")
         for process in self._begun:
             if process.stdout and not process.stdout.closed:
                 process.communicate()
