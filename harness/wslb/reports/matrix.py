@@ -7,6 +7,7 @@ differ in the same way, for the same reason, are told together, the differences 
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -223,7 +224,10 @@ def encode(document: MatrixDocument) -> str:
 
 def json_schema() -> str:
     """The schema of ``matrix.json``, made from the types."""
-    return json.dumps(msgspec.json.schema(MatrixDocument), indent=1) + "\n"
+    schema = msgspec.json.schema(MatrixDocument)
+    for one in schema["$defs"].values():
+        one["description"] = inspect.cleandoc(one["description"])  # Python 3.13 and later have done it
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
 def save(document: MatrixDocument, folder: Path) -> tuple[Path, ...]:
