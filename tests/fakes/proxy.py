@@ -87,9 +87,6 @@ class FakeRuntime:
         """Nothing starts here."""
         raise NotImplementedError(f"the fake starts nothing: {argv}")
 
-    async def started(self, process: Any) -> None:
-        """Nothing to note."""
-
     async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
         """Keep a file."""
         self.files[name] = content

@@ -141,8 +141,11 @@ class Room(Place):
         enter = ["/usr/bin/nsenter", f"--target={self.keeper}", "--ipc"]
         words = [*enter, "cat", "/proc/sysvipc/shm", "/proc/sysvipc/sem"]
         segments = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-        files = [path.name for path in self._inside("/dev/shm").iterdir()]  # noqa: S108 - read, not made
-        return [*files, *(f"segment {' '.join(line.split())}" for line in segments if "key" not in line)]
+        return [*self.segments(), *(f"segment {' '.join(line.split())}" for line in segments if "key" not in line)]
+
+    def segments(self) -> list[str]:
+        """Names of POSIX shared memory here; none where the place has no memory of its own."""
+        return [path.name for path in self._inside("/dev/shm").iterdir()] if self.keeper else []  # noqa: S108 - read
 
     def _inside(self, path: str) -> Path:
         return Path(f"/proc/{self.keeper}/root{path}")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,39 @@ def test_kills_at_random_moments() -> None:
         told = f"{name}, {whom} killed after {seconds:.3f} s, then wslb {following[0]}"
         figures.judge(told, lost_by(name, seconds, whom, following))
     figures.survived()
+
+
+def serving(here: Room) -> int:
+    """Process id of the httpd that has children."""
+    for pid in here.running():
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"-DFOREGROUND" in words and Path(f"/proc/{pid}/task/{pid}/children").read_text():
+                return pid
+    raise AssertionError("no httpd serves")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_all_are_killed_while_httpd_makes_its_shared_memory(restarted: bool) -> None:
+    """At its start and at a graceful restart: in that moment nobody can have noted the segments."""
+    with room() as here:
+        if not here.keeper:
+            pytest.skip("shared memory of one's own needs root and unshare(1)")
+        process = here.begin(here.argv(*here.command("up", "--port", "18079", "--tls-port", "18449")))
+        known: set[str] = set()
+        if restarted:
+            assert process.stdout is not None
+            assert any(b"Ctrl+C stops all" in line for line in process.stdout)  # the httpd of its probe has ended
+            known = set(here.segments())
+            os.kill(serving(here), signal.SIGUSR1)
+        deadline = time.monotonic() + 60
+        while not set(here.segments()) - known:  # without a pause, in which they could be noted
+            assert time.monotonic() < deadline, "httpd made no shared memory"
+        while running := here.running():
+            kill(running)
+        process.communicate()
+        assert set(here.segments()) - known
+        following = here.begin(here.argv(*here.command("clean")))
+        following.communicate(timeout=120)
+        assert following.returncode == 0
+        assert here.left() == []

@@ -147,10 +147,6 @@ class Runtime(Protocol):
         """Start a program in its own process group; its standard streams go to ``<name>.out`` in the folder."""
         ...
 
-    async def started(self, process: Any) -> None:
-        """Called once a program serves: note what it would leave behind if it were killed."""
-        ...
-
     async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
         """Put a file into the folder and return its path there; a secret one is readable by its owner only."""
         ...

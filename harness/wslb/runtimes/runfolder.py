@@ -7,7 +7,8 @@ whose lock can be taken belongs to nobody. Process ids are used again, and a clo
 What is trusted. A temporary folder is shared with strangers, and root sweeps it too. So nothing in it is believed
 before it has been opened without following a link and found to be ours: a directory of our own user with exactly the
 name that we give, in it a regular file of our own user. What the files say is never obeyed: processes are ours by
-their user and by a whole path on their command line, segments of shared memory by name and by the inode noted.
+their user and by a whole path on their command line, segments of shared memory by what `wslb.runtimes.shared_memory`
+finds out of them.
 
 A run makes its folder, then the file, then takes the lock. A sweep that comes in between removes the folder; the run
 notices that what it locked is no longer there, and makes another. The file goes last, so that what a run or a sweep
@@ -17,15 +18,12 @@ leaves when it is killed while it removes still says whose it is.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import os
-import pwd
 import re
 import secrets
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,20 +32,15 @@ from pathlib import Path
 import psutil
 
 from wslb.errors import RuntimeUnavailable
+from wslb.runtimes.shared_memory import expect_shared_memory, forget_shared_memory
+from wslb.runtimes.trusted import file_of, opened, our_users
 
-__all__ = ["Leftover", "RunFolder", "dead", "forget_shared_memory", "remember_shared_memory", "sweep"]
+__all__ = ["Leftover", "RunFolder", "dead", "sweep"]
 
 _NAME = re.compile(r"wslb-([0-9a-f]{8})")
 _OWNER = "owner"
 _NAMEABLE = re.compile(r"[^\x00-\x1f\x7f\"'$\\<>\ud800-\udfff]{1,200}")
 """Paths that stand in a configuration as they are: no quotes, no variables of httpd, no bytes that are no text."""
-
-_SEGMENTS = "shared-memory"
-_SHARED = "/dev/shm"  # noqa: S108 - read, not made
-_SEGMENT = re.compile(r"/dev/shm/(ShM\.[0-9A-Za-z]+|sem\.mp-[0-9a-z_]+)")  # noqa: S108 - read, not made
-"""POSIX shared memory of APR, and semaphores of multiprocessing."""
-_KEY_FILES = "slotmem-shm-*.shm"
-_MOST_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +95,17 @@ class RunFolder:
                 self.path.chmod(0o755)
                 with contextlib.suppress(FileNotFoundError, BlockingIOError):
                     self._lock = _own(self.path / _OWNER)
+                    expect_shared_memory(self.path)
                     return
             except BaseException:
                 shutil.rmtree(self.path, ignore_errors=True)
                 raise
 
-    def remove(self, *, shared_memory: bool = True) -> None:
+    def remove(self) -> None:
         """Remove the folder, and the shared memory that its programs left; twice is once."""
         if self._lock is None:
             return
-        if shared_memory:
-            forget_shared_memory(self.path)
+        forget_shared_memory(self.path)
         _remove(self.path)
         os.close(self._lock)
         self._lock = None
@@ -155,62 +148,11 @@ def dead(folder: Path) -> bool:
         return True
     except OSError:
         return False
-    with _opened(folder) as directory:
+    with opened(folder) as directory:
         if directory is None:
             return False
         with _taken(directory) as owner:
             return owner is not None
-
-
-def remember_shared_memory(folder: Path, pid: int) -> None:
-    """Note the POSIX shared memory of a process, which survives ``kill -9`` (Linux: ``/dev/shm``)."""
-    with contextlib.suppress(OSError):
-        maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8", errors="replace")
-        # By inode: a semaphore is made under another name than it gets (sem_open of glibc).
-        mapped = {fields[4] for line in maps.splitlines() if len(fields := line.split()) > 5 and _SHARED in fields[5]}
-        there = [(path, str(path.lstat().st_ino)) for path in Path(_SHARED).iterdir()] if mapped else []
-        noted = {(str(path), inode) for path, inode in there if inode in mapped and _SEGMENT.fullmatch(str(path))}
-        known = set(_noted(folder))
-        with (folder / _SEGMENTS).open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} {inode}\n" for name, inode in sorted(noted - known))
-
-
-def forget_shared_memory(folder: Path) -> None:
-    """Remove what programs did not remove themselves: what `remember_shared_memory` noted, or a file here names.
-
-    A System V segment gets its key from device and inode of such a file, which holds the segment's size (APR, shm.c).
-    """
-    for segment in _keyed(folder):
-        ctypes.CDLL(None).shmctl(segment, 0, None)  # IPC_RMID; one that has gone meanwhile is no matter
-    for name, inode in _noted(folder):
-        with contextlib.suppress(OSError):
-            there = os.lstat(name)
-            if _SEGMENT.fullmatch(name) and stat.S_ISREG(there.st_mode) and str(there.st_ino) == inode:
-                Path(name).unlink()
-
-
-def _noted(folder: Path) -> Iterator[tuple[str, str]]:
-    with contextlib.suppress(OSError), _opened(folder) as directory:
-        if directory is None:
-            return
-        for line in _text(directory, _SEGMENTS).splitlines():
-            name, _, inode = line.partition(" ")
-            yield name, inode
-
-
-def _keyed(folder: Path) -> Iterator[int]:
-    """Ids of System V segments of ours that nobody has attached and that a file in the folder names (proc(5))."""
-    with contextlib.suppress(OSError, ValueError):
-        wanted = set()
-        for path in folder.glob(_KEY_FILES):
-            file = path.lstat()
-            if stat.S_ISREG(file.st_mode) and file.st_size == ctypes.sizeof(ctypes.c_size_t):
-                key = (file.st_dev & 0xFF) << 16 | file.st_ino & 0xFFFF  # ftok(3), but for the top byte: a hash of APR
-                wanted.add((key, int.from_bytes(path.read_bytes(), sys.byteorder)))
-        for line in Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]:
-            number, segment, _, size, _, _, attached, uid, *_ = map(int, line.split())
-            if (number & 0xFFFFFF, size) in wanted and uid in _our_users() and attached == 0:
-                yield segment
 
 
 def sweep(base: Path | None = None) -> tuple[Leftover, ...]:
@@ -226,7 +168,7 @@ def _swept(folder: Path) -> Leftover | None:
     named = _NAME.fullmatch(folder.name)
     if named is None:
         return None
-    with _opened(folder) as directory:
+    with opened(folder) as directory:
         if directory is None:
             return None
         with _taken(directory) as owner:
@@ -255,23 +197,9 @@ def _swept_without_owner(folder: Path, run_id: str) -> Leftover | None:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> Iterator[int | None]:
-    """Descriptor of a directory that is our own user's and no link; None for anything else."""
-    try:
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        yield None
-        return
-    try:
-        yield directory if os.fstat(directory).st_uid == os.geteuid() else None
-    finally:
-        os.close(directory)
-
-
-@contextlib.contextmanager
 def _taken(directory: int) -> Iterator[int | None]:
     """The owner's file with its lock taken; None when its run lives, or there is no such file of our own user."""
-    descriptor = _file(directory, _OWNER)
+    descriptor = file_of(directory, _OWNER)
     if descriptor is None:
         yield None
         return
@@ -284,27 +212,6 @@ def _taken(directory: int) -> Iterator[int | None]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _file(directory: int, name: str) -> int | None:
-    """Descriptor of a small regular file of our own user in a directory, opened without waiting; None otherwise."""
-    try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    except OSError:
-        return None
-    there = os.fstat(descriptor)
-    if stat.S_ISREG(there.st_mode) and there.st_uid == os.geteuid() and there.st_size <= _MOST_BYTES:
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _text(directory: int, name: str) -> str:
-    descriptor = _file(directory, name)
-    if descriptor is None:
-        return ""
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_MOST_BYTES).decode("utf-8", "replace")
 
 
 def _bases() -> list[Path]:
@@ -327,8 +234,6 @@ def _kill_all(folder: Path) -> tuple[str, ...]:
     victims = _naming(folder)
     names = [f"{process.info['name']} ({process.pid})" for process in victims]
     for process in victims:
-        remember_shared_memory(folder, process.pid)
-    for process in victims:
         with contextlib.suppress(psutil.Error):
             process.kill()
     for process in victims:
@@ -343,11 +248,6 @@ def _naming(folder: Path) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in psutil.process_iter(["cmdline", "name", "uids"]):
         words, uids = process.info["cmdline"] or [], process.info["uids"]
-        if process.pid != os.getpid() and uids and uids.real in _our_users() and any(map(named.search, words)):
+        if process.pid != os.getpid() and uids and uids.real in our_users() and any(map(named.search, words)):
             found.append(process)
     return found
-
-
-def _our_users() -> set[int]:
-    """Ourselves, and for root the user that servers become."""
-    return {os.geteuid()} | ({pwd.getpwnam("nobody").pw_uid} if os.geteuid() == 0 else set())

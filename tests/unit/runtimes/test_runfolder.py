@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
@@ -221,52 +220,6 @@ def test_root_leaves_what_another_user_planted(
     assert not dead(folder)
     assert named.poll() is None
     assert segment.exists()
-
-
-def test_a_segment_is_removed_only_if_it_is_the_one_that_was_noted(tmp_path: Path) -> None:
-    folder = abandoned(tmp_path)
-    ours = Path(f"/dev/shm/ShM.wslb{os.getpid()}")  # noqa: S108 - made and removed here
-    elsewhere = tmp_path / "ShM.1"
-    if not ours.parent.is_dir():
-        pytest.skip("this system shows no shared memory as files")
-    ours.touch()
-    elsewhere.touch()
-    try:
-        for inode in (0, ours.stat().st_ino):
-            (folder / "shared-memory").write_text(f"{ours} {inode}\n{elsewhere} {elsewhere.stat().st_ino}\n/etc 1\n")
-            runfolder.forget_shared_memory(folder)
-            assert ours.exists() == (inode == 0)
-            assert elsewhere.exists()
-    finally:
-        ours.unlink(missing_ok=True)
-
-
-def system_v(key: int, size: int) -> int:
-    """A new System V segment of shared memory that nobody has attached."""
-    segment: int = ctypes.CDLL(None).shmget(ctypes.c_int(key), ctypes.c_size_t(size), 0o1600)  # IPC_CREAT
-    assert segment >= 0
-    return segment
-
-
-def there(segment: int) -> bool:
-    return any(line.split()[1] == str(segment) for line in Path("/proc/sysvipc/shm").read_text().splitlines())
-
-
-@pytest.mark.skipif(not Path("/proc/sysvipc/shm").exists(), reason="this system does not list System V segments")
-def test_a_system_v_segment_is_removed_by_the_file_that_names_it(tmp_path: Path) -> None:
-    folder = abandoned(tmp_path)
-    file = folder / "slotmem-shm-p1_cluster.shm"
-    file.write_bytes((2922).to_bytes(ctypes.sizeof(ctypes.c_size_t), sys.byteorder))
-    key = (file.stat().st_dev & 0xFF) << 16 | file.stat().st_ino & 0xFFFF
-    own = system_v(0x5A << 24 | key, 2922)
-    others = [system_v(0x5B << 24 | key, 2923), system_v(0x5A << 24 | key ^ 1, 2922)]
-    try:
-        sweep(tmp_path)
-        assert not there(own)
-        assert [there(other) for other in others] == [True, True]
-    finally:
-        for segment in (own, *others):
-            ctypes.CDLL(None).shmctl(segment, 0, None)
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o027, 0o077, 0o777])

@@ -27,7 +27,7 @@ from wslb.caller import ENDING
 from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.progress import ShardProgress
 from wslb.load.shards import worker
-from wslb.runtimes.runfolder import RunFolder, remember_shared_memory
+from wslb.runtimes.runfolder import RunFolder
 
 __all__ = ["processes"]
 
@@ -131,10 +131,9 @@ def processes(count: int) -> Iterator[LoadEngine]:
     run = RunFolder()
     try:
         engine = _Processes(count)
-        remember_shared_memory(run.path, os.getpid())
         try:
             yield engine
         finally:
             engine.close()
     finally:
-        run.remove(shared_memory=False)  # what is still in use then goes with the process
+        run.remove()

@@ -106,7 +106,6 @@ class Httpd(ProxyProgram):
             await self.stop()
             raise failed
         self._start_seconds = self._patience
-        await self._runtime.started(self._process)
         self._lasting = not re.search(r"^\s*MaxConnectionsPerChild\s+[1-9]", config, re.MULTILINE | re.IGNORECASE)
         self._know_children(self._process)
 
@@ -124,7 +123,6 @@ class Httpd(ProxyProgram):
                 log_tail=await self.log_tail(),
                 hint="The last lines of its log say why.",
             )
-        await self._runtime.started(self._process)  # already now: a killed run must leave nothing that nobody knows
 
     async def _ready_or_taken(self) -> bool:
         return await self._ready() or self._taken.for_good

@@ -81,7 +81,6 @@ class HaproxyProgram(ProxyProgram):
         except BaseException:
             await self.stop()
             raise
-        await self._runtime.started(self._process)
 
     async def _ready(self, url: str, text: str) -> bool:
         """Whether this generation answers.

@@ -83,7 +83,6 @@ class NginxProgram(ProxyProgram):
         except BaseException:
             await self.stop()
             raise
-        await self._runtime.started(self._process)
         return dump
 
     async def _ready(self, url: str, text: str) -> bool:

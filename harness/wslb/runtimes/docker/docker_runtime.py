@@ -144,9 +144,6 @@ class DockerRuntime:
             raise await self._lost() from None
         return DockerProcess(self, name=label, pid=pid)
 
-    async def started(self, process: object) -> None:
-        """Nothing stays of a container's program: its shared memory is the container's own."""
-
     async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
         """Write a file, readable only; a new one takes the place of the old one, so neither is ever half there."""
         path = self._path(name)

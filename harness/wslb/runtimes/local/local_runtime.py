@@ -13,7 +13,6 @@ from pathlib import Path
 
 from wslb.errors import MachineExhausted
 from wslb.interfaces import Completed, Front, Process
-from wslb.runtimes.runfolder import remember_shared_memory
 from wslb.waiting import disconnect, until
 
 __all__ = ["LocalProcess", "LocalRuntime", "ports_to_listen"]
@@ -289,10 +288,6 @@ class LocalRuntime:
     def where(self, name: str) -> str:
         """Path of a file of the run's folder."""
         return str(self._path / name)
-
-    async def started(self, process: Process) -> None:
-        """Note what the program would leave behind if it were killed."""
-        remember_shared_memory(self._path, process.pid)
 
     def facts(self) -> Mapping[str, str]:
         """What the report says of this runtime."""
