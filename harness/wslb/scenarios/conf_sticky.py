@@ -17,8 +17,8 @@ __all__ = ["ANSWER_TO_GET", "sharing"]
 
 ANSWER_SECONDS = 5.0
 MOST_ROUTES = 4
-ANSWER_TO_GET = ("AH01144", "AH00898")
-"""A plain request on a path of ws:// members, which some carriers do not take."""
+ANSWER_TO_GET = ("AH01144", "AH00898", "AH01276", "AH01630")
+"""A plain request on a path of ws:// members, which some carriers do not take, or where httpd serves no page itself."""
 
 
 def sharing(aim: Aim) -> Iterator[Asking]:

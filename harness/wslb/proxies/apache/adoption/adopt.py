@@ -16,6 +16,7 @@ from wslb.errors import ConfigError
 from wslb.interfaces import Installation
 from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
 from wslb.proxies.apache.adoption.adopted import CHOSEN, Adopted, AdoptionChange, Brought, Certified, Door, MemberPlace
+from wslb.proxies.apache.adoption.host_names import names_asked_for, names_in
 from wslb.proxies.apache.adoption.left_out import LEFT_OUT, OURS, RUNS_CODE
 from wslb.proxies.apache.adoption.original import Original
 from wslb.proxies.apache.adoption.written import quoted, same
@@ -137,7 +138,7 @@ class _Adoption:
         self._own('<Directory "/">', "AllowOverride None", "</Directory>")
         if self.original.conf.folder:
             self._own('DocumentRoot "${RUN}/htdocs"')
-        self._all(directives, 0, self._names_in(directives))
+        self._all(directives, 0, (*names_in(directives), *names_asked_for(directives)))
         if not any(at.key == "typesconfig" for at in walk(directives)):
             self._own("<IfModule mod_mime.c>", 'TypesConfig "/dev/null"', "</IfModule>")
         self._own(
@@ -304,7 +305,8 @@ class _Adoption:
         head = self._written(section)
         if section.key == "virtualhost":
             head = self._virtualhost(section)
-            names = self._names_in(section.body or ()) or names
+            body = section.body or ()
+            names = (*(names_in(body) or names), *names_asked_for(body))
         elif section.key == "directory" and not section.line:
             head = self._changed(section, '<Directory "${RUN}/htdocs">', "a .htaccess is read as within its folder")
         elif section.key in {"proxy"} and section.words and "*" not in section.first:
@@ -324,11 +326,6 @@ class _Adoption:
         after = f"<VirtualHost {' '.join(words)}>"
         self._change(section, after, "a free port of loopback in its place")
         return after
-
-    @staticmethod
-    def _names_in(directives: Iterable[Directive]) -> tuple[str, ...]:
-        names = [w for d in directives if d.key in {"servername", "serveralias"} for w in d.words]
-        return tuple(dict.fromkeys(re.sub(r"^\w+://|:\d+$", "", name).lower() for name in names))
 
     def _one(self, at: Directive) -> Iterator[str]:
         key = at.key
@@ -410,9 +407,10 @@ class _Adoption:
         return any(text.lower().startswith("sslcertificatekeyfile") for (file, _), text in texts if file == at.file)
 
     def _certified(self, key: str) -> str:
-        if key not in self.certificates:
-            self.certificates[key] = Certified(name=f"site-{len(self.certificates) + 1}", names=self.names)
-        return self.certificates[key].name
+        """Name of the certificate in the place of one of the configuration's, which several servers may show."""
+        known = self.certificates.get(key) or Certified(name=f"site-{len(self.certificates) + 1}", names=())
+        self.certificates[key] = replace(known, names=tuple(dict.fromkeys((*known.names, *self.names))))
+        return known.name
 
     def _application(self, at: Directive) -> Iterator[str]:
         name = self._certified(f"application {at.first} {self.names}")

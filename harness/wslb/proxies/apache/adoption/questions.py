@@ -10,6 +10,7 @@ from wslb.errors import ConfigError
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, MemberState
 from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
 from wslb.proxies.apache.adoption.adopted import Adopted, Door, MemberPlace
+from wslb.proxies.apache.adoption.host_names import host_name, names_in
 from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.mounting import Mounting, Way, sample_of
@@ -27,7 +28,7 @@ class Question:
 
     Attributes:
         scope: server that serves it.
-        server_name: of that server; None where it has none.
+        server_name: of that server, under which this line takes a request; None where it has none.
         mounting: line that the path is of; None for one that the user named and that is no line's.
         meant: whether that line means WebSockets, or the user does.
         ends: that an upgrade may find by the text of the configuration.
@@ -71,8 +72,8 @@ def questions(conf: Configuration, adopted: Adopted, *, paths: Sequence[str] = (
         )
     found: dict[tuple[Door, str, str], tuple[Scope, Mounting, bool]] = {}
     for door, scope in served:
-        name = str(_name(scope))
         for mounting in _written(conf, scope):
+            name = str(_name(conf, scope, mounting))
             path = None if mounting.url == "!" else sample_of(mounting)
             if path is not None:
                 key = (door, name, path)
@@ -110,7 +111,7 @@ def _question(
         path=path,
         door=door,
         scope=scope,
-        server_name=_name(scope),
+        server_name=_name(conf, scope, mounting),
         mounting=mounting,
         meant=meant,
         ends=ends,
@@ -118,10 +119,9 @@ def _question(
     )
 
 
-def _name(scope: Scope) -> str | None:
-    names = [word for key in ("ServerName", "ServerAlias") for at in scope.all(key) for word in at.directive.words]
-    bare = (re.sub(r"^\w+://|:\d+$", "", name).lower() for name in names)
-    return next((name for name in bare if re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", name)), None)
+def _name(conf: Configuration, scope: Scope, mounting: Mounting | None) -> str | None:
+    names = names_in(at.directive for key in ("ServerName", "ServerAlias") for at in scope.all(key))
+    return host_name(names, mounting, alone=len(conf.scopes) <= (1 if scope.main is None else 2))
 
 
 def _served(conf: Configuration, adopted: Adopted) -> Iterator[tuple[Door, Scope]]:

@@ -13,7 +13,7 @@ from wslb.proxies.apache.conf.directives import Directive
 from wslb.proxies.apache.conf.scope import Placed, Scope
 from wslb.proxies.apache.conf.urls import host_of, parameters_of, path_of, scheme_of
 
-__all__ = ["Mounting", "Way", "bounded", "compiled", "mountings_in", "sample_of"]
+__all__ = ["Mounting", "Way", "bounded", "compiled", "mountings_in", "sample_of", "text_for"]
 
 
 class Way(StrEnum):
@@ -126,7 +126,7 @@ def sample_of(mounting: Mounting) -> str | None:
     """A path, with a query where one is wanted, that this line means to take; None where none can be told."""
     if mounting.way is Way.PROXYPASS:
         if re.match(r"\^|/.*(?:\.\*|\$$)", mounting.path):
-            return _sample(mounting.path)  # it is no pattern there, but somebody meant one
+            return text_for(mounting.path)  # it is no pattern there, but somebody meant one
         return mounting.path if mounting.path.startswith("/") and not re.search(r"[*\s$]", mounting.path) else None
     wanted, query = "", ""
     if mounting.way is Way.REWRITE:
@@ -135,13 +135,13 @@ def sample_of(mounting: Mounting) -> str | None:
             if pattern.startswith("!"):
                 continue
             if tested == "%{REQUEST_URI}":
-                wanted = _sample(pattern) or ""
+                wanted = text_for(pattern) or ""
             elif tested == "%{QUERY_STRING}":
-                query = _sample(pattern, rooted=False) or ""
+                query = text_for(pattern, rooted=False) or ""
         inside = mounting.around[-1] if mounting.around else None
         if inside is not None and inside.key in {"location", "directory"} and inside.first.startswith("/"):
             wanted = wanted or (f"{inside.first.rstrip('/')}/" if inside.key == "location" else "")
-    path = wanted or _sample(mounting.path)
+    path = wanted or text_for(mounting.path)
     return None if path is None else f"{path}{'?' if query else ''}{query}"
 
 
@@ -150,7 +150,7 @@ _ATOM = re.compile(
 )
 
 
-def _sample(pattern: str, *, rooted: bool = True) -> str | None:
+def text_for(pattern: str, *, rooted: bool = True) -> str | None:
     """Text that a simple pattern matches: literals, the first of alternatives, one character for a class."""
     text = _first(_spelt(pattern)) if len(pattern) <= 500 else None
     if text is None:

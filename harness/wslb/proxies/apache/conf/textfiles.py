@@ -91,6 +91,10 @@ def understood(text: str, path: Path) -> Tree:
     if other := another_language(text):
         raise EvidenceError(path=path, detail=f"this is {other}, not Apache httpd", hint=_HINT)
     tree = tree_of(text, str(path))
+    if not tree.directives and tree.flaws:
+        first = tree.flaws[0]
+        detail = f"it holds no directive, and </{first.text}> in line {first.line} ends no section"
+        raise EvidenceError(path=path, detail=detail, hint=_HINT)
     if not tree.directives:
         raise EvidenceError(path=path, detail="it holds no directive", hint=_HINT)
     if not any(directive.name.isidentifier() for directive in walk(tree.directives)):

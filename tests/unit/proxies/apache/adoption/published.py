@@ -22,6 +22,38 @@ UPGRADE = "RewriteCond %{HTTP:Upgrade} websocket [NC]\n"
 ON = "RewriteEngine On\n"
 
 PUBLISHED: dict[str, Written] = {
+    "a-rule-for-a-name-that-no-line-gives": published(
+        f"Listen 80\n{ON}{UPGRADE}RewriteCond %{{HTTP_HOST}} ^ws\\.example\\.org$ [NC]\n"
+        "→RewriteRule ^/(.*) ws://127.0.0.1:8080/$1 [P,L]\n",
+        "/",
+    ),
+    "a-rule-for-a-name-over-tls": published(
+        f"<VirtualHost *:443>\n{CERTIFICATE}{ON}{UPGRADE}RewriteCond %{{HTTP_HOST}} =ws.example.org\n"
+        "→RewriteRule ^/(.*) ws://127.0.0.1:8080/$1 [P,L]\n</VirtualHost>\n",
+        "/",
+    ),
+    "rules-by-the-names-of-one-host": published(
+        host(
+            f"ServerAlias chat.example.org *.rooms.example.org\n{ON}"
+            f"{UPGRADE}RewriteCond %{{HTTP_HOST}} ^chat\\. [OR]\nRewriteCond %{{HTTP_HOST}} ^talk\\.\n"
+            "→RewriteRule ^/(.*) ws://127.0.0.1:8080/$1 [P,L]\n"
+            "ProxyPass / http://127.0.0.1:8081/\nProxyPassReverse / http://127.0.0.1:8081/"
+        ),
+        "/",
+    ),
+    "a-rule-for-all-but-the-first-name": published(
+        host(
+            f"ServerAlias *.example.org\n{ON}{UPGRADE}RewriteCond %{{HTTP_HOST}} !^www\\.\n"
+            "→RewriteRule ^/(.*) ws://127.0.0.1:8080/$1 [P,L]\n"
+            "ProxyPass / http://127.0.0.1:8081/\nProxyPassReverse / http://127.0.0.1:8081/"
+        ),
+        "/",
+    ),
+    "a-certificate-of-two-hosts": published(
+        host(f"{CERTIFICATE}→ProxyPass /chat ws://127.0.0.1:8080/chat", port=443, name="a.example.org")
+        + host(f"{CERTIFICATE}ProxyPass /chat ws://127.0.0.1:8081/chat", port=443, name="b.example.org"),
+        "/chat",
+    ),
     "dashboards-with-live-panels": published(
         host(
             "ProxyPreserveHost On\n→ProxyPass /api/live/ ws://localhost:3000/api/live/\n"

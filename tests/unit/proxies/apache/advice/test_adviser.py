@@ -104,6 +104,7 @@ async def test_the_articles_own_warning_is_repeated_bytraffic_without_its_module
     [
         (b"", "it holds no directive"),
         (b"\n\n  \n# only a comment\n", "it holds no directive"),
+        (b"\n</Location>\n", "it holds no directive, and </Location> in line 2 ends no section"),
         (b"Listen 80\0\n", "it is binary"),
         (bytes(range(256)) * 8, "it is binary"),
         ("Listen 80\n".encode("utf-16"), "it is binary"),
