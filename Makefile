@@ -34,10 +34,10 @@ ready: $(VENV)/.ready
 	@$(BIN)/wslb doctor --install --quiet
 
 test-lb: ready ## the main job: prove on a real Apache that WebSockets are balanced
-	@$(BIN)/python -m pytest tests/live -m wslb_lb -q --no-header --wslb-report=$(REPORT) $(ARGS)
+	@$(BIN)/python -m pytest tests/live/test_scenarios.py -m wslb_lb -q --no-header --wslb-report=$(REPORT) $(ARGS)
 
 test-behaviour: ready ## every other behaviour that decides whether balancing works
-	@$(BIN)/python -m pytest tests/live -m wslb_behaviour -q --no-header --wslb-report=reports/behaviour $(ARGS)
+	@$(BIN)/python -m pytest tests/live/test_scenarios.py -m wslb_behaviour -q --no-header --wslb-report=reports/behaviour $(ARGS)
 
 .PHONY: static pyright
 static: $(VENV)/.ready
