@@ -116,22 +116,23 @@ class StartError(LabError):
 
 
 class ProxyConfigRejected(LabError):
-    """The proxy's own syntax check (``httpd -t``) refused the configuration.
+    """The proxy's own syntax check (such as ``httpd -t``) refused the configuration.
 
     Attributes:
+        proxy: its name.
         file: the configuration file it names, if any.
         line: the line in it, if any.
         text: the proxy's own words.
     """
 
-    def __init__(self, *, file: Path | None, line: int | None, text: str, hint: str = "") -> None:
+    def __init__(self, *, file: Path | None, line: int | None, text: str, hint: str = "", proxy: str = "httpd") -> None:
         super().__init__(file, line, text)
         self.file, self.line, self.text = file, line, text
-        self.hint = hint
+        self.hint, self.proxy = hint, proxy
 
     def __str__(self) -> str:
         where = f" at line {self.line}" if self.line else ""
-        return f"httpd refused its configuration{where}: {self.text}"
+        return f"{self.proxy} refused its configuration{where}: {self.text}"
 
 
 class ContractError(LabError):

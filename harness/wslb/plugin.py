@@ -53,6 +53,7 @@ class Try(Protocol):
 
 OPTIONS = {
     "report": "DIR: write report.json, report.html and junit.xml into it",
+    "proxy": "NAME: which proxy: apache, nginx or haproxy",
     "runtime": "NAME: where the proxy runs: auto, docker, local",
     "httpd": "FILE: program of the httpd, where the proxy runs",
     "modules": "DIR: folder of its modules",

@@ -93,10 +93,6 @@ class FakeNginx(FakeRuntime):
         self.masters.append(FakeMaster(pid=100 + len(self.masters), returncode=returncode))
         return self.masters[-1]
 
-    async def started(self, process: Any) -> None:
-        """Note that it serves."""
-        self.calls.append(f"started {process.pid}")
-
     async def write(self, name: str, content: bytes, *, secret: bool = False) -> str:
         """Keep a file."""
         self.secrets |= {name} if secret else set()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
+import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 import pytest_asyncio
 
 from tests.foreign.provide import Missing, program
+from tests.live.command import place
+from tests.plugin.project import run as pytest_run
 from wslb.config import RuntimeChoice, Settings
 from wslb.errors import ProxyConfigRejected, StartError
 from wslb.interfaces import Capability
@@ -250,3 +254,46 @@ async def test_every_claim_that_is_listed_as_measured_is_a_scenario_and_holds_or
     for scenario in listed:
         result = await runner.run(scenario, product)
         assert result.outcome is Outcome.PASSED, (scenario.name, result.reason, result.verdicts)
+
+
+@pytest.mark.parametrize("name", sorted(PROXIES))
+async def test_it_stands_for_a_person(name: str, tmp_path: Path) -> None:
+    settings = await settings_of(name, tmp_path)
+    words = ("up", "--proxy", name, "--port", "0", "--tls-port", "0", "--backend-ports", "free")
+    program = ("--httpd", str(settings.httpd)) if settings.httpd else ()
+    with place() as here:
+        running = here.start(*words, *program)
+        running.wait_until_printed("Ctrl+C")
+        assert re.search(rf"^✔ {PROXIES[name].dialect.title} +\S+/\d", running.out, re.MULTILINE), running.out
+        assert not re.search(r"httpd|balancer-manager", running.out) or name == "apache"
+        url = re.search(r"console    (http:\S+)", running.out)
+        assert (url is None) == (name == "haproxy")  # its answers of its own fit into a buffer, and the page does not
+        if url:
+            with urllib.request.urlopen(url[1], timeout=10) as page:  # noqa: ASYNC210, S310 - nothing else is on this loop
+                assert page.headers["Content-Type"].startswith("text/html")
+                assert b'id="uri"' in page.read()
+        config = re.search(r"config     (\S+)", running.out)
+        assert config
+        assert "127.0.0.10" in Path(config[1]).read_text()
+        running.process.send_signal(signal.SIGINT)
+        assert running.end().code == 0
+        assert here.leftovers() == []
+
+
+ASKED = """\
+from wslb.scenarios import SCENARIOS
+
+async def test_one(wslb_ask, wslb_lab):
+    await wslb_ask(next(one for one in SCENARIOS if one.name == "lb-byrequests"))
+    assert wslb_lab.proxy.dialect.title == {title!r}
+"""
+
+
+@pytest.mark.parametrize("name", ["apache", "nginx"])  # HAProxy has no second hop over TLS, as the article's lab has
+async def test_a_test_of_pytest_has_it(name: str, tmp_path: Path) -> None:
+    settings = await settings_of(name, tmp_path)
+    (tmp_path / "test_mine.py").write_text(ASKED.format(title=PROXIES[name].dialect.title), encoding="utf-8")
+    program = (f"--wslb-httpd={settings.httpd}",) if settings.httpd else ()
+    ended = pytest_run(tmp_path, f"--wslb-proxy={name}", *program)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 passed" in ended.stdout

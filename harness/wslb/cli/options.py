@@ -22,6 +22,7 @@ __all__ = [
     "lbmethod_option",
     "output_options",
     "place_options",
+    "proxy_option",
     "reading_options",
     "report_option",
     "server_options",
@@ -63,6 +64,10 @@ place_options = _together(
     ),
 )
 """Options of every command that runs an httpd."""
+
+proxy_option = click.option(
+    "--proxy", metavar="NAME", help="Which proxy: apache, nginx or haproxy; --httpd names its program too."
+)
 
 backend_options = _together(
     click.option(

@@ -16,6 +16,7 @@ from wslb.cli.options import (
     lab_options,
     lbmethod_option,
     output_options,
+    proxy_option,
     report_option,
 )
 from wslb.config import read_settings
@@ -25,7 +26,7 @@ __all__ = ["command"]
 
 @click.command("test", epilog=EXIT_CODES)
 @click.argument("names", nargs=-1, metavar="[NAME|FAMILY]...", shell_complete=scenario_names)
-@click.option("--proxy", metavar="NAME", help="Which proxy: apache, nginx or haproxy; --httpd names its program too.")
+@proxy_option
 @lab_options
 @backend_options
 @lbmethod_option("Only scenarios of this lbmethod.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from wslb.cli.options import EXIT_CODES, backend_options, lab_options, lbmethod_option, reading_options
+from wslb.cli.options import EXIT_CODES, backend_options, lab_options, lbmethod_option, proxy_option, reading_options
 from wslb.config import read_settings
 
 __all__ = ["command"]
@@ -22,7 +22,7 @@ _HOSTS = ("127.0.0.1", "localhost")
 _LISTENERS = 4
 """Of the two backends, plain and TLS."""
 
-_NOT_OF_A_CONFIGURATION = ("backend", "ca", "backend_ports", "port", "tls_port", "lbmethod", "carrier", "mpm")
+_NOT_OF_A_CONFIGURATION = ("proxy", "backend", "ca", "backend_ports", "port", "tls_port", "lbmethod", "carrier", "mpm")
 """What a configuration of the user's says itself, and what is free ports for it."""
 
 
@@ -42,6 +42,7 @@ def _ports(_context: click.Context, _option: click.Parameter, text: str | None) 
 
 
 @click.command("up", epilog=EXIT_CODES)
+@proxy_option
 @lab_options
 @backend_options
 @lbmethod_option("lbmethod of both balancers.")
@@ -74,6 +75,7 @@ def command(
       wslb up --lbmethod bybusyness --port 9090 --tls-port 9443
       wslb up --backend-ports free                               beside servers that have the article's ports
       wslb up --backend liberty=ws://host:10000/WSConsole        before servers of yours (docs/howto/servers.md)
+      wslb up --proxy nginx                                      nginx in the place of Apache
       wslb up --conf /etc/apache2/apache2.conf
     """
     if conf is None:

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
 
@@ -47,7 +48,8 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
                 reason=f"two connections should reach {' and '.join(lab.fleet)}, but reached {', '.join(seen)}",
                 log_tail=await lab.proxy.log_tail(),
             )
-        _introduce(lab, time.monotonic() - begin, say)
+        status, _, _ = await lab.proxy.fetch("/WSConsole.html")
+        _introduce(lab, time.monotonic() - begin, say, page=status == HTTPStatus.OK)
         await _watch(lab, say)
 
 
@@ -79,7 +81,7 @@ def _introduce_trial(trial: Trial, seconds: float, say: Callable[[str], None]) -
         backend = lab.fleet[stand_in.name].info
         told = f"{stand_in.authority:<22} ws://{backend.address}:{backend.ws}  wss://{backend.address}:{backend.wss}"
         say(f"✔ {told}  pid {backend.pid}")
-    say(f"✔ {'httpd':<22} {lab.environment['proxy']}  pid {proxy.pid}  {trial.original.file}")
+    say(f"✔ {proxy.dialect.title:<22} {lab.environment['proxy']}  pid {proxy.pid}  {trial.original.file}")
     changed = len(trial.adopted.changes)
     say(f"✔ ready in {seconds:.2f} s; {changed} lines are served otherwise than they are written (wslb try -v)")
     say("")
@@ -100,24 +102,28 @@ def _introduce_trial(trial: Trial, seconds: float, say: Callable[[str], None]) -
     say("Ctrl+C stops all.")
 
 
-def _introduce(lab: Lab, seconds: float, say: Callable[[str], None]) -> None:
+def _introduce(lab: Lab, seconds: float, say: Callable[[str], None], *, page: bool) -> None:
     front = lab.proxy.front
     for name, backend in lab.fleet.items():
         wss = f"  wss://{lab.addresses[f'wss://{name}']}" if f"wss://{name}" in lab.addresses else ""
         say(f"✔ {name:<9} ws://{lab.addresses[f'ws://{name}']}{wss}  pid {backend.info.pid}")
-    method = lab.site.balancers[0].lbmethod.value if lab.site else ""
-    say(f"✔ {'httpd':<9} {lab.environment['proxy']}  pid {lab.proxy.pid}  {method}")
+    dialect, served = lab.proxy.dialect, lab.proxy.served(lab.site) if lab.site else None
+    method = lab.site.balancers[0].lbmethod.value if lab.site and dialect.manager_path else ""  # its names are httpd's
+    say(f"✔ {dialect.title:<9} {lab.environment['proxy']}  pid {lab.proxy.pid}  {method}".rstrip())
     for name, url in lab.fleet.real.items():
         say(f"  {name:<9} records what passes to {url}")
     say(f"✔ ready in {seconds:.2f} s (checked: 2 opens{', one on each backend' if len(lab.fleet) > 1 else ''})")
     say("")
-    say(f"  console    http://{front.host}:{front.plain}/WSConsole.html")
+    if page:
+        say(f"  console    http://{front.host}:{front.plain}/WSConsole.html")
     say(f"  WebSocket  {front.url(Listener.PLAIN, '/ws')}")
     if front.tls:
         say(f"  over TLS   {front.url(Listener.TLS, '/wss')}  (authority: {lab.fleet.folder}/tls/ca.pem)")
-    say(f"  balancer   http://{front.host}:{front.plain}{lab.proxy.dialect.manager_path}")
-    say(f"  config     {lab.proxy.runtime.where('httpd.conf')}")
-    say(f"  log        {lab.proxy.runtime.where(lab.proxy.dialect.error_log)}")
+    if dialect.manager_path:
+        say(f"  balancer   http://{front.host}:{front.plain}{dialect.manager_path}")
+    if served:
+        say(f"  config     {lab.proxy.runtime.where(served.name)}")
+    say(f"  log        {lab.proxy.runtime.where(dialect.error_log)}")
     say("")
     say("Ctrl+C stops all.")
 
@@ -129,7 +135,7 @@ async def _watch(lab: Lab, say: Callable[[str], None]) -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)  # pace of a display for people; nothing waits for it
         if not lab.proxy.running:
-            raise StartError(name="Apache httpd", reason="it ended", log_tail=await lab.proxy.log_tail())
+            raise StartError(name=lab.proxy.dialect.title, reason="it ended", log_tail=await lab.proxy.log_tail())
         fresh = [
             (entry.at, name, entry)
             for name, backend in lab.fleet.items()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import replace
 
 import aiohttp
@@ -16,7 +15,6 @@ from wslb.proxies.apache.balancer_manager import BalancerManager, form_of
 from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.apache.httpd import Httpd
 from wslb.proxies.program_proxy import ProgramProxy
-from wslb.resources import console_page
 
 __all__ = ["OWN", "ManagedProxy"]
 
@@ -64,11 +62,6 @@ class ManagedProxy(ProgramProxy[ApacheDialect, Httpd]):
         )
         self.carrier = carrier
         self._user = user
-
-    async def prepare(self, files: Mapping[str, tuple[bytes, bool]]) -> None:
-        """Put the document root and the secrets into the runtime's folder."""
-        await self.runtime.write("htdocs/WSConsole.html", console_page())
-        await super().prepare(files)
 
     def _rendered(self, site: Site) -> str:
         return self.dialect.render(

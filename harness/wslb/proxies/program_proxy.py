@@ -17,6 +17,7 @@ from wslb.model.handshake import Headers
 from wslb.model.results import AccessLine, LogLine, MemberStatus, ServedConfig
 from wslb.proxies.fetching import fetched
 from wslb.proxies.program import ProxyProgram
+from wslb.resources import console_page
 from wslb.waiting import until
 
 __all__ = ["ProgramProxy"]
@@ -82,7 +83,8 @@ class ProgramProxy(ABC, Generic[D, P]):
         """Start the program with `config`, and wait until it is ready."""
 
     async def prepare(self, files: Mapping[str, tuple[bytes, bool]]) -> None:
-        """Put files into the runtime's folder, each with whether it is secret."""
+        """Put the console page and files into the runtime's folder, each with whether it is secret."""
+        await self.runtime.write("htdocs/WSConsole.html", console_page())
         for name, (content, secret) in files.items():
             await self.runtime.write(name, content, secret=secret)
 

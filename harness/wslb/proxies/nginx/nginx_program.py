@@ -158,6 +158,9 @@ async def checked_dump(
         where = re.search(r" in (\S+):(\d+)$", said)
         text = re.sub(r"^nginx: ", "", said) or "no reason was given"
         raise ProxyConfigRejected(
-            file=Path(where[1]) if where else Path(config_path), line=int(where[2]) if where else None, text=text
+            file=Path(where[1]) if where else Path(config_path),
+            line=int(where[2]) if where else None,
+            text=text,
+            proxy=_NAME,
         )
     return argv, done.output

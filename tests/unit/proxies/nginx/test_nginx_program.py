@@ -65,7 +65,6 @@ async def test_it_is_checked_started_and_found_ready_with_logs_of_its_own() -> N
         f"run {ARGV} -T",
         "remove error.log",
         f"start {ARGV}",
-        "started 100",
     ]
     assert stage.runtime.files == {"nginx.conf": CONFIG.encode(), "nginx.out": b"", "error.log": b""}
     assert (stage.program.pid, stage.program.running, stage.session.asked) == (100, True, [f"GET {URL}"])

@@ -195,6 +195,8 @@ async def test_an_ordinary_request_is_answered_or_is_an_error_of_the_connection(
 async def test_files_are_put_where_it_runs_and_secrets_are_kept() -> None:
     stage = Stage()
     await stage.proxy.prepare({"page.html": (b"page", False), "key.pem": (b"key", True)})
+    page = stage.runtime.files.pop("htdocs/WSConsole.html")
+    assert b"<title>" in page
     assert stage.runtime.files == {"page.html": b"page", "key.pem": b"key"}
     assert stage.runtime.secrets == {"key.pem"}
 
