@@ -62,14 +62,29 @@ class Expected:
 
 
 def _maker(handshake: Handshake) -> str:
-    """Who made what came: backends sign with X-Backend or a greeting, httpd's own pages are HTML."""
-    if handshake.signed_by or handshake.greeters:
+    """Who made what came: stand-ins sign with X-Backend or a greeting, httpd's own pages are HTML.
+
+    Of a real server, the recorder's journal has the answer: of this status, and of the type in which it came. A page
+    of httpd's in its place (ProxyErrorOverride) keeps the status and has a type of its own.
+    """
+    if handshake.signed_by or handshake.greeters or _passed_on(handshake):
         return BACKEND
     wire = handshake.wire
     if handshake.status is None and (wire is None or not wire.received):
         return NOBODY
     by_name = (one_header(handshake.response, "Server") or "").startswith("Apache")
     return HTTPD if by_name or (wire is not None and "<!DOCTYPE HTML" in wire.body) else "somebody unknown"
+
+
+def _passed_on(handshake: Handshake) -> bool:
+    """Whether the answer is the one that is journalled of the real server that is said to have made it."""
+    kind = header_values(handshake.response, "Content-Type")
+    return any(
+        arrival.backend == handshake.recorded_by
+        and arrival.status == handshake.status
+        and header_values(arrival.response, "Content-Type") == kind
+        for arrival in handshake.arrivals
+    )
 
 
 def answered(

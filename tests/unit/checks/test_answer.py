@@ -149,3 +149,35 @@ def test_a_redirect_is_rewritten_or_not(sent: str, got: str | None, rewritten_by
 @pytest.mark.parametrize("carrier", list(Carrier))
 def test_an_empty_record_fails(check: Check, carrier: Carrier) -> None:
     assert not check(Record(carrier=carrier)).holds
+
+
+HTML: Headers = (("Content-Type", "text/html"),)
+OF_A_REAL_ONE = replace(
+    BY_HTTPD,
+    status=403,
+    recorded_by="node",
+    response=(("Server", "Apache/2.4"), *HTML),
+    arrivals=(arrival(403, HTML),),
+    wire=WireView(received=20, head=True, body="<!DOCTYPE HTML>mine", ended="closed"),
+)
+
+
+def test_an_answer_that_the_recorder_journalled_is_the_real_servers() -> None:
+    assert answered(http=Expected(status=403, by=BACKEND), count=1)(record(OF_A_REAL_ONE)).holds
+    bare = replace(OF_A_REAL_ONE, response=(), arrivals=(arrival(403),), wire=WireView(received=9, head=True))
+    assert answered(http=Expected(status=403, by=BACKEND), count=1)(record(bare)).holds
+
+
+@pytest.mark.parametrize(
+    "handshake",
+    [
+        replace(OF_A_REAL_ONE, response=(("Content-Type", "text/html; charset=iso-8859-1"),)),
+        replace(OF_A_REAL_ONE, recorded_by=None),
+        replace(OF_A_REAL_ONE, recorded_by="liberty"),
+        replace(OF_A_REAL_ONE, arrivals=(arrival(502, HTML),)),
+    ],
+    ids=["a page in its place", "nobody's journal", "another server", "another status"],
+)
+def test_a_page_of_httpd_is_no_answer_of_a_real_server(handshake: Handshake) -> None:
+    verdict = answered(http=Expected(status=403, by=BACKEND), count=1)(record(handshake))
+    assert verdict.breaks and "answered by httpd itself" in verdict.observed
