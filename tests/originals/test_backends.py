@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(2 * LIMIT_SECONDS)]
 FAMILIES = ("lb", "headers", "article", "sticky", "timeouts", "failover", "thieves", "handshake")
 
 MOST_SKIPPED = 32
-"""Of some 155: the listings of the article's figures, subprotocols, probes by GET, ends that a run decides on, and what a
-backend answers to a handshake that is not as it should be."""
+"""Of some 155: the listings of the article's figures, subprotocols, probes by GET, ends that a run decides on, and
+what a backend answers to a handshake that is not as it should be."""
 
 
 @pytest.mark.parametrize("carrier", ["wstunnel", "http"])

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, distribution, log, refusals, traffic, turns
 from wslb.checks.narrowing import on
+from wslb.errors import NotAskable
 from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
@@ -62,6 +63,8 @@ async def _chat(tunnels: list[Conversation]) -> None:
 
 async def _page_first(lab: Lab) -> None:
     """One page of plain HTTP through the balancer, then twelve WebSockets."""
+    if lab.fleet.real:
+        raise NotAskable(needs="a page of plain HTTP that every backend has")
     await lab.get("/ws/WSConsole.html")
     await lab.open_in_turn(12, "/ws/CLRunner")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import payload
+from wslb.errors import NotAskable
 from wslb.lab.lab import Lab
 from wslb.model.handshake import Close
 from wslb.model.sites import CLUSTER, balanced
@@ -51,6 +52,8 @@ def provoking(frame: Frame) -> Act:
     """Send what a CL endpoint must not take, and wait for the backend's close frame."""
 
     async def act(lab: Lab) -> None:
+        if lab.fleet.real:
+            raise NotAskable(needs="a known close code for what a CL endpoint must not take")
         for _ in range(2):
             tunnel = await lab.raw(OPENING, frames=1)
             await tunnel.say(frame)

@@ -95,6 +95,8 @@ async def run(
             record = await lab.collect()
     except Exception as exc:  # noqa: BLE001 - one place turns the unforeseen into "errored", never into "failed"
         failure = exc
+    if isinstance(failure, ExceptionGroup) and failure.split(NotAskable)[1] is None:
+        failure = failure.exceptions[0]  # whichever task of the scenario was the first to meet with it
     if isinstance(failure, NotAskable):
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=str(failure))
     error = await _befallen(lab, failure)

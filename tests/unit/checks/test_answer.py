@@ -180,4 +180,5 @@ def test_an_answer_that_the_recorder_journalled_is_the_real_servers() -> None:
 )
 def test_a_page_of_httpd_is_no_answer_of_a_real_server(handshake: Handshake) -> None:
     verdict = answered(http=Expected(status=403, by=BACKEND), count=1)(record(handshake))
-    assert verdict.breaks and "answered by httpd itself" in verdict.observed
+    assert verdict.breaks
+    assert "answered by httpd itself" in verdict.observed

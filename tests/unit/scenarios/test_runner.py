@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.fakes.lab import FakeLab, fake_lab
 from wslb.checks import distribution, handshake
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
-from wslb.errors import ConfigError, ProcessLost, ProxyConfigRejected, StartError
+from wslb.errors import ConfigError, NotAskable, ProcessLost, ProxyConfigRejected, StartError
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import LogLine, Outcome, ScenarioResult
@@ -324,3 +324,16 @@ async def test_what_ran_out_in_a_group_of_tasks_is_errored_by_its_name(fakes: Fa
     result = await runner.run(replace(ASKED, act=act), fakes.lab)
     assert (result.outcome, result.lab_failed) == (Outcome.ERRORED, True)
     assert result.reason.startswith("There is no open file left: too many open files.")
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_what_a_task_of_a_scenario_cannot_ask_skips_it_unless_something_else_befell(
+    fakes: FakeLab, alone: bool
+) -> None:
+    async def act(lab: Lab) -> None:
+        lacking = NotAskable(needs="an echo endpoint")
+        raise ExceptionGroup("tasks", [lacking] if alone else [lacking, ValueError("odd")])
+
+    result = await runner.run(replace(ASKED, act=act), fakes.lab)
+    assert result.outcome is (Outcome.SKIPPED if alone else Outcome.ERRORED)
+    assert not alone or result.reason == "It needs an echo endpoint, and the backends are real servers."
