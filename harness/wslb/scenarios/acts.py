@@ -87,7 +87,8 @@ def and_stranger(act: Act) -> Act:
     async def both(lab: Lab) -> None:
         await act(lab)
         if lab.site:
-            await lab.get(STRANGER, headers=KEYLESS, listener=lab.site.mount(STRANGER).listener)
+            keyed = (*KEYLESS, ("Sec-WebSocket-Key", "not-a-key-at-all-twenty4"))  # HAProxy wants 24 characters
+            await lab.get(STRANGER, headers=keyed, listener=lab.site.mount(STRANGER).listener)
 
     return both
 

@@ -1,4 +1,4 @@
-"""Which claims of the catalogue were measured on HAProxy (2.6.12, 2.8.25), and what explains them there."""
+"""Which claims of the catalogue were measured on HAProxy (2.6.12), and what explains them there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,29 @@ __all__ = ["MEASURED"]
 
 _EQUAL = "With equal weights HAProxy's roundrobin and byrequests elect in the same order, however many threads serve."
 
+_THREADS = "Threads of one process share the turns under a lock: shares are exact, however many come at once."
+
+_TLS = (
+    "Both hops are verified: clients trust the run's authority alone, HAProxy asks servers under the name localhost "
+    "(verify required, ca-file, verifyhost, sni), since not every version of it compares an address."
+)
+
+_ONE_PATH = "HAProxy asks all servers of a backend on one path, so a member's own path is not part of the question."
+
+_TURN = "A server is elected for every request to the backend, before anybody knows whether a tunnel comes of it."
+
+_UNBALANCED = "Only a request that a backend takes gets a turn."
+
+_APART = "Each backend has turns of its own."
+
+_FORWARDED = "HAProxy judges of a handshake little more than its key: it passes it on, and the answer comes back."
+
+_ANSWER = "An answer is an answer: without retry-on, HAProxy asks another server only where a connect failed."
+
+_BYTES = "After the 101 HAProxy copies bytes and knows no frames."
+
+_HALF = "HAProxy passes a half-close on and delivers what comes later from the other side."
+
 MEASURED: Mapping[str, str] = {
     "lb-byrequests": _EQUAL,
     "lb-byrequests-held": _EQUAL,
@@ -15,6 +38,86 @@ MEASURED: Mapping[str, str] = {
     "lb-byrequests-long-held": _EQUAL,
     "lb-byrequests-reversed": _EQUAL,
     "lb-byrequests-at-once": _EQUAL,
+    "lb-wss-byrequests": _TLS,
+    "lb-wss-byrequests-held": _TLS,
+    "headers-query": "",
+    "article-listing5-liberty": _ONE_PATH,
+    "article-listing5-node": _ONE_PATH,
+    "article-listing5-liberty-wss": _TLS,
+    "article-listing5-node-wss": _TLS,
+    "article-listing8": _TLS,
+    "article-listing8-first": _ONE_PATH,
+    "article-listing8-late": _ONE_PATH,
+    "article-listing8-wss": _TLS,
+    "article-figure20": _TLS,
+    "article-commands": _TLS,
     "weights-three-members": _EQUAL,
+    "methods-byrequests-refill": _EQUAL,
+    "concurrency-1": _THREADS,
+    "concurrency-in-turn-many-children": _THREADS,
+    "concurrency-50-one-child": _THREADS,
+    "concurrency-50": _THREADS,
+    "concurrency-500-one-child": _THREADS,
+    "concurrency-500": _THREADS,
+    "concurrency-5000": _THREADS,
+    "concurrency-waves": _THREADS,
+    "thieves-get": _TURN,
+    "thieves-get-twice": _TURN,
+    "thieves-head": _TURN,
+    "thieves-options": _TURN,
+    "thieves-subpath": _TURN,
+    "thieves-refused": _TURN,
+    "thieves-favicon": _UNBALANCED,
+    "thieves-neighbour": _UNBALANCED,
+    "thieves-tcp": _UNBALANCED,
+    "thieves-manager": _UNBALANCED,
+    "thieves-other-balancer": _APART,
+    "handshake-smallest": "",
+    "handshake-in-pieces": "",
+    "handshake-spelling": "",
+    "handshake-absolute-form": "",
+    "handshake-no-upgrade": _FORWARDED,
+    "handshake-connection-only": _FORWARDED,
+    "handshake-h2c": _FORWARDED,
+    "handshake-two-protocols": _FORWARDED,
+    "handshake-two-keys": _FORWARDED,
+    "handshake-wrong-version": _FORWARDED,
+    "handshake-no-version": _FORWARDED,
+    "handshake-post": _FORWARDED,
+    "handshake-backend-200": _ANSWER,
+    "handshake-backend-302": _ANSWER,
+    "handshake-backend-302-ws": _ANSWER,
+    "handshake-backend-403": _ANSWER,
+    "handshake-backend-426": _ANSWER,
+    "handshake-backend-503": _ANSWER,
+    "handshake-backend-wrong-accept": _ANSWER,
+    "payload-text": _BYTES,
+    "payload-binary": _BYTES,
+    "payload-empty": _BYTES,
+    "payload-boundaries": _BYTES,
+    "payload-1mib": _BYTES,
+    "payload-16mib": _BYTES,
+    "payload-64mib": _BYTES,
+    "payload-stream": _BYTES,
+    "payload-side-by-side": _BYTES,
+    "payload-fragments-in": _BYTES,
+    "payload-fragments-out": _BYTES,
+    "payload-pings": _BYTES,
+    "payload-subprotocol": _BYTES,
+    "payload-deflate": _BYTES,
+    "payload-push": _BYTES,
+    "payload-full-duplex": _BYTES,
+    "payload-close-by-client": _BYTES,
+    "payload-close-by-backend": _BYTES,
+    "payload-close-too-long": _BYTES,
+    "payload-close-binary": _BYTES,
+    "payload-half-close": _HALF,
+    "payload-reset": _BYTES,
+    "payload-close-after-goodbye": _BYTES,
+    "tls-payload": _TLS,
+    "failover-stop": _BYTES,
+    "failover-frozen-tunnels": _BYTES,
+    "failover-http-error": _ANSWER,
+    "timeouts-backend-idle": _BYTES,
 }
 """Explanation by name of a scenario. One that is not here is skipped on HAProxy, never green."""

@@ -14,21 +14,37 @@ import jinja2
 
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Capabilities, Front, Installation
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Site
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.haproxy.haproxy_claims import MEASURED
 from wslb.resources import resource
 
-__all__ = ["HaproxyDialect"]
+__all__ = ["HaproxyDialect", "scheme_of"]
 
 _ACCESS = re.compile(
     r'^wslb (?P<status>-?\d+) (?P<in>\d+) (?P<out>\d+) (?P<ms>\d+) "(?P<member>[^"]*)" '
-    r'"(?P<conn>[^"]*)" "(?P<path>.*)"$'
+    r'"(?P<conn>[^"]*)" "(?P<backend>[^"]*)" "(?P<why>[^"]*)" "(?P<path>.*)"$'
 )
 _LINE = re.compile(r"^\[(?P<level>[A-Z]+)\]\s+\((?P<pid>\d+)\) : (?P<text>.*)$")
 _LEVELS = {"NOTICE": "notice", "WARNING": "warn", "ALERT": "alert", "DIAG": "notice"}
 _FLAGS = {MemberState.ENABLED: "", MemberState.DISABLED: "disabled", MemberState.STANDBY: "backup"}
-_WORDS_OF_HTTPD = {"balancer-manager": "HAProxy's statistics", "httpd": "HAProxy"}
+_BACKLOG = re.compile(r"ListenBackLog (\d+)$")
+_SPARE = 64
+"""Connections beside the tunnels."""
+
+_TLS = "-tls"
+"""What the name of a backend ends with whose servers are spoken to over TLS."""
+
+_REACHED = ("-/", "Success/")
+"""What the access log says of the connection to a member where there was none, or one that stood (``bc_err_str``)."""
+
+_EVENTS = (("Connection refused", "AH00957"), ("certificate verify failed", "AH02039"))
+"""What a line tells, by the number under which the catalogue announces the like."""
+
+_WORDS_OF_HTTPD = {code: f"({said})" for said, code in _EVENTS} | {
+    "balancer-manager": "HAProxy's statistics",
+    "httpd": "HAProxy",
+}
 
 
 class HaproxyDialect:
@@ -52,18 +68,19 @@ class HaproxyDialect:
         """HAProxy tells of no processes."""
         return frozenset()
 
-    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:  # noqa: ARG002
+    def missing(self, site: Site, installation: Installation) -> tuple[str, ...]:
         """What of the site has no counterpart in the template, each as a noun."""
         lacking = [f"mod_{name}" for name in site.modules]
         lacking += ["modules to leave out"] if site.without else []
-        lacking += ["directives of httpd"] if site.directives or site.tls_directives else []
+        others = [line for line in site.directives if not _BACKLOG.match(line)]
+        lacking += ["directives of httpd"] if others or site.tls_directives else []
         lacking += ["Timeout"] if site.timeout_seconds is not None else []
         lacking += [site.carrier.module] if site.carrier else []
         lacking += ["threads that come and go"] if site.process_model.changes else []
         for mount in site.mounts:
-            lacking += ["TLS side that this lab sets up"] if mount.listener is Listener.TLS else []
+            lacking += ["mod_ssl"] if mount.listener is Listener.TLS and not installation.has("ssl") else []
+            lacking += ["TLS on one of the two sides alone"] if mount.listener not in _sides(mount) else []
             lacking += ["RewriteRule"] if mount.rewrite else []
-            lacking += ["single member without a balancer"] if isinstance(mount.target, str) else []
         for balancer in site.balancers:
             lacking += [] if balancer.lbmethod is LbMethod.BYREQUESTS else [f"lbmethod {balancer.lbmethod.value}"]
             lacking += ["stickysession"] if balancer.stickysession else []
@@ -79,7 +96,7 @@ class HaproxyDialect:
         return ()
 
     def parse_version(self, text: str) -> tuple[str, dict[str, str]]:
-        """Version and facts from ``haproxy -v``.
+        """Version and facts from ``haproxy -vv``.
 
         Raises:
             EvidenceError: the text names no version of HAProxy.
@@ -88,9 +105,9 @@ class HaproxyDialect:
         if not match:
             first = next((line.strip() for line in text.splitlines() if line.strip()), "")
             raise EvidenceError(
-                path="the output of haproxy -v", detail=f"it answers {first[:60]!r}, no version of HAProxy"
+                path="the output of haproxy -vv", detail=f"it answers {first[:60]!r}, no version of HAProxy"
             )
-        return match[1], {"version": match[1]}
+        return match[1], {"version": match[1]} | ({"tls": "yes"} if "USE_OPENSSL=1" in text else {})
 
     def ready_text(self, generation: str) -> str:
         """Body that the ready path answers with once this generation serves."""
@@ -110,40 +127,49 @@ class HaproxyDialect:
         Raises:
             ConfigError: a value cannot be written into a configuration file.
         """
+        mounts = [_mounted(mount, f"m{at}") for at, mount in enumerate(site.mounts)]
+        sides = [(Listener.PLAIN, front.plain), *([(Listener.TLS, front.tls)] if front.tls else [])]
         return _template().render(
             title=f"HAProxy for wslb, {generation}",
             user=user,
             folder=_value(folder),
             socket=self.socket,
-            connections=max(1024, 4 * site.process_model.workers),
-            listen=f"{front.listen}:{front.plain}",
+            connections=max(1024, site.process_model.workers + _SPARE),
+            backlog=next((match[1] for line in site.directives if (match := _BACKLOG.match(line))), ""),
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
-            mounts=[
+            frontends=[
                 {
-                    "name": f"m{at}",
-                    "path": _value(mount.path.rstrip("/")),
-                    "backend": _value(mount.target.name),
-                    "target_path": _value(mount.target_path),
+                    "name": f"front{_TLS if side is Listener.TLS else ''}",
+                    "bind": f"{front.listen}:{port}",
+                    "tls": side is Listener.TLS,
+                    "mounts": [one for one in mounts if one["side"] is side],
                 }
-                for at, mount in enumerate(site.mounts)
-                if isinstance(mount.target, Balancer)
+                for side, port in sides
             ],
-            backends=[
-                {"name": _value(balancer.name), "servers": [_server(member) for member in balancer.members]}
-                for balancer in site.balancers
-            ],
+            mounts=mounts,
+            backends={
+                **{
+                    _backend(balancer): [_server(member, folder=folder) for member in balancer.members]
+                    for balancer in site.balancers
+                },
+                **{
+                    one["backend"]: [_server(Member(route="only", url=mount.target), folder=folder)]
+                    for one, mount in zip(mounts, site.mounts, strict=True)
+                    if isinstance(mount.target, str)
+                },
+            },
         )
 
     def status(self, balancer: Balancer, stat: str) -> tuple[MemberStatus, ...]:
         """A balancer's members from the answer to ``show stat`` (columns by name: each version has more of them)."""
         rows = csv.DictReader(stat.removeprefix("# ").splitlines())
-        found = {row["svname"]: row for row in rows if row["pxname"] == balancer.name}
+        found = {row["svname"]: row for row in rows if row["pxname"] == _backend(balancer)}
         return tuple(
             MemberStatus(
                 balancer=balancer.name,
                 route=member.route,
-                url=f"ws://{row['addr']}",
+                url=f"{scheme_of(balancer)}://{row['addr']}",
                 status=_status(row),
                 elected=int(row["lbtot"]),
                 busy=int(row["scur"]),
@@ -158,14 +184,21 @@ class HaproxyDialect:
         )
 
     def parse_log(self, text: str) -> tuple[LogLine, ...]:
-        """Lines of the standard streams that are no access; HAProxy numbers none, so a line's code is empty."""
+        """Lines of the standard streams, and of the access log those that say why no member could be reached.
+
+        HAProxy numbers none, so a line's code is that of the same event in the catalogue.
+        """
         lines: list[LogLine] = []
         for raw in filter(str.strip, text.splitlines()):
-            if _ACCESS.match(raw):
-                continue
-            match = _LINE.match(raw)
-            level, words = (_LEVELS.get(match["level"], "alert"), match["text"]) if match else ("", raw)
-            lines.append(LogLine(at="", module="haproxy", level=level, code="", text=words))
+            if access := _ACCESS.match(raw):
+                if access["why"].startswith(_REACHED):
+                    continue
+                level, words = "error", access["why"]
+            else:
+                match = _LINE.match(raw)
+                level, words = (_LEVELS.get(match["level"], "alert"), match["text"]) if match else ("", raw)
+            code = next((code for said, code in _EVENTS if said in words), "")
+            lines.append(LogLine(at="", module="haproxy", level=level, code=code, text=words))
         return tuple(lines)
 
     def parse_access(self, text: str) -> tuple[AccessLine, ...]:
@@ -174,7 +207,9 @@ class HaproxyDialect:
             AccessLine(
                 conn_id=match["conn"],
                 status=int(match["status"]),
-                member_url=f"ws://{match['member']}" if re.search(r":[1-9]\d*$", match["member"]) else "",
+                member_url=f"{'wss' if match['backend'].endswith(_TLS) else 'ws'}://{match['member']}"
+                if re.search(r":[1-9]\d*$", match["member"])
+                else "",
                 path=match["path"],
                 bytes_in=int(match["in"]),
                 bytes_out=int(match["out"]),
@@ -191,9 +226,48 @@ def _status(row: dict[str, str]) -> str:
     return "Init Stby Ok" if row["bck"] == "1" else "Init Ok"
 
 
-def _server(member: Member) -> str:
+def _server(member: Member, *, folder: str) -> str:
+    """A ``server`` line without its first word; over TLS it is asked under the one name that all members have."""
     words = [_value(member.route), _value(urlsplit(member.url).netloc), f"weight {member.loadfactor:g}"]
+    if _secure(member.url):
+        words += [f"ssl verify required verifyhost localhost sni str(localhost) ca-file {_value(folder)}/tls/ca.pem"]
     return " ".join(filter(None, [*words, _FLAGS[member.state]]))
+
+
+def _secure(url: str) -> bool:
+    return urlsplit(url).scheme in {"wss", "https"}
+
+
+def scheme_of(balancer: Balancer) -> str:
+    """What all of its members are spoken to in, ``ws`` or ``wss``."""
+    return "wss" if _secure(balancer.members[0].url) else "ws"
+
+
+def _backend(balancer: Balancer) -> str:
+    """Name of its backend: one of the TLS side has servers of its own, though httpd calls both by one name."""
+    return _value(balancer.name) + (_TLS if scheme_of(balancer) == "wss" else "")
+
+
+def _sides(mount: Mount) -> frozenset[Listener]:
+    """The side that a mount's members are on; none, where they are on both."""
+    urls = [mount.target] if isinstance(mount.target, str) else [member.url for member in mount.target.members]
+    sides = frozenset(Listener.TLS if _secure(url) else Listener.PLAIN for url in urls)
+    return sides if len(sides) == 1 else frozenset()
+
+
+def _mounted(mount: Mount, name: str) -> dict[str, object]:
+    """A path of one side, the backend that it leads to, and the path there."""
+    if isinstance(mount.target, str):
+        backend, target_path = name + (_TLS if _secure(mount.target) else ""), urlsplit(mount.target).path
+    else:
+        backend, target_path = _backend(mount.target), mount.target_path
+    return {
+        "name": name,
+        "side": mount.listener,
+        "path": _value(mount.path.rstrip("/")),
+        "backend": backend,
+        "target_path": _value(target_path),
+    }
 
 
 def _value(text: str) -> str:

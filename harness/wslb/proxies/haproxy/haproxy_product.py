@@ -50,10 +50,10 @@ class HaproxyProduct:
                 hint=_WAYS,
             )
         try:
-            told = (await runtime.run([binary, "-v"], timeout_seconds=10)).output
+            told = (await runtime.run([binary, "-vv"], timeout_seconds=10)).output
             version, facts = self.dialect.parse_version(told)
         except (EvidenceError, OSError, TimeoutError) as exc:
-            why = exc.detail if isinstance(exc, EvidenceError) else "it does not answer -v"
+            why = exc.detail if isinstance(exc, EvidenceError) else "it does not answer -vv"
             raise RuntimeUnavailable(
                 runtime=runtime.name, reason=f"{binary} is not a working haproxy: {why}", hint=_WAYS
             ) from exc
@@ -61,7 +61,7 @@ class HaproxyProduct:
             binary=binary,
             modules_folder="",
             version=version,
-            built_in=frozenset(),
+            built_in=frozenset({"ssl"} if "tls" in facts else ()),
             loadable=frozenset(),
             mpm="",
             facts=facts,
@@ -87,7 +87,7 @@ class HaproxyProduct:
         session: aiohttp.ClientSession,
         settings: Settings,
         user: tuple[str, str] | None,
-        trust: ssl.SSLContext | None,  # noqa: ARG002 - the template has no TLS side
+        trust: ssl.SSLContext | None,
     ) -> HaproxyProxy:
         """A proxy that is not started yet."""
         return HaproxyProxy(
@@ -96,7 +96,8 @@ class HaproxyProduct:
             installation=installation,
             session=session,
             user=user,
-            port=settings.port,
+            trust=trust,
+            ports=(settings.port, settings.tls_port),
             start_seconds=settings.timeouts.start,
             stop_seconds=settings.timeouts.stop,
         )
@@ -116,7 +117,11 @@ class HaproxyProduct:
             LabError: it does not accept it.
         """
         config = self.dialect.render(
-            site, front=Front(plain=8080), generation="checked", folder=runtime.folder, user=named(user)
+            site,
+            front=Front(plain=8080, tls=8443 if installation.has("ssl") else None),
+            generation="checked",
+            folder=runtime.folder,
+            user=named(user),
         )
         await checked(self.dialect, runtime, installation, config)
 

@@ -151,6 +151,8 @@ async def checked(
         StartError: it did not end in time.
     """
     config_path = await runtime.write("haproxy.cfg", config.encode())
+    if key := await runtime.read("tls/proxy.key"):
+        await runtime.write("tls/proxy.pem.key", key, secret=True)  # where HAProxy looks for it, by the certificate
     argv = dialect.arguments(installation, config=config_path)
     try:
         done = await runtime.run([*argv, "-c"])

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import grp
 import pwd
+import ssl
 
 import aiohttp
 
@@ -13,7 +14,7 @@ from wslb.errors import ContractError
 from wslb.interfaces import BalancerChange, Installation, MemberChange, Runtime
 from wslb.model.balancer import Balancer, Site
 from wslb.model.results import MemberStatus
-from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
+from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect, scheme_of
 from wslb.proxies.haproxy.haproxy_program import HaproxyProgram
 from wslb.proxies.program_proxy import ProgramProxy
 
@@ -33,7 +34,8 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
         installation: Installation,
         session: aiohttp.ClientSession,
         user: tuple[str, str] | None,
-        port: int,
+        trust: ssl.SSLContext | None = None,
+        ports: tuple[int, int],
         start_seconds: float,
         stop_seconds: float,
     ) -> None:
@@ -50,7 +52,8 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
             runtime=runtime,
             installation=installation,
             session=session,
-            ports=(port, 0),
+            trust=trust,
+            ports=ports,
         )
         self._user = named(user)
 
@@ -78,7 +81,7 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
         if not self.running:
             raise ContractError(backend="HAProxy", detail="it does not run")
         stat = await self._asked("show stat")
-        served = [b for b in self.site.balancers if balancer is None or b.name == balancer.name]
+        served = [b for b in self.site.balancers if balancer is None or _same(b, balancer)]
         return tuple(member for one in served for member in self.dialect.status(one, stat))
 
     async def _asked(self, command: str) -> str:
@@ -117,6 +120,10 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
             ContractError: always.
         """
         return 0, await self.change(balancer, change)
+
+
+def _same(one: Balancer, other: Balancer) -> bool:
+    return (one.name, scheme_of(one)) == (other.name, scheme_of(other))
 
 
 def named(user: tuple[str, str] | None) -> tuple[str, str] | None:

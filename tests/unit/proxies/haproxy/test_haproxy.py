@@ -8,7 +8,7 @@ import pytest
 from wslb.config import Settings
 from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Front, Installation
-from wslb.model.balancer import Carrier, LbMethod, MemberState, Mount, Site
+from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Site
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster
 from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
 from wslb.proxies.haproxy.haproxy_product import HaproxyProduct
@@ -17,17 +17,29 @@ from wslb.scenarios import SCENARIOS
 
 GOLDEN = Path(__file__).parent / "haproxy.cfg"
 DIALECT = HaproxyDialect()
-ADDRESSES = {"ws://liberty": "127.0.0.101:10000", "ws://node": "127.0.0.102:8888"}
+ADDRESSES = {
+    "ws://liberty": "127.0.0.101:10000",
+    "ws://node": "127.0.0.102:8888",
+    "wss://liberty": "127.0.0.101:10443",
+    "wss://node": "127.0.0.102:8443",
+}
 HAPROXY = Installation(
-    binary="haproxy", modules_folder="", version="2.6.12", built_in=frozenset(), loadable=frozenset(), mpm=""
+    binary="haproxy", modules_folder="", version="2.6.12", built_in=frozenset({"ssl"}), loadable=frozenset(), mpm=""
 )
+BARE = replace(HAPROXY, built_in=frozenset())
+TLS = Mount(path="/wss", target=TLS_CLUSTER.at_root(), target_path="/CLRunner", listener=Listener.TLS)
+ONE_SIDE = "TLS on one of the two sides alone"
 WEIGHTED = cluster(replace(LIBERTY, loadfactor=3), replace(NODE, state=MemberState.STANDBY)).at_root()
-SITE = balanced(WEIGHTED).resolved(ADDRESSES)
+SITE = Site(
+    mounts=(*balanced(WEIGHTED).mounts, Mount(path="/one", target="ws://node/CLRunner"), TLS),
+    directives=("ListenBackLog 8192",),
+).resolved(ADDRESSES)
 
 
 def rendered(site: Site = SITE) -> str:
     user = ("nobody", "nogroup")
-    return DIALECT.render(site, front=Front(plain=8080), generation="golden", folder="/run/wslb", user=user)
+    front = Front(plain=8080, tls=8443)
+    return DIALECT.render(site, front=front, generation="golden", folder="/run/wslb", user=user)
 
 
 def test_the_configuration_is_the_golden_file(pytestconfig: pytest.Config) -> None:
@@ -62,10 +74,12 @@ def test_members_are_told_in_the_order_of_the_site_by_the_names_of_the_columns()
 
 OUTPUT = """\
 [NOTICE]   (12) : New worker (13) forked
-wslb 101 300 400 16 "127.0.0.101:10000" "lb-1" "/ws"
-wslb 426 90 40 1 "127.0.0.102:8888" "-" "/ws"
-wslb 503 300 40 0 "-:-" "lb-3" "/ws"
-wslb 404 300 40 0 "-:0" "lb-4" "/no "where""
+wslb 101 300 400 16 "127.0.0.101:10000" "lb-1" "mycluster" "Success/-" "/ws"
+wslb 426 90 40 1 "127.0.0.102:8888" "-" "mycluster" "Success/-" "/ws"
+wslb 503 300 40 0 "-:-" "lb-3" "mycluster" "Connection refused/-" "/ws"
+wslb 404 300 40 0 "-:0" "lb-4" "front" "-/-" "/no "where""
+wslb 101 300 400 16 "127.0.0.101:10443" "lb-5" "mycluster-tls" "Success/-" "/wss"
+wslb 503 300 40 0 "127.0.0.101:10443" "-" "m1-tls" "SSL handshake failure/error:0A000086:certificate verify failed" "/s"
 [ALERT]    (12) : Current worker (13) exited with code 137 (Killed)
 [WARNING]  (12) : All workers exited.
 nobody's line
@@ -77,15 +91,18 @@ def test_accesses_are_read_with_their_member() -> None:
         ("lb-1", 101, "ws://127.0.0.101:10000", "/ws", 0.016),
         ("lb-3", 503, "", "/ws", 0),
         ("lb-4", 404, "", '/no "where"', 0),
+        ("lb-5", 101, "wss://127.0.0.101:10443", "/wss", 0.016),
     ]
 
 
-def test_other_lines_have_their_level() -> None:
-    assert [(line.level, line.alarming) for line in DIALECT.parse_log(OUTPUT)] == [
-        ("notice", False),
-        ("alert", True),
-        ("warn", True),
-        ("", False),
+def test_other_lines_have_their_level_and_accesses_without_a_member_that_could_be_reached_are_errors() -> None:
+    assert [(line.level, line.code, line.alarming) for line in DIALECT.parse_log(OUTPUT)] == [
+        ("notice", "", False),
+        ("error", "AH00957", True),
+        ("error", "AH02039", True),
+        ("alert", "", True),
+        ("warn", "", True),
+        ("", "", False),
     ]
 
 
@@ -93,11 +110,11 @@ def test_other_lines_have_their_level() -> None:
     ("site", "lacking"),
     [
         (balanced(CLUSTER), ()),
-        (balanced(TLS_CLUSTER), ("TLS side that this lab sets up",)),
+        (Site(mounts=(replace(TLS, target="ws://node"),)), (ONE_SIDE,)),
         (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
         (balanced(replace(CLUSTER, stickysession="ROUTEID")), ("stickysession",)),
         (balanced(cluster(replace(LIBERTY, state=MemberState.DRAIN), NODE)), ("state drain",)),
-        (Site(mounts=(Mount(path="/one", target="ws://node"),)), ("single member without a balancer",)),
+        (Site(mounts=(Mount(path="/one", target="ws://node"),)), ()),
         (replace(balanced(CLUSTER), carrier=Carrier.HTTP), ("mod_proxy_http",)),
         (replace(balanced(CLUSTER), timeout_seconds=3), ("Timeout",)),
     ],
@@ -105,6 +122,11 @@ def test_other_lines_have_their_level() -> None:
 )
 def test_what_has_no_counterpart_is_named(site: Site, lacking: tuple[str, ...]) -> None:
     assert DIALECT.missing(site, HAPROXY) == lacking
+
+
+def test_without_openssl_there_is_no_tls() -> None:
+    assert DIALECT.missing(Site(mounts=(TLS,)), HAPROXY) == ()
+    assert DIALECT.missing(Site(mounts=(TLS,)), BARE) == ("mod_ssl",)
 
 
 def test_every_measured_claim_is_a_scenario_whose_site_it_can_serve() -> None:
@@ -116,7 +138,9 @@ def test_every_measured_claim_is_a_scenario_whose_site_it_can_serve() -> None:
 
 
 def test_a_version_is_read_and_another_program_is_not_haproxy() -> None:
-    assert DIALECT.parse_version("HAProxy version 2.6.12-1+deb12u4 2026/10/17 - x\n")[0] == "2.6.12"
+    told = "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - x\n"
+    assert DIALECT.parse_version(told) == ("2.6.12", {"version": "2.6.12"})
+    assert DIALECT.parse_version(f"{told}  OPTIONS = USE_PCRE2=1 USE_OPENSSL=1\n")[1]["tls"] == "yes"
     with pytest.raises(EvidenceError, match="no version of HAProxy"):
         DIALECT.parse_version("nginx version: nginx/1.22.1\n")
 
