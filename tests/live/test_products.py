@@ -289,7 +289,7 @@ async def test_one(wslb_ask, wslb_lab):
 """
 
 
-@pytest.mark.parametrize("name", ["apache", "nginx"])  # HAProxy has no second hop over TLS, as the article's lab has
+@pytest.mark.parametrize("name", sorted(PROXIES))
 async def test_a_test_of_pytest_has_it(name: str, tmp_path: Path) -> None:
     settings = await settings_of(name, tmp_path)
     (tmp_path / "test_mine.py").write_text(ASKED.format(title=PROXIES[name].dialect.title), encoding="utf-8")
