@@ -1,4 +1,4 @@
-"""Which claims of the catalogue were measured on HAProxy (2.6.12), and what explains them there."""
+"""Which claims of the catalogue were measured on HAProxy (2.6.12, 2.8.25), and what explains them there."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 __all__ = ["MEASURED"]
 
-_EQUAL = "With equal weights HAProxy's roundrobin and byrequests elect in the same order, however many threads serve."
+_EQUAL = "With equal weights HAProxy's roundrobin and byrequests elect in the same order."
 
-_THREADS = "Threads of one process share the turns under a lock: shares are exact, however many come at once."
+_THREADS = (
+    "One thread serves all of them (nbthread 1): of two threads that write to the log at once, HAProxy drops a line "
+    "rather than wait, and the access log is a witness here (fd_write_frag_line)."
+)
 
 _TLS = (
     "Both hops are verified: clients trust the run's authority alone, HAProxy asks servers under the name localhost "
@@ -79,7 +82,6 @@ MEASURED: Mapping[str, str] = {
     "handshake-no-upgrade": _FORWARDED,
     "handshake-connection-only": _FORWARDED,
     "handshake-h2c": _FORWARDED,
-    "handshake-two-protocols": _FORWARDED,
     "handshake-two-keys": _FORWARDED,
     "handshake-wrong-version": _FORWARDED,
     "handshake-no-version": _FORWARDED,
