@@ -229,7 +229,7 @@ class Asked:
             text = f"✖ {result.name}: {result.question}\n{again}"
         else:
             text = "\n".join(filter(None, (failure_text(result, cause.sentence if cause else ""), result.explanation)))
-        self._lines[text] = cause.sentence if cause else text.partition("\n")[0]
+        self._lines[text] = cause.sentence if cause else (result.reason or text).partition("\n")[0]
         return text
 
     @pytest.hookimpl(wrapper=True)

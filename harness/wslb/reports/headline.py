@@ -64,7 +64,7 @@ def headline(document: Document) -> Headline:
         return Headline(kind="failed", word="FAIL", shape="✖", sentence=sentence + _rest(document))
     if document.error:
         return Headline(
-            kind="errored", word="ERROR", shape="!", sentence=f"the lab failed: {shortened(document.error, 160)}"
+            kind="errored", word="ERROR", shape="!", sentence=f"the lab failed: {shortened(document.error, 240)}"
         )
     if document.interrupted:
         return Headline(kind="interrupted", word="INTERRUPTED", shape="■", sentence=_interruption(document))

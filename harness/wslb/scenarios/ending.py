@@ -106,7 +106,7 @@ class Ends:
             return
         self._stopped = StartError(
             name="The lab",
-            reason=f"{name} failed as {last[0]} did, so nothing further was asked: {first.rstrip('.')}",
+            reason=f"{first.rstrip('.')}; {name} failed as {last[0]} did, so nothing further was asked",
             log_tail=tuple(problem.splitlines()[1:]),
         )
 

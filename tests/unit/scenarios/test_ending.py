@@ -69,8 +69,8 @@ async def test_a_lab_that_cannot_start_ends_the_run_after_the_second_equal_failu
     told, error = await asked(named("lb-a", "lb-b", "lb-c"), fakes.lab, None)
     assert told == ["lb-a errored", "lb-b errored"]
     assert str(error) == (
-        "The lab did not start: lb-b failed as lb-a did, so nothing further was asked: "
-        "httpd did not start: it did not answer after 3.0 s."
+        "The lab did not start: httpd did not start: it did not answer after 3.0 s; "
+        "lb-b failed as lb-a did, so nothing further was asked."
     )
     assert error is not None
     assert error.log_tail == ("[pid 2] no",)

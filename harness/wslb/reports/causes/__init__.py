@@ -17,6 +17,7 @@ from wslb.reports.causes.answers import (
     restated,
     silent_over_tls,
     unacceptable,
+    untrusted,
 )
 from wslb.reports.causes.cause import Cause, Rule
 from wslb.reports.causes.headers import changed_field, forwarded, kept_field, other_carrier, other_path, wrong_accept
@@ -25,6 +26,7 @@ from wslb.reports.causes.server import (
     another_lbmethod,
     another_loadfactor,
     another_setting,
+    bypassed,
     member_out,
     nobody_left,
     other_members,
@@ -34,6 +36,7 @@ from wslb.reports.causes.traffic import interleaved, others_used_it, refused_the
 from wslb.reports.causes.witnesses import (
     accepted_twice,
     alike,
+    crowded,
     impostor,
     logged,
     lone_witness,
@@ -49,9 +52,12 @@ RULES: tuple[Rule, ...] = (
     another_lbmethod,
     another_loadfactor,
     another_setting,
+    crowded,
     refused_then_failed_over,
     nobody_left,
     other_members,
+    untrusted,
+    bypassed,
     member_out,
     impostor,
     sticky,

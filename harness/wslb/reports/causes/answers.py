@@ -22,12 +22,15 @@ __all__ = [
     "restated",
     "silent_over_tls",
     "unacceptable",
+    "untrusted",
 ]
 
 _PATIENT = re.compile(r"\bno answer\b|timed out|TimeoutError")
 """How connectors say that nothing came, and nothing ended, for as long as they waited."""
 
 _ATTEMPT = re.compile(r"AH00957: .*attempt to connect to ([^ ]+) ")
+_BROKEN_OFF = re.compile(r"AH00898: Error during SSL Handshake with remote server returned by (\S+)")
+_SENT_TO = re.compile(r"AH(?:01084|01097): pass request body failed to (\S+)")
 _CLOSED = 1000
 _SWITCHED = 101
 _UNREADABLE = frozenset({1002, 1007, 1009})
@@ -111,6 +114,37 @@ def silent_over_tls(scenario: SavedScenario, _: Turns) -> Cause | None:
     return None
 
 
+def untrusted(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """httpd broke off its TLS handshake with a backend: its certificate, which the log blames at error or below.
+
+    mod_ssl logs a chain that it does not believe as AH02039 at error, and a name that it misses as AH02411 at info.
+    """
+    if all(verdict.holds for verdict in scenario.verdicts if verdict.check == "answered_101"):
+        return None
+    denied = {urlsplit(c.url).path: c for c in scenario.connections if not c.accepted and c.status and not c.arrivals}
+    address = chain = ""
+    for line in scenario.log:
+        address = found[1] if (found := _SENT_TO.search(line.text)) else address
+        chain = line.text if line.code == "AH02039" else chain
+        if not (ended := _BROKEN_OFF.search(line.text)):
+            continue
+        if c := denied.get(ended[1]):
+            name = next((key for key, value in scenario.addresses.items() if value == address), address)
+            who = f"{name.rpartition('/')[2] or 'a backend'} ({address or 'no address logged'})"
+            host = address.rpartition(":")[0] or "the member"
+            why = chain or (
+                f"no AH02039 blames its chain, so most likely it does not name {host}"
+                "; LogLevel ssl:info would say so (AH02411)"
+            )
+            return Cause(
+                rule="untrusted",
+                sentence=f"httpd did not believe the TLS certificate of {who}: {why}",
+                evidence=(line.text, f"connection #{c.seq}: {c.status} {c.reason}, in no backend's journal"),
+            )
+        chain = ""
+    return None
+
+
 def refused(scenario: SavedScenario, _: Turns) -> Cause | None:
     """An answer other than 101: the backend's own, which the proxy passed on, or httpd's."""
     for c in scenario.connections:
@@ -134,7 +168,8 @@ def _unreachable(scenario: SavedScenario) -> str:
     tried = next((found[1] for line in scenario.log if (found := _ATTEMPT.search(line.text))), None)
     if tried is None:
         return ""
-    if any(urlsplit(member.url).netloc == tried for member in scenario.members.shown):
+    members = [urlsplit(member.url).netloc for member in scenario.members.shown]
+    if tried in (members or scenario.addresses.values()):
         return f"{tried} could not be reached"
     return f"it tried {tried}, which is no member: an earlier ProxyPass or RewriteRule takes this path"
 

@@ -17,6 +17,7 @@ __all__ = [
     "another_lbmethod",
     "another_loadfactor",
     "another_setting",
+    "bypassed",
     "member_out",
     "nobody_left",
     "other_members",
@@ -70,12 +71,33 @@ def nobody_left(scenario: SavedScenario, _: Turns) -> Cause | None:
         return None
     for line in scenario.log:
         if line.code in {"AH01170", "AH01167", "AH01171"}:
-            sentence = (
-                "no member could be elected, so Apache answered 503; a member in error stays out for retry= seconds"
+            retried = not scenario.members.after or any("Err" in m.status for m in scenario.members.after)
+            sentence = "no member could be elected, so Apache answered 503" + (
+                "; a member in error stays out for retry= seconds" if retried else ""
             )
             states = ", ".join(f"{m.route} {m.status}" for m in scenario.members.after)
             return Cause(rule="nobody-left", sentence=sentence, evidence=tuple(filter(None, (line.text, states))))
     return None
+
+
+def bypassed(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """Requests were passed on, but no member was elected for them, and httpd's log names none: by another line."""
+    before, after = scenario.members.before, scenario.members.after
+    logged = [c.witnesses for c in scenario.connections if c.witnesses.access_log_status is not None]
+    passed_on = [c for c in scenario.connections if c.arrivals]
+    if not (before and logged and passed_on) or any(one.access_log for one in logged):
+        return None
+    if [(m.route, m.elected) for m in before] != [(m.route, m.elected) for m in after]:
+        return None
+    path, who = urlsplit(passed_on[0].url).path, passed_on[0].arrivals[-1].backend
+    return Cause(
+        rule="bypassed",
+        sentence=f"{path} never reached the balancer, but {who}: an earlier ProxyPass or RewriteRule takes this path",
+        evidence=(
+            "balancer-manager: " + ", ".join(f"{m.route} elected {m.elected} before and after" for m in after),
+            f"access log: no member for any of {len(logged)} connections",
+        ),
+    )
 
 
 def member_out(scenario: SavedScenario, turns: Turns) -> Cause | None:

@@ -9,7 +9,17 @@ from wslb.reports.causes.cause import Cause, failed
 from wslb.reports.document import SavedScenario, SavedWitnesses
 from wslb.reports.sequences import Turns
 
-__all__ = ["accepted_twice", "alike", "impostor", "logged", "lone_witness", "misgreeted", "not_greeted", "unmarked"]
+__all__ = [
+    "accepted_twice",
+    "alike",
+    "crowded",
+    "impostor",
+    "logged",
+    "lone_witness",
+    "misgreeted",
+    "not_greeted",
+    "unmarked",
+]
 
 
 def impostor(scenario: SavedScenario, _: Turns) -> Cause | None:
@@ -186,6 +196,26 @@ def alike(scenario: SavedScenario, _: Turns) -> Cause | None:
         sentence=f"{' and '.join(map(str, answers))} answered alike: one program answers for both, or a cache does",
         evidence=(f"first words of every answer: {next(iter(answers.values()))[0][:80]}",),
     )
+
+
+def crowded(scenario: SavedScenario, _: Turns) -> Cause | None:
+    """Connections were not answered, and httpd's log has, unannounced, that all its threads or children were taken."""
+    if Claim.LOG not in failed(scenario) or all(c.status is not None for c in scenario.connections):
+        return None
+    line = next((line for line in scenario.log if line.code in _CROWDED), None)
+    number = ah_numbers.look_up(line.code) if line and line.code else None
+    if line is None or number is None:
+        return None
+    unanswered = sum(c.status is None for c in scenario.connections)
+    return Cause(
+        rule="crowded",
+        sentence=f"{number.means} {number.do} ({number.code})",
+        evidence=(line.text, f"{unanswered} of {len(scenario.connections)} connections were not answered"),
+    )
+
+
+_CROWDED = frozenset({"AH00484", "AH00286", "AH00161"})
+"""The MPMs' own word that MaxRequestWorkers is reached: event, worker, prefork."""
 
 
 def logged(scenario: SavedScenario, _: Turns) -> Cause | None:

@@ -328,9 +328,71 @@ def died(here: Close, there: Close) -> SavedScenario:
     return second(scenario, arrivals=arrivals)
 
 
+def over_tls(*lines: tuple[str, str]) -> SavedScenario:
+    """A saved scenario whose connection 2 httpd answered with 500, with these lines of its log: number and words."""
+    odd = runs.opened(2, None, status=500, error="HTTP 500")
+    log = tuple(LogLine(at="x", module="m", level="error", code=code, text=f"{code}: {text}") for code, text in lines)
+    record = runs.record("LNLN", changed={2: odd}, lines=log)
+    return edit(
+        saved(runs.judged(record, checks=(handshake.answered_101,))), addresses={"wss://node": "127.0.0.102:8889"}
+    )
+
+
+SENT = ("AH01084", "pass request body failed to 127.0.0.102:8889 (127.0.0.102)")
+STRANGER = ("AH01084", "pass request body failed to 127.0.0.9:1 (127.0.0.9)")
+CHAIN = ("AH02039", "Certificate Verification: Error (20): unable to get local issuer certificate")
+
+
+def broken_off(path: str) -> tuple[str, str]:
+    return ("AH00898", f"Error during SSL Handshake with remote server returned by {path}")
+
+
+def passed_by(**witness: Any) -> SavedScenario:
+    """A saved scenario whose requests all reached node, while no member was elected and the access log names none."""
+    scenario = saved(runs.broken(letters="NNNN"))
+    alone = witnesses(access_log=None, **witness)
+    connections = tuple(edit(one, witnesses=alone) for one in scenario.connections)
+    members = edit(scenario.members, after=scenario.members.before)
+    return edit(scenario, connections=connections, members=members)
+
+
+def full(letters: str, *, unanswered: bool = True) -> SavedScenario:
+    """A saved scenario in which httpd had no thread left."""
+    line = LogLine(at="x", module="mpm_event", level="error", code="AH00484", text="AH00484: server reached MaxRequest")
+    odd = {2: runs.opened(2, None, status=None, error="no answer")} if unanswered else {}
+    record = runs.record(letters, changed=odd, lines=(line,))
+    return saved(runs.judged(record, checks=(handshake.answered_101, log.only_announced())))
+
+
+def test_a_log_that_tells_of_other_paths_or_of_announced_refusals_blames_no_certificate() -> None:
+    others = over_tls(STRANGER, CHAIN, broken_off("/stranger"))
+    cause = causes.likely(others)
+    assert cause is not None
+    assert cause.rule != "untrusted"
+    mixed = causes.likely(over_tls(STRANGER, CHAIN, broken_off("/stranger"), SENT, broken_off("/ws")))
+    assert mixed is not None
+    assert "node (127.0.0.102:8889): no AH02039 blames its chain" in mixed.sentence
+
+
+def test_a_member_that_the_access_log_names_was_asked() -> None:
+    named = passed_by()
+    first, *rest = named.connections
+    cause = causes.likely(edit(named, connections=(edit(first, witnesses=witnesses()), *rest)))
+    assert cause is None or cause.rule != "bypassed"
+
+
+def test_threads_that_are_taken_but_keep_nobody_waiting_are_no_cause_of_what_failed() -> None:
+    cause = causes.likely(full("LNLN", unanswered=False))
+    assert cause is None or cause.rule != "crowded"
+
+
 @pytest.mark.parametrize(
     ("rule", "scenario", "words"),
     [
+        ("untrusted", over_tls(SENT, broken_off("/ws")), "of node (127.0.0.102:8889): no AH02039 blames its chain, so"),
+        ("untrusted", over_tls(CHAIN, SENT, broken_off("/ws")), "Error (20): unable to get local issuer"),
+        ("bypassed", passed_by(), "/ws never reached the balancer, but node: an earlier ProxyPass"),
+        ("crowded", full("LNLN"), "All threads are taken: every open tunnel holds one for its whole life. Raise"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header="liberty")), "X-Backend says liberty"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None), response=()),
          "lost its X-Backend"),
