@@ -52,6 +52,7 @@ class Turns:
         numbers: the connections' own numbers.
         seen, expected: lane of each connection; None where nobody served, or where nothing is predicted.
         ordered: whether the scenario claims an order.
+        strict: whether it claims strict turns, so that two in a row on one member are a break.
         breaks: positions (from 0) where the order broke; empty where none is claimed.
         deviations: positions that differ from the prediction.
         shares: one per lane.
@@ -62,6 +63,7 @@ class Turns:
     seen: tuple[str | None, ...]
     expected: tuple[str | None, ...]
     ordered: bool
+    strict: bool
     breaks: tuple[int, ...]
     deviations: tuple[int, ...]
     shares: tuple[Share, ...]
@@ -85,6 +87,21 @@ class Turns:
         return max((sum(1 for _ in run) for lane, run in groupby(self.seen) if lane is not None), default=0)
 
     @property
+    def order(self) -> str:
+        """How the order was, in words that cannot be taken for another claim's: not every order is of strict turns."""
+        if not self.ordered:
+            return "no claim"
+        times = f"{len(self.breaks)} break{'s' if len(self.breaks) != 1 else ''}"
+        if self.strict:
+            return f"{times} of strict turns"
+        predicted = sum(lane is not None for lane in self.expected)
+        if not predicted:
+            return "no prediction"
+        if self.breaks:
+            return f"{times} of the predicted order"
+        return f"{'every one' if predicted == len(self) else predicted} as the model predicts"
+
+    @property
     def finding(self) -> str:
         """The strip in one sentence, for those who cannot see it."""
         total = len(self)
@@ -92,8 +109,7 @@ class Turns:
         if self.ordered:
             named = ", ".join(str(self.numbers[i]) for i in self.marks[:5])
             more = f" and {len(self.marks) - 5} more" if len(self.marks) > 5 else ""
-            breaks = f"{len(self.breaks)} break{'s' if len(self.breaks) != 1 else ''}"
-            words.append(f"{breaks}: number {named}{more}" if self.breaks else breaks)
+            words += [f"{self.order}: number {named}{more}" if self.breaks else self.order]
             if self.marks and not self.breaks:
                 words.append(f"first other than predicted: number {named}")
         if self.unserved:
@@ -114,14 +130,15 @@ def turns_of(scenario: SavedScenario) -> Turns:
     named = [lane for lane in seen if lane is not None]
     lanes = tuple(dict.fromkeys([*(m.route for m in balancer.members), *named] if balancer else named))
     deviations = tuple(i for i, (got, want) in enumerate(zip(seen, expected, strict=True)) if want and got != want)
-    ordered = any(claim.orders for claim in claims)
+    ordered, strict = any(claim.orders for claim in claims), Claim.TURNS in claims
     return Turns(
         lanes=lanes,
         numbers=tuple(c.seq for c in connections),
         seen=seen,
         expected=expected,
         ordered=ordered,
-        breaks=_breaks(seen, deviations, strict=Claim.TURNS in claims) if ordered else (),
+        strict=strict,
+        breaks=_breaks(seen, deviations, strict=strict) if ordered else (),
         deviations=deviations,
         shares=_shares(scenario, lanes, seen, expected),
     )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import runs
+from wslb.checks import distribution
 from wslb.model.results import JudgedAdvice, LogLine, Standing
 from wslb.reports import html, json_file
 
@@ -176,7 +177,25 @@ def test_reasons_of_skipped_and_errored_scenarios_are_told() -> None:
 
 def test_strip_states_its_finding() -> None:
     text = html.render(runs.saved(runs.broken()))
-    assert 'aria-label="8 connections; 1 break: number 7; liberty 4, node 4"' in text
+    assert 'aria-label="8 connections; 1 break of strict turns: number 7; liberty 4, node 4"' in text
+
+
+WEIGHTED = replace(runs.CLUSTER, members=(replace(runs.CLUSTER.members[0], loadfactor=2), runs.CLUSTER.members[1]))
+
+
+@pytest.mark.parametrize(
+    ("letters", "words"),
+    [
+        ("LNLLNL", "every one as the model predicts"),
+        ("LNNLNL", "1 break of the predicted order: number 3"),
+    ],
+    ids=["two in a row as elected", "another in between"],
+)
+def test_an_order_that_is_not_of_strict_turns_is_not_said_to_keep_or_break_them(letters: str, words: str) -> None:
+    evidence = runs.record(letters, balancer=WEIGHTED)
+    text = html.render(runs.saved(runs.judged(evidence, checks=(distribution.follows_model,))))
+    assert f'aria-label="6 connections; {words}; liberty' in text
+    assert f"<td>{words.partition(':')[0]}<td>" in text
 
 
 def test_no_break_is_marked_where_no_order_is_claimed() -> None:
