@@ -361,7 +361,7 @@ def _begun(labs: Labs, run: Ongoing, request: pytest.FixtureRequest) -> Lab:
     mark = request.node.get_closest_marker("wslb_lab")
     if mark is None:
         lab = _article(labs, run)
-        site = wide(backends=lab.fleet)
+        site = wide(backends=lab.fleet.real or None)
         name, ends = request.node.name, Asked.of(request.config).ends
         try:
             labs.thread.wait(lab.begin(name, site, balancer=site.balancers[0]))

@@ -47,6 +47,12 @@ async def other(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backe
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def third(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backend]:
+    async with running("node", tmp_path_factory.mktemp("d"), "--name", "third", "--host", "127.0.0.9") as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def mute(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Backend]:
     async with running("lean-node", tmp_path_factory.mktemp("b"), "--name", "mute", "--anywhere") as server:
         yield server
@@ -109,7 +115,31 @@ async def test_one_server_is_enough_for_a_site_of_one(here: Place, greeting: Bac
     server = ("--backend", f"node={url(greeting)}")
     ended = await in_thread(here, "test", "lb-byrequests", "article-listing5-node", *server, *QUICK)
     reasons = {name: reason for name, (_, reason) in outcomes(ended).items()}
-    assert reasons["lb-byrequests"] == "It needs two servers, and the backends are real servers."
+    assert reasons["lb-byrequests"] == (
+        "It needs two servers (with one, only what is about a single member can be asked), and the backends are real "
+        "servers."
+    )
+
+
+@pytest.mark.parametrize("carrier", ["wstunnel", "http"])
+async def test_three_servers_of_any_names_take_turns(
+    here: Place, greeting: Backend, other: Backend, mute: Backend, carrier: str
+) -> None:
+    every = (
+        "lb-byrequests", "lb-byrequests-held", "lb-byrequests-reversed", "lb-bybusyness", "lb-bytraffic",
+        "lb-wss-byrequests",
+    )  # fmt: skip
+    two = ("lb-byrequests-at-once", "headers-handshake", "thieves-refused")
+    servers = [f"{name}={url(at)}" for name, at in (("Refused", greeting), ("b_2", other), ("blackhole", mute))]
+    words = [word for server in servers for word in ("--backend", server)]
+    ended = await in_thread(here, "test", *every, *two, "--carrier", carrier, *words, *QUICK)
+    told = {one["name"]: one for one in json.loads(ended.out)["scenarios"]}
+    assert ended.code == 0, outcomes(ended)
+    assert {one["outcome"] for one in told.values()} == {Outcome.PASSED}
+    asked = {name: {made["backend"] for made in one["connections"]} for name, one in told.items()}
+    assert {name: len(who) for name, who in asked.items()} == dict.fromkeys(every, 3) | dict.fromkeys(two, 2)
+    assert all(told[name]["explanation"].endswith("Asked of all 3 servers.") for name in every)
+    assert all(told[name]["explanation"].endswith("Asked of the first two servers only.") for name in two)
 
 
 def closed_port() -> str:
@@ -138,7 +168,6 @@ def closed_port() -> str:
             for name in ("", "a b", 'a"b', "a'b", "a.b", "1a", "é", "a\nb")
         ),
         (("--backend", "a=ws://h", "--backend", "a=ws://g"), 2, "--backend is 'a=ws://g', but must be NAME=URL, each"),
-        (("--backend", "a=ws://h", "--backend", "b=ws://h", "--backend", "c=ws://h"), 2, "given 2 times at most"),
         (("--backend", "a=ws://host", "--ca", "/x"), 2, "but must be given with a --backend NAME=wss://… only"),
         (("--backend", "a=wss://host", "--ca", "/x"), 2, "--ca is '/x', but must be a file with certificates in PEM"),
         (("--backend", f"a={closed_port()}"), 3, "cannot be asked: Connection refused."),
@@ -175,11 +204,11 @@ async def in_thread(here: Place, *words: str) -> Ended:
     return await asyncio.to_thread(here.run, *words)
 
 
-@pytest.mark.parametrize("servers", [1, 2])
+@pytest.mark.parametrize("servers", [1, 2, 3])
 async def test_up_stands_before_servers_until_it_is_told_to_end(
-    here: Place, greeting: Backend, mute: Backend, servers: int
+    here: Place, greeting: Backend, mute: Backend, other: Backend, servers: int
 ) -> None:
-    urls = {"node": url(mute), "app": url(greeting, "/WSConsole")}
+    urls = {"node": url(mute), "app": url(greeting, "/WSConsole"), "third": url(other)}
     words = [word for name in list(urls)[:servers] for word in ("--backend", f"{name}={urls[name]}")]
     running = here.start("up", *words, "--port", "18091", "--tls-port", "18454")
     await asyncio.to_thread(running.wait_until_printed, "Ctrl+C")
@@ -188,26 +217,26 @@ async def test_up_stands_before_servers_until_it_is_told_to_end(
     ended = await asyncio.to_thread(running.end)
     assert ended.code == 0, ended.err
     assert f"node      records what passes to {urls['node']}" in ended.out
-    assert ("one on each backend" in ended.out) == (servers == 2)
+    assert (f"{max(2, servers)} opens, one on each backend" in ended.out) == (servers > 1)
+    assert (f"member3   records what passes to {urls['third']}" in ended.out) == (servers == 3)
     assert "101" in checked.out
 
 
-@pytest.mark.parametrize("servers", [1, 2])
+@pytest.mark.parametrize("servers", [1, 2, 3])
 async def test_load_passes_the_labs_httpd_to_servers(
-    here: Place, greeting: Backend, other: Backend, servers: int
+    here: Place, greeting: Backend, other: Backend, third: Backend, servers: int
 ) -> None:
-    urls = {"node": url(other), "app": url(greeting, "/WSConsole")}
+    urls = {"node": url(other), "app": url(greeting, "/WSConsole"), "last": url(third)}
     words = [word for name in list(urls)[:servers] for word in ("--backend", f"{name}={urls[name]}")]
-    asked = ("--connections", "40", "--rate", "80", "--lag-limit", "60s", "--expect-shares", "1:1")[
-        : 6 if servers == 1 else 8
-    ]
+    asked = ["--connections", "42", "--rate", "80", "--lag-limit", "60s"]
+    asked += ["--expect-shares", ":".join("1" * servers)] if servers > 1 else []
     ended = await in_thread(here, "load", *words, *asked)
     assert ended.code == 0, ended
     made = read(here.folder / "reports" / "load" / "load.json")
-    names = ["liberty", "node"][2 - servers :]
-    assert (made.opened, made.errors, made.target.kind) == (40, 0, "lab")
-    assert {one.name: one.opened for one in made.backends} == dict.fromkeys(names, 40 // servers)
-    assert [member.elected for member in made.members.after] == [40 // servers] * servers
+    names = [["node"], ["liberty", "node"], ["liberty", "node", "member3"]][servers - 1]
+    assert (made.opened, made.errors, made.target.kind) == (42, 0, "lab")
+    assert {one.name: one.opened for one in made.backends} == dict.fromkeys(names, 42 // servers)
+    assert [member.elected for member in made.members.after] == [42 // servers] * servers
     assert {one.program for one in made.target.backends.values()} == {"recorder"}
     assert {f"recorder {name}" for name in names} <= made.usage.keys()
     assert "of the recorders in the path" in ended.out
@@ -253,7 +282,7 @@ async def test_turns(wslb_lab: Lab) -> None:
     opened = [await wslb_lab.open() for _ in range(4)]
     record = await wslb_lab.collect()
     assert [one.accepted for one in opened] == [True] * 4
-    assert list(record.elections) == ["liberty", "node"] * 2
+    assert list(record.elections) == ["liberty", "node", "member3", "liberty"]
 
 async def test_ask(wslb_ask) -> None:
     result = await wslb_ask("lb-bytraffic")
@@ -261,10 +290,11 @@ async def test_ask(wslb_ask) -> None:
 """
 
 
-async def test_pytest_asks_servers_too(tmp_path: Path, greeting: Backend, other: Backend) -> None:
+async def test_pytest_asks_servers_too(tmp_path: Path, greeting: Backend, other: Backend, third: Backend) -> None:
     (tmp_path / "test_servers.py").write_text(SESSION)
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")
-    servers = (f"--wslb-backend=app={url(greeting, '/WSConsole')}", f"--wslb-backend=node={url(other)}")
+    urls = {"app": url(greeting, "/WSConsole"), "node": url(other), "third": url(third)}
+    servers = [f"--wslb-backend={name}={at}" for name, at in urls.items()]
     ended = await asyncio.to_thread(run, tmp_path, "-q", *servers, "--wslb-runtime=local", quiet=PLAIN)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     wrong = await asyncio.to_thread(run, tmp_path, "-q", "--wslb-backend=x")

@@ -282,7 +282,7 @@ async def _serve(lab: Lab, plan: LoadPlan, options: Mapping[str, Any]) -> LoadPl
         listener=listener,
         lbmethod=LbMethod(options["lbmethod"] or LbMethod.BYREQUESTS),
         idle_seconds=plan.patience_seconds,
-        backends=lab.fleet if lab.fleet.real else None,
+        backends=lab.fleet.real or None,
     )
     await lab.begin("load", site, balancer=site.balancers[0])
     if plan.hold_seconds is not None:  # a rate does with fewer

@@ -35,21 +35,22 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
     """
     begin = time.monotonic()
     async with open_lab(settings, progress=progress) as lab:
-        site = wide(settings.lbmethod, tls=lab.proxy.installation.has("ssl") is not False, backends=lab.fleet)
+        tls, real = lab.proxy.installation.has("ssl") is not False, lab.fleet.real
+        site = wide(settings.lbmethod, tls=tls, backends=real or None)
         await lab.begin("up", site, balancer=site.balancers[0])
-        opened = await lab.open_in_turn(2)
-        if lab.fleet.real:
+        opened = await lab.open_in_turn(max(2, len(real)))
+        if real:
             seen = sorted({arrival.backend for arrival in await lab.fleet.journal() if arrival.accepted})
         else:
             seen = sorted({conversation.backend or "nobody" for conversation in opened})
         if seen != sorted(lab.fleet):
             raise StartError(
                 name="The lab",
-                reason=f"two connections should reach {' and '.join(lab.fleet)}, but reached {', '.join(seen)}",
+                reason=f"{len(opened)} connections should reach {', '.join(lab.fleet)}, but reached {', '.join(seen)}",
                 log_tail=await lab.proxy.log_tail(),
             )
         status, _, _ = await lab.proxy.fetch("/WSConsole.html")
-        _introduce(lab, time.monotonic() - begin, say, page=status == HTTPStatus.OK)
+        _introduce(lab, time.monotonic() - begin, len(opened), say, page=status == HTTPStatus.OK)
         await _watch(lab, say)
 
 
@@ -102,7 +103,7 @@ def _introduce_trial(trial: Trial, seconds: float, say: Callable[[str], None]) -
     say("Ctrl+C stops all.")
 
 
-def _introduce(lab: Lab, seconds: float, say: Callable[[str], None], *, page: bool) -> None:
+def _introduce(lab: Lab, seconds: float, opened: int, say: Callable[[str], None], *, page: bool) -> None:
     front = lab.proxy.front
     for name, backend in lab.fleet.items():
         wss = f"  wss://{lab.addresses[f'wss://{name}']}" if f"wss://{name}" in lab.addresses else ""
@@ -112,7 +113,8 @@ def _introduce(lab: Lab, seconds: float, say: Callable[[str], None], *, page: bo
     say(f"✔ {dialect.title:<9} {lab.environment['proxy']}  pid {lab.proxy.pid}  {method}".rstrip())
     for name, url in lab.fleet.real.items():
         say(f"  {name:<9} records what passes to {url}")
-    say(f"✔ ready in {seconds:.2f} s (checked: 2 opens{', one on each backend' if len(lab.fleet) > 1 else ''})")
+    each = ", one on each backend" if len(lab.fleet) > 1 else ""
+    say(f"✔ ready in {seconds:.2f} s (checked: {opened} opens{each})")
     say("")
     if page:
         say(f"  console    http://{front.host}:{front.plain}/WSConsole.html")

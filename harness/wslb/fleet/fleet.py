@@ -117,6 +117,11 @@ class Fleet(Backends):
         return {part: self._settings.backends[name] for part, name in parts(self._settings.backends).items()}
 
     @property
+    def further(self) -> tuple[str, ...]:
+        """Real servers beside the two that play the parts."""
+        return tuple(part for part in self.real if part not in BACKENDS) if self.plays_parts else ()
+
+    @property
     def plays_parts(self) -> bool:
         """Whether real servers play the parts of the catalogue's scenarios."""
         return bool(self._settings.backends) and not self._recorded
@@ -346,11 +351,11 @@ def program_of(name: str, base: Mapping[str, Program] = BACKENDS) -> Program:
         base: programs of the parts: the stand-ins, or the recorders before real servers.
     """
     part, _, which = name.partition("-")
-    if part not in BACKENDS or (which and not which.isdigit() and which not in VARIANTS):
+    if part not in {*BACKENDS, *base} or (which and not which.isdigit() and which not in VARIANTS):
         allowed = f"one of {', '.join(BACKENDS)}, or one with -2, -3, …"
         raise ConfigError(option="backend", value=name, allowed=allowed)
     if part not in base:
-        raise NotAskable(needs="two servers")
+        raise NotAskable(needs="two servers (with one, only what is about a single member can be asked)")
     if base is not BACKENDS and which in VARIANTS:
         raise NotAskable(needs="an idle limit of a second")
     program = base[part]

@@ -1,7 +1,7 @@
 """Real servers as backends: a recorder before each, and what one opening handshake tells of a server.
 
 Scenarios are about two parts, ``liberty`` and ``node``. A server of such a name plays that part; the others play what
-is left, in the order in which they were named.
+is left, in the order in which they were named, and those beyond the two are ``member3``, ``member4``, ….
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from wslb.connectors import WebSocketConnector
-from wslb.errors import ConfigError, ServerUnavailable
+from wslb.errors import ServerUnavailable
 from wslb.fleet.managed import BACKENDS, ManagedBackend, Program
 from wslb.interfaces import Tunnel
 from wslb.waiting import until
@@ -42,17 +42,11 @@ class Acquaintance:
 
 
 def parts(servers: Mapping[str, str]) -> dict[str, str]:
-    """Name of the server that plays each part.
-
-    Raises:
-        ConfigError: there are more servers than parts.
-    """
-    if len(servers) > len(BACKENDS):
-        allowed = f"given {len(BACKENDS)} times at most: the scenarios are about two backends"
-        raise ConfigError(option="--backend", value=list(servers)[len(BACKENDS)], allowed=allowed)
+    """Name of the server that plays each part."""
     played = {part: part for part in BACKENDS if part in servers}
     others = iter([name for name in servers if name not in played])
-    return {part: name for part in BACKENDS if (name := played.get(part) or next(others, ""))}
+    chosen = {part: name for part in BACKENDS if (name := played.get(part) or next(others, ""))}
+    return chosen | {f"member{number}": name for number, name in enumerate(others, len(BACKENDS) + 1)}
 
 
 def recorders(servers: Mapping[str, str], *, ca: str | None) -> dict[str, Program]:
@@ -63,10 +57,10 @@ def recorders(servers: Mapping[str, str], *, ca: str | None) -> dict[str, Progra
         ca: file with the authority of ``wss://`` servers.
     """
     made = {}
-    for part, name in parts(servers).items():
+    for number, (part, name) in enumerate(parts(servers).items(), 1):
         url = servers[name]
         made[part] = replace(
-            BACKENDS[part],
+            BACKENDS.get(part) or replace(BACKENDS["node"], address=f"127.0.1.{number}"),
             module="backends.recorder",
             title=f"{name} at {url}",
             port=0,

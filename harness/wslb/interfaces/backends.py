@@ -39,6 +39,11 @@ class Backends(Mapping[str, Backend]):
         return False
 
     @property
+    def further(self) -> tuple[str, ...]:
+        """Real servers beside the two that play the parts of the catalogue's scenarios, in order."""
+        return ()
+
+    @property
     def paths(self) -> Mapping[str, str]:
         """Path of each server that plays a part, before ``/CLRunner``: that of its members, not the stand-in's."""
         return {part: urlsplit(url).path for part, url in self.real.items()} if self.plays_parts else {}

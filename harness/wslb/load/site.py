@@ -30,7 +30,9 @@ def load_site(
         backends: real servers that there are, of which nobody knows an echo endpoint; None for the stand-ins.
     """
     members = (LIBERTY, NODE) if listener is Listener.PLAIN else (TLS_LIBERTY, TLS_NODE)
-    balancer = cluster(*(one for one in members if backends is None or one.backend in backends), lbmethod=lbmethod)
+    kept = [one for one in members if backends is None or one.backend in backends]
+    further = [name for name in backends or () if name not in {LIBERTY.backend, NODE.backend}]
+    balancer = cluster(*kept, lbmethod=lbmethod).widened(further)
     echoing = Mount(path=ECHO_PATH[listener], target=balancer, target_path="/echo", listener=listener)
     return Site(
         mounts=(

@@ -7,7 +7,7 @@ addresses of one lab in. Values only: nothing here knows a proxy's configuration
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
@@ -175,6 +175,13 @@ class Balancer:
         """Copy in which no member has a path of its own."""
         return replace(self, members=tuple(member.at("") for member in self.members))
 
+    def widened(self, backends: Iterable[str]) -> Balancer:
+        """Copy with a member more for each of these backends, at its root and else like the last one."""
+        last = self.members[-1]
+        scheme = urlsplit(last.url).scheme
+        more = (replace(last, route=name, url=f"{scheme}://{name}") for name in backends)
+        return replace(self, members=(*self.members, *more))
+
     def with_paths(self, paths: Mapping[str, str]) -> Balancer:
         """Copy with these paths of members, by backend; that of ``node`` is also that of ``node-2``."""
         own = ((member, paths.get(member.backend.partition("-")[0])) for member in self.members)
@@ -335,6 +342,10 @@ class Site:
     def with_paths(self, paths: Mapping[str, str]) -> Site:
         """Copy with these paths of members; see `Balancer.with_paths`."""
         return self._balancing(lambda balancer: balancer.with_paths(paths))
+
+    def widened(self, backends: Collection[str]) -> Site:
+        """Copy with a member more of every balancer for each of these backends; see `Balancer.widened`."""
+        return self._balancing(lambda balancer: balancer.widened(backends))
 
     def _balancing(self, change: Callable[[Balancer], Balancer]) -> Site:
         mounts = (

@@ -57,10 +57,11 @@ def balanced(balancer: Balancer, *, echo: bool = False) -> Site:
 def wide(lbmethod: LbMethod | None = None, *, tls: bool = True, backends: Collection[str] | None = None) -> Site:
     """Both balancers of Listing 8, plain and TLS, as ``wslb up`` serves them; of these backends, or of both."""
     method = lbmethod or LbMethod.BYREQUESTS
+    further = [name for name in backends or () if name not in {LIBERTY.backend, NODE.backend}]
 
     def over(*members: Member) -> Site:
         kept = [member for member in members if backends is None or member.backend in backends]
-        return balanced(cluster(*kept, lbmethod=method))
+        return balanced(cluster(*kept, lbmethod=method).widened(further))
 
     plain, secure = over(LIBERTY, NODE), over(TLS_LIBERTY, TLS_NODE)
     return Site(mounts=(*plain.mounts, *(secure.mounts if tls else ())))

@@ -65,6 +65,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "0 breaks over 20 connections, first-listed member first",
         in_turn(SHORT),
         STRICT,
+        every=True,
     ),
     ask(
         "byrequests-held",
@@ -72,6 +73,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "0 breaks over 20 connections",
         in_turn(SHORT, hold=True),
         (*STRICT, tunnels.open_together(SHORT)),
+        every=True,
     ),
     ask(
         "byrequests-long",
@@ -79,6 +81,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "0 breaks over 200 connections (--connections)",
         in_turn(),
         STRICT,
+        every=True,
     ),
     ask(
         "byrequests-long-held",
@@ -86,6 +89,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "0 breaks over 200 connections (--connections), all open at the end",
         in_turn(hold=True),
         (*STRICT, tunnels.open_together()),
+        every=True,
     ),
     ask(
         "byrequests-reversed",
@@ -94,6 +98,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(SHORT),
         STRICT,
         site=balanced(cluster(NODE, LIBERTY)),
+        every=True,
     ),
     ask(
         "byrequests-at-once",
@@ -109,6 +114,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(SHORT, settle=True),
         STRICT,
         site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYBUSYNESS)),
+        every=True,
     ),
     ask(
         "bybusyness-held",
@@ -130,6 +136,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "size of their request heads (mod_lbmethod_bytraffic reads transferred and read of each member)."
         ),
         elsewhere=(UNROUNDED,),
+        every=True,
     ),
     ask(
         "bytraffic-held",
@@ -139,6 +146,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*MODELLED, accounting.bytes_counted, tunnels.open_together(SHORT)),
         site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYTRAFFIC)),
         elsewhere=(UNROUNDED,),
+        every=True,
     ),
     ask(
         "wss-byrequests",
@@ -148,6 +156,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*STRICT, encryption.encrypted(), encryption.stranger_refused(STRANGER)),
         site=with_stranger(balanced(TLS_CLUSTER)),
         allow_log=CERTIFICATE_REFUSED,
+        every=True,
     ),
     ask(
         "wss-byrequests-held",
@@ -156,6 +165,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(SHORT, hold=True),
         (*STRICT, encryption.encrypted(), tunnels.open_together(SHORT)),
         site=balanced(TLS_CLUSTER),
+        every=True,
     ),
     ask(
         "wss-bybusyness",
@@ -177,5 +187,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         (*MODELLED, encryption.encrypted()),
         site=balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=LbMethod.BYTRAFFIC)),
         elsewhere=(UNROUNDED,),
+        every=True,
     ),
 )

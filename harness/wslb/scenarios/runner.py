@@ -81,9 +81,7 @@ async def run(
     if Capability.MEMBER_PATHS not in lab.proxy.dialect.capabilities.can:
         bare = scenario.balancer.at_root() if scenario.balancer else None
         scenario = replace(scenario, site=scenario.site.at_root(), balancer=bare)
-    if paths := lab.fleet.paths:
-        own = scenario.balancer.with_paths(paths) if scenario.balancer else None
-        scenario = replace(scenario, site=scenario.site.with_paths(paths), balancer=own)
+    scenario = scenario.before(lab.fleet)
     site = roomy(scenario.site, lab.settings.connections)
     record, failure, begun = None, None, False
     within = asyncio.timeout(None if limit.seconds == math.inf else limit.seconds)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from wslb.errors import ConfigError, meant
-from wslb.interfaces import Capability
+from wslb.interfaces import Backends, Capability
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Carrier, Site
 from wslb.model.results import Check, Witness
@@ -86,6 +86,7 @@ class Scenario:
         silent: witnesses that cannot speak of its tunnels, further to the greeting on sites that echo.
         elsewhere: what other versions do; the first that covers the proxy's counts.
         alone: it measures time or capacity, so that nothing else may run at the same time.
+        every: it holds of any number of members of equal weight, so that all real servers are asked (`before`).
     """
 
     name: str
@@ -104,6 +105,7 @@ class Scenario:
     silent: tuple[Witness, ...] = ()
     elsewhere: tuple[Elsewhere, ...] = ()
     alone: bool = False
+    every: bool = False
 
     def __post_init__(self) -> None:
         if not self.checks:
@@ -125,6 +127,19 @@ class Scenario:
     def judged(self) -> Balancer | None:
         """Balancer that the evidence is about."""
         return self.balancer or next(iter(self.site.balancers), None)
+
+    def before(self, backends: Backends) -> Scenario:
+        """The scenario as it is asked of these: on the paths of real servers, and of all of them where its claim holds.
+
+        Where there are more than two, the explanation says how many are asked.
+        """
+        site, balancer, told = self.site, self.balancer, ""
+        if further := backends.further:
+            told = f"Asked of all {len(further) + 2} servers." if self.every else "Asked of the first two servers only."
+        if self.every:
+            site, balancer = site.widened(further), balancer and balancer.widened(further)
+        site, balancer = site.with_paths(backends.paths), balancer and balancer.with_paths(backends.paths)
+        return replace(self, site=site, balancer=balancer, explanation=f"{self.explanation} {told}".strip())
 
     def other(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> Elsewhere | None:
         """What a proxy of this version does instead, over the site's carrier or else this one; None: as claimed."""
@@ -177,6 +192,7 @@ class Family:
         perhaps: int = 0,
         silent: tuple[Witness, ...] = (),
         elsewhere: tuple[Elsewhere, ...] = (),
+        every: bool = False,
     ) -> Scenario:
         """The scenario ``family-name``; `Scenario` says what the arguments are."""
         return Scenario(
@@ -194,6 +210,7 @@ class Family:
             silent=silent,
             elsewhere=elsewhere,
             alone=self.alone,
+            every=every,
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.tunnel import ScriptedConnector, ScriptedTunnel
 from wslb.errors import ConfigError, ServerUnavailable
 from wslb.fleet import servers
+from wslb.fleet.fleet import program_of
 from wslb.fleet.managed import Program
 from wslb.fleet.servers import COMMAND, Acquaintance, acquainted, parts, recorders
 from wslb.model.handshake import Handshake
@@ -131,7 +132,13 @@ async def test_a_second_connection_that_fails_is_told_too(monkeypatch: pytest.Mo
     assert first.closes == [1000]
 
 
-def test_more_servers_than_parts_are_wrong_usage() -> None:
-    with pytest.raises(ConfigError) as caught:
-        parts({"a": "ws://a", "b": "ws://b", "c": "ws://c"})
-    assert str(caught.value).startswith("--backend is 'c', but must be given 2 times at most")
+def test_servers_beyond_the_two_parts_are_members_of_their_own() -> None:
+    many = {name: f"ws://{name}/p" for name in ("a", "refused", "c", "node", "E")}
+    assert parts(many) == {"liberty": "a", "node": "node", "member3": "refused", "member4": "c", "member5": "E"}
+    made = recorders(many, ca=None)
+    assert len({program.address for program in made.values()}) == len(made)
+    assert made["member4"].arguments == ("--to", "ws://c/p")
+    assert made["member4"].cl_path == "/p/CLRunner"
+    assert program_of("member4", made) == made["member4"]
+    with pytest.raises(ConfigError):
+        program_of("member6", made)

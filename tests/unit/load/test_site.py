@@ -30,3 +30,12 @@ def test_a_fault_is_understood() -> None:
 def test_another_fault_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="faults"):
         parse_fault(text, members=("node",))
+
+
+def test_real_servers_are_members_however_many_they_are() -> None:
+    for names in (["node"], ["liberty", "node"], ["liberty", "node", "member3", "member4"]):
+        site = load_site(100, listener=Listener.TLS, lbmethod=LbMethod.BYREQUESTS, backends=names)
+        (mount,) = site.mounts
+        assert mount.target_path == "/CLRunner"
+        (balancer,) = site.balancers
+        assert [(one.route, one.url.partition(":")[0]) for one in balancer.members] == [(n, "wss") for n in names]

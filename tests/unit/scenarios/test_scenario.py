@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
+from tests.fakes.backends import FakeBackends
 from wslb.errors import ConfigError
 from wslb.model.balancer import Carrier
 from wslb.model.results import Record
@@ -102,3 +104,48 @@ def test_what_other_versions_do_has_its_versions_and_its_source(name: str, other
     assert other.does
     assert not other.does.endswith(".")
     assert any(word in other.source for word in ("CHANGES", "manual", "measured", "PR "))
+
+
+class Real(FakeBackends):
+    """Real servers in the two parts, and further ones."""
+
+    def __init__(self, *further: str) -> None:
+        super().__init__()
+        self.names = further
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        return self.names
+
+    @property
+    def paths(self) -> Mapping[str, str]:
+        return {"liberty": "/a", "node": "", **dict.fromkeys(self.names, "/c")}
+
+
+EVERY = [scenario for scenario in SCENARIOS if scenario.every]
+
+
+@pytest.mark.parametrize("scenario", EVERY, ids=lambda scenario: scenario.name)
+def test_what_holds_of_any_number_is_asked_of_all_servers(scenario: Scenario) -> None:
+    asked = scenario.before(Real("member3", "member4"))
+    assert asked.judged is not None
+    urls = {member.route: member.url for member in asked.judged.members}
+    scheme = urls["node"].partition(":")[0]
+    assert urls == {
+        "liberty": f"{scheme}://liberty/a",
+        "node": f"{scheme}://node",
+        "member3": f"{scheme}://member3/c",
+        "member4": f"{scheme}://member4/c",
+    }
+    assert len({member.loadfactor for member in asked.judged.members}) == 1, "turns are of equal weights"
+    assert asked.explanation.endswith("Asked of all 4 servers.")
+    assert not {"served_by", "turns_taken"} & {check.__qualname__.partition(".")[0] for check in asked.checks}
+
+
+def test_what_is_about_two_is_asked_of_the_first_two_and_says_so() -> None:
+    (scenario,) = select(SCENARIOS, ("lb-byrequests-at-once",))
+    asked = scenario.before(Real("member3"))
+    assert asked.judged is not None
+    assert [member.route for member in asked.judged.members] == ["liberty", "node"]
+    assert asked.explanation.endswith("Asked of the first two servers only.")
+    assert scenario.before(Real()).explanation == scenario.explanation
