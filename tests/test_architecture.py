@@ -209,10 +209,10 @@ def test_the_root_is_small() -> None:
 
 
 def test_a_large_folder_holds_one_kind() -> None:
-    count: dict[str, int] = defaultdict(int)
+    count: dict[Path, int] = defaultdict(int)
     for path in MODULES.values():
-        count[path.parent.name] += path.name != "__init__.py"
-    assert {name for name, number in count.items() if number > MOST_IN_A_FOLDER} <= LARGE
+        count[path.parent] += path.name != "__init__.py"
+    assert {folder.name for folder, number in count.items() if number > MOST_IN_A_FOLDER} <= LARGE
 
 
 def test_backends_is_a_house_of_folders() -> None:

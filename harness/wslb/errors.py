@@ -119,20 +119,20 @@ class ProxyConfigRejected(LabError):
     """The proxy's own syntax check (such as ``httpd -t``) refused the configuration.
 
     Attributes:
-        proxy: its name.
         file: the configuration file it names, if any.
         line: the line in it, if any.
         text: the proxy's own words.
+        program: whose check it was.
     """
 
-    def __init__(self, *, file: Path | None, line: int | None, text: str, hint: str = "", proxy: str = "httpd") -> None:
+    def __init__(self, *, file: Path | None, line: int | None, text: str, hint: str = "", program: str = "httpd") -> None:
         super().__init__(file, line, text)
         self.file, self.line, self.text = file, line, text
-        self.hint, self.proxy = hint, proxy
+        self.hint, self.program = hint, program
 
     def __str__(self) -> str:
         where = f" at line {self.line}" if self.line else ""
-        return f"{self.proxy} refused its configuration{where}: {self.text}"
+        return f"{self.program} refused its configuration{where}: {self.text}"
 
 
 class ContractError(LabError):
@@ -303,6 +303,13 @@ class NotAskable(HarnessError):
 
     def __str__(self) -> str:
         return f"It needs {self.needs}, and the backends are real servers."
+
+
+class NotForeseen(NotAskable):
+    """Nothing says what the answer must be, or which question would be the right one: the scenario is skipped."""
+
+    def __str__(self) -> str:
+        return self.needs
 
 
 class EvidenceError(HarnessError):

@@ -16,7 +16,8 @@ from tests.live.command import Ended, Place, place
 from wslb.certificates import Authority
 from wslb.errors import ConfigError, ServerUnavailable
 from wslb.lab.real_members import RealMembers
-from wslb.proxies.apache.adoption.adopted import CHOSEN, Adopted, MemberPlace
+from wslb.proxies.adopting import CHOSEN, MemberPlace
+from wslb.proxies.apache.adoption.adopted import Adopted
 
 pytestmark = pytest.mark.live
 

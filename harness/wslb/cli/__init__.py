@@ -24,7 +24,7 @@ COMMANDS = {
     "report": "Redraw report.html and junit.xml from a saved report.json.",
     "selftest": "Break the lab on purpose, and show which check notices each time, and with which sentence.",
     "test": "Ask scenarios of a real Apache httpd and write the report.",
-    "try": "Serve an httpd configuration of yours in a lab, and say what becomes of a WebSocket, line by line.",
+    "try": "Serve a configuration of yours in a lab, and say what becomes of a WebSocket, line by line.",
     "up": "Leave the lab running on the article's ports, Apache on 8080 and 8443, until Ctrl+C.",
 }
 """Name, its module's too but for `_MODULES`, and the first paragraph of its help, which is shown without loading it."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wslb.cli.options import EXIT_CODES, output_options, place_options, reading_options, report_option
 from wslb.config import Settings, read_settings
 from wslb.model.topics import Topic
+
+if TYPE_CHECKING:
+    from wslb.lab.lab import Lab
+    from wslb.proxies.adopting import Adoption
+    from wslb.reports.ongoing import Ongoing
 
 __all__ = ["command"]
 
@@ -61,9 +66,9 @@ def command(
     ca: Path | None,
     **options: Any,
 ) -> None:
-    """Serve an httpd configuration of yours in a lab, and say what becomes of a WebSocket, line by line.
+    """Serve a configuration of yours in a lab, and say what becomes of a WebSocket, line by line.
 
-    The real httpd, on free ports of loopback, with a recording backend in the place of each member. Nothing of this
+    Of Apache httpd, or of nginx, which is known by its text. The real program, on free ports of loopback, with a recording backend in the place of each member. Nothing of this
     machine is written, and no server outside the lab is asked unless you say so (--backends real).
 
     \b
@@ -73,6 +78,7 @@ def command(
       wslb try httpd.conf -D PRODUCTION --set backend=app.example.org
       wslb try httpd.conf --image httpd:2.4         by the httpd of a container
       wslb try httpd.conf --backends real           with the members as they are
+      wslb try nginx.conf --ask failure,time        of nginx, by the nginx of this machine
     """
     if wrong := next((path for path in paths if not path.startswith("/") or set(path) & set(" \r\n\t")), None):
         raise click.UsageError(f"--path is {wrong!r}, but must begin with a slash and have no blank")
@@ -83,13 +89,24 @@ def command(
     from wslb.cli.running import run_of, run_scenarios
     from wslb.commands.attempt import Attempt, advice_at_start
     from wslb.errors import ProxyConfigRejected, StartError
-    from wslb.lab.lab import Lab
     from wslb.lab.real_members import RealMembers
     from wslb.lab.trial import open_trial
     from wslb.proxies.apache.conf.textfiles import text_of, understood
+    from wslb.proxies.registry import adoption_of
 
-    understood(text_of(file), file)
+    text = text_of(file)
     run = run_of(settings, ["conf"])
+    if adoption := adoption_of(text):
+        httpds = {"-D": defines, "--set": values, "--backends": backends == "real", "--image": options["image"]}
+        httpds |= {
+            "--runtime docker": options["runtime"] == "docker",
+            "--modules": options["modules"],
+            "--docker-network": options["docker_network"],
+        }
+        _refuse(adoption, httpds)
+        _ask_of(adoption, file, paths, run, settings, options, asks=asks or "", wait=wait, keep=keep)
+        return
+    understood(text, file)
     real = None
     if backends == "real":
         real = RealMembers(agreed=partial(_agreed, yes=yes), reach=reach, ca=str(ca) if ca else None)
@@ -122,6 +139,62 @@ def command(
         except (ProxyConfigRejected, StartError) as exc:
             run.advice = run.advice or await advice_at_start(exc, file, defines=defines, values=values)
             raise
+
+    run_scenarios(
+        lambda _: attempt.scenarios,
+        run=run,
+        settings=settings,
+        output=options,
+        worded=attempt.worded,
+        table=lambda document: tuple(attempt.table(document)),
+        opening=opening,
+    )
+
+
+def _refuse(adoption: Adoption, given: Mapping[str, object]) -> None:
+    """Say which option means nothing to a product."""
+    if wrong := next((name for name, value in given.items() if value), None):
+        raise click.UsageError(f"{wrong} is about httpd.conf, but must be left out: the file is for {adoption.proxy}")
+
+
+def _ask_of(
+    adoption: Adoption,
+    file: Path,
+    paths: Sequence[str],
+    run: Ongoing,
+    settings: Settings,
+    options: dict[str, Any],
+    *,
+    asks: str,
+    wait: float,
+    keep: bool,
+) -> None:
+    """Ask a configuration of a product that tells its paths as values."""
+    from wslb.cli.running import run_scenarios
+    from wslb.commands.product_attempt import ProductAttempt
+    from wslb.lab.adopted.product_trial import open_product_trial
+
+    topics = _topics(asks, real=False)
+    every = "all" in [word.strip() for word in asks.split(",")]
+    if not every and (foreign := sorted(topics - adoption.topics)):
+        allowed = ", ".join(sorted(adoption.topics - {Topic.TURNS}))
+        raise click.UsageError(f"--ask is {foreign[0].value!r}, but must be of {allowed}, of {adoption.proxy}")
+    again = ["--httpd", settings.httpd] if settings.httpd else []
+    attempt = ProductAttempt(
+        paths=paths,
+        options=[*again, *(["--ask", asks] if asks else [])],
+        keep=settings.report / "adopted.conf" if keep else None,
+        topics=topics & adoption.topics,
+        wait_seconds=wait,
+        tell_all=options["verbose"] > 0,
+    )
+
+    @contextlib.asynccontextmanager
+    async def opening(settings: Settings, *, progress: Any, say: Callable[[str], None]) -> AsyncIterator[Lab]:
+        async with open_product_trial(settings, file, adoption, progress=progress, say=say) as trial:
+            attempt.begin(trial)
+            run.planned = tuple(scenario.name for scenario in attempt.scenarios)
+            yield trial.lab
 
     run_scenarios(
         lambda _: attempt.scenarios,

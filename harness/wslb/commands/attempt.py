@@ -15,7 +15,7 @@ from wslb.lab.trial import Trial
 from wslb.model.handshake import Arrival, Handshake, one_header
 from wslb.model.results import JudgedAdvice, Outcome, ScenarioResult, Standing
 from wslb.model.topics import Topic
-from wslb.proxies.apache.adoption.adopted import disclosed
+from wslb.proxies.adopting import disclosed
 from wslb.proxies.apache.adoption.questions import Question, questions, stand_in_of
 from wslb.proxies.apache.adoption.traced import Taken, line_that_took
 from wslb.proxies.apache.advice.adviser import advice_for, advise_file, configuration_of

@@ -13,7 +13,8 @@ import psutil
 
 from wslb.errors import ConfigError, ServerUnavailable, plain
 from wslb.fleet.managed import BACKENDS, Program
-from wslb.proxies.apache.adoption.adopted import CHOSEN, Adopted, MemberPlace
+from wslb.proxies.adopting import CHOSEN, MemberPlace
+from wslb.proxies.apache.adoption.adopted import Adopted
 from wslb.waiting import disconnect
 
 __all__ = ["RealMembers"]

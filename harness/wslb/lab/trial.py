@@ -26,8 +26,9 @@ from wslb.lab.placement import Placement, enter, silent
 from wslb.lab.real_members import RealMembers
 from wslb.model.balancer import Balancer, Listener, Mount, Site
 from wslb.proxies.adopted_proxy import AdoptedProxy
+from wslb.proxies.adopting import Door, MemberPlace
 from wslb.proxies.apache.adoption.adopt import adopt
-from wslb.proxies.apache.adoption.adopted import Adopted, Door, MemberPlace
+from wslb.proxies.apache.adoption.adopted import Adopted
 from wslb.proxies.apache.adoption.original import Original, read_original
 from wslb.proxies.apache.adoption.questions import Question, balancer_model, questions
 from wslb.proxies.apache.conf.balancers import BalancerLines
@@ -39,7 +40,7 @@ from wslb.runtimes.local.openfiles import raise_limit
 from wslb.runtimes.runfolder import RunFolder, sweep
 from wslb.waiting import disconnect
 
-__all__ = ["Trial", "open_trial"]
+__all__ = ["MOST_STAND_INS", "Trial", "close_quietly", "open_trial", "speaks_tls", "stand_in_program"]
 
 MOST_STAND_INS = 32
 MOST_PUBLISHED = 8
@@ -235,7 +236,7 @@ async def open_trial(
         if real is not None:
             programs = await real.recorders(adopted)
         else:
-            programs = {stand_in.name: _program(stand_in, cl=commands or page) for stand_in in adopted.stand_ins}
+            programs = {one.name: stand_in_program(one, cl=commands or page) for one in adopted.stand_ins}
         address = ""
         if page:
             (port,) = ports_to_listen(0)
@@ -260,7 +261,7 @@ async def open_trial(
             for tls in (False, True)
         }
         await proxy.apply(Site(mounts=()))
-        tls = frozenset([door for door in adopted.doors if await _speaks_tls(proxy, door)])
+        tls = frozenset([door for door in adopted.doors if await speaks_tls(proxy.ports[door.port], door)])
         raw, usual = StreamConnector(), WebSocketConnector()
         lab = Lab(
             settings=settings,
@@ -279,7 +280,7 @@ async def open_trial(
             open_files=open_files,
             tell=say,
         )
-        stack.push_async_callback(_close_quietly, lab)
+        stack.push_async_callback(close_quietly, lab)
         yield Trial(
             lab=lab,
             proxy=proxy,
@@ -311,7 +312,7 @@ async def _enter(stack: contextlib.AsyncExitStack, settings: Settings, folder: P
             raise exc from None
 
 
-def _program(stand_in: MemberPlace, *, cl: bool) -> Program:
+def stand_in_program(stand_in: MemberPlace, *, cl: bool) -> Program:
     """One that answers on every path: what it is sent, or CL commands, under a name that tells which member it is."""
     spoken = ("--play", "liberty", "--host-name", stand_in.name) if cl else ("--play", "node")
     return replace(
@@ -349,19 +350,20 @@ async def _write_files(runtime: Runtime, authority: Authority, adopted: Adopted)
         await runtime.write(f"tls/{certified.name}.key", leaf.key, secret=True)
 
 
-async def _speaks_tls(proxy: AdoptedProxy, door: Door) -> bool:
+async def speaks_tls(port: int, door: Door) -> bool:
     """Whether a listener answers a TLS handshake."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
         async with asyncio.timeout(_TLS_SECONDS):
-            _, writer = await asyncio.open_connection(door.address, proxy.ports[door.port], ssl=context)
+            _, writer = await asyncio.open_connection(door.address, port, ssl=context)
         await disconnect(writer)
         return True
     return False
 
 
-async def _close_quietly(lab: Lab) -> None:
+async def close_quietly(lab: Lab) -> None:
+    """Close what is open, whatever becomes of it."""
     with contextlib.suppress(HarnessError, OSError):
         await lab.close_all()

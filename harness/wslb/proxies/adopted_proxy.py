@@ -14,8 +14,9 @@ from wslb.interfaces import Front
 from wslb.model.balancer import Balancer, Listener, Site
 from wslb.model.handshake import Headers
 from wslb.model.results import LogLine, MemberStatus, ServedConfig
+from wslb.proxies.adopting import Door
 from wslb.proxies.apache.adoption.adopt import refused_line
-from wslb.proxies.apache.adoption.adopted import Adopted, Door
+from wslb.proxies.apache.adoption.adopted import Adopted
 from wslb.proxies.apache.conf.directives import without_comment
 from wslb.proxies.apache.conf.vocabulary import DIRECTIVES, OTHER_DIRECTIVES, meant
 from wslb.proxies.apache.httpd import Httpd

@@ -25,7 +25,7 @@ from wslb.scenarios.conf_sticky import ANSWER_TO_GET, sharing
 from wslb.scenarios.scenario import Act, Scenario
 from wslb.wire.http1 import OPENING, RawRequest
 
-__all__ = ["asking"]
+__all__ = ["ANSWER_SECONDS", "AT_ONCE", "AT_ONCE_REASON", "BROWSERS", "SERIAL", "asking", "browser_request"]
 
 ANSWER_SECONDS = 5.0
 """For an upgrade: a stand-in answers at once, so that what comes later comes from nobody."""
@@ -35,7 +35,7 @@ AT_ONCE = 50
 AT_ONCE_BOUND = 2
 AT_ONCE_REASON = "elections are locked inside one process only"
 
-_HEADS = {
+BROWSERS = {
     "Chrome": (
         ("Pragma", "no-cache"),
         ("Cache-Control", "no-cache"),
@@ -127,11 +127,9 @@ def _all(
                 break
 
 
-def _request(trial: Trial, question: Question, browser: str) -> RawRequest:
+def browser_request(browser: str, *, host: str, tls: bool) -> RawRequest:
     """A browser's opening handshake, from a page of the server's own."""
-    tls = question.door in trial.tls
-    host = question.host(tls=tls)
-    fields = [("Host", host), ("Connection", _CONNECTION[browser]), *_HEADS[browser]]
+    fields = [("Host", host), ("Connection", _CONNECTION[browser]), *BROWSERS[browser]]
     origin = f"{'https' if tls else 'http'}://{host}"
     return RawRequest(headers=tuple((k, origin if v == "{origin}" else v) for k, v in fields))
 
@@ -140,16 +138,19 @@ def _upgrade(trial: Trial, question: Question, number: int, opened: dict[int, st
     async def act(lab: Lab) -> None:
         trial.face(question.door, question.server_name)
         listener = Listener.TLS if question.door in trial.tls else Listener.PLAIN
-        for browser in _HEADS:
+        host = question.host(tls=listener is Listener.TLS)
+        for browser in BROWSERS:
             conversation = await lab.raw(
-                _request(trial, question, browser), path=question.path, listener=listener, seconds=ANSWER_SECONDS
+                browser_request(browser, host=host, tls=listener is Listener.TLS),
+                path=question.path,
+                listener=listener,
+                seconds=ANSWER_SECONDS,
             )
             await conversation.close()
             if conversation.handshake.status is None:
                 return  # the others would wait as long
             if conversation.accepted:
                 opened[id(question)] = conversation.backend
-        host = question.host(tls=listener is Listener.TLS)
         await lab.get(question.path, headers=(("Host", host), ("Connection", "close")), listener=listener)
 
     return Scenario(

@@ -165,6 +165,6 @@ async def checked(
             file=Path(where[1]) if where else Path(config_path),
             line=int(where[2]) if where else None,
             text=where[3] if where else said,
-            proxy=_NAME,
+            program=_NAME,
         )
     return argv

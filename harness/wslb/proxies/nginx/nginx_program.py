@@ -161,6 +161,6 @@ async def checked_dump(
             file=Path(where[1]) if where else Path(config_path),
             line=int(where[2]) if where else None,
             text=text,
-            proxy=_NAME,
+            program=_NAME,
         )
     return argv, done.output

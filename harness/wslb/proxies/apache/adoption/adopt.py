@@ -14,8 +14,9 @@ from pathlib import PurePosixPath
 
 from wslb.errors import ConfigError
 from wslb.interfaces import Installation
+from wslb.proxies.adopting import CHOSEN, AdoptionChange, Certified, Door, MemberPlace
 from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
-from wslb.proxies.apache.adoption.adopted import CHOSEN, Adopted, AdoptionChange, Brought, Certified, Door, MemberPlace
+from wslb.proxies.apache.adoption.adopted import Adopted, Brought
 from wslb.proxies.apache.adoption.host_names import names_asked_for, names_in
 from wslb.proxies.apache.adoption.left_out import LEFT_OUT, OURS, RUNS_CODE
 from wslb.proxies.apache.adoption.original import Original

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from wslb.errors import ConfigError
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, MemberState
+from wslb.proxies.adopting import Door, MemberPlace
 from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
-from wslb.proxies.apache.adoption.adopted import Adopted, Door, MemberPlace
+from wslb.proxies.apache.adoption.adopted import Adopted
 from wslb.proxies.apache.adoption.host_names import host_name, names_in
 from wslb.proxies.apache.conf.balancers import BalancerLines, MemberLine
 from wslb.proxies.apache.conf.configuration import Configuration
