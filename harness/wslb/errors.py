@@ -125,7 +125,9 @@ class ProxyConfigRejected(LabError):
         program: whose check it was.
     """
 
-    def __init__(self, *, file: Path | None, line: int | None, text: str, hint: str = "", program: str = "httpd") -> None:
+    def __init__(
+        self, *, file: Path | None, line: int | None, text: str, hint: str = "", program: str = "httpd"
+    ) -> None:
         super().__init__(file, line, text)
         self.file, self.line, self.text = file, line, text
         self.hint, self.program = hint, program

@@ -167,8 +167,8 @@ class AdoptedNginxProxy(NginxProxy):
         if self._faced is not None:
             door, tls, named = self._faced
             port = self.ports[door.port]
-            own = {"tls": port, "plain": None} if tls else {"plain": port, "tls": None}
-            self.front = replace(Front(**own), host=door.address, listen=door.address, named=named)
+            front = Front(plain=None, tls=port) if tls else Front(plain=port)
+            self.front = replace(front, host=door.address, listen=door.address, named=named)
 
     async def status(self, balancer: Balancer | None = None, *, fresh: bool = False) -> tuple[MemberStatus, ...]:  # noqa: ARG002 - as every proxy
         """Nothing: nginx tells no counters."""
