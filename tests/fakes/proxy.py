@@ -25,7 +25,7 @@ from wslb.interfaces import (
     Process,
 )
 from wslb.model import lbmethods
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.model.balancer import OF_HTTPD, Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
 from wslb.model.handshake import Handshake, Headers, one_header
 from wslb.model.results import AccessLine, LogLine, MemberStatus, ServedConfig
 from wslb.model.stickiness import route_asked
@@ -309,7 +309,7 @@ class FakeProxy:
         if nonce is None and referer == "own":
             members = self._members[balancer.name]
             if isinstance(change, BalancerChange):
-                if change.lbmethod in set(LbMethod):
+                if change.lbmethod in OF_HTTPD:
                     self._methods[balancer.name] = LbMethod(change.lbmethod)
                     members = lbmethods.reset(self._methods[balancer.name], members)
             else:

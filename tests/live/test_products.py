@@ -24,7 +24,7 @@ from wslb.errors import ProxyConfigRejected, StartError
 from wslb.interfaces import Capability
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
-from wslb.model.balancer import Balancer, Site
+from wslb.model.balancer import Balancer, LbMethod, Site
 from wslb.model.results import Outcome
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.proxies.registry import PROXIES
@@ -233,6 +233,18 @@ async def test_a_claim_that_it_breaks_is_found_out(product: Lab, name: str) -> N
         assert not {"httpd", "balancer-manager"} & set(said.replace("'", " ").split())
 
 
+@pytest.mark.parametrize("name", ["lb-bybusyness-held", "weights-bybusyness"])
+async def test_tunnels_that_are_counted_by_another_method_are_found_out(product: Lab, name: str) -> None:
+    (scenario,) = [one for one in SCENARIOS if one.name == name]
+
+    def in_turn(site: Site) -> Site:
+        return site.with_balancer(replace(site.balancers[0], lbmethod=LbMethod.BYREQUESTS))
+
+    result = await runner.run(scenario, product, tamper=in_turn)
+    assert result.outcome is Outcome.FAILED
+    assert {"members_as_claimed", "follows_model"} <= {v.check for v in result.verdicts if v.breaks}
+
+
 async def test_what_it_cannot_be_asked_is_skipped_with_the_reason(product: Lab) -> None:
     (scenario,) = [one for one in SCENARIOS if one.name == "weights-changed"]
     result = await runner.run(scenario, product)
@@ -246,11 +258,13 @@ async def test_what_it_cannot_be_asked_is_skipped_with_the_reason(product: Lab) 
 async def test_every_claim_that_is_listed_as_measured_is_a_scenario_and_holds_or_is_skipped_for_a_reason(
     product: Lab,
 ) -> None:
-    measured = product.proxy.dialect.capabilities.measured
-    if measured is None:
+    dialect = product.proxy.dialect
+    if dialect.capabilities.measured is None:
         return
-    listed = [one for one in SCENARIOS if one.name in measured]
-    assert {one.name for one in listed} == set(measured)
+    own = {one.name for one in SCENARIOS if any(other.proxy == dialect.title for other in one.elsewhere)}
+    listed = [one for one in SCENARIOS if not runner.lacking(one, product)]
+    assert {one.name for one in listed} == own | set(dialect.capabilities.measured)
+    assert len(listed) >= 100
     for scenario in listed:
         result = await runner.run(scenario, product)
         assert result.outcome is Outcome.PASSED, (scenario.name, result.reason, result.verdicts)

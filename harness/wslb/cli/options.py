@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from wslb.config import DockerNetwork, Mpm, PullPolicy, RuntimeChoice
-from wslb.model.balancer import CARRIERS, LbMethod
+from wslb.model.balancer import CARRIERS, OF_HTTPD
 from wslb.wire.approach import SPEAK
 from wslb.wire.clients import SHAPES
 
@@ -137,7 +137,7 @@ baseline_option = click.option(
 
 def lbmethod_option(told: str) -> Option:
     """``--lbmethod``, with what it does to this command."""
-    return click.option("--lbmethod", type=click.Choice([method.value for method in LbMethod]), help=told)
+    return click.option("--lbmethod", type=click.Choice([method.value for method in OF_HTTPD]), help=told)
 
 
 def report_option(told: str) -> Option:

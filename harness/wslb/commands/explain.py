@@ -76,7 +76,10 @@ def words() -> dict[str, Callable[[str], Meaning]]:
 
 def _scenario(name: str) -> Meaning:
     scenario = next(one for one in SCENARIOS if one.name == name)
-    elsewhere = "; ".join(f"{one.versions}: {one.does} ({one.source})" for one in scenario.elsewhere)
+    elsewhere = "; ".join(
+        f"{one.versions}: {one.does} ({one.source}){f'; claimed there: {one.limit}' if one.limit else ''}"
+        for one in scenario.elsewhere
+    )
     asked = dict.fromkeys(check for check, (_, askers) in _checks().items() if scenario in askers)
     return Meaning(
         word=name,

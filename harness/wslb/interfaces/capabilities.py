@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from wslb.model.balancer import Carrier
+from wslb.model.balancer import Carrier, LbMethod
 
 __all__ = ["Capabilities", "Capability"]
 
@@ -28,11 +28,13 @@ class Capabilities:
         measured: scenarios whose claims were measured on it, each with what explains its answer there (may be
             empty). None: the catalogue's claims are this proxy's own, and so are its versions (`Elsewhere`).
         words: what verdicts say of httpd, each with what it is called here; longer words first.
+        lbmethods: its own method for one of httpd's, which a scenario names; empty for httpd itself.
     """
 
     can: frozenset[Capability]
     measured: Mapping[str, str] | None = None
     words: Mapping[str, str] = field(default_factory=dict)
+    lbmethods: Mapping[LbMethod, LbMethod] = field(default_factory=dict)
 
     def carrier(self, asked: Carrier) -> Carrier:
         """What carries the tunnels where this one is asked for."""

@@ -18,6 +18,7 @@ from wslb.identity import Identity
 __all__ = [
     "CARRIERS",
     "LOGGED",
+    "OF_HTTPD",
     "Balancer",
     "Carrier",
     "LbMethod",
@@ -31,12 +32,20 @@ __all__ = [
 
 
 class LbMethod(StrEnum):
-    """Rule that elects a member for a request (mod_proxy_balancer, ``lbmethod=``)."""
+    """Rule that elects a member for a request, by its field name: of httpd (`OF_HTTPD`), of nginx, of HAProxy."""
 
     BYREQUESTS = "byrequests"
     BYTRAFFIC = "bytraffic"
     BYBUSYNESS = "bybusyness"
     HEARTBEAT = "heartbeat"
+    ROUND_ROBIN = "round_robin"
+    LEAST_CONN = "least_conn"
+    ROUNDROBIN = "roundrobin"
+    LEASTCONN = "leastconn"
+
+
+OF_HTTPD = (LbMethod.BYREQUESTS, LbMethod.BYTRAFFIC, LbMethod.BYBUSYNESS, LbMethod.HEARTBEAT)
+"""Those that ``lbmethod=`` of mod_proxy_balancer takes."""
 
 
 class MemberState(StrEnum):
@@ -181,6 +190,10 @@ class Balancer:
         scheme = urlsplit(last.url).scheme
         more = (replace(last, route=name, url=f"{scheme}://{name}") for name in backends)
         return replace(self, members=(*self.members, *more))
+
+    def with_lbmethods(self, own: Mapping[LbMethod, LbMethod]) -> Balancer:
+        """Copy with the method that stands for this one; the same where none does."""
+        return replace(self, lbmethod=own.get(self.lbmethod, self.lbmethod))
 
     def with_paths(self, paths: Mapping[str, str]) -> Balancer:
         """Copy with these paths of members, by backend; that of ``node`` is also that of ``node-2``."""
@@ -338,6 +351,10 @@ class Site:
     def at_root(self) -> Site:
         """Copy in which no member of a balancer has a path of its own: for proxies that ask all on the same path."""
         return self._balancing(Balancer.at_root)
+
+    def with_lbmethods(self, own: Mapping[LbMethod, LbMethod]) -> Site:
+        """Copy in which every balancer has the method that stands for its own."""
+        return self._balancing(lambda balancer: balancer.with_lbmethods(own))
 
     def with_paths(self, paths: Mapping[str, str]) -> Site:
         """Copy with these paths of members; see `Balancer.with_paths`."""

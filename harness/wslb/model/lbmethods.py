@@ -1,22 +1,38 @@
-"""What each lbmethod must elect: a model of the rule, run beside the real Apache.
+"""What each lbmethod must elect: a model of the rule, run beside the real proxy.
 
 A model is a pure function: counters in, elected member and counters out. `wslb.model.replay` runs one over a timeline
 of elections, ends of tunnels and changes, and says whom every election must have chosen.
 
 Sources: the rules as measured in the project's experiments on httpd 2.4.71 (balancer-manager counters read between
 opens), and the reference manual, mod_proxy_balancer, mod_lbmethod_byrequests, mod_lbmethod_bytraffic and
-mod_lbmethod_bybusyness.
+mod_lbmethod_bybusyness; of nginx ngx_http_upstream_round_robin and ngx_http_upstream_least_conn; of HAProxy the orders
+measured on 2.6.12 and 2.8.25, and its lb_fwlc.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from math import floor
 
 from wslb.model.balancer import Balancer, LbMethod, MemberState
 from wslb.model.results import MemberStatus
 
-__all__ = ["FACTOR_SCALE", "MODELS", "Counters", "contest", "elect", "pin", "reset", "set_factor", "set_state", "start"]
+__all__ = [
+    "FACTOR_SCALE",
+    "MODELS",
+    "Counters",
+    "contest",
+    "elect",
+    "pin",
+    "requeue",
+    "reset",
+    "set_factor",
+    "set_state",
+    "start",
+]
 
 FACTOR_SCALE = 100
 """httpd keeps ``loadfactor`` as an integer of hundredths (2.4.28 and later: ``loadfactor=1.5``; CHANGES)."""
@@ -28,7 +44,8 @@ class Counters:
 
     Attributes:
         factor: loadfactor in hundredths.
-        lbstatus: credit of byrequests and bybusyness, in hundredths of a turn.
+        lbstatus: credit of byrequests, bybusyness and nginx's methods, in hundredths of a turn; elections of HAProxy's
+            roundrobin; of its leastconn the place in the queue.
         busy: tunnels open through this member.
         transferred, read: bytes counted towards and from the member; tunnelled bytes are in neither.
         state: configured state.
@@ -113,10 +130,74 @@ def bytraffic(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]
     return index, members
 
 
+def least_conn(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]:
+    """The member with the fewest open requests per weight; several such take turns among themselves, by credit."""
+    taking_part = _some(members)
+    least = min(Fraction(members[i].busy, members[i].factor) for i in taking_part)
+    tied = tuple(i for i in taking_part if Fraction(members[i].busy, members[i].factor) == least)
+    if len(tied) == 1:
+        return tied[0], members
+    earned = _earn(members, tied)
+    index = max(tied, key=lambda i: earned[i].lbstatus)
+    return index, _pay(earned, index, tied)
+
+
+def roundrobin(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]:
+    """Whose place in the cycle of all weights it is; each election moves the cycle on by one."""
+    taking_part = _some(members)
+    cycle = _cycle(tuple(members[i].factor // FACTOR_SCALE for i in taking_part))
+    index = taking_part[cycle[sum(members[i].lbstatus for i in taking_part) % len(cycle)]]
+    return index, tuple(replace(m, lbstatus=m.lbstatus + 1) if i == index else m for i, m in enumerate(members))
+
+
+@cache
+def _cycle(weights: tuple[int, ...]) -> tuple[int, ...]:
+    """One cycle of HAProxy's roundrobin from a fresh start, as many turns as the weights' sum.
+
+    The heaviest come first. Who has been elected comes again after sum / weight turns; until somebody's time has come,
+    those who wait for their first turn are elected.
+    """
+    total = sum(weights)
+    waiting = sorted(range(len(weights)), key=lambda i: -weights[i])
+    due: dict[int, Fraction] = {}
+    cycle: list[int] = []
+    for turn in range(total):
+        late = [i for i in due if floor(due[i]) <= turn]
+        if late or not waiting:
+            index = min(late or due, key=lambda i: (due[i], -weights[i], i))
+        else:
+            index = waiting.pop(0)
+            due[index] = Fraction(turn)
+        cycle.append(index)
+        due[index] += Fraction(total, weights[index])
+    return tuple(cycle)
+
+
+def leastconn(members: tuple[Counters, ...]) -> tuple[int, tuple[Counters, ...]]:
+    """The least (open + 1) / weight, but 0 with nothing open; on a tie whoever waits longest (HAProxy 2.6, 2.8)."""
+    index = min(_some(members), key=lambda i: (_key(members[i]), members[i].lbstatus))
+    return index, requeue(members, members[index].route)
+
+
+def _key(member: Counters) -> int:
+    """As HAProxy's tree has it, an integer: SRV_EWGHT_MAX is 256 times the scale of a weight."""
+    return (member.busy + 1) * 256 * FACTOR_SCALE // member.factor if member.busy else 0
+
+
+def requeue(members: tuple[Counters, ...], route: str) -> tuple[Counters, ...]:
+    """Counters of leastconn after a member's open tunnels changed: it stands behind all others."""
+    last = max(m.lbstatus for m in members) + 1
+    return tuple(replace(m, lbstatus=last) if m.route == route else m for m in members)
+
+
 MODELS: dict[LbMethod, Model] = {
     LbMethod.BYREQUESTS: byrequests,
     LbMethod.BYBUSYNESS: bybusyness,
     LbMethod.BYTRAFFIC: bytraffic,
+    LbMethod.ROUND_ROBIN: byrequests,
+    LbMethod.LEAST_CONN: least_conn,
+    LbMethod.ROUNDROBIN: roundrobin,
+    LbMethod.LEASTCONN: leastconn,
 }
 """The lbmethods that can be predicted. heartbeat depends on load reports of other servers and is not among them."""
 

@@ -38,7 +38,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
-from wslb.model.lbmethods import Counters, contest, elect, pin, reset, set_factor, set_state, start
+from wslb.model.lbmethods import Counters, contest, elect, pin, requeue, reset, set_factor, set_state, start
 from wslb.model.results import MemberStatus
 
 __all__ = ["Prediction", "Step", "StepKind", "replay", "retry_seconds"]
@@ -154,6 +154,8 @@ class _Course:
             case StepKind.CLOSE:
                 for route in (step.route, *self.phantoms.pop(step.conn_id, ())):
                     self._count(route, busy=-1)
+                    if self.lbmethod is LbMethod.LEASTCONN and route:
+                        self.members = requeue(self.members, route)
             case StepKind.CHANGE:
                 self._change(step)
             case StepKind.DOWN if step.route:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from wslb.model.balancer import CARRIERS, Carrier, LbMethod, Listener
+from wslb.model.balancer import CARRIERS, OF_HTTPD, Carrier, Listener
 from wslb.model.results import Outcome
 from wslb.reports.document import Document, SavedScenario
 from wslb.reports.texts import count
@@ -43,7 +43,7 @@ def _untested_settings(scenarios: Sequence[SavedScenario]) -> list[str]:
     found: list[str] = []
     balancers = [scenario.balancer for scenario in scenarios if scenario.balancer]
     methods = {balancer.lbmethod for balancer in balancers}
-    lacking = [method.value for method in LbMethod if method not in methods]
+    lacking = [method.value for method in OF_HTTPD if method not in methods]
     if lacking:
         found.append(f"lbmethod {', '.join(lacking)}")
     carriers = {scenario.carrier for scenario in scenarios}

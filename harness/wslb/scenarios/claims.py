@@ -14,6 +14,7 @@ __all__ = [
     "CONNECT_FAILED",
     "DRAINS_UNSEEN",
     "FORESEEN",
+    "LEAST_CONN",
     "MODELLED",
     "SERVED",
 ]
@@ -51,6 +52,17 @@ BOOKS: tuple[Check, ...] = (
 
 FORESEEN: tuple[Check, ...] = (distribution.follows_model, distribution.elected_as_modelled, *BOOKS)
 """Members failed or were changed on the way: the model has foreseen who serves whom, and how often it is elected."""
+
+LEAST_CONN = Elsewhere(
+    proxy="nginx",
+    does="servers with equally few tunnels take turns among themselves alone: liberty node node liberty, and again",
+    source="ngx_http_upstream_least_conn in the manual; measured on 1.22.1",
+    checks=(
+        distribution.served_by(*["liberty", "node", "node", "liberty", "liberty", "node"], *["liberty"] * 3, "node"),
+        *MODELLED,
+    ),
+)
+"""Six tunnels held, all of the first member's closed, four more."""
 
 CONNECT_FAILED = ("AH00957", "AH00959", "AH02452", "AH01114")
 """Attempt failed, member disabled for retry seconds, and each carrier's own word for it (wstunnel, http)."""

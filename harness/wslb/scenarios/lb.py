@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wslb.checks import accounting, distribution, encryption, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod
@@ -18,7 +20,7 @@ from wslb.model.sites import (
     with_stranger,
 )
 from wslb.scenarios.acts import and_stranger, in_turn
-from wslb.scenarios.claims import CERTIFICATE_REFUSED, MODELLED, SERVED
+from wslb.scenarios.claims import CERTIFICATE_REFUSED, LEAST_CONN, MODELLED, SERVED
 from wslb.scenarios.scenario import Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -55,6 +57,8 @@ UNROUNDED = Elsewhere(
         distribution.served_by("liberty", "node", *["node", "liberty"] * (SHORT // 2 - 1)),
     ),
 )
+
+GO_THERE = "3 closed on one side, the next 3 go there"
 
 ask = Family(name="lb")
 
@@ -123,6 +127,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         _one_side_closed,
         (distribution.served_by(*["liberty", "node"] * 3, "liberty", "liberty", "liberty", "node"), *MODELLED),
         site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYBUSYNESS)),
+        elsewhere=(replace(LEAST_CONN, limit=f"6 held three and three, {GO_THERE}, the model holds for all 10"),),
     ),
     ask(
         "bytraffic",
@@ -178,6 +183,13 @@ SCENARIOS: tuple[Scenario, ...] = (
             encryption.encrypted(),
         ),
         site=balanced(cluster(TLS_LIBERTY, TLS_NODE, lbmethod=LbMethod.BYBUSYNESS)),
+        elsewhere=(
+            replace(
+                LEAST_CONN,
+                limit=f"6 held three and three, {GO_THERE}",
+                checks=(*(LEAST_CONN.checks or ()), encryption.encrypted()),
+            ),
+        ),
     ),
     ask(
         "wss-bytraffic",

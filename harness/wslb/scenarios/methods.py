@@ -13,7 +13,7 @@ from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, Mount, Site
 from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster
 from wslb.scenarios.acts import in_turn
-from wslb.scenarios.claims import MODELLED, SERVED
+from wslb.scenarios.claims import LEAST_CONN, MODELLED, SERVED
 from wslb.scenarios.scenario import Act, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -162,6 +162,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         refilled(),
         (distribution.served_by(*[L, N] * 3, L, L, L, N), *MODELLED),
         site=of(LbMethod.BYBUSYNESS),
+        elsewhere=(replace(LEAST_CONN, limit="yes: 3 in a row go there, then turns again"),),
     ),
     ask(
         "bytraffic-refill",

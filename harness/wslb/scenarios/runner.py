@@ -48,13 +48,11 @@ def unfit(scenario: Scenario, dialect: Dialect, installation: Installation, carr
     missing += dialect.too_old_for(scenario.site, carrier, installation)
     if missing:
         return f"this {dialect.title} ({installation.version}) has no {', '.join(dict.fromkeys(missing))}"
-    if not dialect.capabilities.claimed(scenario.name):
-        return f"nobody has measured yet whether its claim is that of {dialect.title}"
-    if dialect.capabilities.measured is not None:
-        return ""
-    other = scenario.other(installation.numbers, carrier, installation.mpm)
+    other = scenario.other(installation.numbers, carrier, installation.mpm, dialect.title)
     if other and not other.asked:
-        return f"this httpd is {installation.version}; {other.versions} {other.does} ({other.source})"
+        return f"this {dialect.title} is {installation.version}; {other.versions} {other.does} ({other.source})"
+    if not other and not dialect.capabilities.claimed(scenario.name):
+        return f"nobody has measured yet whether its claim is that of {dialect.title}"
     return ""
 
 
@@ -73,12 +71,13 @@ async def run(
     reason = lacking(scenario, lab)
     if reason:
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
-    installation, measured = lab.proxy.installation, lab.proxy.dialect.capabilities.measured
-    if measured is None:
-        scenario = scenario.claimed(installation.numbers, lab.settings.carrier, installation.mpm)
-    else:
-        scenario = replace(scenario, explanation=measured[scenario.name])
-    if Capability.MEMBER_PATHS not in lab.proxy.dialect.capabilities.can:
+    installation, dialect = lab.proxy.installation, lab.proxy.dialect
+    measured, own = dialect.capabilities.measured or {}, dialect.capabilities.lbmethods
+    as_written = replace(scenario, explanation=measured.get(scenario.name, scenario.explanation))
+    scenario = as_written.claimed(installation.numbers, lab.settings.carrier, installation.mpm, dialect.title)
+    balancer = scenario.balancer.with_lbmethods(own) if scenario.balancer else None
+    scenario = replace(scenario, site=scenario.site.with_lbmethods(own), balancer=balancer)
+    if Capability.MEMBER_PATHS not in dialect.capabilities.can:
         bare = scenario.balancer.at_root() if scenario.balancer else None
         scenario = replace(scenario, site=scenario.site.at_root(), balancer=bare)
     scenario = scenario.before(lab.fleet)

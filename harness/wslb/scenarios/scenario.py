@@ -20,13 +20,14 @@ Act = Callable[[Lab], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """What proxies of other versions do, where the scenario's claim is not theirs.
+    """What other versions of httpd do, or another product, where the scenario's claim is not theirs.
 
-    A scenario is asked there with the claim of those versions, or skipped with this as its reason.
+    A scenario is asked there with the claim of those, or skipped with this as its reason.
 
     Attributes:
         does: what they do, in one clause.
         source: where that is written, or what was measured.
+        proxy: title of the product.
         since, before: which versions: from the first on, and below the second.
         carrier: only where this module carries the tunnels; None: whichever does.
         mpm: only under this one; empty: whichever serves.
@@ -37,6 +38,7 @@ class Elsewhere:
 
     does: str
     source: str
+    proxy: str = "httpd"
     since: tuple[int, ...] = ()
     before: tuple[int, ...] = (99,)
     carrier: Carrier | None = None
@@ -52,17 +54,23 @@ class Elsewhere:
 
     @property
     def versions(self) -> str:
-        """Such as ``before 2.4.47``, or ``MPM prefork``."""
+        """Such as ``before 2.4.47``, ``MPM prefork`` or ``HAProxy``."""
         words = [
             f"{word} {'.'.join(map(str, version))}"
             for word, version in (("from", self.since), ("before", self.before))
             if version not in {(), (99,)}
         ]
-        return " and ".join([*words, *([f"MPM {self.mpm}"] if self.mpm else [])])
+        told = " and ".join([*words, *([f"MPM {self.mpm}"] if self.mpm else [])])
+        return told if self.proxy == "httpd" else f"{self.proxy} {told}".strip()
 
-    def covers(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> bool:
-        """Whether it is about a proxy of this version, with this carrier and this MPM."""
-        return self.since <= version < self.before and self.carrier in {None, carrier} and self.mpm in {"", mpm}
+    def covers(self, version: tuple[int, ...], carrier: Carrier, mpm: str, proxy: str) -> bool:
+        """Whether it is about this product in this version, with this carrier and this MPM."""
+        return (
+            self.proxy == proxy
+            and self.since <= version < self.before
+            and self.carrier in {None, carrier}
+            and self.mpm in {"", mpm}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ class Scenario:
         otherwise: how many tunnels end otherwise than by the client's close with 1000; checks of its own say how.
         perhaps: how many more may.
         silent: witnesses that cannot speak of its tunnels, further to the greeting on sites that echo.
-        elsewhere: what other versions do; the first that covers the proxy's counts.
+        elsewhere: what other versions and products do; the first that covers the proxy's counts.
         alone: it measures time or capacity, so that nothing else may run at the same time.
         every: it holds of any number of members of equal weight, so that all real servers are asked (`before`).
     """
@@ -141,13 +149,14 @@ class Scenario:
         site, balancer = site.with_paths(backends.paths), balancer and balancer.with_paths(backends.paths)
         return replace(self, site=site, balancer=balancer, explanation=f"{self.explanation} {told}".strip())
 
-    def other(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> Elsewhere | None:
-        """What a proxy of this version does instead, over the site's carrier or else this one; None: as claimed."""
-        return next((one for one in self.elsewhere if one.covers(version, self.site.carrier or carrier, mpm)), None)
+    def other(self, version: tuple[int, ...], carrier: Carrier, mpm: str, proxy: str = "httpd") -> Elsewhere | None:
+        """What this product does instead in this version, over the site's carrier or else this; None: as claimed."""
+        carrier = self.site.carrier or carrier
+        return next((one for one in self.elsewhere if one.covers(version, carrier, mpm, proxy)), None)
 
-    def claimed(self, version: tuple[int, ...], carrier: Carrier, mpm: str) -> Scenario:
-        """The scenario with the claim of a proxy of this version and MPM."""
-        other = self.other(version, carrier, mpm)
+    def claimed(self, version: tuple[int, ...], carrier: Carrier, mpm: str, proxy: str = "httpd") -> Scenario:
+        """The scenario with the claim of this product in this version and MPM."""
+        other = self.other(version, carrier, mpm, proxy)
         if other is None or not other.asked:
             return self
         return replace(
@@ -155,7 +164,7 @@ class Scenario:
             limit=other.limit or self.limit,
             checks=self.checks if other.checks is None else other.checks,
             allow_log=self.allow_log if other.allow_log is None else other.allow_log,
-            explanation=f"httpd {other.versions}: {other.does} ({other.source}).",
+            explanation=f"{'httpd ' * (proxy == 'httpd')}{other.versions}: {other.does} ({other.source}).",
         )
 
 

@@ -176,6 +176,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         explanation=TURN,
         elsewhere=(
             Elsewhere(
+                proxy="HAProxy",
+                does="a handshake without a key is answered 400 by HAProxy itself, before it elects",
+                source="measured on 2.6.12",
+                limit=f"no: strict turns over {PAIRS} WebSockets with a 400 after each",
+                checks=(refusals.requests_answered(PAIRS, 400), *refused_early("a keyless handshake")),
+            ),
+            Elsewhere(
                 since=(2, 4, 13),
                 before=(2, 4, 28),
                 does="the refusal of a backend may not reach a client whole",
@@ -207,6 +214,20 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         allow_log=CONNECT_FAILED,
         explanation="A refused connect makes mod_proxy elect again (AH00957); the member is left alone for retry= s.",
+        elsewhere=(
+            Elsewhere(
+                proxy="HAProxy",
+                does="without check no failure is remembered: the dead member is elected at each of its turns",
+                source="measured on 2.6.12 (option redispatch 1)",
+                limit="yes: 7 elections for 4 WebSockets, which all land on the living one",
+                checks=(
+                    refusals.answers(*[101] * PAIRS),
+                    turns.turns_taken(thieves=3, whose="the failed attempts"),
+                    distribution.served_by(*[L] * PAIRS),
+                    accounting.nothing_left_open,
+                ),
+            ),
+        ),
     ),
     ask(
         "sticky",
@@ -312,6 +333,18 @@ SCENARIOS: tuple[Scenario, ...] = (
         between(get("/ws", headers=(("X-Long", "x" * 9000),))),
         (refusals.requests_answered(PAIRS, 400), *refused_early("an over-long request after each connection")),
         explanation="LimitRequestFieldSize is checked before any module sees the request (manual, core).",
+        elsewhere=(
+            Elsewhere(
+                proxy="HAProxy",
+                does="heads of up to 15 kB fit into tune.bufsize, so the backend gets the request",
+                source="tune.bufsize in the manual; measured on 2.6.12",
+                limit=f"yes: {PAIRS} WebSockets with a 426 after each all land on the first member",
+                checks=(
+                    refusals.requests_answered(PAIRS, 426),
+                    *stolen(PAIRS, "an over-long request after each connection", *[L] * PAIRS),
+                ),
+            ),
+        ),
     ),
     ask(
         "forbidden",

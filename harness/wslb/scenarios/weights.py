@@ -39,6 +39,34 @@ def checks(*cycle: str) -> tuple[Check, ...]:
     return (turns.repeats(*cycle), distribution.follows_model, *SERVED)
 
 
+def on_haproxy(limit: str, *cycle: str, besides: tuple[Check, ...] = ()) -> Elsewhere:
+    """The same weights in the order of HAProxy's roundrobin."""
+    return Elsewhere(
+        proxy="HAProxy",
+        does="the heaviest lead a cycle, and whoever was elected comes again after sum / weight turns (roundrobin)",
+        source="measured on 2.6.12",
+        limit=limit,
+        checks=(*checks(*cycle), *besides),
+    )
+
+
+def by_weight(proxy: str, does: str, source: str) -> Elsewhere:
+    """The fewest tunnels are the fewest in relation to the weight, while they are held."""
+    reason = "15 and 5 once all are held; a tie in between goes one way or the other"
+    return Elsewhere(
+        proxy=proxy,
+        does=does,
+        source=source,
+        limit="yes: 15 and 5 of 20 held tunnels, each within 1, in the order of the model",
+        checks=(
+            distribution.split_within(1, reason=reason),
+            distribution.follows_model,
+            tunnels.open_together(20),
+            *SERVED,
+        ),
+    )
+
+
 def changed(*counts: int, factors: tuple[tuple[str, float], ...], hold: bool = False) -> Act:
     """Open so many, change a loadfactor, open so many, change the next, …"""
 
@@ -62,6 +90,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         checks(L, L, N, L),
         site=balanced(cluster(weighted(LIBERTY, 3), NODE)),
         explanation=RULE,
+        elsewhere=(on_haproxy("liberty liberty liberty node, five times over 20 connections", L, L, L, N),),
     ),
     ask(
         "3-1-held",
@@ -70,6 +99,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         in_turn(20, hold=True),
         (*checks(L, L, N, L), tunnels.open_together(20)),
         site=balanced(cluster(weighted(LIBERTY, 3), NODE)),
+        elsewhere=(
+            on_haproxy(
+                "liberty liberty liberty node, five times over 20 connections",
+                *[L, L, L, N],
+                besides=(tunnels.open_together(20),),
+            ),
+        ),
     ),
     ask(
         "1-3",
@@ -79,6 +115,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         checks(N, L, N, N),
         site=balanced(cluster(LIBERTY, weighted(NODE, 3))),
         explanation=RULE,
+        elsewhere=(on_haproxy("node node node liberty, five times over 20 connections", N, N, N, L),),
     ),
     ask(
         "three-members",
@@ -96,6 +133,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         checks(L, N, N2, L),
         site=balanced(cluster(weighted(LIBERTY, 2), NODE, NODE_2)),
         explanation=RULE,
+        elsewhere=(on_haproxy("liberty node liberty node-2, five times over 20 connections", L, N, L, N2),),
     ),
     ask(
         "70-30",
@@ -105,6 +143,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         checks(L, N, L, L, L, N, L, L, N, L),
         site=balanced(cluster(weighted(LIBERTY, 70), weighted(NODE, 30))),
         explanation=RULE,
+        elsewhere=(on_haproxy("the same 7 and 3 in each of 4 tens, 40 connections", L, L, L, N, L, L, N, L, L, N),),
     ),
     ask(
         "fraction",
@@ -134,6 +173,18 @@ SCENARIOS: tuple[Scenario, ...] = (
         explanation=(
             "bybusyness compares the plain number of open requests; the loadfactor only settles ties "
             "(mod_lbmethod_bybusyness)."
+        ),
+        elsewhere=(
+            by_weight(
+                "nginx",
+                "least_conn compares the tunnels in relation to the weight",
+                "ngx_http_upstream_least_conn in the manual; measured on 1.22.1",
+            ),
+            by_weight(
+                "HAProxy",
+                "leastconn compares (tunnels + 1) / weight, and 0 where nothing is open",
+                "measured on 2.6.12",
+            ),
         ),
     ),
     ask(

@@ -16,12 +16,12 @@ def balancer(*factors: float, lbmethod: LbMethod = LbMethod.BYREQUESTS) -> Balan
     return Balancer(name="b", members=members, lbmethod=lbmethod)
 
 
-def order(target: Balancer, count: int) -> str:
+def order(target: Balancer, count: int, *, held: bool = False) -> str:
     members = start(target)
     seen = ""
     for _ in range(count):
         route, members = elect(target.lbmethod, members)
-        members = tuple(replace(m, busy=0) for m in members)
+        members = members if held else tuple(replace(m, busy=0) for m in members)
         seen += route.upper()
     return seen
 
@@ -41,6 +41,58 @@ def order(target: Balancer, count: int) -> str:
 )
 def test_byrequests_elects_as_measured_on_apache(factors: tuple[float, ...], seen: str) -> None:
     assert order(balancer(*factors), len(seen)) == seen
+
+
+@pytest.mark.parametrize(
+    ("factors", "seen"),
+    [
+        ((1, 1), "ABABAB"),
+        ((1, 1, 1), "ABCABC"),
+        ((3, 1), "AAABAAAB"),
+        ((1, 3), "BBBABBBA"),
+        ((5, 1), "AAAAAB"),
+        ((2, 3), "BBABABBABA"),
+        ((5, 1, 1), "AAABAAC"),
+        ((2, 1, 1), "ABACABAC"),
+        ((1, 2, 4), "CCBCACB"),
+        ((4, 3, 2), "ABACBAABC"),
+        ((70, 30), "AAABAABAAB"),
+        ((7,), "AAAA"),
+    ],
+    ids=str,
+)
+def test_roundrobin_elects_as_measured_on_haproxy(factors: tuple[float, ...], seen: str) -> None:
+    target = balancer(*factors, lbmethod=LbMethod.ROUNDROBIN)
+    assert order(target, len(seen)) == seen
+    assert order(target, len(seen), held=True) == seen
+
+
+@pytest.mark.parametrize(
+    ("factors", "seen"),
+    [
+        ((1, 1), "ABBAABBAABBA"),
+        ((1, 1, 1), "ABCCBAABCCBAABCC"),
+        ((3, 1), "ABAAABAABAAAABAA"),
+        ((1, 3), "BABBABBBBABBBABB"),
+    ],
+    ids=str,
+)
+def test_least_conn_elects_as_measured_on_nginx(factors: tuple[float, ...], seen: str) -> None:
+    assert order(balancer(*factors, lbmethod=LbMethod.LEAST_CONN), len(seen), held=True) == seen
+
+
+@pytest.mark.parametrize(("factors", "seen"), [((1, 1), "ABABABAB"), ((3, 1), "ABAAAABAAABAAABA")], ids=str)
+def test_leastconn_elects_as_measured_on_haproxy(factors: tuple[float, ...], seen: str) -> None:
+    assert order(balancer(*factors, lbmethod=LbMethod.LEASTCONN), len(seen), held=True) == seen
+
+
+def test_closed_one_by_one_both_rules_of_least_connections_take_turns() -> None:
+    assert order(balancer(1, 1, lbmethod=LbMethod.LEAST_CONN), 6) == "ABABAB"
+    steps = [
+        Step(kind=kind, conn_id=str(n), route="ab"[n % 2]) for n in range(4) for kind in (StepKind.OPEN, StepKind.CLOSE)
+    ]
+    predictions = replay(balancer(1, 1, lbmethod=LbMethod.LEASTCONN), (), steps)
+    assert [p.expected for p in predictions] == ["a", "b", "a", "b"]
 
 
 def test_byrequests_spends_what_all_members_earn() -> None:

@@ -93,6 +93,16 @@ def test_an_mpm_that_does_something_else_is_not_asked_the_claim_of_the_others() 
     assert scenario.claimed((2, 4, 71), Carrier.WSTUNNEL, "worker") is scenario
 
 
+def test_another_product_is_asked_its_own_claim_and_httpd_the_catalogue_s() -> None:
+    other = Elsewhere(proxy="nginx", does="it serves on", source="measured", limit="served", checks=ONE.checks)
+    scenario = replace(ONE, elsewhere=(OLD, other))
+    assert other.versions == "nginx"
+    claimed = scenario.claimed((1, 22, 1), Carrier.OWN, "", "nginx")
+    assert (claimed.limit, claimed.explanation) == ("served", "nginx: it serves on (measured).")
+    assert scenario.claimed((2, 6, 12), Carrier.OWN, "", "HAProxy") is scenario
+    assert scenario.claimed((2, 4, 71), Carrier.WSTUNNEL, "event") is scenario
+
+
 @pytest.mark.parametrize(
     ("name", "other"),
     [(one.name, other) for one in SCENARIOS for other in one.elsewhere],

@@ -21,9 +21,18 @@ Besides: before 2.4.49 balancer-manager answers XML only to who sends its nonce,
 (CHANGES 2.4.68, PR 63074): wslb reads it from the page for people. Before 2.4.62 a lab is ready only once every child
 has started, for each one that starts resets the turns.
 
-## Other claims
+## Claims of other versions
 
 | httpd | Over | What it does | Scenarios | There | Source |
+|---|---|---|---|---|---|
+"""
+
+OTHERS = """
+## Claims of other products
+
+nginx and HAProxy are asked these scenarios with a claim of their own; `make test` asks both (`docs/howto/`).
+
+| Product | Over | What it does | Scenarios | There | Source |
 |---|---|---|---|---|---|
 """
 
@@ -41,16 +50,16 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
-def claims() -> list[str]:
+def claims(*, of_httpd: bool) -> list[str]:
     found: dict[Elsewhere, list[str]] = {}
     for scenario in SCENARIOS:
-        for other in scenario.elsewhere:
+        for other in (one for one in scenario.elsewhere if (one.proxy == "httpd") is of_httpd):
             key = next((one for one in found if alike(one, other)), other)
             found.setdefault(key, []).append(scenario.name)
     return [
         f"| {one.versions} | {one.carrier.module if one.carrier else 'either'} | {cell(one.does)} | "
         f"{', '.join(f'`{name}`' for name in names)} | {'asked' if one.asked else 'skipped'} | {cell(one.source)} |"
-        for one, names in sorted(found.items(), key=lambda item: (item[0].before, item[0].does, item[1]))
+        for one, names in sorted(found.items(), key=lambda item: (item[0].proxy, item[0].before, item[0].does, item[1]))
     ]
 
 
@@ -74,7 +83,17 @@ def known() -> list[str]:
 
 
 def test_the_page_of_versions_says_what_the_data_say(pytestconfig: pytest.Config) -> None:
-    text = HEAD + "\n".join(claims()) + "\n" + MIDDLE + "\n".join(known()) + "\n"
+    text = (
+        HEAD
+        + "\n".join(claims(of_httpd=True))
+        + "\n"
+        + OTHERS
+        + "\n".join(claims(of_httpd=False))
+        + "\n"
+        + MIDDLE
+        + "\n".join(known())
+        + "\n"
+    )
     if pytestconfig.getoption("--update-golden"):
         PAGE.write_text(text)
     assert PAGE.read_text() == text

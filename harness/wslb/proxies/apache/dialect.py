@@ -18,7 +18,7 @@ from defusedxml import DefusedXmlException, ElementTree
 
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Capabilities, Capability, Front, Installation
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
+from wslb.model.balancer import OF_HTTPD, Balancer, Carrier, LbMethod, Listener, Member, Mount, ProcessModel, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.model.settings import OF_BALANCER, OF_MEMBER, SIZES
 from wslb.proxies.apache.ah_numbers import look_up
@@ -123,7 +123,7 @@ class ApacheDialect:
 
     def probed(self, mpm: str) -> tuple[str, ...]:
         """Every module that a lab may load under this MPM, in loading order."""
-        methods = (f"lbmethod_{method.value}" for method in LbMethod)
+        methods = (f"lbmethod_{method.value}" for method in OF_HTTPD)
         return (f"mpm_{mpm}", *_ALWAYS, *methods, "proxy_wstunnel", "proxy_http", *_OTHERS)
 
     def probe(self, names: Sequence[str], folder: str) -> str:

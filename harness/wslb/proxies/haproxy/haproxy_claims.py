@@ -8,6 +8,11 @@ __all__ = ["MEASURED"]
 
 _EQUAL = "With equal weights HAProxy's roundrobin and byrequests elect in the same order."
 
+_LEASTCONN = (
+    "leastconn elects the least (tunnels + 1) / weight, 0 where nothing is open, and on a tie whoever waits longest "
+    "since its number of tunnels last changed (lb_fwlc; 3.4 settles ties at random)."
+)
+
 _THREADS = (
     "One thread serves all of them (nbthread 1): of two threads that write to the log at once, HAProxy drops a line "
     "rather than wait, and the access log is a witness here (fd_write_frag_line)."
@@ -41,6 +46,13 @@ MEASURED: Mapping[str, str] = {
     "lb-byrequests-long-held": _EQUAL,
     "lb-byrequests-reversed": _EQUAL,
     "lb-byrequests-at-once": _EQUAL,
+    "lb-bybusyness": _LEASTCONN,
+    "lb-bybusyness-held": _LEASTCONN,
+    "lb-wss-bybusyness": _LEASTCONN,
+    "methods-bybusyness-refill": _LEASTCONN,
+    "methods-bybusyness-closed": _LEASTCONN,
+    "concurrency-500-bybusyness": _LEASTCONN,
+    "thieves-bybusyness": _LEASTCONN,
     "lb-wss-byrequests": _TLS,
     "lb-wss-byrequests-held": _TLS,
     "headers-query": "",

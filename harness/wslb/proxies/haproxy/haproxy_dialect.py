@@ -29,6 +29,11 @@ _LINE = re.compile(r"^\[(?P<level>[A-Z]+)\]\s+\((?P<pid>\d+)\) : (?P<text>.*)$")
 _LEVELS = {"NOTICE": "notice", "WARNING": "warn", "ALERT": "alert", "DIAG": "notice"}
 _FLAGS = {MemberState.ENABLED: "", MemberState.DISABLED: "disabled", MemberState.STANDBY: "backup"}
 _BACKLOG = re.compile(r"ListenBackLog (\d+)$")
+_METHODS = {LbMethod.BYREQUESTS: LbMethod.ROUNDROBIN, LbMethod.BYBUSYNESS: LbMethod.LEASTCONN}
+
+_RANDOM_TIES = (3,)
+"""From this version on: 2.6 and 2.8 were measured, and 3.4, where leastconn settles ties at random."""
+
 _SPARE = 64
 """Connections beside the tunnels."""
 
@@ -51,7 +56,7 @@ class HaproxyDialect:
     """HAProxy: text in, text out."""
 
     title = "HAProxy"
-    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD)
+    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD, lbmethods=_METHODS)
     binaries = ("haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy")
     ready_path = "/wslb-ready"
     manager_path = ""
@@ -82,7 +87,9 @@ class HaproxyDialect:
             lacking += ["TLS on one of the two sides alone"] if mount.listener not in _sides(mount) else []
             lacking += ["RewriteRule"] if mount.rewrite else []
         for balancer in site.balancers:
-            lacking += [] if balancer.lbmethod is LbMethod.BYREQUESTS else [f"lbmethod {balancer.lbmethod.value}"]
+            lacking += [] if balancer.lbmethod in _METHODS else [f"lbmethod {balancer.lbmethod.value}"]
+            random = balancer.lbmethod is LbMethod.BYBUSYNESS and installation.numbers >= _RANDOM_TIES
+            lacking += ["order of leastconn on a tie, which is random"] if random else []
             lacking += ["stickysession"] if balancer.stickysession else []
             lacking += [f"parameter {name} of a balancer" for name, _ in balancer.parameters]
             for member in balancer.members:
@@ -150,11 +157,17 @@ class HaproxyDialect:
             mounts=mounts,
             backends={
                 **{
-                    _backend(balancer): [_server(member, folder=folder) for member in balancer.members]
+                    _backend(balancer): {
+                        "method": _METHODS.get(balancer.lbmethod, balancer.lbmethod).value,
+                        "servers": [_server(member, folder=folder) for member in balancer.members],
+                    }
                     for balancer in site.balancers
                 },
                 **{
-                    one["backend"]: [_server(Member(route="only", url=mount.target), folder=folder)]
+                    one["backend"]: {
+                        "method": LbMethod.ROUNDROBIN.value,
+                        "servers": [_server(Member(route="only", url=mount.target), folder=folder)],
+                    }
                     for one, mount in zip(mounts, site.mounts, strict=True)
                     if isinstance(mount.target, str)
                 },
@@ -177,7 +190,7 @@ class HaproxyDialect:
                 transferred=int(row["bin"]),
                 read=int(row["bout"]),
                 loadfactor=float(row["weight"]),
-                lbmethod=LbMethod.BYREQUESTS.value,
+                lbmethod=found.get("BACKEND", {}).get("algo", ""),
             )
             for member in balancer.members
             if (row := found.get(member.route))

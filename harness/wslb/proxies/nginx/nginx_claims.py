@@ -13,6 +13,11 @@ _RULE = (
 
 _SHARED = "One worker, and a zone: without a zone each worker of nginx counts its own turns (ngx_http_upstream_module)."
 
+_LEAST = (
+    "least_conn elects the server with the fewest tunnels per weight; several such take turns among themselves, by the "
+    "rule of round robin (ngx_http_upstream_least_conn)."
+)
+
 _TLS = (
     "Both hops are verified: clients trust the run's authority alone, nginx asks members under the name localhost "
     "(proxy_ssl_verify, proxy_ssl_trusted_certificate, proxy_ssl_name), since it compares no address."
@@ -54,6 +59,10 @@ MEASURED: Mapping[str, str] = {
     "lb-byrequests-long-held": _SHARED,
     "lb-byrequests-reversed": _SHARED,
     "lb-byrequests-at-once": _SHARED,
+    "lb-bybusyness": _LEAST,
+    "methods-bybusyness-closed": _LEAST,
+    "concurrency-500-bybusyness": _LEAST,
+    "thieves-bybusyness": _LEAST,
     "lb-wss-byrequests": _TLS,
     "lb-wss-byrequests-held": _TLS,
     "article-listing5-liberty": _ONE_PATH,

@@ -31,6 +31,8 @@ _ACCESS = re.compile(
 _SERVER = re.compile(r"^\s*server (\S+:\d+)([^;{]*);", re.MULTILINE)
 _UPSTREAM = re.compile(r"^\s*upstream (\S+) \{\n(.*?)^\s*\}", re.MULTILINE | re.DOTALL)
 
+_METHODS = {LbMethod.BYREQUESTS: LbMethod.ROUND_ROBIN, LbMethod.BYBUSYNESS: LbMethod.LEAST_CONN}
+
 _SPARE = 64
 """Connections beside the tunnels, each of which takes two: one from the client and one to the member."""
 
@@ -62,7 +64,7 @@ class NginxDialect:
     """nginx: text in, text out."""
 
     title = "nginx"
-    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD)
+    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD, lbmethods=_METHODS)
     binaries = ("nginx", "/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/opt/homebrew/bin/nginx")
     ready_path = "/wslb-ready"
     manager_path = ""
@@ -92,7 +94,7 @@ class NginxDialect:
             lacking += ["TLS on one of the two sides alone"] if mount.listener not in _sides(mount) else []
             lacking += ["RewriteRule"] if mount.rewrite else []
         for balancer in site.balancers:
-            lacking += [] if balancer.lbmethod is LbMethod.BYREQUESTS else [f"lbmethod {balancer.lbmethod.value}"]
+            lacking += [] if balancer.lbmethod in _METHODS else [f"lbmethod {balancer.lbmethod.value}"]
             lacking += ["stickysession"] if balancer.stickysession else []
             lacking += [f"parameter {name} of a balancer" for name, _ in balancer.parameters]
             for member in balancer.members:
@@ -145,7 +147,11 @@ class NginxDialect:
             access_log=self.access_log,
             connections=max(1024, 2 * site.process_model.workers + _SPARE),
             upstreams=[
-                {"name": _upstream(balancer), "servers": [_server(member) for member in balancer.members]}
+                {
+                    "name": _upstream(balancer),
+                    "method": _method(balancer),
+                    "servers": [_server(member) for member in balancer.members],
+                }
                 for balancer in site.balancers
             ],
             listen=f"{front.listen}:{front.plain}",
@@ -179,6 +185,8 @@ class NginxDialect:
         elected, sent, read = _tally(access, _upstream(balancer))
         busy = open_to(connections)
         scheme = scheme_of(balancer)
+        least = re.search(rf"^\s*upstream {_upstream(balancer)} {{\n\s*zone [^\n]*\n\s*least_conn;", dump, re.MULTILINE)
+        method = LbMethod.LEAST_CONN if least else LbMethod.ROUND_ROBIN
         routes = {urlsplit(member.url).netloc: member.route for member in balancer.members}
         return tuple(
             MemberStatus(
@@ -192,7 +200,7 @@ class NginxDialect:
                 transferred=sent[address],
                 read=read[address],
                 loadfactor=weight,
-                lbmethod=LbMethod.BYREQUESTS.value,
+                lbmethod=method.value,
             )
             for address, weight, status in self.parse_members(dump).get(_upstream(balancer), ())
         )
@@ -280,6 +288,12 @@ def _server(member: Member) -> str:
 def scheme_of(balancer: Balancer) -> str:
     """What all of its members are spoken to in, ``ws`` or ``wss``."""
     return "wss" if urlsplit(balancer.members[0].url).scheme in {"wss", "https"} else "ws"
+
+
+def _method(balancer: Balancer) -> str:
+    """The directive that chooses its method; empty for round robin, which has none."""
+    own = _METHODS.get(balancer.lbmethod, balancer.lbmethod)
+    return "" if own is LbMethod.ROUND_ROBIN else own.value
 
 
 def _upstream(balancer: Balancer) -> str:

@@ -55,11 +55,11 @@ def test_what_would_end_a_word_or_be_a_pattern_is_refused(name: str) -> None:
 
 
 STAT = """\
-# pxname,svname,qcur,scur,bin,bout,status,weight,bck,lbtot,addr,
+# pxname,svname,qcur,scur,bin,bout,status,weight,bck,lbtot,addr,algo,
 front,FRONTEND,,3,9,9,OPEN,,,,,
 mycluster,node,0,1,90,40,no check,1,1,2,127.0.0.102:8888,
 mycluster,liberty,0,2,700,800,MAINT,3,0,5,127.0.0.101:10000,
-mycluster,BACKEND,0,3,790,840,UP,4,1,7,,
+mycluster,BACKEND,0,3,790,840,UP,4,1,7,,leastconn,
 
 """
 
@@ -70,6 +70,13 @@ def test_members_are_told_in_the_order_of_the_site_by_the_names_of_the_columns()
         ("liberty", "ws://127.0.0.101:10000", 5, 2, 700, 800, 3, "Init Dis"),
         ("node", "ws://127.0.0.102:8888", 2, 1, 90, 40, 1, "Init Stby Ok"),
     ]
+    assert {m.lbmethod for m in told} == {"leastconn"}
+
+
+def test_a_version_whose_leastconn_settles_ties_at_random_is_not_asked_their_order() -> None:
+    site = balanced(replace(CLUSTER, lbmethod=LbMethod.BYBUSYNESS))
+    assert DIALECT.missing(site, HAPROXY) == ()
+    assert "random" in DIALECT.missing(site, replace(HAPROXY, version="3.4.0"))[0]
 
 
 OUTPUT = """\

@@ -54,6 +54,13 @@ def test_what_would_end_a_word_is_refused(name: str) -> None:
         rendered(balanced(replace(WEIGHTED, name=name)))
 
 
+def test_the_method_is_read_from_what_nginx_read() -> None:
+    least = balanced(replace(WEIGHTED, lbmethod=LbMethod.LEAST_CONN)).resolved(ADDRESSES)
+    for site, method in ((SITE, "round_robin"), (least, "least_conn")):
+        told = DIALECT.status(site.balancers[0], rendered(site), access="", connections="")
+        assert {member.lbmethod for member in told} == {method}
+
+
 def test_members_are_read_from_what_nginx_read() -> None:
     assert DIALECT.parse_members(rendered()) == {
         "mycluster": (("127.0.0.101:10000", 3.0, "Init Ok"), ("127.0.0.102:8888", 1.0, "Init Stby Ok")),

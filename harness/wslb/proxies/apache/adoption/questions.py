@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from wslb.errors import ConfigError
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Member, MemberState
+from wslb.model.balancer import OF_HTTPD, Balancer, Carrier, LbMethod, Member, MemberState
 from wslb.proxies.adopting import Door, MemberPlace
 from wslb.proxies.apache.adoption.addresses import DEFAULT_PORTS, host_and_port
 from wslb.proxies.apache.adoption.adopted import Adopted
@@ -215,7 +215,7 @@ def balancer_model(
     if len({member.backend for member in members}) < len(members):
         return "two of its members have one host and port, so nobody can tell them apart"
     method = lines.setting("lbmethod") or LbMethod.BYREQUESTS.value
-    if method not in {m.value for m in LbMethod} or method == LbMethod.HEARTBEAT.value:
+    if method not in {m.value for m in OF_HTTPD} or method == LbMethod.HEARTBEAT.value:
         return f"lbmethod={method} cannot be predicted"
     return Balancer(
         name=lines.name,
