@@ -6,6 +6,7 @@ The servers are programs of ours, told to be others: they know nothing of the ru
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from websockets.asyncio.server import ServerConnection, serve
 
 from tests.live.backends.program import Backend, running
 from tests.live.command import Ended, Place, place
@@ -119,6 +121,41 @@ async def test_one_server_is_enough_for_a_site_of_one(here: Place, greeting: Bac
         "It needs two servers (with one, only what is about a single member can be asked), and the backends are real "
         "servers."
     )
+
+
+@contextlib.asynccontextmanager
+async def saying(*greetings: str) -> AsyncIterator[list[str]]:
+    """Servers that greet in these words, or not at all, and answer; yields their URLs."""
+    async with contextlib.AsyncExitStack() as stack:
+        urls = []
+        for words in greetings:
+
+            async def talk(tunnel: ServerConnection, words: str = words) -> None:
+                if words:
+                    await tunnel.send(words)
+                async for _ in tunnel:
+                    await tunnel.send("ok")
+
+            server = await stack.enter_async_context(serve(talk, "127.0.0.1", 0))
+            urls.append(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        yield urls
+
+
+@pytest.mark.parametrize("carrier", ["wstunnel", "http"])
+@pytest.mark.parametrize("greetings", [("this is a", "this is b"), ("", "")], ids=["greeting", "mute"])
+async def test_handshakes_are_answered_by_servers_in_their_own_words_and_without(
+    here: Place, carrier: str, greetings: tuple[str, str]
+) -> None:
+    names = ("handshake-smallest", "handshake-field-size", "handshake-http10", "handshake-backend-403",
+             "handshake-backend-302-ws", "handshake-no-key")  # fmt: skip
+    async with saying(*greetings) as (one, two):
+        servers = ("--backend", f"a={one}", "--backend", f"b={two}", "--carrier", carrier)
+        told = outcomes(await in_thread(here, "test", *names, *servers, *QUICK))
+    lacking = {"handshake-no-key": "a known answer to a handshake that is not as it should be"}
+    if carrier == "http" and not greetings[0]:
+        lacking["handshake-http10"] = "a greeting, the only thing that comes where no status line does"
+    skipped = {n: (Outcome.SKIPPED, f"It needs {w}, and the backends are real servers.") for n, w in lacking.items()}
+    assert told == dict.fromkeys(names, (Outcome.PASSED, "")) | skipped
 
 
 @pytest.mark.parametrize("carrier", ["wstunnel", "http"])

@@ -6,7 +6,7 @@ import re
 
 from wslb.checks.judging import About, called, each, judged, no_evidence
 from wslb.model.handshake import Handshake
-from wslb.model.results import Check, Claim, Record, Verdict
+from wslb.model.results import Check, Claim, Record, Verdict, Witness
 
 __all__ = ["greeted", "in_order", "listed", "told_apart", "unlike"]
 
@@ -20,18 +20,26 @@ _COLUMNS = {
 
 
 def greeted(record: Record) -> Verdict:
-    """Every accepted connection on a CL endpoint is greeted in its backend's own form."""
+    """Every accepted connection on a CL endpoint is greeted in its backend's own form.
+
+    Of real servers that do not all greet (`Record.silent`), the recorder's journal must say who served it instead.
+    """
     name = About(check="greeted", phrase="the greeting did not come", claims=Claim.GREETING)
+    greets = Witness.GREETING not in record.silent
     expected = "[From Server] Connected to … as the first message of every connection"
+    if not greets:
+        expected = "these servers do not all greet: every connection is one that a recorder has journalled"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-    wrong = [h for h in record.accepted if not h.greeters]
+    wrong = [h for h in record.accepted if not (h.greeters if greets else h.recorded_by)]
     first = wrong[0] if wrong else None
     return judged(
         name,
         holds=first is None,
         expected=expected,
-        observed=f"{called(first)} got {first.greeting!r}" if first else f"all {len(record.accepted)} greeted",
+        observed=f"{called(first)} got {first.greeting!r}"
+        if first
+        else f"all {len(record.accepted)} {'greeted' if greets else 'journalled'}",
         evidence=[h.conn_id for h in wrong],
     )
 

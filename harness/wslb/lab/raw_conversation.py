@@ -73,7 +73,7 @@ class RawConversation:
         """The evidence so far."""
         head = self._head
         signed = one_header(head.headers, "X-Backend") if head else None
-        greeting = next((e.text for e in self._exchanges if not e.sent and e.text.startswith(_GREETING)), None)
+        greeting = next((e.text for e in self._exchanges if not e.sent and self._greets(e.text)), None)
         return replace(
             self._handshake,
             status=head.status if head else None,
@@ -90,6 +90,10 @@ class RawConversation:
             closed_at=self._closed_at,
             wire=self._wire(),
         )
+
+    def _greets(self, text: str) -> bool:
+        """Whether this is a stand-in's greeting, of whatever address, or one that a real server is known by."""
+        return text.startswith(_GREETING) or bool(self._whose_greeting(text))
 
     @property
     def accepted(self) -> bool:

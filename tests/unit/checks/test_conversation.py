@@ -7,7 +7,7 @@ import pytest
 from tests.evidence import record, spoiled
 from wslb.checks.conversation import END, greeted, in_order, listed, told_apart
 from wslb.model.handshake import Exchange
-from wslb.model.results import Record
+from wslb.model.results import Record, Witness
 
 HEAD = "System Status Information    11/22/26 21:12:36   Page 0001\nPool  Reserved  Max  Paging\n"
 
@@ -29,6 +29,14 @@ def test_every_connection_is_greeted() -> None:
 
 def test_a_greeting_that_two_backends_share_is_a_greeting() -> None:
     assert greeted(spoiled(record(["node"]), 1, greeters=("node", "node-2"))).holds
+
+
+def test_of_servers_that_do_not_greet_the_journal_must_have_each_connection() -> None:
+    mute = replace(record(["node"]), silent=frozenset({Witness.GREETING}))
+    unsaid = spoiled(mute, 1, greeting=None, greeters=())
+    assert not greeted(unsaid).holds
+    assert greeted(spoiled(unsaid, 1, recorded_by="node")).holds
+    assert not greeted(spoiled(record(["node"]), 1, greeters=(), recorded_by="node")).holds
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,18 @@ async def test_a_tunnel_is_read_frame_by_frame() -> None:
     assert handshake.error is None
 
 
+@pytest.mark.parametrize(
+    ("words", "greeted_by"), [("I am node", "node"), ("[From Server] Connected to x", None), ("ok", None)]
+)
+async def test_the_greeting_of_a_real_server_is_known_by_its_own_words(words: str, greeted_by: str | None) -> None:
+    raw = conversation(Script(HEAD, served(text(words))))
+    await raw.begin()
+    await raw.answer()
+    await raw.receive(1)
+    assert raw.handshake.greeted_by == greeted_by
+    assert raw.handshake.greeting == (None if words == "ok" else words)
+
+
 async def test_sent_bytes_are_exactly_the_request_and_what_follows() -> None:
     script = Script(HEAD)
     raw = conversation(script)
