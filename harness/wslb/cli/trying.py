@@ -68,8 +68,9 @@ def command(
 ) -> None:
     """Serve a configuration of yours in a lab, and say what becomes of a WebSocket, line by line.
 
-    Of Apache httpd, or of nginx, which is known by its text. The real program, on free ports of loopback, with a recording backend in the place of each member. Nothing of this
-    machine is written, and no server outside the lab is asked unless you say so (--backends real).
+    Of Apache httpd, or of nginx, which is known by its text. The real program, on free ports of loopback, with a
+    recording backend in the place of each member. Nothing of this machine is written, and no server outside the lab is
+    asked unless you say so (--backends real).
 
     \b
     Examples:

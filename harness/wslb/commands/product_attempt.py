@@ -91,9 +91,13 @@ class ProductAttempt:
             yield f"{self.unasked} further paths were not asked; name them: --path PATH"
         if self._trial is None:
             return
+        if not self._askings:
+            yield "no location of it leads to a member, so no path could carry WebSockets; name one: --path PATH"
         yield from self._trial.adopted.told
         changes = self._trial.adopted.changes
-        yield f"{len(changes)} lines are served otherwise than written" + ("" if self.tell_all else ":")
+        yield f"{len(changes)} {'line is' if len(changes) == 1 else 'lines are'} served otherwise than written" + (
+            "" if self.tell_all else ":"
+        )
         if self.tell_all:
             yield from (f"    {change.told}" for change in changes)
         else:

@@ -239,20 +239,20 @@ def _refuses(aim: _Aim, wait_seconds: float) -> ProductAsking:
     backend, back = next(iter(asked.backends)), asked.back_seconds
     question = f"What do clients of {aim.url} see of {backend} when it refuses connects?"
     if len(asked.backends) > 1 and (asked.balancer is None or not _first_has_the_turn(aim)):
-        return _unasked(aim, "refuses", question, asked.failing_told or asked.unmodelled)
+        why = "of its members one is down, a backup, or of more weight than the first"
+        return _unasked(aim, "refuses", question, asked.unmodelled or why)
     first = 101 if asked.fails_over else 502
     meanwhile = 502 if len(asked.backends) == 1 else 101
     waited = back is not None and back <= wait_seconds
-    if len(asked.backends) > 1 and not asked.fails_over and back == 0:
+    if len(asked.backends) > 1 and not asked.fails_over and not back:
         return _unasked(aim, "refuses", question, asked.failing_told)
-    count = FAIL_COUNT if back != 0 or len(asked.backends) == 1 or asked.fails_over else 2
 
     async def act(lab: Lab) -> None:
         if not aim.ready:
             return
         aim.trial.face(asked)
         await do.kill(lab, backend)
-        for _ in range(count):
+        for _ in range(FAIL_COUNT):
             await (await aim.open(lab)).close()
         await do.revive(lab, backend)
 

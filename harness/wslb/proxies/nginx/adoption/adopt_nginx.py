@@ -6,7 +6,14 @@ import re
 from pathlib import Path
 
 from wslb.proxies.adopting import AdoptionChange, Certified, MemberPlace
-from wslb.proxies.nginx.adoption.effective import READ_SECONDS, first_line, lines_in_force, seconds_of, upstreams_of
+from wslb.proxies.nginx.adoption.effective import (
+    READ_SECONDS,
+    first_line,
+    host_in,
+    lines_in_force,
+    seconds_of,
+    upstreams_of,
+)
 from wslb.proxies.nginx.adoption.grammar import NginxLine, every
 from wslb.proxies.nginx.adoption.nginx_listeners import Listening, door_of, listen_place, server_names
 
@@ -22,6 +29,7 @@ _LEFT_OUT = {
     **dict.fromkeys(("ssl_dhparam", "ssl_session_ticket_key", "ssl_password_file", "ssl_crl"), "a file of your keys"),
     **dict.fromkeys(("ssl_stapling", "ssl_stapling_verify", "ssl_stapling_file"), "it would ask another server"),
     "resolver": "no server outside is asked",
+    "proxy_bind": "members are on loopback",
     **dict.fromkeys(("stream", "mail"), "it carries bytes, not requests: it is not asked"),
 }
 _TEMPORARY = re.compile(r"(?:client_body|proxy|fastcgi|uwsgi|scgi)_temp_path|proxy_cache_path|fastcgi_cache_path")
@@ -96,7 +104,8 @@ class _Adopter:
         self.listening = Listening(self.servers)
         self.names = tuple(dict.fromkeys(name for server in self.servers for name in server_names(server)))
         passes = [line for line in every(lines) if line.name == "proxy_pass"]
-        self._tls = {_host(line.first) for line in passes if line.first.startswith("https:")}
+        self._tls = {host_in(line.first) for line in passes if line.first.startswith("https:")}
+        self._resolves = any(line.name == "resolver" for line in every(lines))
         named = (re.fullmatch(r"(https?)://\$\{?(\w+)\}?(?:[/$].*)?", line.first) for line in passes)
         self._hosts = {f"${match[2]}": match[1] for match in named if match}
 
@@ -170,7 +179,7 @@ class _Adopter:
             rest = "" if name.endswith("temp_path") else " " + " ".join(line.raw[1:])
             text, why = f"{name} {RUN}/nginx-{len(self.out.changes)}{rest}", "nothing of this machine is written"
         elif name == "proxy_set_header" and "$proxy_host" in text:
-            host = next((_host(at.first) for at in chain[-1].inside("proxy_pass")), "")
+            host = next((host_in(at.first) for at in chain[-1].inside("proxy_pass")), "")
             if self._rewritten(host):
                 text, why = text.replace("$proxy_host", host), "it is what it would be"
         elif _FOREIGN.fullmatch(name):
@@ -196,8 +205,8 @@ class _Adopter:
 
     def _pass(self, line: NginxLine) -> tuple[str, str]:
         scheme, _, rest = line.first.partition("://")
-        host = _host(line.first)
-        if not rest or "$" in host or host in self._upstreams:
+        host = host_in(line.first)
+        if not rest or not self._rewritten(host) or ("$" in rest and not self._found(host)):
             return str(line), ""
         tls = scheme == "https"
         to = self.address(host, tls=tls, port=443 if tls else 80)
@@ -210,11 +219,13 @@ class _Adopter:
             return str(line), ""
         variable, value = line.words
         url = re.fullmatch(r"(https?)://([^/$]+)(.*)", value)
-        if url and url[2] not in self._upstreams:
+        if not self._found(url[2] if url else value):
+            return str(line), ""
+        if url and self._rewritten(url[2]):
             to = self.address(url[2], tls=url[1] == "https", port=443 if url[1] == "https" else 80)
             return f'set {variable} "{url[1]}://{to}{url[3]}"', _STAND_IN
         scheme = self._hosts.get(variable)
-        if scheme and not url and value not in self._upstreams and re.fullmatch(r"[\w.-]+(:\d+)?", value):
+        if scheme and not url and self._rewritten(value) and re.fullmatch(r"[\w.-]+(:\d+)?", value):
             to = self.address(value, tls=scheme == "https", port=443 if scheme == "https" else 80)
             return f"set {variable} {to}", _STAND_IN
         return str(line), ""
@@ -257,7 +268,7 @@ class _Adopter:
     def _unchanged_fields(self, location: NginxLine, chain: tuple[NginxLine, ...]) -> None:
         """Let the backend see the Host that it would see: by default the host of ``proxy_pass``, rewritten here."""
         at = next(location.inside("proxy_pass"), None)
-        host = _host(at.first) if at else ""
+        host = host_in(at.first) if at else ""
         if at is None or location.name != "location" or not host:
             return
         if not self._rewritten(host):
@@ -278,27 +289,25 @@ class _Adopter:
             self.out.put(f"proxy_ssl_name {re.sub(r':[0-9]+$', '', host)};", None)
 
     def _rewritten(self, host: str) -> bool:
-        return bool(host) and "$" not in host and host not in self._upstreams
+        """Whether it is somebody's address, no upstream; nginx refuses one with a port, and shall."""
+        return bool(host) and "$" not in host and re.sub(r":\d+$", "", host) not in self._upstreams
+
+    def _found(self, host: str) -> bool:
+        """Whether nginx finds, while it runs, a host of a URL with variables: an address, or with a resolver."""
+        bare = re.sub(r":\d+$", "", host)
+        return self._resolves or bool(re.fullmatch(r"[\d.]+|\[.*\]|unix:.*", bare))
 
     def _as_before(self, location: NginxLine, chain: tuple[NginxLine, ...]) -> None:
         """Do not let a location inherit what was put into one around it."""
         around = [at for block in chain[:-1] if block.name == "location" for at in block.inside("proxy_pass")]
         own = any(True for _ in location.inside("proxy_set_header"))
-        if own or not any(self._rewritten(_host(at.first)) for at in around):
+        if own or not any(self._rewritten(host_in(at.first)) for at in around):
             return
         fields = lines_in_force(chain, "proxy_set_header")
         for line in fields:
             self.out.put(f"{line};", line)
         if not any(line.first.lower() == "host" for line in fields):
             self.out.put("proxy_set_header Host $proxy_host;", None)
-
-
-def _host(url: str) -> str:
-    """What stands between scheme and path of ``proxy_pass``; of a socket, with its path."""
-    rest = url.partition("://")[2]
-    if rest.startswith("unix:"):
-        return rest if rest.count(":") < 2 else rest.rpartition(":")[0]
-    return re.split(r"[/?]", rest, maxsplit=1)[0]
 
 
 def adopt_nginx(

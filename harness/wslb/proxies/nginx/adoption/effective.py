@@ -107,3 +107,11 @@ def _samples(pattern: str) -> Iterator[str]:
             yield path
     except re.error:
         return
+
+
+def host_in(url: str) -> str:
+    """What stands between scheme and path of ``proxy_pass``; of a socket, with its path."""
+    rest = re.sub(r"(?<=[^/])\$(?:request_)?uri\b.*", "", url.partition("://")[2])
+    if rest.startswith("unix:"):
+        return rest if rest.count(":") < 2 else rest.rpartition(":")[0]
+    return re.split(r"[/?]", rest, maxsplit=1)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from wslb.proxies.adopting import AdoptedConfiguration
 from wslb.proxies.nginx.adoption.adopt_nginx import whole
 from wslb.proxies.nginx.adoption.adopted_nginx import AdoptedNginx, adopted_nginx
 from wslb.proxies.nginx.adoption.adopted_nginx_proxy import AdoptedNginxProxy
-from wslb.proxies.nginx.adoption.grammar import read_tree
+from wslb.proxies.nginx.adoption.grammar import every, read_tree
 from wslb.proxies.nginx.nginx_dialect import NginxDialect
 
 __all__ = ["NginxAdoption"]
@@ -48,6 +49,8 @@ class NginxAdoption:
         """
         lines, told = read_tree(file)
         tree = whole(lines)
+        other = (line for line in every(tree) if re.search(r"\$\{?server_(?:port|addr)\b", str(line)))
+        told += tuple(f"{line.place}: {line}: the lab's port and address are others" for line in other)
         adopted = adopted_nginx(tree, told)
         if not adopted.doors:
             hint = "Name the whole nginx.conf."

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from wslb.errors import ConfigError
 from wslb.model.balancer import Balancer, Member, MemberState
-from wslb.proxies.adopting import MemberPlace, TriedPath
+from wslb.proxies.adopting import Door, MemberPlace, TriedPath
 from wslb.proxies.nginx.adoption.effective import (
     METHODS,
     READ_SECONDS,
     first_line,
+    host_in,
     lines_in_force,
     proxying,
     sample_of_location,
@@ -21,7 +22,7 @@ from wslb.proxies.nginx.adoption.effective import (
     upstreams_of,
 )
 from wslb.proxies.nginx.adoption.grammar import NginxLine, every
-from wslb.proxies.nginx.adoption.nginx_listeners import Listening, door_of, server_names
+from wslb.proxies.nginx.adoption.nginx_listeners import Listening, door_of, listen_place, server_names
 
 __all__ = ["asked_of"]
 
@@ -41,7 +42,7 @@ class _Found:
     path: str | None
     server: NginxLine
     chain: tuple[NginxLine, ...]
-    at: NginxLine
+    at: NginxLine | None
     location: NginxLine
 
 
@@ -62,8 +63,10 @@ def asked_of(
             found += _locations((http, server), server, server)
     words = _Words(lines, listening, stand_ins)
     if paths:
-        servers = {id(one.server): one for one in found}.values()
-        chosen = [_named(path, one.server, found) for one in servers for path in paths]
+        https = [line for line in lines if line.name == "http"]
+        servers = list({id(one.server): one.server for one in found}.values())
+        servers = servers or [server for http in https for server in http.inside("server")]
+        chosen = [_named(path, server, found, https) for server in servers for path in paths]
     else:
         chosen = [one for one in found if _meant(one)] or found
     asked = [words.asked(one, door) for one in chosen for door in listening.of(one.server)]
@@ -88,13 +91,28 @@ def _meant(one: _Found) -> bool:
     return any(line.first.lower() == "upgrade" for line in fields) or bool(_NAMED.search(one.path or ""))
 
 
-def _named(path: str, server: NginxLine, found: Sequence[_Found]) -> _Found:
-    """A path of the user's, with the location of a server that takes it by its prefix, where one does."""
+def _named(path: str, server: NginxLine, found: Sequence[_Found], https: Sequence[NginxLine]) -> _Found:
+    """A path of the user's, with the location of a server that proxies it, as far as the text decides that."""
     bare = path.partition("?")[0]
     own = [one for one in found if one.server is server]
     fit = [one for one in own if one.path and (one.path == bare or bare.startswith(one.path))]
-    best = max(fit, key=lambda one: len(one.path or ""), default=own[0])
+    fit = [one for one in fit if one.location.words[0] not in {"~", "~*"}]
+    best = max(fit, key=lambda one: len(one.path or ""), default=None)
+    if best is None or best.location.words[0] not in {"=", "^~"}:
+        best = next((one for one in own if _matches(one.location, bare)), best)
+    if best is None:
+        return _Found(path=path, server=server, chain=(*https[:1], server), at=None, location=server)
     return _Found(path=path, server=server, chain=best.chain, at=best.at, location=best.location)
+
+
+def _matches(location: NginxLine, path: str) -> bool:
+    """Whether the pattern of a location takes a path."""
+    if location.words[0] not in {"~", "~*"}:
+        return False
+    try:
+        return bool(re.search(location.words[-1], path, re.IGNORECASE if location.words[0] == "~*" else 0))
+    except re.error:
+        return False
 
 
 class _Words:
@@ -105,6 +123,12 @@ class _Words:
         self._listening = listening
         self._places = {(one.host, one.port): one.name for one in stand_ins}
         self._upstreams = upstreams_of(lines)
+        self._servers = [one for http in lines if http.name == "http" for one in http.inside("server")]
+
+    def _is_default(self, server: NginxLine, door: Door) -> bool:
+        """Whether it serves whatever name nobody has, on this listener."""
+        flagged = (at for at in server.inside("listen") if {"default_server", "default"} & set(at.words[1:]))
+        return any((place := listen_place(at.first)) and self._listening.door(place) == door for at in flagged)
 
     @property
     def _workers(self) -> tuple[int, NginxLine | None]:
@@ -113,7 +137,7 @@ class _Words:
             return 1, None
         return (os.cpu_count() or 1) if at.first == "auto" else int(at.first) if at.first.isdigit() else 1, at
 
-    def asked(self, one: _Found, door: object) -> TriedPath:
+    def asked(self, one: _Found, door: Door) -> TriedPath:
         """A location as a question."""
         read = first_line(one.chain, "proxy_read_timeout")
         seconds = seconds_of(" ".join(read.words)) if read else READ_SECONDS
@@ -122,11 +146,15 @@ class _Words:
             "path": one.path or "",
             "door": door,
             "server_name": next(server_names(one.server), None),
-            "at": f"{one.at.place}: {one.at}",
+            "at": f"{one.at.place}: {one.at}" if one.at else "",
             "idle_seconds": seconds,
             "idle_told": told if read else f"{told}, as nginx takes it for granted",
-            **self._behind(one),
+            **(self._behind(one, one.at) if one.at else {}),
         }
+        others = [other for other in self._servers if door in self._listening.of(other)]
+        flagged = [other for other in others if self._is_default(other, door)]
+        if facts["server_name"] is None and next(iter((*flagged, *others)), None) is not one.server:
+            facts = {**facts, "unasked": f"{one.server.place}: the server has no name that a client could ask for"}
         if one.path is None:
             facts = {
                 **facts,
@@ -134,19 +162,19 @@ class _Words:
             }
         return TriedPath(**facts)  # type: ignore[arg-type]
 
-    def _behind(self, one: _Found) -> Mapping[str, object]:
+    def _behind(self, one: _Found, at: NginxLine) -> Mapping[str, object]:
         """Members, model and failures of what a ``proxy_pass`` leads to."""
-        scheme, _, rest = one.at.first.partition("://")
-        host = rest if rest.startswith("unix:") else re.split(r"[/?]", rest, maxsplit=1)[0]
+        scheme, _, _ = at.first.partition("://")
+        host = host_in(at.first)
         if "$" in host:
             host = self._by_variable(host)
             if not host:
-                return {"unasked": f"{one.at} ({one.at.place}): only a request would tell where it leads"}
+                return {"unasked": f"{at} ({at.place}): only a request would tell where it leads"}
         block = self._upstreams.get(host)
         if block is None:
             name = self._name(host, 443 if scheme == "https" else 80)
             if not name:
-                return {"unmodelled": f"{one.at} ({one.at.place}) leads to the configuration itself"}
+                return {"unmodelled": f"{at} ({at.place}) leads to the configuration itself"}
             return {"backends": (name,), "failing_told": "a single server is never taken out", "back_seconds": 0.0}
         return self._balanced(one, block)
 
@@ -228,15 +256,14 @@ class _Words:
             not alone and not (tried and not {"error"} & set(tried.words)) and not (tries and tries.first == "1")
         )
         first = _parameters(servers[0])
-        most, seconds = first.get("max_fails", "1"), seconds_of(first.get("fail_timeout", "")) or FAIL_SECONDS
+        given = first.get("fail_timeout")
+        most, seconds = first.get("max_fails", "1"), seconds_of(given) if given else FAIL_SECONDS
         place = servers[0].place
         if alone:
             told, back = "a single server is never taken out", 0.0
-        elif not ordered or most not in {"0", "1"}:
-            told, back = (
-                f"when it is tried again is not foreseen: max_fails={most}, or each worker counts for itself",
-                None,
-            )
+        elif not ordered or not seconds or most not in {"0", "1"}:
+            why = f"max_fails={most} ({place})" if ordered else "each worker counts for itself"
+            told, back = f"when it is tried again is not foreseen: {why}", None
         elif most == "0":
             told, back = f"max_fails=0 ({place}): it is tried at every turn", 0.0
         else:

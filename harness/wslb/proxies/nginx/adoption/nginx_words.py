@@ -16,6 +16,7 @@ __all__ = ["TOOK", "chain_to", "explained"]
 TOOK = "took the request of"
 """Begin of the line in which the access log tells which block took a request; its id and the block's number follow."""
 
+STRANGER = "the lab asks from 127.0.0.1, without a name or password"
 _SEEN = ("Host", "Origin", "Upgrade", "Connection", "X-Forwarded-For", "X-Forwarded-Proto")
 _ALWAYS = frozenset({200, 201, 204, 206, 301, 302, 303, 304, 307, 308})
 """Answers that ``add_header`` without ``always`` reaches (ngx_http_headers_module)."""
@@ -61,6 +62,8 @@ def explained(
         yield from _missing(chain, passed, arrival.http_version)
     elif passed is not None:
         yield f"{where} takes it, and {handshake.status or 'no answer'} comes back{to}"
+        if handshake.status in {401, 403}:
+            yield STRANGER
     elif handshake.status is None:
         yield f"no answer: {handshake.error}"
     else:
@@ -114,7 +117,9 @@ def _answering(chain: Sequence[NginxLine], asked: TriedPath, status: int) -> Ite
         yield f"{found[0].place}: {disclosed(str(found[0]))}"
     if 300 <= status < 400:
         yield "a WebSocket client follows no redirect: keep the WebSocket path out of it"
-    elif asked.at:
+    if status in {401, 403}:
+        yield STRANGER
+    elif asked.at and not 300 <= status < 400:
         yield f"meant for it: {asked.at}"
 
 

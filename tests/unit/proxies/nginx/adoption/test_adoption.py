@@ -208,3 +208,48 @@ def test_lines_of_a_map_are_values_whatever_they_are_called(tmp_path: Path) -> N
     table = "map $http_upgrade $up { default upgrade; '' close; user 1; listen 2; \"~*a b\" 3; }\n"
     text = adopted(tmp_path, server(location("/ws", "http://app"), before=table + PAIR)).text((), {}, ())
     assert "default upgrade;\n'' close;\nuser 1;\nlisten 2;\n\"~*a b\" 3;" in text
+
+
+def paths_of(folder: Path, text: str, *paths: str) -> list[tuple[str, tuple[str, ...], str]]:
+    return [(one.path, one.backends, one.unasked) for one in adopted(folder, text).asked_paths(paths)]
+
+
+def test_a_named_path_is_that_of_the_location_that_wins_by_the_text(tmp_path: Path) -> None:
+    one, two, three = (f"http://{name}.example.org" for name in ("one", "two", "three"))
+    body = "\n".join((location("/a", one), location("^~ /a/b", two), location("~ ^/a/.*c$", three)))
+    found = paths_of(tmp_path, server(body), "/a/x", "/a/b/c", "/a/xc", "/z")
+    assert [backends for _, backends, _ in found] == [
+        ("one.example.org-80",),
+        ("two.example.org-80",),
+        ("three.example.org-80",),
+        (),
+    ]
+    assert paths_of(tmp_path, server("return 204;"), "/z") == [("/z", (), "")]
+    assert paths_of(tmp_path, server("return 204;")) == []
+
+
+def test_a_server_that_no_name_leads_to_is_not_asked(tmp_path: Path) -> None:
+    own = server(location("/ws", "http://app"))
+    nameless = own.replace("server_name site.example.org;", "server_name _;")
+    assert [bool(why) for *_, why in paths_of(tmp_path, PAIR + nameless + own)] == [False, False]
+    assert [bool(why) for *_, why in paths_of(tmp_path, PAIR + own + nameless)] == [False, True]
+    flagged = nameless.replace("listen 80", "listen 80 default_server")
+    assert [bool(why) for *_, why in paths_of(tmp_path, PAIR + own + flagged)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "target", "rewritten"),
+    [
+        ("", "http://10.0.3.1:3000$request_uri", True),
+        ("", "http://app.example.org:3000$request_uri", False),
+        ("resolver 192.0.2.53;", "http://app.example.org:3000$request_uri", True),
+        ("set $up app.example.org;", "http://$up", False),
+        ("resolver 192.0.2.53; set $up app.example.org;", "http://$up", True),
+        ("", "http://app:8080", False),
+    ],
+)
+def test_what_nginx_itself_would_not_find_is_left_as_it_is(
+    tmp_path: Path, lines: str, target: str, rewritten: bool
+) -> None:
+    text = adopted(tmp_path, server(f"{lines}\n{location('/ws', target)}", before=PAIR)).text((), {}, ())
+    assert ("${WSLB_MEMBER_3}" in text) is rewritten
