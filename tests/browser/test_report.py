@@ -86,6 +86,14 @@ async def test_accessible_in_both_colours_and_on_a_phone(
     assert await axe(page) == []
 
 
+@pytest.mark.parametrize("name", PAGES)
+async def test_accessible_on_paper(open_page: Opened, axe: Axe, name: str) -> None:
+    page = (await open_page(PAGES[name](), scheme="dark")).page
+    await page.emulate_media(media="print")
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert await axe(page) == []
+
+
 async def test_page_never_scrolls_sideways_and_cuts_nothing_off(open_page: Opened, text: str) -> None:
     page = (await open_page(text)).page
     await unfold(page)
