@@ -206,6 +206,7 @@ LIFE = {
             "the next # go to the spare": "served_by shown_at",
             "the drained member has # tunnels": "busy_at",
             "AAABAAAB, not AABA as from a fresh start": "served_by",
+            "BAAABAAA, not AAAB as from a fresh start": "served_by",
             "no": "busy_at",
             "# tunnels live on": "answered",
             "busy is # beside them": "busy_at",

@@ -80,6 +80,7 @@ TURNS = {
             "the model, reading the heads' bytes from the journals, predicts all # connections": "follows_model",
             "#:# for # connections": "served_by",
             "# to # in blocks of four for #": "served_by",
+            "liberty node liberty liberty for #": "served_by",
             "as the model says": "follows_model",
             "all # tunnels stay": "open_together ended_orderly",
             "the cycle after the change is that of closed ones": "served_by",

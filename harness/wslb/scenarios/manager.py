@@ -11,7 +11,7 @@ from wslb.model.balancer import LbMethod, MemberState
 from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios import acts as do
-from wslb.scenarios.claims import DRAINS_UNSEEN, FORESEEN
+from wslb.scenarios.claims import BOOKS, DRAINS_UNSEEN, FORESEEN
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
@@ -59,12 +59,43 @@ ANY_REFERER = Elsewhere(
 )
 
 
-def state_scenario(name: str, state: MemberState, title: str, *elsewhere: Elsewhere) -> Scenario:
+LIVE_ON = "3 of 3 tunnels live on, 3 of 3 new ones go to the other member, then turns as the model says"
+ANY: tuple[Capability, ...] = (Capability.MANAGER,)
+
+
+def on_haproxy(limit: str, does: str, source: str, *checks: Check) -> Elsewhere:
+    """What a change at HAProxy's statistics socket does to open tunnels and to later turns."""
+    source = f"{source}; measured on 2.6.12"
+    return Elsewhere(proxy="HAProxy", does=does, source=source, limit=limit, checks=(*checks, *OPEN))
+
+
+OPEN: tuple[Check, ...] = (handshake.answered_101, *BOOKS)
+
+
+def at_socket(state: MemberState, does: str) -> Elsewhere:
+    """`state_scenario` on HAProxy."""
+    return on_haproxy(
+        LIVE_ON,
+        does,
+        "set server in the management manual",
+        tunnels.answered("after the change", count=3),
+        tunnels.still_open(count=10),
+        members.shown_at("set", liberty="Init Ok", node=WORDS[state]),
+        members.shown_at("cleared", liberty="Init Ok", node="Init Ok"),
+        members.busy_at("set", liberty=2, node=1),
+        distribution.served_by("liberty", "node", *["liberty"] * 5, "node", "liberty", "node"),
+        distribution.follows_model,
+    )
+
+
+def state_scenario(
+    name: str, state: MemberState, title: str, *elsewhere: Elsewhere, asks: tuple[Capability, ...] = ()
+) -> Scenario:
     """One state, set and cleared under live tunnels."""
     return ask(
         name,
         f"What does {title} through balancer-manager do to open tunnels, new ones, and later turns?",
-        "3 of 3 tunnels live on, 3 of 3 new ones go to the other member, then turns as the model says",
+        LIVE_ON,
         set_and_cleared(state),
         (
             tunnels.answered("after the change", count=3),
@@ -75,6 +106,7 @@ def state_scenario(name: str, state: MemberState, title: str, *elsewhere: Elsewh
             distribution.served_by(*["liberty", "node", "liberty"], *["liberty"] * 3, *["node", "liberty"] * 2),
             *COMMON,
         ),
+        asks=asks,
         explanation="No credit moves while a member is out (mod_lbmethod_byrequests): turns go on where they stopped.",
         elsewhere=elsewhere,
     )
@@ -167,18 +199,24 @@ def lock_scenario(
         act,
         (members.changed_nothing(3), distribution.alternates, *checks, *COMMON),
         site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),
+        asks=ANY,
         allow_log=allow_log,
         explanation="The answer is 200 either way: only the XML tells (mod_proxy_balancer, AH10187 for the Referer).",
         elsewhere=elsewhere,
     )
 
 
+DRAINED = at_socket(MemberState.DRAIN, "set server … state drain, and ready again: open tunnels and the turns go on")
+IN_MAINTENANCE = at_socket(
+    MemberState.DISABLED, "set server … state maint, and ready again: open tunnels and turns go on"
+)
+
 SCENARIOS: tuple[Scenario, ...] = (
-    state_scenario("drain", MemberState.DRAIN, "draining a member (N)", DRAINS_UNSEEN),
-    state_scenario("disable", MemberState.DISABLED, "disabling a member (D)"),
-    state_scenario("stop", MemberState.STOPPED, "stopping a member (S)", NOT_STOPPED),
-    state_scenario("standby", MemberState.STANDBY, "making a member a hot standby (H)"),
-    state_scenario("spare", MemberState.SPARE, "making a member a hot spare (R)", NO_SPARES),
+    state_scenario("drain", MemberState.DRAIN, "draining a member (N)", DRAINS_UNSEEN, DRAINED),
+    state_scenario("disable", MemberState.DISABLED, "disabling a member (D)", IN_MAINTENANCE),
+    state_scenario("stop", MemberState.STOPPED, "stopping a member (S)", NOT_STOPPED, asks=ANY),
+    state_scenario("standby", MemberState.STANDBY, "making a member a hot standby (H)", asks=ANY),
+    state_scenario("spare", MemberState.SPARE, "making a member a hot spare (R)", NO_SPARES, asks=ANY),
     ask(
         "all-disabled",
         "With every member disabled, what happens to open tunnels and to new clients?",
@@ -203,6 +241,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             members.shown_after(liberty="Init Dis", node="Init Stby Ok"),
             *COMMON,
         ),
+        asks=ANY,
     ),
     ask(
         "drain-spare",
@@ -216,6 +255,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             members.busy_at("drained", liberty=0, node=0),
             *COMMON,
         ),
+        asks=ANY,
         site=balanced(cluster(LIBERTY, replace(NODE, state=MemberState.SPARE))),
     ),
     ask(
@@ -229,6 +269,15 @@ SCENARIOS: tuple[Scenario, ...] = (
             *COMMON,
         ),
         explanation="A loadfactor changed at run time gives every member its own factor as credit to start with.",
+        elsewhere=(
+            on_haproxy(
+                "3 of 3 tunnels live; then BAAABAAA, not AAAB as from a fresh start",
+                "roundrobin goes on from the places that its servers have, by the new weight",
+                "set weight in the management manual",
+                tunnels.answered("after the change", count=3),
+                distribution.served_by(*["liberty", "node", "liberty"], *["node", "liberty", "liberty", "liberty"] * 2),
+            ),
+        ),
     ),
     ask(
         "lbmethod",
@@ -243,6 +292,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             *COMMON,
         ),
         site=replace(balanced(CLUSTER), modules=("lbmethod_bybusyness",)),
+        asks=ANY,
         explanation="Changing the method resets what the new one counts, and for bybusyness that is busy itself.",
     ),
     ask(
@@ -257,6 +307,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             distribution.served_by("liberty", "node", "liberty", *["liberty", "node"] * 2),
             *COMMON,
         ),
+        asks=ANY,
         site=balanced(cluster(LIBERTY, NODE, lbmethod=LbMethod.BYBUSYNESS)),
     ),
     lock_scenario("nonce", "with a wrong nonce", attempted(DISABLE, RAISE, SWITCH, nonce="00000000-wrong")),

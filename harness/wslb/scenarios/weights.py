@@ -67,6 +67,17 @@ def by_weight(proxy: str, does: str, source: str) -> Elsewhere:
     )
 
 
+def reweighed(limit: str, *besides: Check) -> Elsewhere:
+    """Strict turns, then 3 to 1 set at HAProxy's statistics socket; where its cycle goes on is measured."""
+    return Elsewhere(
+        proxy="HAProxy",
+        does="roundrobin goes on from the places that its servers have, by the new weight (set weight)",
+        source="measured on 2.6.12",
+        limit=limit,
+        checks=(distribution.served_by(*[L, N] * 2, *[L, N, L, L] * 3), *besides, *SERVED),
+    )
+
+
 def changed(*counts: int, factors: tuple[tuple[str, float], ...], hold: bool = False) -> Act:
     """Open so many, change a loadfactor, open so many, change the next, …"""
 
@@ -203,6 +214,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         (distribution.served_by(L, N, L, N, *[L, L, L, N] * 3), distribution.follows_model, *SERVED),
         asks=(Capability.CONTROL,),
         explanation=RECREDIT,
+        elsewhere=(reweighed("1:1 for 4 connections, then liberty node liberty liberty for 12"),),
     ),
     ask(
         "changed-held",
@@ -217,6 +229,11 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         asks=(Capability.CONTROL,),
         explanation=RECREDIT,
+        elsewhere=(
+            reweighed(
+                "all 16 tunnels stay; the cycle after the change is that of closed ones", tunnels.open_together(16)
+            ),
+        ),
     ),
     ask(
         "changed-mid-cycle",
@@ -227,5 +244,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         site=balanced(cluster(weighted(LIBERTY, 3), NODE)),
         asks=(Capability.CONTROL,),
         explanation=RECREDIT,
+        elsewhere=(
+            Elsewhere(
+                proxy="HAProxy",
+                does="goes on in the middle of a cycle where no model says",
+                source="measured on 2.6.12",
+            ),
+        ),
     ),
 )

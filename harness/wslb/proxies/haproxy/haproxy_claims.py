@@ -37,6 +37,8 @@ _ANSWER = "An answer is an answer: without retry-on, HAProxy asks another server
 
 _BYTES = "After the 101 HAProxy copies bytes and knows no frames."
 
+_SOCKET = "The statistics socket changes servers (set server … state maint, ready): open tunnels live on."
+
 _HALF = "HAProxy passes a half-close on and delivers what comes later from the other side."
 
 MEASURED: Mapping[str, str] = {
@@ -132,6 +134,7 @@ MEASURED: Mapping[str, str] = {
     "failover-stop": _BYTES,
     "failover-frozen-tunnels": _BYTES,
     "failover-http-error": _ANSWER,
+    "manager-all-disabled": _SOCKET,
     "timeouts-backend-idle": _BYTES,
 }
 """Explanation by name of a scenario. One that is not here is skipped on HAProxy, never green."""

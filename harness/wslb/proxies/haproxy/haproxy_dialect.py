@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import jinja2
 
-from wslb.errors import ConfigError, EvidenceError
-from wslb.interfaces import Capabilities, Front, Installation
+from wslb.errors import ConfigError, ContractError, EvidenceError
+from wslb.interfaces import Capabilities, Capability, Front, Installation, MemberChange
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.haproxy.haproxy_claims import MEASURED
@@ -46,6 +46,13 @@ _REACHED = ("-/", "Success/")
 _EVENTS = (("Connection refused", "AH00957"), ("certificate verify failed", "AH02039"))
 """What a line tells, by the number under which the catalogue announces the like."""
 
+_ORDERED = re.compile(
+    r" enters drain state| for maintenance|\(leaving (?:forced )?(?:maintenance|drain)\)|has no server available"
+)
+"""What HAProxy says of orders at its statistics socket: without health checks nothing else takes servers out."""
+
+_STATES = {MemberState.DISABLED: "maint", MemberState.DRAIN: "drain"}
+
 _WORDS_OF_HTTPD = {code: f"({said})" for said, code in _EVENTS} | {
     "balancer-manager": "HAProxy's statistics",
     "httpd": "HAProxy",
@@ -56,7 +63,9 @@ class HaproxyDialect:
     """HAProxy: text in, text out."""
 
     title = "HAProxy"
-    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD, lbmethods=_METHODS)
+    capabilities = Capabilities(
+        can=frozenset({Capability.CONTROL}), measured=MEASURED, words=_WORDS_OF_HTTPD, lbmethods=_METHODS
+    )
     binaries = ("haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy")
     ready_path = "/wslb-ready"
     manager_path = ""
@@ -196,6 +205,23 @@ class HaproxyDialect:
             if (row := found.get(member.route))
         )
 
+    def commands(self, balancer: Balancer, change: MemberChange) -> tuple[str, ...]:
+        """What its statistics socket is told for a change (management manual, ``set server`` and ``set weight``).
+
+        Raises:
+            ContractError: HAProxy has no such state.
+        """
+        server = f"{_backend(balancer)}/{change.route}"
+        found: list[str] = []
+        if change.state is not None:
+            state = _STATES.get(change.state) if change.on else "ready"
+            if state is None:
+                raise ContractError(backend=self.title, detail=f"it has no state {change.state.name.lower()}")
+            found.append(f"set server {server} state {state}")
+        if change.loadfactor is not None:
+            found.append(f"set weight {server} {change.loadfactor:g}")
+        return tuple(found)
+
     def parse_log(self, text: str) -> tuple[LogLine, ...]:
         """Lines of the standard streams, and of the access log those that say why no member could be reached.
 
@@ -210,6 +236,7 @@ class HaproxyDialect:
             else:
                 match = _LINE.match(raw)
                 level, words = (_LEVELS.get(match["level"], "alert"), match["text"]) if match else ("", raw)
+                level = "notice" if _ORDERED.search(words) else level
             code = next((code for said, code in _EVENTS if said in words), "")
             lines.append(LogLine(at="", module="haproxy", level=level, code=code, text=words))
         return tuple(lines)
@@ -236,6 +263,8 @@ class HaproxyDialect:
 def _status(row: dict[str, str]) -> str:
     if row["status"].startswith("MAINT"):
         return "Init Dis"
+    if row["status"].startswith("DRAIN"):
+        return "Init Drn Ok"
     return "Init Stby Ok" if row["bck"] == "1" else "Init Ok"
 
 

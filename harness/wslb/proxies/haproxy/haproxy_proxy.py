@@ -99,12 +99,17 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
             raise ContractError(backend="HAProxy", detail=f"its statistics socket does not answer: {exc}") from exc
 
     async def change(self, balancer: Balancer, change: MemberChange | BalancerChange) -> tuple[MemberStatus, ...]:
-        """Nothing of HAProxy can be changed while it runs.
+        """Set a server's state or weight at the statistics socket, and the members afterwards.
 
         Raises:
-            ContractError: always.
+            ContractError: HAProxy cannot change that, or said no.
         """
-        raise ContractError(backend="HAProxy", detail=f"it has no manager for {balancer.name}, so {change} is refused")
+        if isinstance(change, BalancerChange):
+            raise ContractError(backend="HAProxy", detail=f"{balancer.name} keeps its method while it runs")
+        for command in self.dialect.commands(balancer, change):
+            if said := (await self._asked(command)).strip():
+                raise ContractError(backend="HAProxy", detail=f"{command}: {said}")
+        return await self.status(balancer)
 
     async def attempt(
         self,

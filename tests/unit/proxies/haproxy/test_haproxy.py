@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from wslb.config import Settings
-from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
-from wslb.interfaces import Front, Installation
+from wslb.errors import ConfigError, ContractError, EvidenceError, RuntimeUnavailable
+from wslb.interfaces import Front, Installation, MemberChange
 from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Site
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster
 from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
@@ -79,6 +79,25 @@ def test_a_version_whose_leastconn_settles_ties_at_random_is_not_asked_their_ord
     assert "random" in DIALECT.missing(site, replace(HAPROXY, version="3.4.0"))[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (MemberChange(route="node", state=MemberState.DRAIN), ("set server mycluster/node state drain",)),
+        (MemberChange(route="node", state=MemberState.DISABLED), ("set server mycluster/node state maint",)),
+        (MemberChange(route="node", state=MemberState.DRAIN, on=False), ("set server mycluster/node state ready",)),
+        (MemberChange(route="node", loadfactor=3), ("set weight mycluster/node 3",)),
+    ],
+    ids=str,
+)
+def test_a_change_is_said_to_the_statistics_socket(change: MemberChange, said: tuple[str, ...]) -> None:
+    assert DIALECT.commands(WEIGHTED, change) == said
+
+
+def test_a_state_that_haproxy_has_not_is_refused() -> None:
+    with pytest.raises(ContractError, match="no state spare"):
+        DIALECT.commands(WEIGHTED, MemberChange(route="node", state=MemberState.SPARE))
+
+
 OUTPUT = """\
 [NOTICE]   (12) : New worker (13) forked
 wslb 101 300 400 16 "127.0.0.101:10000" "lb-1" "mycluster" "Success/-" "/ws"
@@ -89,6 +108,7 @@ wslb 101 300 400 16 "127.0.0.101:10443" "lb-5" "mycluster-tls" "Success/-" "/wss
 wslb 503 300 40 0 "127.0.0.101:10443" "-" "m1-tls" "SSL handshake failure/error:0A000086:certificate verify failed" "/s"
 [ALERT]    (12) : Current worker (13) exited with code 137 (Killed)
 [WARNING]  (12) : All workers exited.
+[WARNING]  (13) : Server mycluster/node enters drain state. 1 active and 0 backup servers online.
 nobody's line
 """
 
@@ -109,6 +129,7 @@ def test_other_lines_have_their_level_and_accesses_without_a_member_that_could_b
         ("error", "AH02039", True),
         ("alert", "", True),
         ("warn", "", True),
+        ("notice", "", False),
         ("", "", False),
     ]
 
