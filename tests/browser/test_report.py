@@ -136,6 +136,35 @@ async def test_print_shows_everything_in_black_on_white(open_page: Opened) -> No
     assert not await page.evaluate("[...document.querySelectorAll('details')].every(d => d.open)")
 
 
+def many(*, red: bool) -> str:
+    """A page of thirty scenarios: all hold, or twenty of them fail by one cause."""
+    results = [runs.passed(name=f"lb-{i}", letters="LN" * 10) for i in range(10 if red else 30)]
+    for i in range(20 if red else 0):
+        result = runs.broken(name=f"lb-red-{i}")
+        shown = tuple(replace(member, loadfactor=3.0) for member in result.record.before)
+        results.append(replace(result, record=replace(result.record, before=shown, after=shown)))
+    return html.render(runs.saved(*results))
+
+
+BROKEN_NAMES = """() => [...document.querySelectorAll('.verdicts td:nth-child(2), dl.six dt')].filter(cell => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > cell.textContent.split(' ').length;
+}).map(cell => cell.textContent)"""
+
+
+@pytest.mark.parametrize("red", [True, False], ids=["red", "green"])
+async def test_a_run_of_thirty_scenarios_is_two_to_five_pages_on_paper(open_page: Opened, red: bool) -> None:
+    page = (await open_page(many(red=red))).page
+    paper = await page.pdf(format="A4")
+    assert 2 <= len(re.findall(rb"/Type /Page\b", paper)) <= 5
+    await page.set_viewport_size({"width": 718, "height": 1047})  # A4 inside the margins of a browser
+    await page.emulate_media(media="print")
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert await page.evaluate(BROKEN_NAMES) == []
+    await expect(page.locator("#scenarios")).to_contain_text("lb-3")
+
+
 async def test_print_without_scripts_shows_folded_cards(open_page: Opened) -> None:
     page = (await open_page(PAGES["passed"](), scripts=False)).page
     await page.emulate_media(media="print")

@@ -95,7 +95,7 @@ def test_junit_names_the_cause_in_the_message() -> None:
 
 def test_a_page_opens_one_card_of_a_cause_and_links_the_others() -> None:
     text = html.render(runs.saved(*MIXED))
-    cards = re.findall(r'<details class="card failed" data-outcome="failed"( open)?>', text)
+    cards = re.findall(r'<details class="card failed(?: like)?" data-outcome="failed"( open)?>', text)
     assert cards == [" open", " open", "", ""], "lb-broken, headers-a, and two that are folded"
     common = text[text.index('id="h-common"') : text.index('id="scenarios"')]
     assert "What the 4 failures have in common" in common
