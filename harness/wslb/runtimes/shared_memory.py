@@ -1,9 +1,10 @@
 """Shared memory that programs of a run leave when they are killed.
 
 Who made a segment cannot be noted in time: httpd makes its own when it starts and at each restart, under names that
-nobody knows before, and may be killed together with whoever would have noted them. So the run notes what was there
-before it. A segment is taken for orphaned when it came later, belongs to one of our users, is named as APR or
-multiprocessing name theirs, and no process maps it: their users inherit a segment or open it while its maker lives.
+nobody knows before, and may be killed together with whoever would have noted them. So a segment is known by its name.
+That of httpd's is a hash of a path in the run's folder (`wslb.runtimes.apr_names`), that of a semaphore of
+multiprocessing has the run's id (`semaphores_of`). Only those are looked at that came after the run, belong to one of
+our users and are mapped by no process.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from wslb.runtimes.apr_names import made_in
 from wslb.runtimes.trusted import MOST_BYTES, opened, our_users, text_of
 
-__all__ = ["expect_shared_memory", "forget_shared_memory"]
+__all__ = ["expect_shared_memory", "forget_shared_memory", "semaphores_of"]
 
 _BEFORE = "shared-memory-before"
 _SHARED = Path("/dev/shm")  # noqa: S108 - where Linux shows POSIX shared memory as files (shm_overview(7))
-_SEGMENT = re.compile(r"ShM\.[0-9A-Za-z]+|sem\.mp-[0-9a-z_]+")
+_SEGMENT = re.compile(r"ShM\.[0-9a-f]+H[0-9a-f]+|sem\.wslb-[0-9a-z_-]+")
+_MOST_CONFIGURATION = 16 * 1024 * 1024
 _KEY_FILES = "slotmem-shm-*.shm"
 
 
@@ -47,11 +50,30 @@ def forget_shared_memory(folder: Path) -> None:
             (_SHARED / name).unlink()
 
 
-def _orphaned(folder: Path) -> Iterator[str]:
+def semaphores_of(folder: Path) -> str:
+    """What the names of multiprocessing's semaphores begin with in a run (``semprefix``), as sem_open(3) wants them."""
+    return f"/{folder.name}"
+
+
+def _orphaned(folder: Path) -> set[str]:
     before = _noted(folder)
-    if before is not None and (new := _segments() - before):
-        mapped = _mapped()
-        yield from (name for name, inode in new if inode not in mapped)
+    if before is None or not (new := _segments() - before):
+        return set()
+    mapped = _mapped()
+    left = [name for name, inode in sorted(new) if inode not in mapped]
+    semaphores = {name for name in left if name.startswith(f"sem.{folder.name}-")}
+    of_apr = [name for name in left if name.startswith("ShM.")]
+    return semaphores | (made_in(str(folder), of_apr, _configuration(folder)) if of_apr else set())
+
+
+def _configuration(folder: Path) -> str:
+    """What was served from the folder: every configuration file of ours in it."""
+    with opened(folder) as directory:
+        texts = [
+            text_of(directory, path.name, most=_MOST_CONFIGURATION) if directory is not None else None
+            for path in sorted(folder.glob("*.conf"))
+        ]
+    return "\n".join(filter(None, texts))
 
 
 def _noted(folder: Path) -> set[tuple[str, str]] | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 __all__ = ["MOST_BYTES", "file_of", "opened", "our_users", "text_of"]
 
 MOST_BYTES = 65_536
-"""Of a file that is read."""
+"""Of a file that is read, unless more are allowed."""
 
 
 @contextlib.contextmanager
@@ -29,26 +29,26 @@ def opened(folder: Path) -> Iterator[int | None]:
         os.close(directory)
 
 
-def file_of(directory: int, name: str) -> int | None:
+def file_of(directory: int, name: str, *, most: int = MOST_BYTES) -> int | None:
     """Descriptor of a small regular file of our own user in a directory, opened without waiting; None otherwise."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
         return None
     there = os.fstat(descriptor)
-    if stat.S_ISREG(there.st_mode) and there.st_uid == os.geteuid() and there.st_size <= MOST_BYTES:
+    if stat.S_ISREG(there.st_mode) and there.st_uid == os.geteuid() and there.st_size <= most:
         return descriptor
     os.close(descriptor)
     return None
 
 
-def text_of(directory: int, name: str) -> str | None:
+def text_of(directory: int, name: str, *, most: int = MOST_BYTES) -> str | None:
     """Text of a small regular file of our own user in a directory; None for anything else."""
-    descriptor = file_of(directory, name)
+    descriptor = file_of(directory, name, most=most)
     if descriptor is None:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(MOST_BYTES).decode("utf-8", "replace")
+        return file.read(most).decode("utf-8", "replace")
 
 
 def our_users() -> set[int]:

@@ -13,12 +13,22 @@ from pathlib import Path
 import pytest
 
 from wslb.runtimes import shared_memory
-from wslb.runtimes.shared_memory import expect_shared_memory, forget_shared_memory
+from wslb.runtimes.apr_names import segment_name
+from wslb.runtimes.shared_memory import expect_shared_memory, forget_shared_memory, semaphores_of
 
 FOREIGN = 1_234_567
 """A user that is not us."""
 
 Segments = Callable[[str], Path]
+
+
+OWN = "slotmem-shm-p{}{}.shm"
+SERVED = '<Proxy "balancer://chat">\nSSLSessionCache "shmcb:{}/cache(512000)"\n'
+
+
+def of(folder: Path, slot: str = "1ea3d8a8", end: str = "_0") -> str:
+    """Name of a segment that an httpd of this folder makes."""
+    return segment_name(f"{folder}/{OWN.format(slot, end)}")
 
 
 @pytest.fixture
@@ -39,9 +49,9 @@ def segments(monkeypatch: pytest.MonkeyPatch) -> Iterator[Segments]:
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not say who maps a segment")
 def test_what_came_after_the_note_and_nobody_maps_is_removed(tmp_path: Path, segments: Segments) -> None:
-    before = segments("ShM.a1Hb")
+    before = segments(of(tmp_path, end="_9"))
     expect_shared_memory(tmp_path)
-    nobodys, used = segments("ShM.a1H1"), segments("ShM.a1H2")
+    nobodys, used = segments(of(tmp_path, end="_0")), segments(of(tmp_path, end="_1"))
     expect_shared_memory(tmp_path)  # once for a run
     with used.open("r+b") as file, mmap.mmap(file.fileno(), 64):
         forget_shared_memory(tmp_path)
@@ -51,17 +61,17 @@ def test_what_came_after_the_note_and_nobody_maps_is_removed(tmp_path: Path, seg
 
 
 def test_without_a_note_nothing_is_taken_for_ours(tmp_path: Path, segments: Segments) -> None:
-    theirs = segments("ShM.a1H1")
+    theirs = segments(of(tmp_path, end="_0"))
     forget_shared_memory(tmp_path)
     assert theirs.exists()
 
 
 def test_a_segment_that_was_made_anew_under_an_old_name_is_new(tmp_path: Path, segments: Segments) -> None:
-    first, holder = segments("ShM.a1H1"), segments("ShM.a1H2")
+    first, holder = segments(of(tmp_path, end="_0")), segments(of(tmp_path, end="_1"))
     expect_shared_memory(tmp_path)
     with first.open("rb"):  # its inode cannot be given again
         first.unlink()
-        again = segments("ShM.a1H1")
+        again = segments(of(tmp_path, end="_0"))
         forget_shared_memory(tmp_path)
     assert not again.exists()
     assert holder.exists()
@@ -70,7 +80,7 @@ def test_a_segment_that_was_made_anew_under_an_old_name_is_new(tmp_path: Path, s
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
 def test_another_users_segment_stays(tmp_path: Path, segments: Segments) -> None:
     expect_shared_memory(tmp_path)
-    theirs = segments("ShM.a1H1")
+    theirs = segments(of(tmp_path, end="_0"))
     os.chown(theirs, FOREIGN, FOREIGN)
     forget_shared_memory(tmp_path)
     assert theirs.exists()
@@ -86,12 +96,14 @@ def test_a_note_that_is_not_ours_says_nothing(tmp_path: Path, segments: Segments
     else:
         (tmp_path / "elsewhere").touch()
         note.symlink_to(tmp_path / "elsewhere")
-    theirs = segments("ShM.a1H1")
+    theirs = segments(of(tmp_path, end="_0"))
     forget_shared_memory(tmp_path)
     assert theirs.exists()
 
 
-@pytest.mark.parametrize("name", ["psm_0a1b", "ShM.a1H1.old", "sem.a1", "ShM.", "XShM.a1"])
+@pytest.mark.parametrize(
+    "name", ["psm_0a1b", "ShM.a1H1.old", "sem.a1", "ShM.", "XShM.a1", "ShM.a1H1", "sem.mp-a_1b2c3d"]
+)
 def test_what_is_named_otherwise_stays(tmp_path: Path, segments: Segments, name: str) -> None:
     expect_shared_memory(tmp_path)
     theirs = segments(name)
@@ -100,10 +112,39 @@ def test_what_is_named_otherwise_stays(tmp_path: Path, segments: Segments, name:
 
 
 def test_a_semaphore_of_multiprocessing_goes_too(tmp_path: Path, segments: Segments) -> None:
+    run = tmp_path / "wslb-0badcafe"
+    run.mkdir()
+    expect_shared_memory(run)
+    ours, theirs = segments(f"sem.{semaphores_of(run)[1:]}-1b2c3d"), segments("sem.wslb-00000000-1b2c3d")
+    forget_shared_memory(run)
+    assert not ours.exists()
+    assert theirs.exists()
+
+
+def test_another_httpds_segment_stays_whoever_s_it_is(tmp_path: Path, segments: Segments) -> None:
     expect_shared_memory(tmp_path)
-    ours = segments("sem.mp-a_1b2c3d")
+    ours = segments(of(tmp_path))
+    theirs = [segments(of(Path("/run/apache2"))), segments(of(tmp_path / "deeper")), segments(of(tmp_path.parent))]
     forget_shared_memory(tmp_path)
     assert not ours.exists()
+    assert all(one.exists() for one in theirs)
+
+
+@pytest.mark.parametrize(
+    ("slot", "end"), [("1ea3d8a8", "_0"), ("fffffff", "_chat_0"), ("abcdef", "_2"), ("c0ffee", "_chat_1")]
+)
+def test_a_segment_is_known_by_the_hash_of_its_path(tmp_path: Path, segments: Segments, slot: str, end: str) -> None:
+    (tmp_path / "httpd.conf").write_text(SERVED.format(tmp_path))
+    expect_shared_memory(tmp_path)
+    ours = [segments(of(tmp_path, slot, end)), segments(segment_name(f"{tmp_path}/cache"))]
+    forget_shared_memory(tmp_path)
+    assert [one.exists() for one in ours] == [False, False]
+
+
+def test_the_name_is_that_of_apr() -> None:
+    """Seen on httpd 2.4.71 with APR 1.7.2, x86-64."""
+    assert segment_name("/tmp/cat/shm/slotmem-shm-p1ea3d8a8_0.shm") == "ShM.dd934964Hf8ccd9b0"  # noqa: S108 - a text
+    assert segment_name("/tmp/cat/shm/slotmem-shm-p9419bf3e_b_1.shm") == "ShM.3bd6171eHfca19bc2"  # noqa: S108 - a text
 
 
 def system_v(key: int, size: int) -> int:

@@ -4,7 +4,7 @@ A child ends when its parent has ended, however that was: it watches the pipe th
 It leaves its parent's process group, so that a signal to the group (a terminal's, or that of ``timeout``) asks the
 parent for an orderly end, and takes no shard away. Until the child has left, such signals wait.
 
-What multiprocessing shares between them has names in the system. A run's folder knows these, for when all are killed.
+What multiprocessing shares between them has names in the system. These begin with the run's, for when all are killed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from wslb.load.engines.shard_place import LoadEngine, ShardPlace
 from wslb.load.progress import ShardProgress
 from wslb.load.shards import worker
 from wslb.runtimes.runfolder import RunFolder
+from wslb.runtimes.shared_memory import semaphores_of
 
 __all__ = ["processes"]
 
@@ -130,10 +131,23 @@ def processes(count: int) -> Iterator[LoadEngine]:
     """
     run = RunFolder()
     try:
-        engine = _Processes(count)
-        try:
-            yield engine
-        finally:
-            engine.close()
+        with _names_of(run):
+            engine = _Processes(count)
+            try:
+                yield engine
+            finally:
+                engine.close()
     finally:
         run.remove()
+
+
+@contextlib.contextmanager
+def _names_of(run: RunFolder) -> Iterator[None]:
+    """Let the names of semaphores begin with the run's, by which a sweep knows them (SemLock of multiprocessing)."""
+    config = multiprocessing.current_process()._config  # type: ignore[attr-defined] # there is no other way
+    before = config["semprefix"]
+    config["semprefix"] = semaphores_of(run.path)
+    try:
+        yield
+    finally:
+        config["semprefix"] = before
