@@ -92,6 +92,7 @@ def test_the_configuration_of_another_server_ends_with_2_and_its_name(tmp_path: 
     done = doctor("--conf", path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: Cannot read {path}: this is nginx, not Apache httpd.\n")
+    assert f"do:  wslb try {path} takes it" in done.stderr
 
 
 def test_a_hook_of_pre_commit_takes_file_names(tmp_path: Path) -> None:
