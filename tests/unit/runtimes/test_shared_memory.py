@@ -142,9 +142,10 @@ def test_a_segment_is_known_by_the_hash_of_its_path(tmp_path: Path, segments: Se
 
 
 def test_the_name_is_that_of_apr() -> None:
-    """Seen on httpd 2.4.71 with APR 1.7.2, x86-64."""
-    assert segment_name("/tmp/cat/shm/slotmem-shm-p1ea3d8a8_0.shm") == "ShM.dd934964Hf8ccd9b0"  # noqa: S108 - a text
-    assert segment_name("/tmp/cat/shm/slotmem-shm-p9419bf3e_b_1.shm") == "ShM.3bd6171eHfca19bc2"  # noqa: S108 - a text
+    """Seen on httpd 2.4.71 with DefaultRuntimeDir /tmp/wslb-0badcafe, on x86-64."""
+    begin = "/tmp/wslb-0badcafe/slotmem-shm-p1ea3d8a8"  # noqa: S108 - a text
+    assert segment_name(f"{begin}_0.shm") == "ShM.b97e7a0Hb7eb9768"
+    assert segment_name(f"{begin}_chat_0.shm") == "ShM.4317a07fHe709cb71"
 
 
 def system_v(key: int, size: int) -> int:
