@@ -138,11 +138,13 @@ async def _watch(lab: Lab, say: Callable[[str], None]) -> None:
         await asyncio.sleep(_LOOK_SECONDS)  # pace of a display for people; nothing waits for it
         if not lab.proxy.running:
             raise StartError(name=lab.proxy.dialect.title, reason="it ended", log_tail=await lab.proxy.log_tail())
+        # What came while one journal was read after the other waits for the next look: else a later one could be first.
+        now = time.time()
         fresh = [
             (entry.at, name, entry)
             for name, backend in lab.fleet.items()
             for entry in await backend.journal()
-            if (name, entry.seq) not in seen
+            if (name, entry.seq) not in seen and entry.at <= now
         ]
         for at, name, entry in sorted(fresh, key=lambda item: item[0]):
             count += 1
