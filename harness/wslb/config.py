@@ -65,7 +65,7 @@ class Timeouts:
     start: float = 15.0
     handshake: float = 10.0
     message: float = 10.0
-    settle: float = 5.0
+    settle: float = 10.0
     stop: float = 4.0
 
 

@@ -21,6 +21,7 @@ _MOST_FRAMES = 20_000
 """Frames that are read of one connection; a server that never ends would fill memory with them."""
 
 _GOODBYE_SECONDS = 2.0
+"""How long the other side may take to end the connection once Close frames went both ways (RFC 6455 section 7.1.1)."""
 
 
 class RawConversation:
@@ -231,6 +232,7 @@ class RawConversation:
             with contextlib.suppress(ConnectionError):
                 if self._close_sent is None:
                     await self.say(self._close_received or close_frame(1000))
+                await self._until(self._said_goodbye, seconds=None)  # a late one was not lost: the machine may be busy
                 await self.end(seconds=_GOODBYE_SECONDS)
         self._look()
         self._closed_at = self._clock()
@@ -246,6 +248,10 @@ class RawConversation:
         if self._connection.ended and self._ended_at is None:
             self._ended_at = self._clock()
         return reached
+
+    def _said_goodbye(self, _: bytearray) -> bool:
+        self._look()
+        return self._close_received is not None or bool(self._fault)
 
     def _body_came(self, received: bytearray) -> bool:
         head = self._head

@@ -18,6 +18,7 @@ class Script:
     """The other side: gives these chunks one by one, then ends, or stays silent."""
 
     def __init__(self, *chunks: bytes, ends: str = "") -> None:
+        self.late_by = 0.0
         self.received = bytearray()
         self.ended = ""
         self.sent = bytearray()
@@ -34,6 +35,9 @@ class Script:
         self.half_closed = True
 
     async def until(self, condition: Callable[[bytearray], bool], *, seconds: float) -> bool:
+        if self.late_by > seconds:
+            self.late_by -= seconds
+            return condition(self.received)
         while not condition(self.received):
             if not self._chunks:
                 self.ended = self.ended or self._ends
@@ -48,7 +52,7 @@ class Script:
         self.ended = self.ended or "here"
 
 
-def conversation(script: Script | None) -> RawConversation:
+def conversation(script: Script | None, *, seconds: float = 1) -> RawConversation:
     ticks = count(1)
     return RawConversation(
         Handshake(conn_id="t-1", seq=1, url="ws://127.0.0.1:1/ws", request=OPENING.headers),
@@ -57,7 +61,7 @@ def conversation(script: Script | None) -> RawConversation:
         clock=lambda: float(next(ticks)),
         whose_greeting=lambda text: ("node",) if "node" in text else (),
         backends=lambda: frozenset({"node"}),
-        seconds=1,
+        seconds=seconds,
     )
 
 
@@ -176,6 +180,15 @@ async def test_who_sent_the_first_close_frame_began() -> None:
     await ours.answer()
     await ours.close()
     assert ours.handshake.closed == Close(code=1000, by="client")
+
+
+async def test_a_close_frame_that_is_only_late_was_not_lost() -> None:
+    script = Script(HEAD, served(close_frame(1000)), ends="closed")
+    raw = conversation(script, seconds=10)
+    await raw.answer()
+    script.late_by = 5.0
+    await raw.close()
+    assert raw.handshake.closed == Close(code=1000, by="client")
 
 
 async def test_a_tunnel_that_breaks_off_is_lost() -> None:
