@@ -99,9 +99,9 @@ test-originals: ready ## the real Open Liberty and Node.js beside the stand-ins,
 	@$(BIN)/python -m tests.originals.provide
 	@WSLB_ORIGINALS_FETCHED=1 $(BIN)/python -m pytest tests/originals -q --no-header -rs $(ARGS)
 
-test-foreign: ready ## check and load before five foreign proxies and 18 kinds of servers, and nginx under the lab's claims
+test-foreign: ready ## check and load before five foreign proxies and 18 kinds of servers; nginx and HAProxy under the lab's claims
 	@$(BIN)/python -m tests.foreign.provide
-	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py -q --no-header $(ARGS)
+	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py tests/live/test_try_haproxy.py -q --no-header $(ARGS)
 
 test-faults: ready ## kills, signals and odd surroundings, all that are known: tried, survived, lost
 	@WSLB_FAULTS=full $(BIN)/python -m pytest tests/faults -q --no-header $(ARGS)

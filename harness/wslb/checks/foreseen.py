@@ -18,23 +18,26 @@ def _returned(record: Record, backend: str) -> float | None:
     return next((event.at for event in events), None)
 
 
-def felt(backend: str, *, first: int, meanwhile: int) -> Check:
+def felt(backend: str, *, first: int, meanwhile: int, every: int = 0) -> Check:
     """What clients got while a backend was down: the first one, whose turn it was, and those after it.
 
     Args:
         backend: that was killed before the first handshake.
         first: status for the one that found it dead.
         meanwhile: for everybody else until it was back.
+        every: after how many handshakes its turn comes again, where a dead one keeps its turns; 0 where it does not.
     """
 
     def saw(record: Record) -> Verdict:
         name = About(check="felt", phrase="clients saw another answer than foreseen", claims=Claim.OPENING)
         expected = f"{first} for the client that finds it dead, then {meanwhile}"
+        expected += f", and {first} again at each of its turns, one in {every}" if every else ""
         back = _returned(record, backend)
         made = [h for h in record.handshakes if back is None or h.opened_at + h.elapsed_seconds < back]
         if len(made) < 2 or back is None:
             return no_evidence(name, expected=expected, lacking=f"{len(made)} handshakes were made while it was down")
-        wrong = [h for h in made if h.status != (first if h is made[0] else meanwhile)]
+        due = [first if not n or (every and n % every == 0) else meanwhile for n in range(len(made))]
+        wrong = [h for h, status in zip(made, due, strict=True) if h.status != status]
         longest = max(h.elapsed_seconds for h in made)
         odd = f"{called(wrong[0])}: {told_status(wrong[0])}; " if wrong else ""
         counted = Counter(h.status for h in made)

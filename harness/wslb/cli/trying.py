@@ -68,7 +68,7 @@ def command(
 ) -> None:
     """Serve a configuration of yours in a lab, and say what becomes of a WebSocket, line by line.
 
-    Of Apache httpd, or of nginx, which is known by its text. The real program, on free ports of loopback, with a
+    Of Apache httpd, nginx or HAProxy, which is known by its text. The real program, on free ports of loopback, with a
     recording backend in the place of each member. Nothing of this machine is written, and no server outside the lab is
     asked unless you say so (--backends real).
 
@@ -80,6 +80,7 @@ def command(
       wslb try httpd.conf --image httpd:2.4         by the httpd of a container
       wslb try httpd.conf --backends real           with the members as they are
       wslb try nginx.conf --ask failure,time        of nginx, by the nginx of this machine
+      wslb try haproxy.cfg --httpd /opt/haproxy     of HAProxy, by another than that on PATH
     """
     if wrong := next((path for path in paths if not path.startswith("/") or set(path) & set(" \r\n\t")), None):
         raise click.UsageError(f"--path is {wrong!r}, but must begin with a slash and have no blank")

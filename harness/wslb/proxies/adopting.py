@@ -21,6 +21,7 @@ from wslb.model.topics import Topic
 
 __all__ = [
     "CHOSEN",
+    "EVERYWHERE",
     "AdoptedConfiguration",
     "AdoptedProgram",
     "Adoption",
@@ -29,12 +30,16 @@ __all__ = [
     "Door",
     "MemberPlace",
     "TriedPath",
+    "chosen_doors",
     "disclosed",
 ]
 
 CHOSEN = "chosen-by-the-request"
 """Host of a member that only a request names (``ws://%{HTTP_HOST}/``)."""
 
+
+EVERYWHERE = "*"
+"""Address of a listener that is there on all of them."""
 
 _LONGEST = 500
 """Characters of a line that are told."""
@@ -119,6 +124,19 @@ class Door:
         return f"WSLB_PORT_{self.port}"
 
 
+def chosen_doors(places: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Door]:
+    """Loopback addresses: 127.0.0.1 for any address, and of each port a further one for each named address.
+
+    Args:
+        places: address (`EVERYWHERE` for any) and port of each listener.
+    """
+    chosen: dict[tuple[str, int], Door] = {}
+    for host, port in sorted(set(places), key=lambda place: (place[0] != EVERYWHERE, places.index(place))):
+        taken = sum(1 for _, other in chosen if other == port)
+        chosen[host, port] = Door(port=port, address=f"127.0.0.{taken + 1}", told=f"{host}:{port}")
+    return chosen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certified:
     """A certificate that the run's authority makes in the place of one of the configuration's."""
@@ -144,6 +162,8 @@ class TriedPath:
         fails_over: whether the next member is tried for a client that finds the first dead.
         back_seconds: when a member that failed once is tried again; None where it cannot be foreseen.
         failing_told: the lines that say so, or why it cannot be foreseen.
+        refused: what a client gets that finds a member dead, where no other is tried for it.
+        forgets: whether a dead member is tried again at each of its turns.
         unasked: why it cannot be asked, in one clause; empty where it can.
     """
 
@@ -161,6 +181,8 @@ class TriedPath:
     fails_over: bool = False
     back_seconds: float | None = None
     failing_told: str = ""
+    refused: int = 502
+    forgets: bool = False
     unasked: str = ""
 
     def host(self, *, tls: bool) -> str:

@@ -6,6 +6,7 @@ from wslb.errors import ConfigError
 from wslb.proxies.adopting import Adoption
 from wslb.proxies.apache.apache_product import ApacheProduct
 from wslb.proxies.apache.conf.languages import another_language
+from wslb.proxies.haproxy.adoption.haproxy_adoption import HaproxyAdoption
 from wslb.proxies.haproxy.haproxy_product import HaproxyProduct
 from wslb.proxies.nginx.adoption.nginx_adoption import NginxAdoption
 from wslb.proxies.nginx.nginx_product import NginxProduct
@@ -15,7 +16,7 @@ __all__ = ["ADOPTIONS", "PROXIES", "adoption_of", "product_of"]
 
 PROXIES: dict[str, Product] = {"apache": ApacheProduct(), "nginx": NginxProduct(), "haproxy": HaproxyProduct()}
 
-ADOPTIONS: dict[str, Adoption] = {"nginx": NginxAdoption()}
+ADOPTIONS: dict[str, Adoption] = {"nginx": NginxAdoption(), "HAProxy": HaproxyAdoption()}
 """How configurations of users are made runnable, by the language that they are in."""
 
 

@@ -188,7 +188,7 @@ def _turns(aim: _Aim) -> Iterator[ProductAsking]:
             scenario=Scenario(
                 name=f"conf-{aim.number}-{name}",
                 question=question,
-                limit=f"the model of weighted round robin predicts all {SERIAL} connections",
+                limit=f"the model of {balancer.lbmethod.value} predicts all {SERIAL} connections",
                 site=aim.site,
                 act=in_turn(hold=hold),
                 checks=(distribution.follows_model, *served),
@@ -241,10 +241,11 @@ def _refuses(aim: _Aim, wait_seconds: float) -> ProductAsking:
     if len(asked.backends) > 1 and (asked.balancer is None or not _first_has_the_turn(aim)):
         why = "of its members one is down, a backup, or of more weight than the first"
         return _unasked(aim, "refuses", question, asked.unmodelled or why)
-    first = 101 if asked.fails_over else 502
-    meanwhile = 502 if len(asked.backends) == 1 else 101
+    first = 101 if asked.fails_over else asked.refused
+    meanwhile = asked.refused if len(asked.backends) == 1 else 101
     waited = back is not None and back <= wait_seconds
-    if len(asked.backends) > 1 and not asked.fails_over and not back:
+    every = len(asked.backends) if asked.forgets and not asked.fails_over and _equal(aim) else 0
+    if len(asked.backends) > 1 and not asked.fails_over and not back and not every:
         return _unasked(aim, "refuses", question, asked.failing_told)
 
     async def act(lab: Lab) -> None:
@@ -265,10 +266,11 @@ def _refuses(aim: _Aim, wait_seconds: float) -> ProductAsking:
             with contextlib.suppress(TimeoutError):
                 await until(served, seconds=(back or 0) + 1 + SLACK_SECONDS, what="its return")
 
-    says = f"{first} for the client whose turn it is, {meanwhile} for the others; {asked.failing_told}"
+    whom = "each client" if every else "the client"
+    says = f"{first} for {whom} whose turn it is, {meanwhile} for the others; {asked.failing_told}"
     if not waited:
         says += "; its return is not asked: it is not foreseen, or later than --wait"
-    checks: tuple[Check, ...] = (foreseen.felt(backend, first=first, meanwhile=meanwhile),)
+    checks: tuple[Check, ...] = (foreseen.felt(backend, first=first, meanwhile=meanwhile, every=every),)
     if waited and back is not None:
         checks += (foreseen.came_back(backend, after_seconds=back, slack_seconds=1 + SLACK_SECONDS),)
     return ProductAsking(
@@ -293,6 +295,12 @@ def _first_has_the_turn(aim: _Aim) -> bool:
         return False
     enabled = all(member.state is MemberState.ENABLED for member in balancer.members)
     return enabled and balancer.members[0].loadfactor >= max(member.loadfactor for member in balancer.members)
+
+
+def _equal(aim: _Aim) -> bool:
+    """Whether each member of a balancer has its turn again after as many connections as there are members."""
+    members = aim.asked.balancer.members if aim.asked.balancer is not None else ()
+    return len(members) > 1 and len({member.loadfactor for member in members}) == 1
 
 
 def _idle(aim: _Aim, wait_seconds: float) -> ProductAsking:

@@ -48,7 +48,7 @@ _ANY = {
     ),
     "Python": re.compile(r"import \w[\w.]*$|from [\w.]+ import |(?:async )?def \w+\(|class \w+.*:$"),
     "a shell script": re.compile(r"(?:set -\w+|if \[.*|fi|done|export [A-Z_]+=.*)$"),
-    "Squid": re.compile(r"http_port \d|acl \w+ \w+ |http_access (?:allow|deny) "),
+    "Squid": re.compile(r"http_port \d|http_access (?:allow|deny) "),
     "Caddy": re.compile(r"(?:reverse_proxy|file_server|php_fastcgi|handle_path)\b[^;]*$"),
     "nginx": re.compile(r"(?:server|events|http|(?:location|upstream)[ \t][^{}<>]+)\s*\{|proxy_pass\s+\S+;"),
 }

@@ -89,7 +89,9 @@ def understood(text: str, path: Path) -> Tree:
         EvidenceError: there is none.
     """
     if other := another_language(text):
-        hint = f"wslb try {path} takes it; this command is about httpd.conf." if other == "nginx" else _HINT
+        hint = (
+            f"wslb try {path} takes it; this command is about httpd.conf." if other in {"nginx", "HAProxy"} else _HINT
+        )
         raise EvidenceError(path=path, detail=f"this is {other}, not Apache httpd", hint=hint)
     tree = tree_of(text, str(path))
     if not tree.directives and tree.flaws:

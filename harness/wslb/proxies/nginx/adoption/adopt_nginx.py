@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from wslb.proxies.adopting import AdoptionChange, Certified, MemberPlace
+from wslb.proxies.adopting import Certified, MemberPlace
+from wslb.proxies.emitted import Emitted
 from wslb.proxies.nginx.adoption.effective import (
     READ_SECONDS,
     first_line,
@@ -17,7 +18,7 @@ from wslb.proxies.nginx.adoption.effective import (
 from wslb.proxies.nginx.adoption.grammar import NginxLine, every
 from wslb.proxies.nginx.adoption.nginx_listeners import Listening, door_of, listen_place, server_names
 
-__all__ = ["Emitted", "adopt_nginx", "whole"]
+__all__ = ["adopt_nginx", "whole"]
 
 _STAND_IN = "a stand-in is in its place"
 _OURS = "the lab has its own"
@@ -51,30 +52,6 @@ _MODULES = ("/usr/share/nginx", "/usr/lib/nginx", "/etc/nginx", "/usr/local/ngin
 RUN = "${WSLB_RUN}"
 
 
-class Emitted:
-    """The text as it grows: each line with the place that it comes from.
-
-    Attributes:
-        marks: block that each numbered access-log format is of.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.places: list[tuple[str, int]] = []
-        self.changes: list[AdoptionChange] = []
-        self.marks: list[NginxLine] = []
-
-    def put(self, text: str, at: NginxLine | None) -> None:
-        """A line of the text, with the user's place; None for one of our own."""
-        for part in text.split("\n"):
-            self.lines.append(part)
-            self.places.append((at.file, at.line) if at and at.line else ("", 0))
-
-    def change(self, at: NginxLine, after: str, why: str) -> None:
-        """Tell that a line is served otherwise."""
-        self.changes.append(AdoptionChange(file=at.file, line=at.line, before=str(at), after=after, why=why))
-
-
 def whole(lines: tuple[NginxLine, ...]) -> tuple[NginxLine, ...]:
     """A complete configuration: of parts, what is around them is supplied.
 
@@ -93,7 +70,7 @@ def whole(lines: tuple[NginxLine, ...]) -> tuple[NginxLine, ...]:
 
 class _Adopter:
     def __init__(self, lines: tuple[NginxLine, ...], *, divisor: float, left_out: frozenset[tuple[str, int]]) -> None:
-        self.out = Emitted()
+        self.out = Emitted[NginxLine]()
         self.stand_ins: list[MemberPlace] = []
         self._lines = lines
         self._divisor = divisor
@@ -312,7 +289,7 @@ class _Adopter:
 
 def adopt_nginx(
     lines: tuple[NginxLine, ...], *, divisor: float = 1, left_out: frozenset[tuple[str, int]] = frozenset()
-) -> tuple[Emitted, tuple[MemberPlace, ...], Listening, tuple[Certified, ...]]:
+) -> tuple[Emitted[NginxLine], tuple[MemberPlace, ...], Listening, tuple[Certified, ...]]:
     """Text, members, listeners and certificates of a complete configuration.
 
     Args:

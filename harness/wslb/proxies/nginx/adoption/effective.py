@@ -7,9 +7,10 @@ there are no proxy_set_header directives defined on the current level".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from wslb.proxies.nginx.adoption.grammar import NginxLine, every
+from wslb.proxies.samples import path_samples
 
 __all__ = [
     "METHODS",
@@ -89,24 +90,7 @@ def sample_of_location(location: NginxLine) -> str | None:
     if words[0] in {"=", "^~"} or len(words) == 1:
         path = words[-1]
         return path if path.startswith("/") and not set(path) & set(" \r\n\t") else None
-    return next(iter(_samples(words[-1])), None) if words[0] in {"~", "~*"} else None
-
-
-def _samples(pattern: str) -> Iterator[str]:
-    text = re.sub(r"\\[.]", "\0", pattern.strip("^").removesuffix("$"))
-    for _ in range(10):
-        text, count = re.subn(r"\((?:\?:|\?<\w+>)?([^()|]*)(?:\|[^()]*)?\)[?*+]?", r"\1", text)
-        if not count:
-            break
-    text = re.sub(r"\\d[+*]?|\[[^\]]*\][+*]?|\\w[+*]?", "1", text)
-    text = re.sub(r"\.[+*]\??", "x", text)
-    text = re.sub(r".\?", "", text).replace("\0", ".").replace("\\", "")
-    path = text if text.startswith("/") else f"/{text}"
-    try:
-        if re.search(pattern, path) and not set(path) & set(" \r\n\t(){}[]|"):
-            yield path
-    except re.error:
-        return
+    return next(iter(path_samples(words[-1])), None) if words[0] in {"~", "~*"} else None
 
 
 def host_in(url: str) -> str:

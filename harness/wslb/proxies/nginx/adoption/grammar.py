@@ -7,16 +7,15 @@ begin, a quote only there as well, ``${`` is part of a word, and a backslash tak
 from __future__ import annotations
 
 import glob
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wslb.errors import ConfigError, EvidenceError, ProxyConfigRejected
+from wslb.proxies.textfile import configuration_text
 
 __all__ = ["NginxLine", "every", "read_tree"]
 
-MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 20
 MAX_FILES = 500
 MAX_LINES = 50_000
@@ -86,25 +85,7 @@ def read_tree(file: Path) -> tuple[tuple[NginxLine, ...], tuple[str, ...]]:
         ConfigError: there is more than is read.
     """
     reader = _Reader(root=file.absolute().parent)
-    return reader.included(_parsed(_text(file), str(file)), 0), tuple(reader.told)
-
-
-def _text(path: Path) -> str:
-    """Text of a regular file: never of a pipe or a device, which may not end.
-
-    Raises:
-        EvidenceError: it is none, too large, or no text.
-    """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise EvidenceError(path=path, detail="it is no regular file")
-        with path.open("rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-    except OSError as exc:
-        raise EvidenceError(path=path, detail=(exc.strerror or str(exc)).lower()) from exc
-    if len(data) > MAX_BYTES or b"\0" in data:
-        raise EvidenceError(path=path, detail="it is binary, or larger than 4 MiB")
-    return data.decode("utf-8", errors="replace")
+    return reader.included(_parsed(configuration_text(file), str(file)), 0), tuple(reader.told)
 
 
 class _Reader:
@@ -140,7 +121,7 @@ class _Reader:
         found: list[NginxLine] = []
         for path in paths:
             try:
-                text = _text(Path(path))
+                text = configuration_text(Path(path))
             except EvidenceError as exc:
                 self.told.append(f"{line.place}: {line} is left out: {exc.detail}")
                 continue

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from wslb.proxies.adopting import Door
+from wslb.proxies.adopting import EVERYWHERE, Door, chosen_doors
 from wslb.proxies.nginx.adoption.grammar import NginxLine
 
 __all__ = ["Listening", "door_of", "listen_place", "server_names"]
 
 _NAME = re.compile(r"(?:\*\.|\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
-EVERYWHERE = "*"
 
 
 def listen_place(word: str) -> tuple[str, int] | None:
@@ -29,18 +28,14 @@ def listen_place(word: str) -> tuple[str, int] | None:
 
 
 class Listening:
-    """Chooses loopback addresses: 127.0.0.1 for any address, and of each port a further one for each named address."""
+    """Listeners by their places (`chosen_doors`)."""
 
     def __init__(self, servers: Iterable[NginxLine]) -> None:
-        self._chosen: dict[tuple[str, int], Door] = {}
         places: list[tuple[str, int]] = []
         for server in servers:
             own = [place for at in server.inside("listen") if (place := listen_place(at.first))]
             places += own or ([] if any(True for _ in server.inside("listen")) else [(EVERYWHERE, 80)])
-        for host, port in sorted(set(places), key=lambda place: (place[0] != EVERYWHERE, places.index(place))):
-            taken = sum(1 for _, other in self._chosen if other == port)
-            told = f"{host}:{port}"
-            self._chosen[host, port] = Door(port=port, address=f"127.0.0.{taken + 1}", told=told)
+        self._chosen = chosen_doors(places)
 
     @property
     def doors(self) -> tuple[Door, ...]:
