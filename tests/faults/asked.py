@@ -1,12 +1,14 @@
 """Many command lines in one process: each in a child of its own, which finds everything imported.
 
 Reads JSON from stdin, a list of ``[words, folder, user id, seconds]``; writes a list of what came of each to stdout.
+The seconds are those of the processor, of each process: on a busy machine the wall clock judges the neighbours.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -25,6 +27,9 @@ BEFORE = (
     "wslb.commands.compare",
 )
 
+WAITING = 6
+"""How much longer than it may compute a command may take, which would else wait for ever."""
+
 
 def asked(words: list[str], folder: str, user: int, seconds: int) -> dict[str, Any]:
     """Exit code (negative: the signal), what was said, seconds, and bytes of memory at most."""
@@ -32,7 +37,8 @@ def asked(words: list[str], folder: str, user: int, seconds: int) -> dict[str, A
         begin = time.monotonic()
         child = os.fork()
         if not child:
-            signal.alarm(seconds)
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+            signal.alarm(WAITING * seconds)
             os.chdir(folder)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)

@@ -24,6 +24,8 @@ from wslb.reports import files
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 LIMIT_SECONDS = 10
+"""Of the processor; see `tests.faults.asked`."""
+
 LIMIT_BYTES = 400 * 2**20
 """Of one command, which takes about 90 MiB; the longest file here has 200 MB."""
 
