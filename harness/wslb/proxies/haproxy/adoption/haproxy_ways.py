@@ -80,9 +80,10 @@ def ways_through(front: HaproxyFront, paths: Sequence[str]) -> Iterator[HaproxyW
             yield from _way(front, conditions, path, named)
     if paths:
         return
-    for rule, sample, host in samples:
-        ways = [sample] if sample else TRIED_PATHS
-        yield next(_taking(front, conditions, ways, host, rule), HaproxyWay(front=front, path="", host=host, at=rule))
+    for rule in front.rules:
+        tried = [([path] if path else TRIED_PATHS, host) for at, path, host in samples if at is rule]
+        taken = [one for ways, host in tried for one in [*_taking(front, conditions, ways, host, rule)][:1]]
+        yield from taken or [HaproxyWay(front=front, path="", host=None, at=rule)]
     if front.last is not None:
         yield from [*_taking(front, conditions, TRIED_PATHS, None, front.last)][:1]
 

@@ -246,4 +246,49 @@ HAPROXY_CONFIGURATIONS: dict[str, Configuration] = {
         words=("the lab asks from 127.0.0.1, without a name or password",),
         skipped=UNOPENED,
     ),
+    "as-many-have-it": Configuration(
+        text="""global
+    log /dev/log local0
+    stats socket /run/haproxy/admin.sock mode 660 level admin
+    ssl-default-bind-options ssl-min-ver TLSv1.2
+defaults
+    log global
+    mode http
+    option httplog
+    option forwardfor
+    timeout connect 5000
+    timeout client 50000
+    timeout server 50000
+    errorfile 400 /nowhere/400.http
+frontend https
+    bind *:443 ssl crt /etc/ssl/sites/ alpn h2,http/1.1
+    bind *:80
+    http-request redirect scheme https code 301 unless { ssl_fc }
+    acl app hdr(host) -i app.example.org
+    acl ws hdr(Upgrade) -i WebSocket
+    acl ws hdr_beg(Host) -i ws.
+    use_backend app_ws if app ws
+    default_backend app
+backend app_ws
+    balance leastconn
+    cookie SRV insert indirect nocache
+    option redispatch
+    server s1 10.0.3.10:3000 check cookie s1
+    server s2 10.0.3.11:3000 check cookie s2 weight 2
+backend app
+    server s1 10.0.3.20:8080 check
+listen stats
+    bind *:8404
+    stats enable
+""",
+        paths=("/",),
+        green=True,
+        taken="site.cfg:21: use_backend app_ws if app ws took it; site.cfg:23: backend app_ws",
+        words=(
+            "wss://app.example.org/",
+            "m2 33 of 33.3333",
+            "site.cfg:23: backend app_ws has no timeout tunnel",
+            "errorfile 400 /nowhere/400.http -> left out (that file is not here)",
+        ),
+    ),
 }

@@ -294,3 +294,15 @@ def test_a_line_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path, name:
                 assert conf.asked_paths(()) is not None
                 assert conf.asked_paths(("/ws",)) is not None
                 assert len(conf.body) == len(conf.places)
+
+
+def test_a_rule_is_asked_by_what_takes_it_whatever_else_its_alternatives_would_let_one_try(tmp_path: Path) -> None:
+    rules = (
+        "    acl api hdr(host) -i api.example.org\n    acl ws hdr(Upgrade) -i websocket\n"
+        f"    acl ws hdr_beg(host) -i ws.\n    use_backend ws if api ws\n{DEFAULT}"
+    )
+    asked = adopted(tmp_path, site(rules)).asked_paths(())
+    assert [(one.server_name, one.path, one.unasked) for one in asked] == [
+        ("api.example.org", "/", ""),
+        (None, "/", ""),
+    ]
