@@ -15,7 +15,7 @@ import sys
 import venv
 from pathlib import Path
 
-__all__ = ["Missing", "environment", "program"]
+__all__ = ["Missing", "environment", "installed", "program"]
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wslb" / "foreign"
@@ -76,6 +76,14 @@ def program(name: str) -> Path:
         raise Missing(f"the wheel of {name} has no program for this machine")
     found.chmod(found.stat().st_mode | 0o111)
     return found
+
+
+def installed(name: str) -> str:
+    """The program on PATH, else the one that was fetched; empty where neither is here."""
+    try:
+        return shutil.which(name) or str(program(name))
+    except Missing:
+        return ""
 
 
 def main() -> int:

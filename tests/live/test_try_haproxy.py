@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from tests.foreign.provide import Missing, program
+from tests.foreign.provide import installed
 from tests.live.command import Ended, Place, place
 from tests.unit.proxies.haproxy.adoption.configurations import DEFAULT, HAPROXY_CONFIGURATIONS, site
 
-
-def _haproxy() -> str:
-    """HAProxy on PATH, else that which ``tests.foreign.provide`` fetched; empty where neither is here."""
-    try:
-        return shutil.which("haproxy") or str(program("haproxy"))
-    except Missing:
-        return ""
-
-
-HAPROXY = _haproxy()
+HAPROXY = installed("haproxy")
 pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(not HAPROXY, reason="HAProxy is not here: make test-foreign fetches it"),

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.proxies.haproxy.adoption.configurations import DEFAULT, DEFAULTS, HAPROXY_CONFIGURATIONS, PAIR, site
 from wslb.errors import EvidenceError, HarnessError, ProxyConfigRejected
 from wslb.model.balancer import LbMethod
+from wslb.proxies.apache.conf.textfiles import understood
 from wslb.proxies.haproxy.adoption.adopt_haproxy import milliseconds_of
 from wslb.proxies.haproxy.adoption.adopted_haproxy import AdoptedHaproxy
 from wslb.proxies.haproxy.adoption.haproxy_adoption import HaproxyAdoption
@@ -306,3 +307,10 @@ def test_a_rule_is_asked_by_what_takes_it_whatever_else_its_alternatives_would_l
         ("api.example.org", "/", ""),
         (None, "/", ""),
     ]
+
+
+def test_a_command_about_httpd_names_the_one_that_takes_such_a_file() -> None:
+    with pytest.raises(EvidenceError) as raised:
+        understood(site(DEFAULT), Path("site.cfg"))
+    assert "this is HAProxy, not Apache httpd" in str(raised.value)
+    assert raised.value.hint == "wslb try site.cfg takes it; this command is about httpd.conf."
