@@ -18,6 +18,7 @@ html_theme = "furo"
 html_title = "wslb"
 html_copy_source = False
 html_show_sphinx = False
+html_static_path = html_css_files = ["print.css"]
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 highlight_language = "none"
@@ -31,9 +32,10 @@ ACCESSIBLE = {
     '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="On this page">',
     "<pre>": '<pre tabindex="0">',
     '<th class="head"><p></p></th>': "<td></td>",
+    '<div id="search-results">': '<h1>Search</h1><div id="search-results">',
     '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
 }
-"""What Furo leaves out: levels of captions, names of regions, corners of tables, and a way for keys to scroll."""
+"""What Furo leaves out: levels of captions, names of regions, a heading, corners of tables, how keys scroll."""
 
 
 def _accessible(app: Sphinx, failed: Exception | None) -> None:

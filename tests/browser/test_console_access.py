@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Axe, NewPage
 from tests.browser.console import Console
+from tests.browser.looks import PAPER_WIDTH, beyond_the_edge, put_on_paper
 from wslb.interfaces import Fault
 from wslb.lab.lab import Lab
 
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.live]
 LIGHT, DARK = {"color_scheme": "light"}, {"color_scheme": "dark"}
 WIDE = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+PAPER = {"viewport": {"width": PAPER_WIDTH, "height": 1047}}
 SMALL = {"viewport": {"width": 320, "height": 640}}
 ENLARGED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}
 LOOKS = [
@@ -25,15 +27,17 @@ LOOKS = [
     pytest.param(LIGHT | PHONE, id="390px"),
     pytest.param(DARK | SMALL, id="320px dark"),
     pytest.param(LIGHT | ENLARGED, id="200 percent"),
+    pytest.param(LIGHT | PAPER, id="print"),
+    pytest.param(DARK | PAPER, id="print dark"),
     pytest.param(LIGHT | WIDE | {"forced_colors": "active", "reduced_motion": "reduce"}, id="forced colours"),
 ]
 
 
 @pytest.mark.parametrize("look", LOOKS)
 async def test_every_state_is_accessible_and_fits(new_page: NewPage, lab: Lab, axe: Axe, look: dict[str, Any]) -> None:
-    console = Console(await new_page(**look), lab)
+    console, paper = Console(await new_page(**look), lab), look["viewport"] == PAPER["viewport"]
     await console.load()
-    states = {"closed": await problems(console, axe)}
+    states = {"closed": await problems(console, axe, paper=paper)}
 
     await console.page.locator("summary").click()
     await console.open()
@@ -41,13 +45,13 @@ async def test_every_state_is_accessible_and_fits(new_page: NewPage, lab: Lab, a
     await console.page.get_by_role("button", name="Headers as received").click()
     await console.send('{"a": "' + "long " * 900 + '"}')
     await expect(console.page.get_by_role("button", name="Show all")).to_have_count(1)
-    states["open"] = await problems(console, axe)
+    states["open"] = await problems(console, axe, paper=paper)
 
     await lab.fault("node" if name == "liberty" else "liberty", Fault(kind="status", parameters={"status": 503}))
     await console.times.fill("4")
     await console.rounds.click()
     await expect(console.tally).to_contain_text("tell why it was refused (×)")
-    states["turns"] = await problems(console, axe)
+    states["turns"] = await problems(console, axe, paper=paper)
 
     await console.log.evaluate("log => { log.scrollTop = 0; }")
     await lab.fleet.kill(name)
@@ -57,7 +61,7 @@ async def test_every_state_is_accessible_and_fits(new_page: NewPage, lab: Lab, a
     await console.uri.fill("http://example")
     await console.connect.click()
     await expect(console.urierror).to_contain_text("begins with")
-    states["errors"] = await problems(console, axe)
+    states["errors"] = await problems(console, axe, paper=paper)
 
     assert states == {state: [] for state in states}
 
@@ -67,8 +71,15 @@ async def test_axe_finds_what_is_wrong(page: Page, axe: Axe) -> None:
     assert {line.partition(" ")[0] for line in await axe(page)} >= {"color-contrast", "label", "html-has-lang"}
 
 
-async def problems(console: Console, axe: Axe) -> list[str]:
-    """What axe finds, sideways scrolling of the page, and targets under 44 CSS pixels."""
+async def problems(console: Console, axe: Axe, *, paper: bool) -> list[str]:
+    """What axe finds, sideways scrolling, and targets under 44 CSS pixels or, on paper, a log that is cut off."""
+    if paper:
+        await put_on_paper(console.page)
+        found = await axe(console.page) + await beyond_the_edge(console.page)
+        if await console.log.evaluate("log => log.scrollHeight > log.clientHeight"):
+            found.append("lines of the log are cut off")
+        await console.page.emulate_media(media="screen")
+        return found
     found = await axe(console.page)
     if await console.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         found.append("the page scrolls sideways")

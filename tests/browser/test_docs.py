@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Page, Route
 
 from tests.browser.conftest import Axe, NewPage
+from tests.browser.looks import LOOKS, PAPER_WIDTH, Look, beyond_the_edge, put_on_paper
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "reports" / "docs"
@@ -58,15 +59,25 @@ def shown(new_page: NewPage, site: Path) -> Shown:
     return show
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", ["index.html", "reference/backends.html"])
-async def test_accessible_in_both_colours_and_on_a_phone(
-    shown: Shown, axe: Axe, name: str, width: int, scheme: str
-) -> None:
-    page, _ = await shown(name, viewport={"width": width, "height": 800}, color_scheme=scheme)
+async def test_accessible_on_every_screen_and_on_paper(shown: Shown, axe: Axe, name: str, look: Look) -> None:
+    page, _ = await shown(name, viewport={"width": look.width, "height": 800}, color_scheme=look.scheme)
+    if look.paper:
+        await put_on_paper(page)
     assert await axe(page) == []
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert await page.evaluate("document.documentElement.scrollWidth") <= look.width
+
+
+async def test_every_page_is_accessible_and_whole_on_paper(shown: Shown, axe: Axe, site: Path) -> None:
+    page, _ = await shown("index.html", viewport={"width": PAPER_WIDTH, "height": 800})
+    await put_on_paper(page)
+    wrong: dict[str, list[str]] = {}
+    for one in sorted(site.rglob("*.html")):
+        name = str(one.relative_to(site))
+        await page.goto(f"{HOST}/{name}")
+        wrong[name] = await axe(page) + await beyond_the_edge(page)
+    assert wrong == {name: [] for name in wrong}
 
 
 async def test_no_page_asks_for_anything_beyond_the_site(shown: Shown, site: Path) -> None:

@@ -62,9 +62,7 @@ def draw(document: LoadDocument) -> str:
         ("CPU, in cores", chart(cores, events)),
     ]
     template = pages.environment("load").get_template("load.html.j2")
-    return template.render(
-        document=document, summary=summary(document), figures=figures, lanes=svg.LANES, beyond=BEYOND
-    )
+    return template.render(document=document, summary=summary(document), figures=figures, beyond=BEYOND)
 
 
 def _memory(use: GroupUse) -> list[tuple[float, float]]:

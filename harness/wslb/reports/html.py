@@ -204,7 +204,6 @@ def _page(document: Document, past: Trend | None, found: Sequence[Alike], budget
             backends=_backends(document.environment),
             scope=not_tested(document),
             data=data,
-            style=Markup(resource("reports/templates/style.css")),  # noqa: S704 - a file of this package
             script=Markup(resource("reports/templates/script.js")),  # noqa: S704 - a file of this package
         )
     )

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from markupsafe import Markup
 
 from wslb.model.disclosure import redacted_all
 from wslb.model.results import Outcome
@@ -24,7 +23,6 @@ from wslb.reports.document import Document, SavedScenario
 from wslb.reports.files import put
 from wslb.reports.grades import WORDS
 from wslb.reports.texts import count, shortened
-from wslb.resources import resource
 
 __all__ = [
     "Difference",
@@ -238,8 +236,7 @@ def save(document: MatrixDocument, folder: Path) -> tuple[Path, ...]:
     """
     data = put(folder / DOCUMENT, encode(document))
     page = pages.environment("reports/templates").get_template("matrix.html.j2")
-    style = Markup(resource("reports/templates/style.css"))  # noqa: S704 - a file of this package
-    return put(folder / PAGE, page.render(document=document, style=style)), data
+    return put(folder / PAGE, page.render(document=document)), data
 
 
 def lines(document: MatrixDocument) -> list[str]:

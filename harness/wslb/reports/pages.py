@@ -33,6 +33,7 @@ def environment(folder: str) -> jinja2.Environment:
     made.filters["shortened"] = texts.shortened
     made.globals["count"] = texts.count
     made.globals["dash"] = texts.DASH
+    made.globals["style"] = Markup(resource("reports/templates/style.css"))  # noqa: S704 - a file of this package
     return made
 
 
