@@ -184,7 +184,11 @@ async def test_a_refused_configuration_is_told_with_file_and_line(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
 async def test_who_serves_is_not_root(product: Lab) -> None:
     await serve(product)
-    assert 0 not in {process.uids().effective for process in processes(product)[1:]}
+
+    async def given_up() -> bool:
+        return 0 not in {process.uids().effective for process in processes(product)[1:]}
+
+    await until(given_up, seconds=10, what="every child becomes somebody else, who is root until it has")
 
 
 async def test_no_line_of_an_idle_start_is_alarming(product: Lab) -> None:
