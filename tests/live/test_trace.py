@@ -15,6 +15,7 @@ from wslb.config import RuntimeChoice, Settings
 from wslb.interfaces import Installation
 from wslb.lab.launch import discover
 from wslb.runtimes.local.local_runtime import ports_to_listen
+from wslb.runtimes.shared_memory import expect_shared_memory, forget_shared_memory
 from wslb.waiting import until
 
 pytestmark = pytest.mark.live
@@ -65,7 +66,10 @@ class Backend:
 
 @asynccontextmanager
 async def served(text: str, folder: Path, httpd: Installation, *, more: tuple[str, ...] = ()) -> AsyncIterator[int]:
-    """Port of an httpd with these lines."""
+    """Port of an httpd with these lines.
+
+    It is killed in the end, since ``-X`` waits for open tunnels, and the shared memory that it leaves is removed.
+    """
     (port,) = ports_to_listen(0)
     (folder / "htdocs").mkdir()
     names = [f"mpm_{httpd.mpm}", *MODULES, *more]
@@ -78,6 +82,7 @@ async def served(text: str, folder: Path, httpd: Installation, *, more: tuple[st
         f'DocumentRoot "{folder}/htdocs"\nDefaultRuntimeDir "{folder}"\n{loads}Listen 127.0.0.1:{port}\n'
         f"StartServers 1\nServerLimit 1\nThreadsPerChild 25\nMaxRequestWorkers 25\n{text}\n"
     )
+    expect_shared_memory(folder)
     process = await asyncio.create_subprocess_exec(httpd.binary, "-X", "-f", str(file))
     try:
 
@@ -96,6 +101,7 @@ async def served(text: str, folder: Path, httpd: Installation, *, more: tuple[st
         if process.returncode is None:
             process.kill()
         await process.wait()
+        forget_shared_memory(folder)
 
 
 async def asked(port: int, path: str) -> int:
