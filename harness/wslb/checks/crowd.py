@@ -12,13 +12,13 @@ from wslb.model.results import Check, Claim, Record, Verdict
 __all__ = ["RACE_RATE", "balanced", "busy_drift", "elected_drift"]
 
 RACE_RATE = 1 / 1000
-"""Collisions per election that a sound Apache is granted. An election is locked inside its own process only
+"""Collisions per election that a sound proxy is granted. An election is locked inside its own process only
 (PROXY_THREAD_LOCK in mod_proxy.h), so two processes may elect at the same moment. Measured on httpd 2.4.71 with up to
 21 processes: shares off by 0 or 1 after 6,000 and 10,000 elections, a rate near 1 in 10,000; ten times is granted."""
 
 
 def balanced(*, rate: float = RACE_RATE, alarm: float = 1e-6) -> Check:
-    """Two members of equal weight share the connections within a bound that a sound Apache breaks once in a million.
+    """Two members of equal weight share the connections within a bound that a sound proxy breaks once in a million.
 
     Args:
         rate: collisions per election that are granted; 0 asks for an exact split.

@@ -34,7 +34,7 @@ def only_announced(*codes: str) -> Check:
         allowed = f" but {', '.join(codes)}" if codes else ""
         first = unexpected[0] if unexpected else None
         return judged(
-            About(check="log_is_clean", phrase="unexpected lines in Apache's log", claims=Claim.LOG),
+            About(check="log_is_clean", phrase="unexpected lines in the proxy's log", claims=Claim.LOG),
             holds=not unexpected,
             expected=f"no warning or error in httpd's log{allowed}",
             observed=f"{len(unexpected)} lines, first: {first.level or 'no level:'} {first.text}" if first else "none",

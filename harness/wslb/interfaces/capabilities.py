@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +10,11 @@ from enum import StrEnum
 from wslb.model.balancer import Carrier, LbMethod
 
 __all__ = ["Capabilities", "Capability"]
+
+
+_CARRIED = re.compile(r"mod_proxy_\w+: ")
+_AH_NUMBERS = re.compile(r"\b(?:AH\d{5}, )+")
+_AH_NUMBER = re.compile(r"(?:,| but) AH\d{5}\b| \(AH\d{5}\)")
 
 
 class Capability(StrEnum):
@@ -28,7 +34,7 @@ class Capabilities:
         can: what of `Capability`.
         measured: scenarios whose claims were measured on it, each with what explains its answer there (may be
             empty). None: the catalogue's claims are this proxy's own, and so are its versions (`Elsewhere`).
-        words: what verdicts say of httpd, each with what it is called here; longer words first.
+        words: what scenarios and verdicts say of httpd, each with what it is called here; longer words first.
         lbmethods: its own method for one of httpd's, which a scenario names; empty for httpd itself.
     """
 
@@ -42,10 +48,23 @@ class Capabilities:
         return asked if Capability.CARRIERS in self.can else Carrier.OWN
 
     def named(self, text: str) -> str:
-        """A text of ours about httpd in the proxy's own words."""
+        """A text of ours about httpd in the proxy's own words, without what only httpd's modules do or log."""
+        if self.measured is None:
+            return text
         for word, own in self.words.items():
             text = text.replace(word, own)
-        return text
+        return _AH_NUMBER.sub("", _AH_NUMBERS.sub("", self._uncarried(text)))
+
+    def _uncarried(self, text: str) -> str:
+        """A limit without the clauses of carriers; where there are no others, mod_proxy_http's are the general ones."""
+        clauses = text.split("; ")
+        if Capability.CARRIERS in self.can or not any(map(_CARRIED.match, clauses)):
+            return text
+        others = [clause for clause in clauses if not _CARRIED.match(clause)]
+        if others[:1] == clauses[:1]:
+            return "; ".join(others)
+        http = f"{Carrier.HTTP.module}: "
+        return "; ".join(c.removeprefix(http) for c in clauses if c.startswith(http) or not _CARRIED.match(c))
 
     def lacking(self, asked: tuple[Capability, ...]) -> tuple[str, ...]:
         """What of this it cannot do, as nouns."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from wslb.model.balancer import Carrier
 from wslb.model.results import ServedConfig, Verdict
 from wslb.reports import bars, svg
 from wslb.reports.causes import likely as causes
@@ -128,7 +129,8 @@ class Card:
         words = [count(len(self.turns), "connection")]
         if balancer:
             words.append(f"{balancer.lbmethod} over {count(len(balancer.members), 'member')}")
-        words.append(f"mod_proxy_{scenario.carrier}")
+        if scenario.carrier is not Carrier.OWN:
+            words.append(scenario.carrier.module)
         words += [f"{mount.path} → {mount.target}" for mount in scenario.mounts]
         return " · ".join(words)
 

@@ -260,6 +260,11 @@ class Document(Saved, frozen=True, kw_only=True):
     scenarios: tuple[SavedScenario, ...]
 
     @property
+    def product(self) -> str:
+        """What the proxy is called: ``Apache`` of ``Apache/2.4.71 (Debian)``; empty if unknown."""
+        return str(self.environment.get("proxy") or "").partition("/")[0]
+
+    @property
     def not_run(self) -> tuple[str, ...]:
         """Names of the scenarios that were planned and have no result."""
         done = {scenario.name for scenario in self.scenarios}

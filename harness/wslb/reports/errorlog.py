@@ -1,10 +1,11 @@
-"""Apache's error log of a run, grouped by AH number."""
+"""The proxy's error log of a run, grouped by AH number or, of another proxy, by the like of httpd's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wslb.model.balancer import Carrier
 from wslb.proxies.apache import ah_numbers
 from wslb.reports.document import SavedScenario
 
@@ -33,11 +34,11 @@ class LogGroup:
     """Lines with one AH number.
 
     Attributes:
-        code: the number, or "no AH number".
+        code: the number, or "no AH number"; of a proxy that is no httpd, which number tells the like there.
         lines: the first of them.
         count: all of them.
         scenarios: names of the scenarios in which it came.
-        number: what is known of it; None when it is not in our table.
+        number: what is known of it; None when it is not in our table, or another proxy said it.
     """
 
     code: str
@@ -55,10 +56,11 @@ class LogGroup:
 
 def log_groups(scenarios: Sequence[SavedScenario]) -> tuple[LogGroup, ...]:
     """Lines of all scenarios by AH number: the worst level first, then in order of appearance."""
-    found: dict[str, list[LoggedLine]] = {}
+    found: dict[tuple[str, bool], list[LoggedLine]] = {}
     for scenario in scenarios:
         for line in scenario.log:
-            found.setdefault(line.code, []).append(
+            key = (line.code, scenario.carrier is not Carrier.OWN)
+            found.setdefault(key, []).append(
                 LoggedLine(
                     scenario=scenario.name,
                     at=line.at,
@@ -69,14 +71,14 @@ def log_groups(scenarios: Sequence[SavedScenario]) -> tuple[LogGroup, ...]:
             )
     grouped = [
         LogGroup(
-            code=code or "no AH number",
+            code=(code or "no AH number") if of_httpd else f"like {code} of httpd" if code else "in its own words",
             level=min((line.level for line in lines), key=_rank),
             count=len(lines),
             lines=tuple(lines[:MOST_LINES]),
             scenarios=tuple(dict.fromkeys(line.scenario for line in lines)),
-            number=ah_numbers.look_up(code) if code else None,
+            number=ah_numbers.look_up(code) if code and of_httpd else None,
         )
-        for code, lines in found.items()
+        for (code, of_httpd), lines in found.items()
     ]
     return tuple(sorted(grouped, key=lambda group: _rank(group.level)))
 

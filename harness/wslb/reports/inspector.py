@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from wslb.model.balancer import Carrier
 from wslb.model.handshake import Arrival, Headers, header_values
 from wslb.model.hops import FieldChange, changes
 from wslb.reports.document import SavedConnection, SavedScenario
@@ -143,7 +144,7 @@ def _group(
     scenario: str,
     connection: SavedConnection,
     members: Sequence[tuple[str, SavedConnection]],
-    carrier: str,
+    carrier: Carrier,
 ) -> Alike:
     arrival = connection.arrival
     judged = judge(connection, arrival)
@@ -163,7 +164,7 @@ def _group(
         scenario=scenario,
         number=connection.seq,
         connection=connection,
-        title=f"{scheme}{over} through mod_proxy_{carrier} to {backend or 'nobody'}",
+        title=f"{scheme}{over} through {carrier.module} to {backend or 'nobody'}",
         count=len(members),
         scenarios=tuple(dict.fromkeys(name for name, _ in members)),
         wrong=not connection.accepted or any(row.holds is False for row in (*request, *response)),
@@ -187,7 +188,7 @@ def _rows(
     judged: Mapping[str, Judged],
     side: str,
     notes: list[str],
-    carrier: str,
+    carrier: Carrier,
 ) -> list[FieldRow]:
     rows = []
     for change in found:
@@ -211,15 +212,17 @@ def _rows(
     return rows
 
 
-def _cause(change: FieldChange, carrier: str) -> str:
-    """Directive or rule behind a change of the request, by mod_proxy's manual."""
+_ONE_HOP = "Upgrade and Connection belong to one hop (RFC 9110 section 7.6.1)"
+
+
+def _cause(change: FieldChange, carrier: Carrier) -> str:
+    """Directive or rule behind a change of the request, by mod_proxy's manual; of another proxy, what all must do."""
     name = change.name.lower()
+    if carrier is Carrier.OWN:
+        return f"{_ONE_HOP}, so each proxy writes its own for the backend." if change.what == "re-created" else ""
     if change.what == "re-created":
-        spelling = "always WebSocket" if carrier == "wstunnel" else "as the client spelled it"
-        return (
-            f"Upgrade and Connection belong to one hop (RFC 9110 section 7.6.1): mod_proxy_{carrier} writes both anew "
-            f"for the backend, Upgrade {spelling}."
-        )
+        spelling = "always WebSocket" if carrier is Carrier.WSTUNNEL else "as the client spelled it"
+        return f"{_ONE_HOP}: {carrier.module} writes both anew for the backend, Upgrade {spelling}."
     if name == "host" and change.what == "rewritten":
         return "ProxyPreserveHost Off (default): the backend sees the member's own host and port."
     if name.startswith("x-forwarded-") and change.what in {"added", "rewritten"}:

@@ -118,7 +118,7 @@ def _facts(scenario: SavedScenario) -> dict[str, str]:
     facts = {
         "question": scenario.question,
         "limit": scenario.limit,
-        "carrier": f"mod_proxy_{scenario.carrier}",
+        "carrier": scenario.carrier.module,
     }
     if balancer:
         facts["lbmethod"] = balancer.lbmethod

@@ -22,10 +22,10 @@ def topology(document: Document) -> Markup | None:
     height = max(1, len(members)) * _ROW + 8
     middle = height / 2
     front = next(iter(scenario.front.values()))
-    version = str(document.environment.get("proxy_version", "")) or "?"
+    proxy = f"{document.product or 'proxy'} {document.environment.get('proxy_version') or '?'}"
     body = [
         *_box(0, middle, 62, "client", ""),
-        *_box(122, middle, 128, f"httpd {version}", balancer.lbmethod),
+        *_box(122, middle, 128, proxy, balancer.lbmethod),
         f'<path class="wire" fill="none" stroke="#57606d" d="M62 {middle:g}H118m-5 -4l5 4l-5 4"/>',
         svg.text(90, middle - 6, ":" + front.rpartition(":")[2], "t mid dim"),
     ]
@@ -37,7 +37,7 @@ def topology(document: Document) -> Markup | None:
         factor = f" {svg.TIMES}{member.loadfactor:g}" if member.loadfactor != 1 else ""
         body += _box(310, y, 150, f"{svg.fit(member.route)}{factor}", address, svg.lane(index))
     names = ", ".join(f"{member.route} with loadfactor {member.loadfactor:g}" for member in members)
-    label = f"client to httpd {version} ({balancer.lbmethod}) to {names}"
+    label = f"client to {proxy} ({balancer.lbmethod}) to {names}"
     return svg.picture("topology", 462, height, label, body)
 
 

@@ -137,7 +137,7 @@ TURNS = {
             "on liberty": "served_by",
             "# breaks over # connections": "alternates",
             "# and #": "balanced elected_drift busy_drift",
-            "within a bound that a sound Apache breaks in one of a million runs": "balanced elected_drift busy_drift",
+            "within a bound that a sound proxy breaks in one of a million runs": "balanced elected_drift busy_drift",
             "# (25 times --connections; files or forwarders may lower it)": "open_together",
             "in a bound broken once in a million": "balanced elected_drift busy_drift",
             "after # tunnels in # waves": "given",

@@ -103,7 +103,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "50",
         "Are 50 WebSockets opened at once split evenly by eight processes?",
-        "25 and 25, within a bound that a sound Apache breaks in one of a million runs",
+        "25 and 25, within a bound that a sound proxy breaks in one of a million runs",
         at_once(50),
         (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together(50)),
         explanation=LOCK,
@@ -120,7 +120,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "500",
         "Are 500 WebSockets opened at once split evenly by eight processes?",
-        "250 and 250, within a bound that a sound Apache breaks in one of a million runs",
+        "250 and 250, within a bound that a sound proxy breaks in one of a million runs",
         at_once(500),
         (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together(500)),
         explanation=LOCK,
@@ -128,7 +128,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "500-bybusyness",
         "Does bybusyness split 500 WebSockets opened at once evenly?",
-        "250 and 250, within a bound that a sound Apache breaks in one of a million runs",
+        "250 and 250, within a bound that a sound proxy breaks in one of a million runs",
         at_once(500),
         (crowd.balanced(), crowd.elected_drift(), crowd.busy_drift(), *RIGHT, tunnels.open_together(500)),
         site=served(MANY, LbMethod.BYBUSYNESS),

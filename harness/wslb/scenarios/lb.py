@@ -155,7 +155,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     ask(
         "wss-byrequests",
-        "Do the turns stay strict over TLS, from the client to Apache and from Apache to the backends?",
+        "Do the turns stay strict over TLS, from the client to the proxy and on to the backends?",
         "0 breaks over 20 connections on wss, certificates verified on both hops",
         and_stranger(in_turn(SHORT)),
         (*STRICT, encryption.encrypted(), encryption.stranger_refused(STRANGER)),

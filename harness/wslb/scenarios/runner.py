@@ -76,7 +76,14 @@ async def run(
     as_written = replace(scenario, explanation=measured.get(scenario.name, scenario.explanation))
     scenario = as_written.claimed(installation.numbers, lab.settings.carrier, installation.mpm, dialect.title)
     balancer = scenario.balancer.with_lbmethods(own) if scenario.balancer else None
-    scenario = replace(scenario, site=scenario.site.with_lbmethods(own), balancer=balancer)
+    named = dialect.capabilities.named
+    scenario = replace(
+        scenario,
+        question=named(scenario.question),
+        limit=named(scenario.limit),
+        site=scenario.site.with_lbmethods(own),
+        balancer=balancer,
+    )
     if Capability.MEMBER_PATHS not in dialect.capabilities.can:
         bare = scenario.balancer.at_root() if scenario.balancer else None
         scenario = replace(scenario, site=scenario.site.at_root(), balancer=bare)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html as escapes
 import re
 from dataclasses import replace
 
 import pytest
 
 from tests import runs
+from wslb.model.balancer import Carrier
 from wslb.model.results import Event, LogLine
 from wslb.reports import html, latency
 from wslb.reports.errorlog import log_groups
@@ -85,7 +87,7 @@ def test_scenario_without_events_has_no_time_axis() -> None:
 
 def test_topology_names_who_talks_to_whom() -> None:
     picture = str(topology(runs.saved(runs.passed())))
-    assert "client to httpd 2.4.71 (byrequests) to liberty with loadfactor 1, node with loadfactor 1" in picture
+    assert "client to Apache 2.4.71 (byrequests) to liberty with loadfactor 1, node with loadfactor 1" in picture
     assert "127.0.0.101:10000" in picture
     assert topology(runs.saved()) is None
 
@@ -168,3 +170,19 @@ def test_a_passing_run_shows_first_who_answered() -> None:
     assert '<svg class="strip"' in main
     assert page.index('<section class="main"') < page.index('<section id="scenarios"')
     assert '<section class="main"' not in html.render(runs.saved(runs.passed(), runs.broken()))
+
+
+def test_a_report_of_another_proxy_names_that_one_and_gives_its_lines_no_meaning_of_httpd() -> None:
+    line = LogLine(at="t", module="nginx", level="error", code="AH00957", text="connect() failed (111)")
+    other = LogLine(at="t", module="nginx", level="notice", code="", text="signal 3")
+    result = runs.judged(replace(runs.record("LNLN", lines=(line, other)), carrier=Carrier.OWN))
+    document = runs.saved(result, environment={"proxy": "nginx/1.31.3", "proxy_version": "1.31.3"})
+    assert "client to nginx 1.31.3 (byrequests)" in str(topology(document))
+    page = html.render(document)
+    assert "nginx's error log, explained" in escapes.unescape(page)
+    assert [(group.code, group.number) for group in log_groups(document.scenarios)] == [
+        ("like AH00957 of httpd", None),
+        ("in its own words", None),
+    ]
+    assert re.findall(r"mod_proxy_own|httpd 1|Apache's", page) == []
+    assert "through the proxy itself to liberty" in page

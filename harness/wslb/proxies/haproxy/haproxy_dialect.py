@@ -56,6 +56,7 @@ _STATES = {MemberState.DISABLED: "maint", MemberState.DRAIN: "drain"}
 _WORDS_OF_HTTPD = {code: f"({said})" for said, code in _EVENTS} | {
     "balancer-manager": "HAProxy's statistics",
     "httpd": "HAProxy",
+    "Apache": "HAProxy",
 }
 
 

@@ -46,6 +46,7 @@ _EVENTS = (
 _WORDS_OF_HTTPD = {code: said for said, code in _EVENTS} | {
     "balancer-manager": "the access log of nginx",
     "httpd": "nginx",
+    "Apache": "nginx",
 }
 
 _BACKLOG = re.compile(r"ListenBackLog (\d+)$")

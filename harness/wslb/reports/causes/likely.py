@@ -47,7 +47,7 @@ def ruled_out(scenario: SavedScenario) -> tuple[str, ...]:
     if not overlapping(scenario.connections):
         found.append("handshakes did not overlap")
     if not scenario.log:
-        found.append("no line in Apache's log")
+        found.append("no line in the proxy's log")
     return tuple(found)
 
 
@@ -60,7 +60,7 @@ def look_at(scenario: SavedScenario) -> str:
     """Where to look when no rule matched."""
     places: list[str] = []
     if scenario.log:
-        places.append("Apache's log lines")
+        places.append("the proxy's log lines")
     if scenario.connections:
         places.append("the connections around the first deviation")
     if scenario.members.after:

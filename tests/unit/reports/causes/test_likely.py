@@ -219,7 +219,7 @@ def test_what_the_evidence_speaks_against() -> None:
         "no request carried a cookie, a query or a path parameter that a route could stand in",
         "all members Init Ok at the start",
         "handshakes did not overlap",
-        "no line in Apache's log",
+        "no line in the proxy's log",
     )
     assert (
         causes.ruled_out(saved(runs.judged(runs.record("LNLN", lines=(WARNED,)), checks=(log.only_announced(),)))) == ()
