@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
-PLUGIN = (ROOT / "harness" / "wslb" / "plugin.py").read_text(encoding="utf-8")
+PLUGIN = (ROOT / "harness" / "wslb" / "plugin" / "__init__.py").read_text(encoding="utf-8")
 
 OWN = [line.partition(":")[0].partition("(")[0] for line in OPTIONS["markers"]]
 SHIPPED = re.findall(r'addinivalue_line\(\s*"markers",\s*"(\w+)', PLUGIN)

@@ -172,8 +172,8 @@ def api() -> str:
 
 
 def _described(module: str, name: str) -> Iterator[str]:
-    path = PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    source = path.read_text(encoding="utf-8")
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
     body = ast.parse(source).body
     for place, node in enumerate(body):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:

@@ -107,13 +107,6 @@ def test_workers_of_xdist_have_a_lab_each(project: Path) -> None:
     assert f"{TESTS} passed" in ended.stdout
 
 
-def test_a_report_that_would_miss_what_workers_saw_is_refused(project: Path) -> None:
-    ended = run(project, "-q", "-n", "2", "--wslb-report=out")
-    assert ended.returncode == 4
-    assert "--wslb-report needs all tests in one process" in ended.stderr
-    assert not (project / "out").exists()
-
-
 def test_workers_without_a_lab_are_not_green(project: Path) -> None:
     ended = run(project, "-q", "-n", "2", "--wslb-httpd=/nowhere/httpd")
     assert ended.returncode not in {0, 5}, ended.stdout

@@ -337,15 +337,6 @@ def test_a_red_session_leaves_no_green_report(tmp_path: Path, text: str) -> None
     assert document["error"]
 
 
-@pytest.mark.parametrize("words", ["-n2", "--dist=each --tx=2*popen", "-n2 --dist=loadfile"])
-def test_workers_that_each_have_a_lab_leave_no_report(tmp_path: Path, words: str) -> None:
-    (tmp_path / "test_ask.py").write_text(ASKING, encoding="utf-8")
-    ended = run(tmp_path, "--wslb-report=out", PYTEST_ADDOPTS=words)
-    assert ended.returncode == 4, ended.stdout
-    assert "--wslb-report needs all tests in one process" in ended.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_a_report_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     ended = run(tmp_path, "--wslb-report=out/lb")

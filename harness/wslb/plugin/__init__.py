@@ -7,10 +7,7 @@ first test is collected that uses a fixture of ours, or when an option of ours i
 from __future__ import annotations
 
 import inspect
-import os
-import shlex
-import signal
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
     from wslb.lab.labs import Labs
     from wslb.lab.trial import Trial
     from wslb.model.results import ScenarioResult
+    from wslb.plugin.asked import Asked
     from wslb.reports.ongoing import Ongoing
     from wslb.scenarios.scenario import Scenario
 
@@ -102,13 +100,18 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     config.addinivalue_line("markers", "wslb_lb: asks a shipped scenario of the main job")
     config.addinivalue_line("markers", "wslb_behaviour: asks a shipped scenario beyond the main job")
-    if any(_options(config).values()):
-        Asked.of(config)
-    if config.getoption("--wslb-report") and config.getoption("dist", "no") != "no":
+    if any(value for name, value in vars(config.option).items() if name.startswith("wslb_")):
+        _asked(config)
+    dist = config.getoption("dist", "no")
+    if dist == "each" and config.getoption("--wslb-report"):
         raise pytest.UsageError(
-            "--wslb-report needs all tests in one process: each worker of pytest-xdist has a lab of its own, and none "
-            "of them sees the whole. Leave -n out, or leave the report out."
+            "--wslb-report tells each scenario once, and with --dist each every worker of pytest-xdist asks all of "
+            "them. Take another --dist, or leave the report out."
         )
+    if dist != "no":
+        from wslb.plugin.workers import Gathering
+
+        config.pluginmanager.register(Gathering(config), "wslb workers")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -118,7 +121,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for item in users:
         _marked(item)
     if users:
-        Asked.of(session.config).plan(users)
+        _asked(session.config).plan(users)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -134,188 +137,30 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object:
     return True
 
 
+def _asked(config: pytest.Config) -> Asked:
+    """What this session keeps, from the first time on that something is asked of us."""
+    from wslb.plugin.asked import Asked
+
+    return Asked.of(config)
+
+
 def _uses_us(item: pytest.Item) -> bool:
     return not FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-
-
-def _timed(config: pytest.Config) -> bool:
-    """Whether pytest-timeout ends tests that take too long, so that we need not."""
-    return config.pluginmanager.hasplugin("timeout") and bool(config.getoption("timeout") or config.getini("timeout"))
-
-
-def _options(config: pytest.Config) -> dict[str, Any]:
-    return {name.replace("-", "_"): config.getoption(f"--wslb-{name}") for name in (*OPTIONS, "backend")}
-
-
-class Asked:
-    """What a session that uses us keeps; also a plugin, with the hooks that only such a session needs.
-
-    Raises:
-        pytest.UsageError: an option or a variable is wrong.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        from wslb.config import read_settings
-        from wslb.errors import ConfigError
-        from wslb.reports.files import try_folder
-        from wslb.reports.ongoing import Ongoing
-        from wslb.scenarios.ending import Ends
-
-        self._folder = config.getoption("--wslb-report")
-        try:
-            self.settings = read_settings(_options(config), os.environ)
-            if self._folder:
-                try_folder(Path(self._folder), option="--wslb-report")
-        except ConfigError as exc:
-            raise pytest.UsageError(f"{exc} {exc.hint}".strip()) from exc
-        self.run = Ongoing(
-            planned=(),
-            command=shlex.join(["pytest", *config.invocation_params.args]),
-            percentiles=self.settings.percentiles,
-        )
-        self.ends = Ends(self.settings, limited=not _timed(config))
-        self._users: frozenset[str] = frozenset()
-        self._failed = ""
-        self._written: tuple[Path, ...] = ()
-        self._causes: dict[tuple[str, str], str] = {}
-        self._lines: dict[str, str] = {}
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Asked:
-        """The one of this session."""
-        if _ASKED not in config.stash:
-            config.stash[_ASKED] = cls(config)
-            config.pluginmanager.register(config.stash[_ASKED], "wslb asked")
-        return config.stash[_ASKED]
-
-    def plan(self, items: list[pytest.Item]) -> None:
-        """Keep which tests use us, and which scenarios they ask, as far as their parameters tell."""
-        from wslb.scenarios.scenario import Scenario
-
-        self._users = frozenset(item.nodeid for item in items)
-        scenarios = [
-            item.callspec.params.get("scenario")
-            for item in items
-            if isinstance(item, pytest.Function)
-            and hasattr(item, "callspec")
-            and (item.get_closest_marker("wslb_lb") or item.get_closest_marker("wslb_behaviour"))
-        ]
-        self.run.planned = tuple(s.name for s in scenarios if isinstance(s, Scenario))
-
-    def go_on(self) -> None:
-        """End the session where nothing further is to be asked: with the exit code that the report has."""
-        from wslb.errors import RunEnded
-
-        over = self.ends.over
-        if isinstance(over, RunEnded):
-            self.run.interrupted = over.by
-        elif over:
-            self.run.failed(over)
-        if over:
-            pytest.exit("\n".join([str(over), *over.log_tail]), returncode=self.run.report().exit_code)
-
-    def told(self, result: ScenarioResult) -> str:
-        """What a test says of a scenario that did not hold; where its cause was told before, only that."""
-        from wslb.model.results import Report
-        from wslb.reports import json_file
-        from wslb.reports.causes.explained import explanation, key
-        from wslb.reports.screen import failure_text
-
-        found = explanation(json_file.document(Report(results=(result,)))).causes
-        cause = found[0].cause if found else None
-        first = self._causes.setdefault(key(cause), result.name) if cause else result.name
-        if cause and first != result.name:
-            again = f"    cause     the one of {first}: {cause.sentence}\n    again     {result.reproduce}"
-            text = f"✖ {result.name}: {result.question}\n{again}"
-        else:
-            text = "\n".join(filter(None, (failure_text(result, cause.sentence if cause else ""), result.explanation)))
-        self._lines[text] = cause.sentence if cause else (result.reason or text).partition("\n")[0]
-        return text
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep pytest's summary to a line for each scenario: where CI is set, it repeats all that a failure says."""
-        report = yield
-        line = self._lines.get(str(call.excinfo.value)) if call.excinfo else None
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if line and crash:
-            crash.message = line
-        return report
-
-    def pytest_report_collectionfinish(self) -> str:
-        """What the tests are going to use."""
-        return f"wslb: runtime {self.settings.runtime.value}, carrier {self.settings.carrier.module}"
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember that somebody ended the session; what pytest ends by itself has no signal."""
-        if isinstance(excinfo.value, KeyboardInterrupt) and not isinstance(excinfo.value, pytest.Session.Interrupted):
-            self.run.interrupted = self.run.interrupted or "SIGINT"
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remember a test that uses us and failed, with or without a scenario that did."""
-        if report.failed and report.nodeid in self._users:
-            self._failed = self._failed or f"{report.nodeid} failed; the output of pytest says why"
-
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        """Write the report, also of a session that failed or was interrupted: a red one leaves no green report."""
-        if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED}:
-            self._failed = self._failed or f"pytest ended with exit code {int(exitstatus)}"
-        if self._failed and self.run.report().exit_code in {0, 5}:
-            self.run.error, self.run.error_exit_code = self._failed, 4
-        if self._folder and (self.run.results or self.run.error or (self.run.planned and self.run.interrupted)):
-            from wslb.errors import EvidenceError
-            from wslb.reports import github, json_file
-            from wslb.reports.files import write
-
-            report = self.run.report()
-            try:
-                self._written = write(report, Path(self._folder))
-            except EvidenceError as exc:
-                raise pytest.exit.Exception(f"{exc} {exc.hint}", returncode=exitstatus or 4) from exc
-            github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-        """Behind all that pytest itself says: the causes of what failed, and the report's path."""
-        yield
-        from wslb.model.disclosure import clean
-        from wslb.reports import json_file
-        from wslb.reports.causes.explained import explanation
-
-        for line in explanation(json_file.document(self.run.report())).lines():
-            terminalreporter.write_line(clean(line))
-        for path in self._written:
-            if path.suffix == ".html":
-                terminalreporter.write_line(f"report  {path.resolve().as_uri()}")
-
-
-_ASKED = pytest.StashKey[Asked]()
 
 
 @pytest.fixture(scope="session")
 def wslb_settings(pytestconfig: pytest.Config) -> Settings:
     """Settings of this session."""
-    return Asked.of(pytestconfig).settings
+    return _asked(pytestconfig).settings
 
 
 @pytest.fixture(scope="session")
 def _wslb_signals(pytestconfig: pytest.Config) -> Iterator[None]:
-    """Signals end a session that has a lab as Ctrl+C does: fixtures are torn down and the report is written."""
-    from wslb.caller import ENDING
+    """Signals end a session that has a lab as Ctrl+C does."""
+    from wslb.plugin.asked import hearing
 
-    run = Asked.of(pytestconfig).run
-
-    def interrupt(number: int, _: object) -> None:
-        run.interrupted = signal.Signals(number).name
-        raise KeyboardInterrupt
-
-    heard = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup wants
-    before = {number: signal.signal(number, interrupt) for number in heard}
-    yield
-    for number, known in before.items():
-        signal.signal(number, known)
+    with hearing(_asked(pytestconfig).run):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -327,15 +172,16 @@ def _wslb_labs(wslb_settings: Settings, _wslb_signals: None) -> Iterator[Labs]:
         yield labs
 
 
-def _article(labs: Labs, run: Ongoing) -> Lab:
+def _article(labs: Labs, asked: Asked) -> Lab:
     """The article's lab; without one, the session ends with exit code 3 instead of a quiet skip."""
     from wslb.errors import HarnessError
 
+    run = asked.run
     try:
         lab = labs.article()
     except HarnessError as exc:
         run.failed(exc)
-        pytest.exit("\n".join([str(exc), *exc.log_tail, exc.hint]), returncode=run.error_exit_code)
+        asked.leave("\n".join([str(exc), *exc.log_tail, exc.hint]), run.error_exit_code)
     run.environment = lab.environment
     return lab
 
@@ -357,12 +203,12 @@ def _begun(labs: Labs, run: Ongoing, request: pytest.FixtureRequest) -> Lab:
     from wslb.errors import ConfigError, LabError
     from wslb.model.sites import wide
 
-    Asked.of(request.config).go_on()
+    _asked(request.config).go_on()
     mark = request.node.get_closest_marker("wslb_lab")
     if mark is None:
-        lab = _article(labs, run)
+        lab = _article(labs, _asked(request.config))
         site = wide(backends=lab.fleet.real or None)
-        name, ends = request.node.name, Asked.of(request.config).ends
+        name, ends = request.node.name, _asked(request.config).ends
         try:
             labs.thread.wait(lab.begin(name, site, balancer=site.balancers[0]))
         except LabError as exc:
@@ -413,18 +259,19 @@ def wslb_lab(_wslb_labs: Labs, request: pytest.FixtureRequest, pytestconfig: pyt
     """
     from wslb.lab.afar import afar
 
-    return afar(_begun(_wslb_labs, Asked.of(pytestconfig).run, request), _wslb_labs.thread)
+    return afar(_begun(_wslb_labs, _asked(pytestconfig).run, request), _wslb_labs.thread)
 
 
 @pytest.fixture
 def wslb_ask(_wslb_labs: Labs, request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Ask:
     """Ask a scenario (or the name of a shipped one): skips, fails or passes the test, and goes into the report."""
+    from wslb.plugin.asked import judge
     from wslb.scenarios import runner
 
-    asked = Asked.of(pytestconfig)
+    asked = _asked(pytestconfig)
     run = asked.run
     asked.go_on()
-    lab = _article(_wslb_labs, run)
+    lab = _article(_wslb_labs, asked)
     limited = request.node.get_closest_marker("timeout") is None
 
     async def one(scenario: Scenario | str) -> ScenarioResult:
@@ -434,7 +281,7 @@ def wslb_ask(_wslb_labs: Labs, request: pytest.FixtureRequest, pytestconfig: pyt
         result = await _wslb_labs.thread.do(runner.run(scenario, lab, limit=asked.ends.limit(limited=limited)))
         run.add(result)
         await _wslb_labs.thread.do(asked.ends.add(result, lab))
-        _judge(result, asked)
+        judge(result, asked)
         return result
 
     return one
@@ -457,9 +304,10 @@ def wslb_try(_wslb_labs: Labs, pytestconfig: pytest.Config) -> Try:
     """Ask all that ``wslb try`` asks of a configuration: fails the test with line and cause; reported too."""
     from wslb.commands.attempt import Attempt
     from wslb.model.results import Outcome
+    from wslb.plugin.asked import judge
     from wslb.scenarios import runner
 
-    asked = Asked.of(pytestconfig)
+    asked = _asked(pytestconfig)
     run = asked.run
 
     async def tried(
@@ -486,19 +334,9 @@ def wslb_try(_wslb_labs: Labs, pytestconfig: pytest.Config) -> Try:
             run.add(result)
         for result in results:
             if result.outcome is not Outcome.SKIPPED:
-                _judge(result, asked)
+                judge(result, asked)
         if len(results) < len(attempt.scenarios):
             asked.go_on()
         return results
 
     return tried
-
-
-def _judge(result: ScenarioResult, asked: Asked) -> None:
-    """Skip or fail the test, as the scenario was; a cause that was told before is only named again."""
-    from wslb.model.results import Outcome
-
-    if result.outcome is Outcome.SKIPPED:
-        pytest.skip(result.reason)
-    if result.outcome is not Outcome.PASSED:
-        pytest.fail(asked.told(result), pytrace=False)
