@@ -361,7 +361,7 @@ class FakeProxy:
             members = self._members[balancer.name]
             if asked in {m.route for m in members if m.usable} - tried:
                 route = str(asked)
-                after = lbmethods.pin(members, route)
+                after = lbmethods.pin(self._methods[balancer.name], members, route)
             else:
                 try:
                     route, after = lbmethods.elect(self._methods[balancer.name], members)

@@ -17,6 +17,7 @@ def of(*, main: bool) -> list[object]:
         for family, scenarios in FAMILIES.items()
         if (family in MAIN) is main
         for scenario in scenarios
+        if scenario.concerns("httpd")
     ]
 
 

@@ -60,12 +60,13 @@ def command(names: tuple[str, ...], baseline: Path | None, **options: Any) -> No
     from wslb.scenarios.ending import Ends
     from wslb.scenarios.scenario import select
 
-    product_of(settings.proxy)
+    proxy = product_of(settings.proxy).dialect.title
     chosen = tuple(
         scenario
         for scenario in select(SCENARIOS, names)
         if settings.lbmethod is None or (scenario.judged is not None and scenario.judged.lbmethod is settings.lbmethod)
     )
+    chosen = tuple(scenario for scenario in chosen if scenario.name in names or scenario.concerns(proxy))
     run = run_of(settings, [scenario.name for scenario in chosen])
     ends = Ends(settings)
     run_scenarios(lambda _: chosen, run=run, settings=settings, output=options, baseline=baseline, ends=ends)

@@ -116,7 +116,8 @@ def _skipped(installation: Installation, carrier: Carrier) -> Finding:
     """Which scenarios this httpd cannot be asked, by reason, with how many of which family."""
     dialect = ApacheDialect()
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    for scenario in SCENARIOS:
+    concerned = [scenario for scenario in SCENARIOS if scenario.concerns(dialect.title)]
+    for scenario in concerned:
         if reason := unfit(scenario, dialect, installation, carrier):
             reasons[reason][scenario.family] += 1
     skipped = sum(sum(families.values()) for families in reasons.values())
@@ -128,7 +129,7 @@ def _skipped(installation: Installation, carrier: Carrier) -> Finding:
     return Finding(
         name="scenarios",
         fine=True,
-        text=f"{len(SCENARIOS) - skipped} of {len(SCENARIOS)} can be asked"
+        text=f"{len(concerned) - skipped} of {len(concerned)} can be asked"
         + (f", {skipped} will be skipped" if skipped else ""),
         why="\n                   ".join(told),
         fix=f"Install what is missing, or name another httpd: --httpd FILE; modules are looked for in "

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from wslb.model.balancer import Carrier, LbMethod
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Stickiness
 
 __all__ = ["Capabilities", "Capability"]
 
@@ -36,12 +36,20 @@ class Capabilities:
             empty). None: the catalogue's claims are this proxy's own, and so are its versions (`Elsewhere`).
         words: what scenarios and verdicts say of httpd, each with what it is called here; longer words first.
         lbmethods: its own method for one of httpd's, which a scenario names; empty for httpd itself.
+        stickiness: what of a request counts as a route.
     """
 
     can: frozenset[Capability]
     measured: Mapping[str, str] | None = None
     words: Mapping[str, str] = field(default_factory=dict)
     lbmethods: Mapping[LbMethod, LbMethod] = field(default_factory=dict)
+    stickiness: Stickiness = Stickiness.ROUTE
+
+    def own(self, balancer: Balancer) -> Balancer:
+        """A balancer of a scenario as this proxy can serve it: with its own methods, stickiness and paths."""
+        lbmethod = self.lbmethods.get(balancer.lbmethod, balancer.lbmethod)
+        found = replace(balancer, lbmethod=lbmethod, stickiness=self.stickiness)
+        return found if Capability.MEMBER_PATHS in self.can else found.at_root()
 
     def carrier(self, asked: Carrier) -> Carrier:
         """What carries the tunnels where this one is asked for."""

@@ -26,8 +26,10 @@ __all__ = [
     "Member",
     "MemberState",
     "Mount",
+    "Native",
     "ProcessModel",
     "Site",
+    "Stickiness",
 ]
 
 
@@ -46,6 +48,13 @@ class LbMethod(StrEnum):
 
 OF_HTTPD = (LbMethod.BYREQUESTS, LbMethod.BYTRAFFIC, LbMethod.BYBUSYNESS, LbMethod.HEARTBEAT)
 """Those that ``lbmethod=`` of mod_proxy_balancer takes."""
+
+
+class Stickiness(StrEnum):
+    """How a request names the member that it belongs to, where the balancer has ``stickysession``."""
+
+    ROUTE = "route at the end of a cookie's value or in the URL"
+    COOKIE = "cookie whose whole value is a dot and the route"
 
 
 class MemberState(StrEnum):
@@ -150,6 +159,7 @@ class Balancer:
         parameters: further ``ProxySet`` parameters as written.
         set_lbmethod: whether ``lbmethod=`` is written at all; the article's listing leaves byrequests unsaid.
         hears_query: whether a route in the query is recognized (not in 2.4.62 and 2.4.63: CHANGES 2.4.64, PR 69443).
+        stickiness: what of a request counts as a route.
     """
 
     name: str
@@ -159,6 +169,7 @@ class Balancer:
     parameters: tuple[tuple[str, str], ...] = ()
     set_lbmethod: bool = True
     hears_query: bool = True
+    stickiness: Stickiness = Stickiness.ROUTE
 
     def __post_init__(self) -> None:
         routes = [member.route for member in self.members]
@@ -190,10 +201,6 @@ class Balancer:
         scheme = urlsplit(last.url).scheme
         more = (replace(last, route=name, url=f"{scheme}://{name}") for name in backends)
         return replace(self, members=(*self.members, *more))
-
-    def with_lbmethods(self, own: Mapping[LbMethod, LbMethod]) -> Balancer:
-        """Copy with the method that stands for this one; the same where none does."""
-        return replace(self, lbmethod=own.get(self.lbmethod, self.lbmethod))
 
     def with_paths(self, paths: Mapping[str, str]) -> Balancer:
         """Copy with these paths of members, by backend; that of ``node`` is also that of ``node-2``."""
@@ -281,6 +288,24 @@ class ProcessModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Native:
+    """What a site says further in the language of one product: lines as written, by the place where they stand.
+
+    Attributes:
+        process: of the whole program (main of nginx, ``global`` of HAProxy).
+        common: of all paths (``http`` of nginx, ``defaults`` of HAProxy). Timeouts of HAProxy stand in place of the
+            lab's.
+        balancer: of each balancer (``upstream`` of nginx, ``backend`` of HAProxy).
+        members: further words of a member's ``server`` line, by its route.
+    """
+
+    process: tuple[str, ...] = ()
+    common: tuple[str, ...] = ()
+    balancer: tuple[str, ...] = ()
+    members: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Everything that one configuration of the proxy serves.
 
@@ -295,6 +320,7 @@ class Site:
         inherit: False writes ``BalancerInherit Off`` and ``ProxyPassInherit Off``, as the article does.
         timeout_seconds: the server's ``Timeout``; None keeps httpd's own default of 60.
         identities: what the certificates of backends say, by name, where it is not `Identity`'s default.
+        native: what it says in the language of another product, by the product's title; empty: any can serve it.
     """
 
     mounts: tuple[Mount, ...]
@@ -307,6 +333,7 @@ class Site:
     inherit: bool = False
     timeout_seconds: float | None = None
     identities: Mapping[str, Identity] = field(default_factory=dict)
+    native: Mapping[str, Native] = field(default_factory=dict)
 
     @property
     def balancers(self) -> tuple[Balancer, ...]:
@@ -350,21 +377,18 @@ class Site:
 
     def at_root(self) -> Site:
         """Copy in which no member of a balancer has a path of its own: for proxies that ask all on the same path."""
-        return self._balancing(Balancer.at_root)
-
-    def with_lbmethods(self, own: Mapping[LbMethod, LbMethod]) -> Site:
-        """Copy in which every balancer has the method that stands for its own."""
-        return self._balancing(lambda balancer: balancer.with_lbmethods(own))
+        return self.balancing(Balancer.at_root)
 
     def with_paths(self, paths: Mapping[str, str]) -> Site:
         """Copy with these paths of members; see `Balancer.with_paths`."""
-        return self._balancing(lambda balancer: balancer.with_paths(paths))
+        return self.balancing(lambda balancer: balancer.with_paths(paths))
 
     def widened(self, backends: Collection[str]) -> Site:
         """Copy with a member more of every balancer for each of these backends; see `Balancer.widened`."""
-        return self._balancing(lambda balancer: balancer.widened(backends))
+        return self.balancing(lambda balancer: balancer.widened(backends))
 
-    def _balancing(self, change: Callable[[Balancer], Balancer]) -> Site:
+    def balancing(self, change: Callable[[Balancer], Balancer]) -> Site:
+        """Copy in which every balancer is changed so."""
         mounts = (
             replace(mount, target=change(mount.target)) if isinstance(mount.target, Balancer) else mount
             for mount in self.mounts

@@ -26,6 +26,7 @@ __all__ = [
     "Counters",
     "contest",
     "elect",
+    "keeps",
     "pin",
     "requeue",
     "reset",
@@ -251,14 +252,31 @@ def elect(lbmethod: LbMethod, members: tuple[Counters, ...]) -> tuple[str, tuple
     return route, tuple(replace(m, busy=m.busy + 1) if m.route == route else m for m in after)
 
 
-def pin(members: tuple[Counters, ...], route: str) -> tuple[Counters, ...]:
-    """Counters after a sticky request went to its own member: every usable member earns, that one pays.
-
-    So sticky requests move the turns of the others, with every lbmethod; standbys, spares and drained members earn too.
-    """
-    usable = [i for i, member in enumerate(members) if member.usable]
+def keeps(lbmethod: LbMethod, members: tuple[Counters, ...], route: str) -> bool:
+    """Whether a sticky request goes to its own member: nginx asks no backup for it while another serves."""
     index = next(i for i, member in enumerate(members) if member.route == route)
-    paid = _pay(_earn(members, usable), index, usable)
+    return index in contest(members) if lbmethod is LbMethod.ROUND_ROBIN else members[index].usable
+
+
+def pin(lbmethod: LbMethod, members: tuple[Counters, ...], route: str) -> tuple[Counters, ...]:
+    """Counters after a sticky request went to its own member.
+
+    httpd, with every lbmethod: every usable member earns, that one pays, so that sticky requests move the turns of the
+    others; standbys, spares and drained members earn too. nginx: the same among those in the contest, but a member that
+    is as deep in debt as one election leaves it does not pay again. HAProxy: nobody's turn moves.
+
+    Raises:
+        ValueError: nobody has measured it with this method.
+    """
+    index = next(i for i, member in enumerate(members) if member.route == route)
+    if lbmethod in {LbMethod.LEAST_CONN, LbMethod.LEASTCONN}:
+        raise ValueError(f"nobody has measured what a sticky request does to {lbmethod.value}")
+    nginx = lbmethod is LbMethod.ROUND_ROBIN
+    paying = contest(members) if nginx else [i for i, member in enumerate(members) if member.usable]
+    others = sum(members[i].factor for i in paying if i != index)
+    paid = members
+    if not (lbmethod is LbMethod.ROUNDROBIN or (nginx and members[index].lbstatus <= -others)):
+        paid = _pay(_earn(members, paying), index, paying)
     return tuple(replace(m, busy=m.busy + 1) if m.route == route else m for m in paid)
 
 

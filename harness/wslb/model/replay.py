@@ -38,7 +38,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from wslb.model.balancer import Balancer, LbMethod, Member, MemberState
-from wslb.model.lbmethods import Counters, contest, elect, pin, requeue, reset, set_factor, set_state, start
+from wslb.model.lbmethods import Counters, contest, elect, keeps, pin, requeue, reset, set_factor, set_state, start
 from wslb.model.results import MemberStatus
 
 __all__ = ["Prediction", "Step", "StepKind", "replay", "retry_seconds"]
@@ -98,7 +98,8 @@ class Prediction:
     """Whom the model elected for one connection, and who really served it; None is nobody.
 
     Attributes:
-        tried: every member elected for it, in order; those before the last did not accept the connect.
+        tried: every member elected for it, in order; those before the last did not accept the connect. HAProxy counts
+            no election for a sticky one (``lbtot``).
     """
 
     conn_id: str
@@ -180,7 +181,8 @@ class _Course:
             self._count(expected, busy=-1)
             self.phantoms[step.conn_id] = tried[:-1]
         self._count(step.route, busy=1, sent=step.sent_bytes, read=step.read_bytes)
-        return Prediction(conn_id=step.conn_id, expected=expected, observed=step.route, tried=tried)
+        uncounted = self.lbmethod is LbMethod.ROUNDROBIN and tried[:1] == (step.asked,)
+        return Prediction(conn_id=step.conn_id, expected=expected, observed=step.route, tried=tried[uncounted:])
 
     def _turn(self, step: Step) -> None:
         if self.lbmethod is LbMethod.BYTRAFFIC:
@@ -206,8 +208,8 @@ class _Course:
     def _next(self, asked: str | None) -> str | None:
         """Route of one election: the sticky one where it can be used, else the method's choice."""
         known = next((m for m in self.members if m.route == asked), None)
-        if known is not None and known.usable:
-            self.members = pin(self.members, known.route)
+        if known is not None and keeps(self.lbmethod, self.members, known.route):
+            self.members = pin(self.lbmethod, self.members, known.route)
             return known.route
         if known is not None and self._says("nofailover"):
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from wslb.model.balancer import Balancer
+from wslb.model.balancer import Balancer, Stickiness
 from wslb.model.cookies import cookie_sent
 from wslb.model.handshake import Handshake
 
@@ -16,19 +16,21 @@ def route_asked(balancer: Balancer, handshake: Handshake) -> str | None:
     """Route in the request's cookie or URL, whether or not a member has it; None where the request names none.
 
     The route is what follows the first dot of the value (``sess123.node``), or first ``stickysessionsep``. The URL goes
-    before the cookie, names compare with case, and a value in quotes is not understood.
+    before the cookie, names compare with case, and a value in quotes is not understood. `Stickiness` says who hears
+    less.
     """
     if not balancer.stickysession:
         return None
+    sent = cookie_sent(handshake.request, balancer.stickysession.partition("|")[0])
+    if balancer.stickiness is Stickiness.COOKIE:
+        return sent.removeprefix(".") if sent and sent.startswith(".") else None
     value = _in_url(balancer, handshake.url)
-    if value is None:
-        value = cookie_sent(handshake.request, balancer.stickysession.partition("|")[0])
-    return _route(balancer, value)
+    return _route(balancer, sent if value is None else value)
 
 
 def route_in_url(balancer: Balancer, url: str) -> str | None:
     """Route that a URL names, whether or not a member has it."""
-    return _route(balancer, _in_url(balancer, url))
+    return _route(balancer, _in_url(balancer, url)) if balancer.stickiness is Stickiness.ROUTE else None
 
 
 def _in_url(balancer: Balancer, url: str) -> str | None:

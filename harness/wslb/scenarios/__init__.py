@@ -21,6 +21,7 @@ from wslb.scenarios import (
     payload_ends,
     restart,
     sticky,
+    sticky_native,
     thieves,
     timeouts,
     tls,
@@ -45,7 +46,7 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "tls": tls.SCENARIOS,
     "failover": failover.SCENARIOS + failover_rude.SCENARIOS + failover_health.SCENARIOS,
     "manager": manager.SCENARIOS,
-    "sticky": sticky.SCENARIOS,
+    "sticky": sticky.SCENARIOS + sticky_native.SCENARIOS,
     "timeouts": timeouts.SCENARIOS,
     "restart": restart.SCENARIOS,
 }

@@ -17,7 +17,7 @@ from wslb.checks.endings import ended_orderly
 from wslb.checks.witnesses import witnesses_speak
 from wslb.config import DockerNetwork, RuntimeChoice, Settings
 from wslb.errors import HarnessError, LabError, NotAskable, PlaceLost, ProcessLost, exhausted, plain
-from wslb.interfaces import Capability, Dialect, Installation
+from wslb.interfaces import Dialect, Installation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, ProcessModel, Site
 from wslb.model.results import Check, Outcome, Record, ScenarioResult, Verdict
@@ -43,6 +43,8 @@ def lacking(scenario: Scenario, lab: Lab) -> str:
 
 def unfit(scenario: Scenario, dialect: Dialect, installation: Installation, carrier: Carrier) -> str:
     """Why a proxy as it was found cannot be asked over this carrier, in one clause; empty when it can."""
+    if not scenario.concerns(dialect.title):
+        return f"it is a question to {' and '.join(scenario.site.native)}"
     missing = [*dialect.capabilities.lacking(scenario.asks), *dialect.missing(scenario.site, installation)]
     missing += [installation.absence(name) for name in scenario.needs if not installation.has(name)]
     missing += dialect.too_old_for(scenario.site, carrier, installation)
@@ -51,7 +53,7 @@ def unfit(scenario: Scenario, dialect: Dialect, installation: Installation, carr
     other = scenario.other(installation.numbers, carrier, installation.mpm, dialect.title)
     if other and not other.asked:
         return f"this {dialect.title} is {installation.version}; {other.versions} {other.does} ({other.source})"
-    if not other and not dialect.capabilities.claimed(scenario.name):
+    if not other and not scenario.site.native and not dialect.capabilities.claimed(scenario.name):
         return f"nobody has measured yet whether its claim is that of {dialect.title}"
     return ""
 
@@ -72,21 +74,17 @@ async def run(
     if reason:
         return _result(scenario, lab, Outcome.SKIPPED, begin, reason=reason)
     installation, dialect = lab.proxy.installation, lab.proxy.dialect
-    measured, own = dialect.capabilities.measured or {}, dialect.capabilities.lbmethods
+    measured, own = dialect.capabilities.measured or {}, dialect.capabilities.own
     as_written = replace(scenario, explanation=measured.get(scenario.name, scenario.explanation))
     scenario = as_written.claimed(installation.numbers, lab.settings.carrier, installation.mpm, dialect.title)
-    balancer = scenario.balancer.with_lbmethods(own) if scenario.balancer else None
     named = dialect.capabilities.named
     scenario = replace(
         scenario,
         question=named(scenario.question),
         limit=named(scenario.limit),
-        site=scenario.site.with_lbmethods(own),
-        balancer=balancer,
+        site=scenario.site.balancing(own),
+        balancer=own(scenario.balancer) if scenario.balancer else None,
     )
-    if Capability.MEMBER_PATHS not in dialect.capabilities.can:
-        bare = scenario.balancer.at_root() if scenario.balancer else None
-        scenario = replace(scenario, site=scenario.site.at_root(), balancer=bare)
     scenario = scenario.before(lab.fleet)
     site = roomy(scenario.site, lab.settings.connections)
     record, failure, begun = None, None, False

@@ -136,6 +136,10 @@ class Scenario:
         """Balancer that the evidence is about."""
         return self.balancer or next(iter(self.site.balancers), None)
 
+    def concerns(self, proxy: str) -> bool:
+        """Whether it is a question to this product; most are to all of them."""
+        return not self.site.native or proxy in self.site.native
+
     def before(self, backends: Backends) -> Scenario:
         """The scenario as it is asked of these: on the paths of real servers, and of all of them where its claim holds.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from wslb.checks import accounting, distribution, handshake, members, refusals, strictness, tunnels
 from wslb.errors import NotAskable
+from wslb.interfaces import Capability
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Balancer, Member, MemberState, Mount, Site
 from wslb.model.results import Check
@@ -18,6 +19,9 @@ __all__ = ["SCENARIOS"]
 
 NAMES = "ROUTEID|routeid"
 """Name of the cookie, and of the parameter in the URL (``stickysession=``)."""
+
+STRICT = "no: 4 connections take strict turns"
+AS_COOKIE = "no: 4 of 4 connections go to liberty, as the cookie says"
 
 PINNED = (("Cookie", "ROUTEID=.node"),)
 DEAD_NODE = Member(route="node", url="ws://refused")
@@ -117,12 +121,24 @@ def query_unheard(limit: str, *routes: str) -> Elsewhere:
     )
 
 
+def on(proxy: str, limit: str, does: str, *checks: Check, source: str = "") -> Elsewhere:
+    """What another product does with the same cookies and URLs."""
+    manual, version = {"HAProxy": ("cookie", "2.8.25"), "nginx": ("sticky", "1.31.3")}[proxy]
+    told = source or f"{manual} in the manual; measured on {version}"
+    return Elsewhere(proxy=proxy, does=does, source=told, limit=limit, checks=checks)
+
+
+WHOLE = "the whole value of the cookie names a server, and no URL does (cookie … insert)"
+PIN_TAKES_NO_TURN = "a pinned request takes no turn: the free ones go on as if it had not come"
+"""HAProxy's words."""
+
+
 def free_scenario(name: str, question: str, value: str, *, explanation: str) -> Scenario:
     """Four connections whose cookie pins nothing: they take turns."""
     return ask(
         name,
         question,
-        "no: 4 connections take strict turns",
+        STRICT,
         cookie(value, times=4),
         (distribution.alternates, *COMMON),
         explanation=explanation,
@@ -137,18 +153,25 @@ SCENARIOS: tuple[Scenario, ...] = (
         "suffix",
         "Does a route at the end of a server's own value (sess123.node, as JSESSIONID has it) pin the upgrade?",
         cookie("ROUTEID=sess123.node", times=4),
+        elsewhere=(on("HAProxy", STRICT, WHOLE, distribution.alternates, *COMMON),),
     ),
     pinned_scenario(
         "query",
         "Does ?routeid=.node pin the upgrade, for clients that cannot set cookies?",
         do.in_turn(4, "/ws?a=1&routeid=.node"),
-        elsewhere=(query_unheard("no: 4 connections take strict turns", *["liberty", "node"] * 2),),
+        elsewhere=(
+            query_unheard(STRICT, *["liberty", "node"] * 2),
+            on("HAProxy", STRICT, WHOLE, distribution.alternates, *COMMON),
+        ),
     ),
     pinned_scenario(
         "url-first",
         "When cookie and URL disagree, does the URL win?",
         cookie("ROUTEID=.liberty", times=4, path="/ws?routeid=.node"),
-        elsewhere=(query_unheard("no: 4 of 4 connections go to liberty, as the cookie says", *["liberty"] * 4),),
+        elsewhere=(
+            query_unheard(AS_COOKIE, *["liberty"] * 4),
+            on("HAProxy", AS_COOKIE, WHOLE, distribution.served_by(*["liberty"] * 4), *COMMON),
+        ),
     ),
     free_scenario(
         "unknown-route",
@@ -181,6 +204,23 @@ SCENARIOS: tuple[Scenario, ...] = (
         _pinned_then_free,
         (distribution.served_by(*["node"] * 3, *["liberty"] * 4, "node", "liberty"), *COMMON),
         explanation="A pinned request pays the same credit as an elected one, so the free ones even it out.",
+        elsewhere=(
+            on(
+                "HAProxy",
+                "no: after 3 pinned to node the next 6 free ones take strict turns",
+                PIN_TAKES_NO_TURN,
+                distribution.served_by(*["node"] * 3, *["liberty", "node"] * 3),
+                *COMMON,
+            ),
+            on(
+                "nginx",
+                "after 3 pinned to node the next 2 free ones go to liberty, then turns, as the model says",
+                "a pinned request pays as an elected one, but no more than one election leaves a member in debt",
+                distribution.served_by(*["node"] * 3, "liberty", *["liberty", "node"] * 2, "liberty"),
+                *COMMON,
+                source="measured on 1.31.3 (30 series of 24 with two and three members, all as the model says)",
+            ),
+        ),
     ),
     ask(
         "path-parameter",
@@ -193,6 +233,16 @@ SCENARIOS: tuple[Scenario, ...] = (
             members.elected_between("liberty", 0, 0, reason="nothing asked for it"),
         ),
         explanation="ProxyPass /ws fits /ws and /ws/…, and /ws;routeid=.node is neither.",
+        elsewhere=(
+            on(
+                "HAProxy",
+                "as /ws;routeid=.node it answers 404 itself; as /ws/;routeid=.node 2 take turns",
+                WHOLE,
+                refusals.answers(404, 404, 404),
+                members.elected_between("node", 1, 1, reason="its turn: the parameter is no cookie"),
+                members.elected_between("liberty", 1, 1, reason="its turn: the parameter is no cookie"),
+            ),
+        ),
     ),
     ask(
         "dead-route",
@@ -224,6 +274,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             members.shown_after(node="Init Drn Ok"),
             *COMMON,
         ),
+        asks=(Capability.CONTROL,),
         explanation="Draining keeps the clients that belong there (mod_proxy, status N).",
         elsewhere=(DRAINS_UNSEEN,),
     ),
@@ -242,6 +293,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         _pinned_then_free,
         (distribution.served_by(*["node"] * 3, *["liberty"] * 6), *COMMON),
         site=sticky(cluster(LIBERTY, replace(NODE, state=MemberState.STANDBY))),
+        elsewhere=(
+            on(
+                "nginx",
+                "no: 9 of 9 connections go to liberty, as without it",
+                "a backup is asked for nothing while another server serves, whatever the route says",
+                distribution.served_by(*["liberty"] * 9),
+                *COMMON,
+            ),
+        ),
     ),
     ask(
         "set-cookie",

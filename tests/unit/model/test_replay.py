@@ -106,6 +106,46 @@ def test_sticky_requests_go_to_their_member_and_pay_for_it() -> None:
     assert expected(balancer(A, B), *opens(3, asked="b"), *opens(4, at=1)) == "bbbaaaa"
 
 
+@pytest.mark.parametrize(
+    ("weights", "sent", "served"),
+    [
+        ((1, 1), "aa.b....ab.b....ba.b...b", "aabbaabaababababbaababab"),
+        ((3, 1), "...b....b.....a.b..bbab.", "aabbaaaabaaaaaabbaabbaba"),
+        ((3, 1), "..a.abab.a.a.aaaa.bbab..", "aaabababaaaaaaaaaabbabaa"),
+        ((1, 2, 3), "abbb.ccaabab.aaba.b..cb.", "abbbcccaababcaabacbcccbc"),
+        ((1, 1, 1), "..b.acbbaa..a.ccaccc.a.c", "abbcacbbaacbacccacccbabc"),
+        ((4, 3, 2), "c.c..c.bcabbcbc..ab.c..a", "cacbacbbcabbcbcaaabacbaa"),
+        ((4, 3, 2), "b.aba..c.b..bc.a.b...aa.", "baabacccababbcaabbaacaab"),
+    ],
+)
+def test_sticky_requests_pay_nginx_once_from_even(weights: tuple[int, ...], sent: str, served: str) -> None:
+    """As nginx 1.31.3 served them; a letter is a route that was asked for, a dot none."""
+    of = tuple(replace(member, loadfactor=weight) for member, weight in zip((A, B, C), weights, strict=False))
+    nginx = replace(balancer(*of), lbmethod=LbMethod.ROUND_ROBIN)
+    asked = [None if route == "." else route for route in sent]
+    steps = [replace(step, asked=route) for step, route in zip(opens(len(sent)), asked, strict=True)]
+    assert expected(nginx, *steps) == served
+
+
+def test_nginx_asks_no_backup_for_a_sticky_request() -> None:
+    backup = replace(B, state=MemberState.STANDBY)
+    nginx = replace(balancer(A, backup), lbmethod=LbMethod.ROUND_ROBIN)
+    assert expected(nginx, *opens(3, asked="b")) == "aaa"
+    assert expected(replace(nginx, lbmethod=LbMethod.BYREQUESTS), *opens(3, asked="b")) == "bbb"
+
+
+def test_sticky_requests_move_no_turn_of_haproxy_and_are_no_elections_there() -> None:
+    haproxy = replace(balancer(A, B), lbmethod=LbMethod.ROUNDROBIN)
+    assert expected(haproxy, *opens(3, asked="b"), *opens(4, at=1)) == "bbbabab"
+    assert tried(haproxy, *opens(3, asked="b"), *opens(4, at=1)) == ["", "", "", "a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize("method", [LbMethod.LEAST_CONN, LbMethod.LEASTCONN])
+def test_what_nobody_has_measured_of_sticky_requests_is_not_predicted(method: LbMethod) -> None:
+    with pytest.raises(ValueError, match="nobody has measured"):
+        expected(replace(balancer(A, B), lbmethod=method), *opens(1, asked="b"))
+
+
 def test_an_unknown_route_is_balanced() -> None:
     assert expected(balancer(A, B), *opens(4, asked="gone")) == "abab"
 
@@ -194,7 +234,7 @@ def test_what_each_change_does_to_the_counters() -> None:
     worked = (Counters(route="a", lbstatus=-100, busy=2, transferred=9), Counters(route="b", lbstatus=100, busy=1))
     assert [m.lbstatus for m in set_factor(worked, "a", 300)] == [300, 100]
     assert [m.lbstatus for m in set_state(worked, "b", OFF)] == [-100, 100]
-    assert [m.lbstatus for m in pin(worked, "b")] == [0, 0]
+    assert [m.lbstatus for m in pin(LbMethod.BYREQUESTS, worked, "b")] == [0, 0]
     assert [(m.lbstatus, m.busy) for m in reset(LbMethod.BYREQUESTS, worked)] == [(0, 2), (0, 1)]
     assert [(m.lbstatus, m.busy) for m in reset(LbMethod.BYBUSYNESS, worked)] == [(0, 0), (0, 0)]
     assert [(m.lbstatus, m.transferred) for m in reset(LbMethod.BYTRAFFIC, worked)] == [(-100, 0), (100, 0)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from wslb.model.balancer import Balancer, Member
+from wslb.model.balancer import Balancer, Member, Stickiness
 from wslb.model.handshake import Handshake
 from wslb.model.stickiness import route_asked, route_in_url
 
@@ -35,6 +35,24 @@ def test_route_asked(path: str, cookie: str | None, route: str | None) -> None:
     request = (("Cookie", cookie),) if cookie else ()
     handshake = Handshake(conn_id="1", seq=1, url=f"ws://localhost{path}", request=request)
     assert route_asked(BALANCER, handshake) == route
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "route"),
+    [
+        ("/ws", "a=1; ROUTEID=.node", "node"),
+        ("/ws", "ROUTEID=sess123.node", None),
+        ("/ws", "ROUTEID=node", None),
+        ("/ws", None, None),
+        ("/ws?routeid=.node", None, None),
+        ("/ws?routeid=.node", "ROUTEID=.other", "other"),
+    ],
+)
+def test_haproxy_hears_the_whole_value_of_a_cookie_and_no_url(path: str, cookie: str | None, route: str | None) -> None:
+    haproxy = replace(BALANCER, stickiness=Stickiness.COOKIE)
+    request = (("Cookie", cookie),) if cookie else ()
+    assert route_asked(haproxy, Handshake(conn_id="1", seq=1, url=f"ws://localhost{path}", request=request)) == route
+    assert route_in_url(haproxy, path) is None
 
 
 def test_without_stickysession_nobody_asks() -> None:

@@ -70,7 +70,7 @@ LEFT_OUT = {
 Asks for new children: it has none.
 """
 
-ASKED = [asked(s) for s in SCENARIOS if s.family != "timeouts" and s.name not in LEFT_OUT]
+ASKED = [asked(s) for s in SCENARIOS if s.family != "timeouts" and s.concerns("httpd") and s.name not in LEFT_OUT]
 
 
 @pytest.mark.parametrize("scenario", ASKED)

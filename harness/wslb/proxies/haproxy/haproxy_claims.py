@@ -41,6 +41,8 @@ _SOCKET = "The statistics socket changes servers (set server … state maint, re
 
 _HALF = "HAProxy passes a half-close on and delivers what comes later from the other side."
 
+_COOKIE = "cookie … insert: the whole value names a server, here by a dot and its route."
+
 MEASURED: Mapping[str, str] = {
     "lb-byrequests": _EQUAL,
     "lb-byrequests-held": _EQUAL,
@@ -135,6 +137,19 @@ MEASURED: Mapping[str, str] = {
     "failover-frozen-tunnels": _BYTES,
     "failover-http-error": _ANSWER,
     "manager-all-disabled": _SOCKET,
+    "sticky-cookie": _COOKIE,
+    "sticky-suffix": _COOKIE,
+    "sticky-query": _COOKIE,
+    "sticky-url-first": _COOKIE,
+    "sticky-unknown-route": _COOKIE,
+    "sticky-no-dot": _COOKIE,
+    "sticky-two-dots": _COOKIE,
+    "sticky-quoted": _COOKIE,
+    "sticky-turns": _COOKIE,
+    "sticky-path-parameter": _COOKIE,
+    "sticky-drain": _COOKIE,
+    "sticky-disabled": _COOKIE,
+    "sticky-standby": _COOKIE,
     "timeouts-backend-idle": _BYTES,
 }
 """Explanation by name of a scenario. One that is not here is skipped on HAProxy, never green."""

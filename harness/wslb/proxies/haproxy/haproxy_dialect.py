@@ -14,7 +14,18 @@ import jinja2
 
 from wslb.errors import ConfigError, ContractError, EvidenceError
 from wslb.interfaces import Capabilities, Capability, Front, Installation, MemberChange
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.model.balancer import (
+    Balancer,
+    Carrier,
+    LbMethod,
+    Listener,
+    Member,
+    MemberState,
+    Mount,
+    Native,
+    Site,
+    Stickiness,
+)
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.haproxy.haproxy_claims import MEASURED
 from wslb.resources import resource
@@ -36,6 +47,9 @@ _RANDOM_TIES = (3,)
 
 _SPARE = 64
 """Connections beside the tunnels."""
+
+_TIMEOUTS = ("timeout connect 2s", "timeout client 60s", "timeout server 60s", "timeout tunnel 1h")
+"""Where a site has no timeouts of its own."""
 
 _TLS = "-tls"
 """What the name of a backend ends with whose servers are spoken to over TLS."""
@@ -65,7 +79,11 @@ class HaproxyDialect:
 
     title = "HAProxy"
     capabilities = Capabilities(
-        can=frozenset({Capability.CONTROL}), measured=MEASURED, words=_WORDS_OF_HTTPD, lbmethods=_METHODS
+        can=frozenset({Capability.CONTROL}),
+        measured=MEASURED,
+        words=_WORDS_OF_HTTPD,
+        lbmethods=_METHODS,
+        stickiness=Stickiness.COOKIE,
     )
     binaries = ("haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy")
     ready_path = "/wslb-ready"
@@ -100,7 +118,6 @@ class HaproxyDialect:
             lacking += [] if balancer.lbmethod in _METHODS else [f"lbmethod {balancer.lbmethod.value}"]
             random = balancer.lbmethod is LbMethod.BYBUSYNESS and installation.numbers >= _RANDOM_TIES
             lacking += ["order of leastconn on a tie, which is random"] if random else []
-            lacking += ["stickysession"] if balancer.stickysession else []
             lacking += [f"parameter {name} of a balancer" for name, _ in balancer.parameters]
             for member in balancer.members:
                 lacking += [f"parameter {name} of a member" for name, _ in member.parameters]
@@ -144,6 +161,7 @@ class HaproxyDialect:
         Raises:
             ConfigError: a value cannot be written into a configuration file.
         """
+        native = site.native.get(self.title, Native())
         mounts = [_mounted(mount, f"m{at}") for at, mount in enumerate(site.mounts)]
         sides = [(Listener.PLAIN, front.plain), *([(Listener.TLS, front.tls)] if front.tls else [])]
         return _template().render(
@@ -153,6 +171,8 @@ class HaproxyDialect:
             socket=self.socket,
             connections=max(1024, site.process_model.workers + _SPARE),
             backlog=next((match[1] for line in site.directives if (match := _BACKLOG.match(line))), ""),
+            process=native.process,
+            common=(*(_TIMEOUTS if not any(map(_limits, native.common)) else ()), *native.common),
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
             frontends=[
@@ -169,13 +189,23 @@ class HaproxyDialect:
                 **{
                     _backend(balancer): {
                         "method": _METHODS.get(balancer.lbmethod, balancer.lbmethod).value,
-                        "servers": [_server(member, folder=folder) for member in balancer.members],
+                        "lines": (*_sticky(balancer), *native.balancer),
+                        "servers": [
+                            _server(
+                                member,
+                                _cookie(balancer, member),
+                                native.members.get(member.route, ""),
+                                folder=folder,
+                            )
+                            for member in balancer.members
+                        ],
                     }
                     for balancer in site.balancers
                 },
                 **{
                     one["backend"]: {
                         "method": LbMethod.ROUNDROBIN.value,
+                        "lines": (),
                         "servers": [_server(Member(route="only", url=mount.target), folder=folder)],
                     }
                     for one, mount in zip(mounts, site.mounts, strict=True)
@@ -269,12 +299,27 @@ def _status(row: dict[str, str]) -> str:
     return "Init Stby Ok" if row["bck"] == "1" else "Init Ok"
 
 
-def _server(member: Member, *, folder: str) -> str:
+def _limits(line: str) -> bool:
+    """Whether it is one of the timeouts for which the lab has lines of its own."""
+    return line.startswith("timeout ")
+
+
+def _sticky(balancer: Balancer) -> tuple[str, ...]:
+    """``cookie``: its whole value names a server; a member's is a dot and its route, as httpd's clients send it."""
+    name = (balancer.stickysession or "").partition("|")[0]
+    return (f"cookie {_value(name)} insert indirect nocache",) if name else ()
+
+
+def _cookie(balancer: Balancer, member: Member) -> str:
+    return f"cookie .{_value(member.route)}" if balancer.stickysession else ""
+
+
+def _server(member: Member, *further: str, folder: str) -> str:
     """A ``server`` line without its first word; over TLS it is asked under the one name that all members have."""
     words = [_value(member.route), _value(urlsplit(member.url).netloc), f"weight {member.loadfactor:g}"]
     if _secure(member.url):
         words += [f"ssl verify required verifyhost localhost sni str(localhost) ca-file {_value(folder)}/tls/ca.pem"]
-    return " ".join(filter(None, [*words, _FLAGS[member.state]]))
+    return " ".join(filter(None, [*words, _FLAGS[member.state], *further]))
 
 
 def _secure(url: str) -> bool:

@@ -52,6 +52,11 @@ _BYTES = "After the 101 nginx copies bytes and knows no frames."
 
 _HALF = "nginx closes both ways at once when the client half-closes."
 
+_STICKY = (
+    "sticky route (1.29.6 and later) is told the route of the URL, else that of the cookie, by maps on what follows "
+    "the first dot."
+)
+
 MEASURED: Mapping[str, str] = {
     "lb-byrequests": _SHARED,
     "lb-byrequests-held": _SHARED,
@@ -148,6 +153,18 @@ MEASURED: Mapping[str, str] = {
     "failover-standby-beside": _DEAD,
     "failover-frozen-tunnels": _BYTES,
     "failover-http-error": _ANSWER,
+    "sticky-cookie": _STICKY,
+    "sticky-suffix": _STICKY,
+    "sticky-query": _STICKY,
+    "sticky-url-first": _STICKY,
+    "sticky-unknown-route": _STICKY,
+    "sticky-no-dot": _STICKY,
+    "sticky-two-dots": _STICKY,
+    "sticky-quoted": _STICKY,
+    "sticky-turns": _STICKY,
+    "sticky-path-parameter": _STICKY,
+    "sticky-disabled": _STICKY,
+    "sticky-standby": _STICKY,
     "timeouts-backend-idle": _BYTES,
     "restart-term": "",
     "restart-term-idle": "",

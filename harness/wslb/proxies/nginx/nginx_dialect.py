@@ -16,7 +16,7 @@ import jinja2
 
 from wslb.errors import ConfigError, EvidenceError
 from wslb.interfaces import Capabilities, Front, Installation
-from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Site
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Native, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.nginx.nginx_claims import MEASURED
 from wslb.resources import resource
@@ -48,6 +48,9 @@ _WORDS_OF_HTTPD = {code: said for said, code in _EVENTS} | {
     "httpd": "nginx",
     "Apache": "nginx",
 }
+
+_STICKY = (1, 29, 6)
+"""First version whose free build has ``sticky``."""
 
 _BACKLOG = re.compile(r"ListenBackLog (\d+)$")
 _SCHEMES = {"http": "ws", "https": "wss"}
@@ -96,7 +99,6 @@ class NginxDialect:
             lacking += ["RewriteRule"] if mount.rewrite else []
         for balancer in site.balancers:
             lacking += [] if balancer.lbmethod in _METHODS else [f"lbmethod {balancer.lbmethod.value}"]
-            lacking += ["stickysession"] if balancer.stickysession else []
             lacking += [f"parameter {name} of a balancer" for name, _ in balancer.parameters]
             for member in balancer.members:
                 lacking += [f"parameter {name} of a member" for name, _ in member.parameters]
@@ -104,9 +106,17 @@ class NginxDialect:
                 lacking += [] if member.state in _FLAGS else [f"state {member.state.name.lower()}"]
         return tuple(dict.fromkeys(lacking))
 
-    def too_old_for(self, site: Site, carrier: Carrier, installation: Installation) -> tuple[str, ...]:  # noqa: ARG002
-        """Nothing: what the template says every version knows since 1.9.0 (``zone``)."""
-        return ()
+    def too_old_for(
+        self,
+        site: Site,
+        carrier: Carrier,  # noqa: ARG002
+        installation: Installation,
+    ) -> tuple[str, ...]:
+        """The directive ``sticky``; all else of the template every version knows since 1.9.0 (``zone``)."""
+        native = site.native.get(self.title, Native()).balancer
+        sticky = any(balancer.stickysession for balancer in site.balancers)
+        sticky = sticky or any(line.startswith("sticky ") for line in native)
+        return ("directive sticky",) if sticky and installation.numbers < _STICKY else ()
 
     def parse_version(self, text: str) -> tuple[str, dict[str, str]]:
         """Version and facts from ``nginx -V``.
@@ -140,6 +150,7 @@ class NginxDialect:
         Raises:
             ConfigError: a value cannot be written into a configuration file.
         """
+        native = site.native.get(self.title, Native())
         return _template().render(
             title=f"nginx for wslb, {generation}",
             user=user,
@@ -147,11 +158,17 @@ class NginxDialect:
             error_log=self.error_log,
             access_log=self.access_log,
             connections=max(1024, 2 * site.process_model.workers + _SPARE),
+            process=native.process,
+            common=(*(line for balancer in site.balancers for line in _routes(balancer)), *native.common),
             upstreams=[
                 {
                     "name": _upstream(balancer),
                     "method": _method(balancer),
-                    "servers": [_server(member) for member in balancer.members],
+                    "lines": (*_sticky(balancer), *native.balancer),
+                    "servers": [
+                        f"{_server(member, balancer)} {native.members.get(member.route, '')}".rstrip()
+                        for member in balancer.members
+                    ],
                 }
                 for balancer in site.balancers
             ],
@@ -281,9 +298,32 @@ def _status(words: str) -> str:
     return next((said for flag, said in _WORDS.items() if flag in words.split()), "Init Ok")
 
 
-def _server(member: Member) -> str:
+def _server(member: Member, balancer: Balancer) -> str:
     weight = "" if member.loadfactor == 1 else f"weight={member.loadfactor:g}"
-    return " ".join(filter(None, [_value(urlsplit(member.url).netloc), weight, _FLAGS[member.state]]))
+    route = f"route={_value(member.route)}" if balancer.stickysession else ""
+    return " ".join(filter(None, [_value(urlsplit(member.url).netloc), weight, route, _FLAGS[member.state]]))
+
+
+def _variables(balancer: Balancer) -> tuple[str, str]:
+    """Variables that hold the route of a request's URL and of its cookie."""
+    name = re.sub(r"\W", "_", _upstream(balancer))
+    return f"${name}_url", f"${name}_cookie"
+
+
+def _sticky(balancer: Balancer) -> tuple[str, ...]:
+    return (f"sticky route {' '.join(_variables(balancer))};",) if balancer.stickysession else ()
+
+
+def _routes(balancer: Balancer) -> tuple[str, ...]:
+    """The route is what follows the first dot of a value, as httpd has it (``sticky route`` in the manual)."""
+    if not balancer.stickysession:
+        return ()
+    cookie, _, parameter = balancer.stickysession.partition("|")
+    in_url, in_cookie = _variables(balancer)
+    return (
+        f"map $request_uri {in_url} {{ '~[?&;]{_value(parameter or cookie)}=[^.&;]*\\.([^&;]*)' $1; }}",
+        f"map $cookie_{_value(cookie)} {in_cookie} {{ '~^[^.]*\\.(.*)$' $1; }}",
+    )
 
 
 def scheme_of(balancer: Balancer) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from wslb.config import Settings
 from wslb.errors import ConfigError, ContractError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Front, Installation, MemberChange
-from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Site
+from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Native, Site
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster
 from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
 from wslb.proxies.haproxy.haproxy_product import HaproxyProduct
@@ -140,7 +141,7 @@ def test_other_lines_have_their_level_and_accesses_without_a_member_that_could_b
         (balanced(CLUSTER), ()),
         (Site(mounts=(replace(TLS, target="ws://node"),)), (ONE_SIDE,)),
         (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
-        (balanced(replace(CLUSTER, stickysession="ROUTEID")), ("stickysession",)),
+        (balanced(replace(CLUSTER, stickysession="ROUTEID")), ()),
         (balanced(cluster(replace(LIBERTY, state=MemberState.DRAIN), NODE)), ("state drain",)),
         (Site(mounts=(Mount(path="/one", target="ws://node"),)), ()),
         (replace(balanced(CLUSTER), carrier=Carrier.HTTP), ("mod_proxy_http",)),
@@ -150,6 +151,29 @@ def test_other_lines_have_their_level_and_accesses_without_a_member_that_could_b
 )
 def test_what_has_no_counterpart_is_named(site: Site, lacking: tuple[str, ...]) -> None:
     assert DIALECT.missing(site, HAPROXY) == lacking
+
+
+def test_a_cookie_names_a_server_by_a_dot_and_its_route() -> None:
+    lines = rendered(balanced(replace(CLUSTER.at_root(), stickysession="ROUTEID|routeid"))).splitlines()
+    assert "  cookie ROUTEID insert indirect nocache" in lines
+    assert [line for line in lines if line.endswith(" cookie .node")]
+
+
+def test_lines_of_its_own_stand_in_their_sections_and_timeouts_in_place_of_the_labs() -> None:
+    native = Native(
+        process=("hard-stop-after 3s",),
+        common=("timeout client 1s",),
+        balancer=("stick on src",),
+        members={"node": "maxconn 1"},
+    )
+    site = replace(balanced(CLUSTER.at_root()).resolved(ADDRESSES), native={"HAProxy": native, "nginx": Native()})
+    sections = re.split(r"^(?=\w)", rendered(site), flags=re.MULTILINE)
+    told = {section.split()[0]: section for section in sections if section}
+    assert "  hard-stop-after 3s\n" in told["global"]
+    assert re.findall(r"timeout .*", told["defaults"]) == ["timeout client 1s"]
+    assert "  stick on src\n" in told["backend"]
+    assert "  server node 127.0.0.102:8888 weight 1 maxconn 1\n" in told["backend"]
+    assert "maxconn 1" not in rendered(replace(site, native={"nginx": native})).partition("defaults")[2]
 
 
 def test_without_openssl_there_is_no_tls() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from wslb.config import Mpm, Settings
 from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Capability, Front, Installation
-from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, ProcessModel, Site
+from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Native, ProcessModel, Site
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_NODE, balanced, cluster, with_parameters
 from wslb.proxies.nginx.nginx_dialect import NginxDialect, open_to, scheme_of
 from wslb.proxies.nginx.nginx_product import NginxProduct
@@ -59,6 +60,45 @@ def test_the_method_is_read_from_what_nginx_read() -> None:
     for site, method in ((SITE, "round_robin"), (least, "least_conn")):
         told = DIALECT.status(site.balancers[0], rendered(site), access="", connections="")
         assert {member.lbmethod for member in told} == {method}
+
+
+def test_a_route_is_what_follows_the_first_dot_in_the_url_or_in_the_cookie() -> None:
+    text = rendered(balanced(replace(CLUSTER.at_root(), stickysession="ROUTEID|routeid")).resolved(ADDRESSES))
+    assert "    sticky route $mycluster_url $mycluster_cookie;\n" in text
+    assert "    server 127.0.0.102:8888 route=node;\n" in text
+    maps = dict(re.findall(r"map (\S+) \$\S+ \{ '~(.*)' \$1; \}", text))
+    assert re.search(maps["$request_uri"], "/ws?a=1&routeid=x.node&b=2")[1] == "node"  # type: ignore[index]
+    assert re.search(maps["$cookie_ROUTEID"], "sess.1.node")[1] == "1.node"  # type: ignore[index]
+    assert not re.search(maps["$cookie_ROUTEID"], "node")
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        balanced(replace(CLUSTER, stickysession="ROUTEID")),
+        replace(balanced(CLUSTER), native={"nginx": Native(balancer=("sticky cookie SRV;",))}),
+    ],
+    ids=["route", "cookie"],
+)
+def test_a_version_without_sticky_is_told(site: Site) -> None:
+    assert DIALECT.too_old_for(site, Carrier.OWN, replace(NGINX, version="1.29.5")) == ("directive sticky",)
+    assert DIALECT.too_old_for(site, Carrier.OWN, replace(NGINX, version="1.29.6")) == ()
+    assert DIALECT.too_old_for(balanced(CLUSTER), Carrier.OWN, replace(NGINX, version="1.22.1")) == ()
+
+
+def test_lines_of_its_own_stand_in_their_blocks() -> None:
+    native = Native(
+        process=("worker_shutdown_timeout 3s;",),
+        common=("proxy_read_timeout 1s;",),
+        balancer=("ip_hash;",),
+        members={"node": "max_conns=1"},
+    )
+    text = rendered(replace(balanced(CLUSTER.at_root()).resolved(ADDRESSES), native={"nginx": native}))
+    main, _, http = text.partition("http {")
+    assert "\nworker_shutdown_timeout 3s;\n" in main
+    assert "\n  proxy_read_timeout 1s;\n" in http.partition("upstream mycluster {")[0]
+    assert "    ip_hash;\n" in http
+    assert "    server 127.0.0.102:8888 max_conns=1;\n" in http
 
 
 def test_members_are_read_from_what_nginx_read() -> None:
@@ -169,7 +209,7 @@ def test_a_line_of_the_error_log_has_its_level(raw: str, level: str, alarming: b
         (balanced(cluster(LIBERTY, TLS_NODE)), (ONE_SIDE,)),
         (replace(balanced(CLUSTER), directives=("ListenBackLog 8192",)), ()),
         (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
-        (balanced(replace(CLUSTER, stickysession="ROUTEID")), ("stickysession",)),
+        (balanced(replace(CLUSTER, stickysession="ROUTEID")), ()),
         (balanced(cluster(with_parameters(LIBERTY, retry="2"), NODE)), ("parameter retry of a member",)),
         (balanced(cluster(replace(LIBERTY, loadfactor=1.5), NODE)), ("fractional weight",)),
         (balanced(cluster(replace(LIBERTY, state=MemberState.DRAIN), NODE)), ("state drain",)),

@@ -1,0 +1,77 @@
+"""Claims that are about nginx or HAProxy, each broken behind the scenario's back: the check that should goes red."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from tests.live.test_products import settings_of
+from wslb.lab.lab import Lab
+from wslb.lab.launch import open_lab
+from wslb.model.balancer import Site
+from wslb.model.results import Outcome
+from wslb.scenarios import SCENARIOS, runner
+
+pytestmark = pytest.mark.live
+
+BOTH = ("nginx", "haproxy")
+Tamper = Callable[[Site], Site]
+
+
+def unsaid(site: Site) -> Site:
+    """None of its lines in the product's own language."""
+    return replace(site, native={})
+
+
+def unstuck(site: Site) -> Site:
+    return site.balancing(lambda balancer: replace(balancer, stickysession=None))
+
+
+BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
+    ("sticky-cookie", BOTH, unstuck, "served_by"),
+    ("sticky-turns", BOTH, unstuck, "served_by"),
+    ("sticky-standby", ("haproxy",), unstuck, "served_by"),
+    ("sticky-given", BOTH, unsaid, "cookie_given"),
+    ("sticky-hash", BOTH, unsaid, "one_member_each"),
+    ("sticky-address", BOTH, unsaid, "all_on_one"),
+    ("sticky-table", ("haproxy",), unsaid, "served_by"),
+    ("sticky-returns", BOTH, unstuck, "served_by"),
+)
+"""Scenario, products that are asked it, what is broken, and the check that must notice."""
+
+ROWS = [
+    pytest.param(product, *row, id=f"{product}-{row[0]}")
+    for product in BOTH
+    for row in ((name, tamper, check) for name, products, tamper, check in BROKEN if product in products)
+]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def labs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable[[str], Lab]]:
+    settings = [await settings_of(name, tmp_path_factory.mktemp(name)) for name in BOTH]
+    async with open_lab(settings[0]) as nginx, open_lab(settings[1]) as haproxy:
+        yield {"nginx": nginx, "haproxy": haproxy}.__getitem__
+
+
+@pytest.mark.parametrize(("product", "name", "tamper", "check"), ROWS)
+async def test_a_claim_that_is_broken_is_found_out(
+    labs: Callable[[str], Lab], product: str, name: str, tamper: Tamper, check: str
+) -> None:
+    lab = labs(product)
+    (scenario,) = [one for one in SCENARIOS if one.name == name]
+    if lacking := runner.lacking(scenario, lab):
+        pytest.skip(lacking)
+    sound = await runner.run(scenario, lab)
+    assert (sound.outcome, sound.reason) == (Outcome.PASSED, ""), sound.verdicts
+    broken = await runner.run(scenario, lab, tamper=tamper)
+    assert broken.outcome is Outcome.FAILED
+    assert check in {verdict.check for verdict in broken.verdicts if verdict.breaks}
+
+
+async def test_every_claim_about_a_product_alone_is_broken_here(labs: Callable[[str], Lab]) -> None:
+    named = {(lab.proxy.dialect.title, name) for name, products, _, _ in BROKEN for lab in map(labs, products)}
+    about = {(title, one.name) for one in SCENARIOS for title in one.site.native}
+    assert about - named == set()
