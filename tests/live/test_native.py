@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -30,6 +31,33 @@ def unstuck(site: Site) -> Site:
     return site.balancing(lambda balancer: replace(balancer, stickysession=None))
 
 
+def hastened(site: Site) -> Site:
+    """Its limits in seconds are a tenth of a second."""
+    return reworded(site, r"\b[12]s\b", "100ms")
+
+
+def prolonged(site: Site) -> Site:
+    """Its limits of one and two seconds are half a minute."""
+    return reworded(site, r"\b[12]s\b", "30s")
+
+
+def reworded(site: Site, pattern: str, words: str) -> Site:
+    """The site, with another text in place of this one in all that it says for all paths."""
+    native = {
+        title: replace(lines, common=tuple(re.sub(pattern, words, line) for line in lines.common))
+        for title, lines in site.native.items()
+    }
+    return replace(site, native=native)
+
+
+def cut_short(site: Site) -> Site:
+    return reworded(site, "^proxy_send_timeout", "proxy_read_timeout")
+
+
+def without_tunnel(site: Site) -> Site:
+    return reworded(site, "^timeout tunnel 2s", "timeout queue 2s")
+
+
 BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("sticky-cookie", BOTH, unstuck, "served_by"),
     ("sticky-turns", BOTH, unstuck, "served_by"),
@@ -39,6 +67,14 @@ BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("sticky-address", BOTH, unsaid, "all_on_one"),
     ("sticky-table", ("haproxy",), unsaid, "served_by"),
     ("sticky-returns", BOTH, unstuck, "served_by"),
+    ("timeouts-idle-limit", BOTH, hastened, "lasted"),
+    ("timeouts-idle-pings", BOTH, hastened, "still_open"),
+    ("timeouts-one-way", BOTH, hastened, "pushed"),
+    ("timeouts-other-limits", ("nginx",), cut_short, "still_open"),
+    ("timeouts-tunnel-wins", ("haproxy",), without_tunnel, "lasted"),
+    ("timeouts-client-wins", ("haproxy",), hastened, "lasted"),
+    ("timeouts-server-wins", ("haproxy",), prolonged, "lost"),
+    ("timeouts-silent-handshake", BOTH, hastened, "waited"),
 )
 """Scenario, products that are asked it, what is broken, and the check that must notice."""
 

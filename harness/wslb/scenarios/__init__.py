@@ -24,6 +24,7 @@ from wslb.scenarios import (
     sticky_native,
     thieves,
     timeouts,
+    timeouts_native,
     tls,
     weights,
 )
@@ -47,7 +48,7 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "failover": failover.SCENARIOS + failover_rude.SCENARIOS + failover_health.SCENARIOS,
     "manager": manager.SCENARIOS,
     "sticky": sticky.SCENARIOS + sticky_native.SCENARIOS,
-    "timeouts": timeouts.SCENARIOS,
+    "timeouts": timeouts.SCENARIOS + timeouts_native.SCENARIOS,
     "restart": restart.SCENARIOS,
 }
 

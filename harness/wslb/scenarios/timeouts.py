@@ -12,7 +12,7 @@ from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster, with_par
 from wslb.scenarios import acts as do
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 
-__all__ = ["SCENARIOS"]
+__all__ = ["COMMON", "SCENARIOS", "cut", "idle_for", "kept", "pinged"]
 
 PATIENCE = 20.0
 """Seconds after which a tunnel counts as kept: far above every limit under test, for busy machines."""
@@ -58,7 +58,8 @@ def idle_for(seconds: float) -> Act:
     return act
 
 
-async def _pinged(lab: Lab) -> None:
+async def pinged(lab: Lab) -> None:
+    """Ping one tunnel for 3 s, five times a second, then ask whether it lives."""
     tunnel = await lab.open()
     await do.ping(lab, tunnel, seconds=3.0, every_seconds=0.2)
     await do.speak(lab, [tunnel], "after the pings")
@@ -70,10 +71,10 @@ async def _never_answered(lab: Lab) -> None:
         await lab.open(timeout_seconds=2.0)
 
 
-def cut(*, least_seconds: float) -> tuple[Check, ...]:
+def cut(*, least_seconds: float, most_seconds: float = PATIENCE) -> tuple[Check, ...]:
     """Both tunnels end without a close frame, not before this."""
     return (
-        tunnels.lasted(least_seconds=least_seconds, most_seconds=PATIENCE, count=2),
+        tunnels.lasted(least_seconds=least_seconds, most_seconds=most_seconds, count=2),
         tunnels.lost(count=2),
         *COMMON,
     )
@@ -171,7 +172,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "pings-http",
         "Do pings keep an idle tunnel open beyond Timeout (mod_proxy_http)?",
         "with Timeout 2 and 5 pings a second the tunnel answers after 3 s, every ping answered",
-        _pinged,
+        pinged,
         (
             tunnels.pinged(5),
             tunnels.idle_until("after the pings", least_seconds=3.0),

@@ -39,6 +39,7 @@ _SPARE = 64
 _EVENTS = (
     ("upstream server temporarily disabled", "AH00959"),
     ("connect() failed", "AH00957"),
+    ("upstream timed out", "AH01102"),
     ("upstream SSL certificate verify error", "AH02039"),
 )
 """What a line tells, by the number under which the catalogue announces the like: nginx's own lines have none."""

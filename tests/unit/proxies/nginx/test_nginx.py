@@ -165,9 +165,16 @@ def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
         "2026/11/26 04:00:00 [error] 13#13: *5 connect() failed (111: Connection refused) while connecting",
         "2026/11/26 04:00:00 [warn] 13#13: *5 upstream server temporarily disabled while connecting to upstream",
         "2026/11/26 04:00:00 [error] 13#13: *5 upstream SSL certificate verify error: (21:unable to verify)",
+        "2026/11/26 04:00:00 [error] 13#13: *5 upstream timed out (110: Connection timed out) while reading response",
         "2026/11/26 04:00:00 [alert] 12#12: worker process 13 exited on signal 11",
     )
-    assert [line.code for line in DIALECT.parse_log("\n".join(told))] == ["AH00957", "AH00959", "AH02039", ""]
+    assert [line.code for line in DIALECT.parse_log("\n".join(told))] == [
+        "AH00957",
+        "AH00959",
+        "AH02039",
+        "AH01102",
+        "",
+    ]
 
 
 def test_verdicts_speak_of_nginx_in_its_own_words() -> None:
