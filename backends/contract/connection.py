@@ -7,7 +7,7 @@ import asyncio
 from typing import Literal
 
 from backends.contract.channel import IdleLimit
-from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head, serialise_head
+from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, body_size, read_head, serialise_head
 from backends.contract.sockets import endpoint_name
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
@@ -90,15 +90,19 @@ class HttpConnection(asyncio.Protocol):
         if end < 0 and len(buffer) <= HEAD_LIMIT:
             self._buffer = buffer
             return
+        head = read_head(buffer[: end + 4])
+        body = 0 if head is None else body_size(head)
+        if body and len(buffer) < end + 4 + body:
+            self._buffer = buffer
+            return
         self._buffer = b""
         self._read = True
         self.service.patience.discard(self)
-        head = read_head(buffer[: end + 4])
         if head is None:
             why = "this is no HTTP/1.1 request" if end >= 0 else "the head is too long"
             self._refuse(bad(why), self.service.backend.name)
             return
-        self._decide(head, buffer[end + 4 :])
+        self._decide(head, buffer[end + 4 + body :])
 
     def _decide(self, head: RequestHead, rest: bytes) -> None:
         service = self.service

@@ -4,7 +4,6 @@ import asyncio
 
 from backends.contract.channel import Channel, ChannelClosed
 from backends.contract.journal import Ending
-from backends.contract.profile import CL_MESSAGE_LIMIT
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
 
@@ -153,8 +152,6 @@ class Dialogue:
         """Run one CL command and reply; returns how the connection ended when the message was none."""
         if isinstance(message, bytes):
             return await self._close(1003, "commands are text")
-        if len(message) > CL_MESSAGE_LIMIT or len(message.encode()) > CL_MESSAGE_LIMIT:
-            return await self._close(1009, f"commands have at most {CL_MESSAGE_LIMIT} bytes")
         self._backend.log.info("command #%d %s", self._visit.number, shown(message))
         if not mute:
             age = asyncio.get_running_loop().time() - self._started

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from backends.contract.faults import KINDS, FaultKinds
+from backends.contract.frames.manners import LIBERTY_MANNERS, NODE_MANNERS, Manners
 from backends.contract.request import RequestHead
 
 PAGE = Path(__file__).parents[1] / "console" / "WSConsole.html"
@@ -55,6 +56,7 @@ class Profile:
     greeting: str
     reply_prefix: str
     switching: Switching
+    manners: Manners
     silence_seconds: float
     pings: bool = False
     faults: FaultKinds = field(default_factory=lambda: KINDS)
@@ -142,6 +144,7 @@ LIBERTY = Profile(
     greeting="[From Server] Connected to {host_name} [{address}].",
     reply_prefix="",
     switching=liberty_switching,
+    manners=LIBERTY_MANNERS,
     silence_seconds=300.0,
 )
 
@@ -158,6 +161,7 @@ NODE = Profile(
     greeting="[From Server] Connected to {address}",
     reply_prefix="[From Server] {address}\n",
     switching=node_switching,
+    manners=NODE_MANNERS,
     silence_seconds=10.0,
     pings=True,
 )

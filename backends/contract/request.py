@@ -146,6 +146,15 @@ def refusal(head: RequestHead) -> PlainResponse | None:  # noqa: PLR0911  (one l
     return None
 
 
+def body_size(head: RequestHead) -> int:
+    """Return how many bytes of a body stand between a handshake and its frames, where it announces some."""
+    told = head.values("Content-Length")
+    if head.method != "GET" or len(told) != 1 or re.fullmatch("[0-9]{1,6}", told[0]) is None:
+        return 0
+    size = int(told[0])
+    return size if size <= HEAD_LIMIT else 0
+
+
 def choose_subprotocol(offered: list[str], *, known: tuple[str, ...]) -> str | None:
     """Return the first offered subprotocol that the server knows (RFC 6455 section 4.2.2)."""
     names = (name.strip() for value in offered for name in value.split(","))

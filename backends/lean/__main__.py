@@ -16,12 +16,12 @@ from typing import Literal
 from backends.contract import daemon
 from backends.contract.connection import HttpConnection, Service
 from backends.contract.dialogue import Dialogue
+from backends.contract.frames import framing
 from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, NODE
 from backends.contract.request import RequestHead, serialise_head
 from backends.contract.sockets import BACKLOG
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
-from backends.lean import framing
 from backends.lean.inbox import Inbox
 from backends.lean.lines import Lines
 from backends.lean.responder import Responder
@@ -87,10 +87,11 @@ class LeanConnection(HttpConnection):
         headers = service.backend.switching(visit, extensions=framing.DEFLATE if deflate else None)
         visit.answered(101, headers)
         answer = serialise_head(101, "Switching Protocols", headers)
-        reader = framing.Reader(limit=ECHO_MESSAGE_LIMIT if echo else CL_MESSAGE_LIMIT, deflate=deflate)
+        manners, limit = service.backend.profile.manners, ECHO_MESSAGE_LIMIT if echo else CL_MESSAGE_LIMIT
+        reader = framing.Reader(limit=limit, deflate=deflate, manners=manners)
         if visit.plan:
             transport.write(answer)
-            inbox = self.open = Inbox(transport, reader, deflate=deflate)
+            inbox = self.open = Inbox(transport, reader, deflate=deflate, manners=manners)
             inbox.keep(asyncio.ensure_future(Dialogue(backend=service.backend, visit=visit, channel=inbox).run()))
         else:
             transport.write(answer if echo else answer + service.greeting)

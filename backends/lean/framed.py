@@ -2,10 +2,11 @@
 
 import asyncio
 
+from backends.contract.frames import framing
+from backends.contract.frames.framing import CLOSE, PING, PONG, Reader
+from backends.contract.frames.manners import Broken, Manners, Parting
 from backends.contract.journal import Ending
 from backends.contract.sockets import reset
-from backends.lean import framing
-from backends.lean.framing import CLOSE, PING, PONG, Broken, Reader
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -22,9 +23,10 @@ MOST_WAITING = 16
 class Framed:
     """What both forms share: reading frames, answering pings, closing."""
 
-    __slots__ = ("closed", "deflate", "reader", "transport")
+    __slots__ = ("closed", "deflate", "manners", "reader", "transport")
 
-    def __init__(self, transport: asyncio.Transport, reader: Reader, *, deflate: bool) -> None:
+    def __init__(self, transport: asyncio.Transport, reader: Reader, *, deflate: bool, manners: Manners) -> None:
+        self.manners = manners
         self.transport = transport
         self.reader = reader
         self.deflate = deflate
@@ -42,7 +44,7 @@ class Framed:
                 message = reader.next()
                 if message is None:
                     return
-                opcode, content = message
+                opcode, content, _ = message
                 if opcode == PING:
                     if self.closed is None:
                         self.transport.write(framing.serialise(PONG, content))
@@ -52,24 +54,28 @@ class Framed:
                 elif opcode != PONG and self.closed is None:
                     self.message(opcode, content)
         except Broken as broken:
-            self.reader = _Deaf(limit=0, deflate=False)
-            self.fail(broken)
+            self._fail(self.manners.parting(broken))
 
     def _close_frame(self, content: bytes) -> None:
-        code, reason = framing.close_of(content)
-        if self.closed is None:
-            self.transport.write(framing.serialise(CLOSE, content))
-            self.end(Ending(code=code, reason=reason, by="client"))
-        self.reader = _Deaf(limit=0, deflate=False)
+        parting = self.manners.farewell(content)
+        self.reader = _Deaf(self.manners)
+        if parting is None:
+            return
+        if parting.by == "server":
+            self._fail(parting)
+            return
+        self._part(parting)
         self.transport.close()
 
-    def fail(self, broken: Broken) -> None:
+    def _fail(self, parting: Parting) -> None:
         """Answer a broken rule."""
-        if self.closed is None:
-            text = str(broken)
-            self.transport.write(framing.serialise(CLOSE, broken.code.to_bytes(2, "big") + text.encode()))
-            self.end(Ending(code=broken.code, reason=text, by="server"))
+        self._part(parting)
         _close_when_quiet(self)
+
+    def _part(self, parting: Parting) -> None:
+        if self.closed is None:
+            self.transport.write(framing.serialise(CLOSE, parting.payload))
+            self.end(Ending(code=parting.code, reason=parting.reason, by=parting.by))
 
     def say_close(self, code: int, reason: str) -> None:
         """Send our close frame and give the client some seconds to answer."""
@@ -105,6 +111,9 @@ class _Deaf(Reader):
 
     __slots__ = ()
 
+    def __init__(self, manners: Manners) -> None:
+        super().__init__(limit=0, deflate=False, manners=manners)
+
     def feed(self, data: bytes) -> None:
         """Forget the bytes."""
 
@@ -127,5 +136,5 @@ def _close_when_quiet(framed: Framed) -> None:
         else:
             loop.call_later(QUIET_SECONDS / 2, look)
 
-    framed.reader = Listening(limit=0, deflate=False)
+    framed.reader = Listening(framed.manners)
     loop.call_later(QUIET_SECONDS, look)

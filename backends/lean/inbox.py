@@ -5,10 +5,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from backends.contract.channel import ChannelClosed
+from backends.contract.frames import framing
+from backends.contract.frames.framing import BINARY, PING, TEXT, Reader
+from backends.contract.frames.manners import Manners
 from backends.contract.journal import Ending
-from backends.lean import framing
 from backends.lean.framed import MOST_WAITING, Framed
-from backends.lean.framing import BINARY, PING, TEXT, Reader
 
 
 class Inbox(Framed):
@@ -16,8 +17,8 @@ class Inbox(Framed):
 
     __slots__ = ("_ended", "_messages", "_news", "_task", "_writable", "on_traffic")
 
-    def __init__(self, transport: asyncio.Transport, reader: Reader, *, deflate: bool) -> None:
-        super().__init__(transport, reader, deflate=deflate)
+    def __init__(self, transport: asyncio.Transport, reader: Reader, *, deflate: bool, manners: Manners) -> None:
+        super().__init__(transport, reader, deflate=deflate, manners=manners)
         self.on_traffic: Callable[[], None] = lambda: None
         self._messages: deque[str | bytes] = deque()
         self._news = asyncio.Event()

@@ -4,12 +4,12 @@ import asyncio
 from collections import deque
 
 from backends.contract.dialogue import shown
+from backends.contract.frames import framing
+from backends.contract.frames.framing import BINARY, PING, TEXT, Reader
 from backends.contract.journal import Ending
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
-from backends.lean import framing
 from backends.lean.framed import MOST_WAITING, Framed
-from backends.lean.framing import BINARY, PING, TEXT, Reader
 from backends.lean.lines import Lines
 
 
@@ -28,7 +28,7 @@ class Responder(Framed):
         backend: StandIn,
         lines: Lines,
     ) -> None:
-        super().__init__(transport, reader, deflate=deflate)
+        super().__init__(transport, reader, deflate=deflate, manners=backend.profile.manners)
         self._visit = visit
         self._lines = lines
         self._backend = backend

@@ -7,32 +7,28 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
 
 from backends.contract import daemon
 from backends.contract.channel import IdleLimit
 from backends.contract.connection import REQUEST_SECONDS
 from backends.contract.dialogue import Dialogue
+from backends.contract.frames.gate import LINGER_SECONDS, Gate
 from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, Fields
 from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head
 from backends.contract.sockets import BACKLOG, endpoint_name
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
-from backends.liberty.adapter import LibertyChannel, LibertySocket
+from backends.liberty.adapter import Gated, LibertyChannel, LibertySocket
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
-
-LINGER_SECONDS = 1.0
-"""How long a failed connection stays half-open, so that the client can read why it failed."""
-
-LIBRARY_LIMITS = {"cl": 64 * CL_MESSAGE_LIMIT, "echo": ECHO_MESSAGE_LIMIT + 1}
-"""aiohttp refuses messages of this size or more. Above the contract's limit on the CL endpoint, because the
-dialogue then closes in good order, where aiohttp would drop the connection at once."""
 
 
 class LibertyRequest(web.BaseRequest):
@@ -81,6 +77,11 @@ async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.Bas
     """Answer one HTTP request."""
     request = cast("LibertyRequest", base)
     protocol = cast("LibertyProtocol", request.protocol)
+    if request.method == "GET" and request.can_read_body:  # else what comes of it behind the 101 is taken for frames
+        try:
+            await request.release()
+        except (ConnectionError, HttpProcessingError):
+            return NoAnswer()
     protocol.head = b""
     protocol.understood()
     head = RequestHead(
@@ -107,6 +108,7 @@ async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.Bas
 
 async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web.StreamResponse:
     """Accept a handshake and hold the dialogue."""
+    limit = ECHO_MESSAGE_LIMIT if visit.endpoint == "echo" else CL_MESSAGE_LIMIT
     response = LibertySocket(
         request,
         timeout=CLOSE_SECONDS,
@@ -114,20 +116,23 @@ async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web
         autoping=False,
         protocols=(visit.subprotocol,) if visit.subprotocol else (),
         compress=visit.endpoint == "echo",
-        max_msg_size=LIBRARY_LIMITS[visit.endpoint],
+        max_msg_size=limit + 1,
     )
     protocol = cast("LibertyProtocol", request.protocol)
+    offered = visit.endpoint == "echo" and bool(visit.head.values("Sec-WebSocket-Extensions"))
+    gate = protocol.gate = Gate(backend.profile.manners, limit=limit, deflate=offered)
     protocol.head = None  # frames follow
     try:
         await response.prepare(request)
     except ConnectionError:  # a proxy whose own client has gone closes before it has read the answer
         visit.lost()
         return NoAnswer()
-    channel = LibertyChannel(response)
+    channel = LibertyChannel(response, gate)
     await Dialogue(backend=backend, visit=visit, channel=channel).run()
     if channel.failed:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(protocol.lost.wait(), LINGER_SECONDS)
+            waits = gate.over is not None and gate.over.waits
+            await asyncio.wait_for(protocol.lost.wait(), CLOSE_SECONDS if waits else LINGER_SECONDS)
     return response
 
 
@@ -142,6 +147,12 @@ class LibertyProtocol(web.RequestHandler):
         self.touched = 0.0
         self._server = server
         self.backend = server.backend
+        self.gate: Gate | None = None
+
+    def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
+        """Put the gate before the library's reader of frames."""
+        gated: Any = parser if self.gate is None else Gated(parser, self.gate)
+        super().set_parser(gated, data_received_cb)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who connects."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
-from websockets.exceptions import ProtocolError
-from websockets.frames import Close, Frame, Opcode
+from aiohttp.http_websocket import WebSocketReader
+from websockets.frames import Frame, Opcode
 
 from backends.contract.channel import ChannelClosed
+from backends.contract.frames.gate import Gate, say_farewell
 from backends.contract.journal import Ending
 from backends.contract.sockets import reset
 
@@ -26,9 +27,12 @@ class LibertySocket(web.WebSocketResponse):
     def __init__(self, request: web.BaseRequest, **options: Any) -> None:
         super().__init__(**options)
         self.request = request
+        self.said_farewell = False
 
     async def close(self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True) -> bool:
-        """Close; where compressed data was broken, with 1007 in place of the library's 1000."""
+        """Close, unless we said farewell; where compressed data was broken, with 1007, not the library's 1000."""
+        if self.said_farewell:
+            return False
         if isinstance(self.exception(), zlib.error):
             code = WSCloseCode.INVALID_TEXT
         return await super().close(code=code, message=message, drain=drain)
@@ -42,13 +46,30 @@ class LibertySocket(web.WebSocketResponse):
                 transport.write_eof()
 
 
+class Gated:
+    """The library's reader of frames behind a gate: what the library's protocol calls of it."""
+
+    def __init__(self, reader: WebSocketReader, gate: Gate) -> None:
+        self._reader = reader
+        self._gate = gate
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Take in bytes."""
+        return self._reader.feed_data(self._gate.pass_on(data))
+
+    def feed_eof(self) -> None:
+        """Take in the end."""
+        self._reader.feed_eof()
+
+
 class LibertyChannel:
     """A channel over aiohttp."""
 
-    def __init__(self, response: LibertySocket) -> None:
+    def __init__(self, response: LibertySocket, gate: Gate) -> None:
         self.on_traffic: Callable[[], None] = lambda: None
         self.failed = False
         self._response = response
+        self._gate = gate
 
     async def receive(self) -> str | bytes:
         """Return the next message."""
@@ -56,6 +77,8 @@ class LibertyChannel:
             message = await self._response.receive()
             kind = message.type
             if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
+                if self._gate.is_last():
+                    raise ChannelClosed(self._farewell())
                 return cast("str | bytes", message.data)
             if kind is WSMsgType.PING:
                 self.on_traffic()
@@ -64,17 +87,16 @@ class LibertyChannel:
             elif kind is WSMsgType.PONG:
                 self.on_traffic()
             else:
-                raise ChannelClosed(await self._closed(kind, message.data, message.extra))
+                raise ChannelClosed(self._closed(kind, message.data))
 
-    async def _closed(self, kind: WSMsgType, data: object, reason: str | None) -> Ending:
-        if kind is WSMsgType.CLOSE and isinstance(data, int):
-            if data and not _may_travel(data):
-                await self._response.close(code=WSCloseCode.PROTOCOL_ERROR, drain=False)
-                self.failed = True
-                return Ending(code=1002, reason="malformed close frame", by="server")
-            # RFC 6455 section 5.5.1: "the endpoint typically echos the status code it received"
-            await self._response.close(code=data or 1000, drain=False)
-            return Ending(code=data or 1005, reason=reason or "", by="client")
+    def _farewell(self) -> Ending:
+        self.failed = self._response.said_farewell = True
+        transport = self._response.request.transport
+        if transport is None:
+            return Ending(code=1006, reason="", by="lost")
+        return say_farewell(transport, self._gate)
+
+    def _closed(self, kind: WSMsgType, data: object) -> Ending:
         if kind is WSMsgType.ERROR and isinstance(data, WebSocketError):
             self.failed = True
             return Ending(code=data.code, reason=str(data), by="server")
@@ -112,6 +134,10 @@ class LibertyChannel:
 
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""
+        if self._gate.over is not None:
+            self._farewell()
+            return
+        self._gate.closing = True
         try:
             await self._response.close(code=code, message=reason.encode())
         except asyncio.CancelledError:
@@ -131,12 +157,3 @@ class LibertyChannel:
     def reset(self) -> None:
         """Reset the TCP connection."""
         reset(self._response.request.transport)
-
-
-def _may_travel(code: int) -> bool:
-    """Whether a close frame may carry this code (RFC 6455 section 7.4), which aiohttp asks of some only."""
-    try:
-        Close(code, "").check()
-    except ProtocolError:
-        return False
-    return True

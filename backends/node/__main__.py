@@ -25,6 +25,7 @@ from backends.contract import daemon
 from backends.contract.channel import ChannelClosed
 from backends.contract.connection import HttpConnection, Service
 from backends.contract.dialogue import Dialogue
+from backends.contract.frames.gate import LINGER_SECONDS, Gate, say_farewell
 from backends.contract.journal import Ending
 from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, NODE
 from backends.contract.request import RequestHead
@@ -34,6 +35,9 @@ from backends.contract.visit import Visit
 
 MOST_UNSENT = 1024 * 1024
 """Bytes that may wait for a client to read them; nothing is read from one that leaves more."""
+
+LONGEST_FRAME = 16_384
+"""Bytes of a frame, as in the package `websocket`, which sends longer messages in several."""
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -45,6 +49,7 @@ class NodeConnection(HttpConnection, ServerConnection):
     def __init__(self, protocol: ServerProtocol, server: Server, **options: Any) -> None:
         ServerConnection.__init__(self, protocol, server, **options)
         self.visit: Visit | None = None
+        self.gate: Gate | None = None
         self.on_traffic: Callable[[], None] = lambda: None
 
     def accept(self, visit: Visit, head: RequestHead, rest: bytes) -> None:
@@ -58,18 +63,29 @@ class NodeConnection(HttpConnection, ServerConnection):
             headers["Sec-WebSocket-Protocol"] = visit.subprotocol
         for offer in head.values("Sec-WebSocket-Extensions") if echo else ():
             headers["Sec-WebSocket-Extensions"] = offer
-        ServerConnection.data_received(self, Request("/", headers).serialize() + rest)
+        ServerConnection.data_received(self, Request("/", headers).serialize())
+        limit = ECHO_MESSAGE_LIMIT if echo else CL_MESSAGE_LIMIT
+        deflate = "Sec-WebSocket-Extensions" in headers
+        self.gate = Gate(self.service.backend.profile.manners, limit=limit, deflate=deflate)
+        if rest:
+            self.data_received(rest)
 
     def data_received(self, data: bytes) -> None:
         """Note traffic; pings and parts of messages count."""
-        if self.visit is None:
+        if self.gate is None:
             HttpConnection.data_received(self, data)
         else:
             self.on_traffic()
-            ServerConnection.data_received(self, data)
+            ServerConnection.data_received(self, self.gate.pass_on(data))
             # The library writes a pong for each ping, whether or not the client reads them.
             if self.transport.get_write_buffer_size() > MOST_UNSENT:
                 self.transport.pause_reading()
+
+    async def part(self) -> None:
+        """Wait for the client to end a connection on which we said farewell, and end it, before the library would."""
+        await asyncio.wait([self.connection_lost_waiter], timeout=LINGER_SECONDS)
+        self.transport.abort()
+        await asyncio.wait([self.connection_lost_waiter])
 
     def resume_writing(self) -> None:
         """Write on, and read on unless the messages that wait forbid it."""
@@ -108,8 +124,10 @@ def select_subprotocol(_connection: ServerConnection, offered: Sequence[Subproto
 class NodeChannel:
     """A channel over websockets."""
 
-    def __init__(self, connection: NodeConnection) -> None:
+    def __init__(self, connection: NodeConnection, gate: Gate) -> None:
+        self.parted = False
         self._connection = connection
+        self._gate = gate
 
     @property
     def on_traffic(self) -> Callable[[], None]:
@@ -123,13 +141,31 @@ class NodeChannel:
     async def receive(self) -> str | bytes:
         """Return the next message."""
         try:
-            return await self._connection.recv()
+            message = await self._connection.recv()
         except ConnectionClosed as end:
             raise ChannelClosed(ending(end)) from None
+        gate = self._gate
+        if gate.is_last():
+            self.parted = True
+            raise ChannelClosed(say_farewell(self._connection.transport, gate))
+        return message
 
     async def send(self, message: str | bytes) -> bool:
-        """Send a message."""
-        return await self._send(message)
+        """Send a message; a long one in frames, as the original does."""
+        data = message.encode() if isinstance(message, str) else message
+        if len(data) <= LONGEST_FRAME:
+            return await self._send(message)
+        protocol, text = self._connection.protocol, isinstance(message, str)
+        try:
+            for at in range(0, len(data), LONGEST_FRAME):
+                piece, last = data[at : at + LONGEST_FRAME], at + LONGEST_FRAME >= len(data)
+                async with self._connection.send_context():
+                    (protocol.send_continuation if at else protocol.send_text if text else protocol.send_binary)(
+                        piece, last
+                    )
+        except ConnectionClosed:
+            return False
+        return True
 
     async def send_fragments(self, fragments: Sequence[str | bytes]) -> bool:
         """Send a message in several frames."""
@@ -149,7 +185,12 @@ class NodeChannel:
 
     async def close(self, code: int, reason: str) -> None:
         """Close, and wait for the client's close frame."""
-        await self._connection.close(code, reason)
+        if self._gate.over is None:
+            self._gate.closing = True
+            await self._connection.close(code, reason)
+        else:
+            self.parted = True
+            say_farewell(self._connection.transport, self._gate)
 
     def finish(self) -> None:
         """End the TCP connection without a close frame."""
@@ -171,10 +212,13 @@ def ending(end: ConnectionClosed) -> Ending:
 
 async def talk(connection: ServerConnection) -> None:
     """Hold the dialogue of one accepted connection."""
-    if isinstance(connection, NodeConnection) and connection.visit is not None:
+    if isinstance(connection, NodeConnection) and connection.visit is not None and connection.gate is not None:
         backend = connection.service.backend
+        channel = NodeChannel(connection, connection.gate)
         try:
-            await Dialogue(backend=backend, visit=connection.visit, channel=NodeChannel(connection)).run()
+            await Dialogue(backend=backend, visit=connection.visit, channel=channel).run()
+            if channel.parted:
+                await connection.part()
         except Exception:
             backend.log.exception("dialogue failed")  # the library's own log is off
             raise

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from backends.contract import daemon
 from backends.contract.faults import KINDS, FaultKinds, FaultParameter, seconds
+from backends.contract.frames.manners import LIBERTY_MANNERS
 from backends.contract.options import StartFailure
 from backends.contract.profile import Profile
 from backends.contract.sockets import BACKLOG
@@ -110,6 +111,7 @@ def main() -> int:
         reply_prefix="",
         silence_seconds=0,  # so is its patience
         switching=lambda *_: [],  # the answer is the server's own
+        manners=LIBERTY_MANNERS,  # so is what is said of frames
         faults=FAULTS,
     )
 

@@ -26,13 +26,15 @@ SECONDS = 30
 
 AT_A_TIME = 24
 
+DEAF = "Liberty says nothing to a close code from 5000 up, and hears nothing more until the client ends the connection"
 OBEYED = {
-    "no mask": "aiohttp looks at no mask bit; what stands in for Liberty obeys such a frame, as Node.js does",
-    "compressed CLOSE": "aiohttp reads RSV1 of every frame once compression is agreed",
-    "compressed PING": "likewise",
-    "compressed PONG": "likewise",
+    "liberty": dict.fromkeys(("close 5000", "close 32768", "close 65535"), DEAF),
+    "node": {
+        "no mask": "Node.js obeys a frame without a mask",
+        "close 1015": "Node.js takes this code, and answers with 1000",
+    },
 }
-"""What the Liberty stand-in takes for good, by a part of what it is, with the reason: accepted differences."""
+"""What a stand-in does not refuse, as its original does not, by a part of what it is, with the reason."""
 
 
 Tunnel = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -46,8 +48,8 @@ class Server:
         address, path: of its echo endpoint.
         alive: whether it still is the process that it was.
         live: how many connections its backend holds.
-        obeys: what it takes for good, and why.
-        obeyed: what it has taken for good.
+        obeys: what it does not refuse, and why.
+        obeyed: what it has not refused.
     """
 
     address: str
@@ -156,14 +158,14 @@ async def servers(lab: Lab, folder: Path) -> AsyncIterator[dict[str, Server]]:
             path=info.echo_path,
             alive=partial(running_still, name),
             live=partial(live, name),
-            obeys=OBEYED if name == "liberty" else {},
+            obeys=OBEYED[name],
         )
     found["apache"] = Server(
         address=f"{lab.front.host}:{lab.front.plain}",
         path="/ws",
         alive=lambda: lab.proxy.running and lab.proxy.pid == parent,
         live=partial(live, "liberty"),
-        obeys=OBEYED,
+        obeys=OBEYED["liberty"],
     )
     async with running("lean-liberty", folder) as lean:
 
@@ -175,6 +177,7 @@ async def servers(lab: Lab, folder: Path) -> AsyncIterator[dict[str, Server]]:
             path=lean.health["echo_path"],
             alive=lambda: lean.process.returncode is None,
             live=lean_live,
+            obeys=OBEYED["liberty"],
         )
         yield found
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.contract.frames import framing
+from backends.contract.frames.manners import LIBERTY_MANNERS, NODE_MANNERS, Broken, Manners
 from backends.contract.request import asks_upgrade, path_of, read_head
-from backends.lean import framing
 from tests.fuzz.inputs import frames, heard, octets_of, pieces_of, text_of
 from tests.unit.wire.test_machine import HEAD, KEY, LIMIT, Meaning, ours, theirs
 from wslb.errors import ConfigError
@@ -109,7 +110,7 @@ def test_cookies_are_read(value: str) -> None:
 def test_every_reader_of_frames_gives_frames_or_its_error(
     pieces: list[bytes], deflate: bool, limit: int | None
 ) -> None:
-    client, server = FrameReader(limit), framing.Reader(limit=100, deflate=deflate)
+    client, server = FrameReader(limit), framing.Reader(limit=100, deflate=deflate, manners=LIBERTY_MANNERS)
     with contextlib.suppress(FrameError):
         for piece in pieces:
             client.feed(piece)
@@ -117,7 +118,7 @@ def test_every_reader_of_frames_gives_frames_or_its_error(
                 assert frame.told
                 assert frame.text is not None
     masked = [bytes((octet | 0x80 if at == 1 else octet) for at, octet in enumerate(piece)) for piece in pieces]
-    with contextlib.suppress(framing.Broken):
+    with contextlib.suppress(Broken):
         for piece in masked:
             server.feed(piece)
             while server.next() is not None:
@@ -125,15 +126,24 @@ def test_every_reader_of_frames_gives_frames_or_its_error(
     assert client.waiting <= sum(map(len, pieces))
 
 
-@given(st.binary(max_size=130))
-def test_close_payloads_are_read_alike_or_refused_with_one_code(data: bytes) -> None:
-    def read(reader: object) -> object:
-        try:
-            return parse_close(data) if reader is parse_close else framing.close_of(data)
-        except (FrameError, framing.Broken) as exc:
-            return exc.code
-
-    assert read(parse_close) == read(framing.close_of)
+@pytest.mark.parametrize(
+    ("manners", "otherwise"), [(LIBERTY_MANNERS, {1012, 1013, 1014}), (NODE_MANNERS, {1015})], ids=["liberty", "node"]
+)
+@given(data=st.binary(max_size=130))
+def test_close_payloads_are_read_alike_or_refused_with_one_code(
+    manners: Manners, otherwise: set[int], data: bytes
+) -> None:
+    """But for codes that an original takes otherwise, those that it does not answer, and two faults in one frame."""
+    parting = manners.farewell(data)
+    code = int.from_bytes(data[:2], "big")
+    try:
+        read = parse_close(data)
+    except FrameError as exc:
+        mine = exc.code
+        assert parting is None or parting.code == mine or code in otherwise or code not in manners.codes
+    else:
+        assert parting is not None
+        assert (parting.code, parting.reason) == tuple(read)[:2] or code in otherwise
 
 
 @given(text_of(("ws", "wss", "://", ":", "/", "?", "#", "@", "[", "]", "::1", "example.org", "%", "\\")))

@@ -8,8 +8,10 @@ import os
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Opcode
 
 from tests.live.backends.program import DEADLINE, Backend, close_of, field_of, handshake, opened_raw, status
+from wslb.wire.frames import serialise
 
 MOST_PINGED = 64 * 1024 * 1024
 """Bytes of pings, far more than sockets and programs may keep of them."""
@@ -64,6 +66,21 @@ async def test_commands_are_never_text_for_a_shell(backend: Backend) -> None:
             assert isinstance(reply, str)
             assert "CPD00" in reply
             assert "uid=" not in reply
+
+
+async def test_a_handshake_with_a_body_leaves_no_deaf_connection(backend: Backend) -> None:
+    for body_later in (False, True):
+        async with backend.connected() as (reader, writer):
+            head = handshake(backend, "Content-Length: 5", endpoint="echo")
+            writer.write(head if body_later else head + b"hello")
+            await writer.drain()
+            if body_later:
+                await backend.read("/healthz")  # in the meantime it has read the head
+                writer.write(b"hello")
+            async with asyncio.timeout(DEADLINE):
+                assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+                writer.write(serialise(Opcode.TEXT, b"heard", mask=b"abcd"))
+                assert await reader.readexactly(7) == b"\x81\x05heard"
 
 
 async def test_an_announced_body_of_no_bytes_is_none(backend: Backend) -> None:

@@ -77,13 +77,14 @@ async def test_numbers_go_on_after_a_clear(backend: Backend) -> None:
 async def test_close_by_the_client_is_journaled_and_echoed(backend: Backend, code: int, reason: str) -> None:
     async with backend.connect() as connection:
         await connection.close(code, reason)
-        assert connection.protocol.close_rcvd is not None
-        assert connection.protocol.close_rcvd.code == code
+        received = connection.protocol.close_rcvd
+        assert received is not None
+        assert (received.code, received.reason) == (code, reason)
     closed = await backend.closed()
     assert (closed["code"], closed["reason"], closed["by"]) == (code, reason, "client")
 
 
-NO_CODES = {f"code {code}": code.to_bytes(2) for code in (999, 1005, 1006, 1015, 2999, 5000, 65_535)}
+NO_CODES = {f"code {code}": code.to_bytes(2) for code in (999, 1005, 1006, 1016, 2999)}
 BROKEN = {
     **{what: (serialise(Opcode.CLOSE, code, mask=b"abcd"), {1002}) for what, code in NO_CODES.items()},
     "compression": (

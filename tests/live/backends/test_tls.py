@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from pathlib import Path
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.live.backends.program import Backend, Certificate, close_of, handshake, running
+from tests.live.backends.program import DEADLINE, Backend, Certificate, close_of, handshake, running
+from wslb.waiting import disconnect
+from wslb.wire.frames import Opcode, serialise
 
 
 async def test_tls_listener_serves_the_same(backend: Backend, certificate: Certificate) -> None:
@@ -24,6 +28,36 @@ async def test_tls_listener_serves_the_same(backend: Backend, certificate: Certi
         end = await close_of(connection)
         assert end.rcvd is not None
         assert end.rcvd.code == 1009
+
+
+BYE = b"\x03\xe8bye"
+FAREWELLS = {
+    "a Close frame": (serialise(Opcode.CLOSE, BYE, mask=b"abcd"), b"\x88\x05" + BYE),
+    "a bad frame": (serialise(Opcode.PING, b"x" * 126, mask=b"abcd"), b"\x88"),
+    "no UTF-8": (serialise(Opcode.TEXT, b"\xff", mask=b"abcd"), b"\x88"),
+}
+"""What ends a connection, and how the answer begins."""
+
+
+@pytest.mark.parametrize("end", FAREWELLS)
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_one_close_frame_comes_back_and_the_connection_ends(
+    backend: Backend, certificate: Certificate, scheme: str, end: str
+) -> None:
+    sent, begins = FAREWELLS[end]
+    reader, writer = await asyncio.open_connection(
+        backend.health["address"], backend.health[scheme], ssl=certificate.context if scheme == "wss" else None
+    )
+    try:
+        writer.write(handshake(backend, endpoint="echo"))
+        async with asyncio.timeout(DEADLINE):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(sent)
+            came = await reader.read()
+    finally:
+        await disconnect(writer)
+    assert came.startswith(begins)
+    assert len(came) == 2 + came[1]
 
 
 async def test_plain_text_on_the_tls_port_does_no_harm(backend: Backend) -> None:

@@ -50,7 +50,7 @@ CAUSES: dict[str, str] = {
         "greeting-no-opcode greeting-continues tunnel-fin tunnel-reset tunnel-dies-at-node "
         "tunnel-closed-by-relay tunnel-closed-with-1000 close-lost-up close-lost-down close-code-up "
         "close-code-down close-code-forbidden close-one-byte close-empty-up answer-after-drain-lost "
-        "tunnel-dies-while-disabled binary-as-text large-cut unmasked-at-node drained-tunnel-ends"
+        "tunnel-dies-while-disabled binary-as-text large-cut unmasked-at-liberty drained-tunnel-ends"
     ),
     "others": "probe-proxied probe-proxied-twice tunnel-of-another asked-uncounted",
     "unacceptable": "answer-upgrade-other answer-connection-close",
@@ -63,7 +63,7 @@ CAUSES: dict[str, str] = {
     ),
     "unmarked": "request-unmarked request-marked-alike",
     "misgreeted": "greeting-twice greeting-binary greeting-altered greeting-short greeting-behind-noise",
-    "end-lost": "close-reason-lost close-reason-altered close-code-altered",
+    "end-lost": "close-reason-lost close-code-altered",
     "message": (
         "text-flipped text-flipped-up text-cut-short text-lost text-twice last-message-twice "
         "messages-reordered text-as-binary binary-flipped large-flipped"
@@ -83,7 +83,7 @@ UNEXPLAINED: dict[str, str] = {
         "proxied-spelt-anew proxied-host-last idle-close-altered refragmented reply-fragmented "
         "bytes-added deflate-refused listing-short listing-heading listings-crossed frame-behind-late body-altered "
         "keys-alike head-longer head-longer-compared signature-other-compared reason-short chat-cut-short "
-        "idleness-disturbed listing-twice"
+        "idleness-disturbed listing-twice close-reason-altered"
     ),
     "what does not come leaves nothing behind that could name who kept it": (
         "proxied-reset pong-lost pongs-lost push-lost push-lost-in-duplex reply-lost abandoned-lost connection-held"

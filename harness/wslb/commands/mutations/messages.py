@@ -49,7 +49,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire], ...] = (
         "the last message comes back twice",
         "payload-1mib",
         ECHO,
-        at(FRONT, double, opcode=Opcode.BINARY),
+        at("liberty", double, opcode=Opcode.BINARY),
     ),
     (
         "messages-reordered",
@@ -94,11 +94,11 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire], ...] = (
         at("node", payload(flipped), flow=UP, opcode=Opcode.BINARY),
     ),
     (
-        "unmasked-at-node",
-        "the client's frames reach node without a mask",
+        "unmasked-at-liberty",
+        "the client's frames reach liberty without a mask",
         BINARY,
         ECHO,
-        at("node", unmasked_or_masked, flow=UP, opcode=Opcode.BINARY),
+        at("liberty", unmasked_or_masked, flow=UP, opcode=Opcode.BINARY),
     ),
     (
         "refragmented",

@@ -4,33 +4,28 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from backends.contract.frames.manners import Manners
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+DATA_OPCODES = frozenset({TEXT, BINARY})
 _DATA = frozenset({CONTINUATION, TEXT, BINARY})
 _CONTROL = frozenset({CLOSE, PING, PONG})
-_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 _TAIL = b"\x00\x00\xff\xff"
 
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 """The answer to an offer: without context takeover no memory is held between messages (RFC 7692 section 7.1.1)."""
 
 
-MOST_FRAGMENTS = 65_536
+MOST_FRAGMENTS = 131_072
 """Most frames that a message may come in: empty ones would cost memory without ever reaching the limit of bytes."""
 
 
-class Broken(ValueError):
-    """Bytes that a client must not send; `code` is the close code that answers them."""
-
-    def __init__(self, code: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
 class Message(NamedTuple):
-    """A complete message, or a control frame."""
+    """A complete message, or a control frame; `packed` when its data is still compressed."""
 
     opcode: int
     data: bytes
+    packed: bool = False
 
 
 def chosen_deflate(offers: list[str]) -> bool:
@@ -72,37 +67,35 @@ def unmasked(data: bytes, mask: bytes) -> bytes:
     return (int.from_bytes(data, "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
 
 
-def close_of(data: bytes) -> tuple[int, str]:
-    """Return code and reason of a close frame; 1005 when it has none.
-
-    Raises:
-        Broken: A code that must not travel, or a reason that is no UTF-8.
-    """
-    if not data:
-        return 1005, ""
-    code = int.from_bytes(data[:2], "big")
-    if len(data) < 2 or code not in _CLOSE_CODES:
-        raise Broken(1002, "malformed close frame")
-    try:
-        return code, data[2:].decode()
-    except UnicodeDecodeError:
-        raise Broken(1007, "the close reason is no UTF-8") from None
-
-
 class Reader:
     """Reads messages from bytes in pieces of any size; holds at most one unfinished message.
+
+    Who does not want it to `inflate` gets compressed messages as they came.
 
     What was read stays before the read position until more bytes come: cutting it off for each frame would cost the
     square of their number.
     """
 
-    __slots__ = ("_at", "_buffer", "_deflate", "_limit", "_opcode", "_packed", "_parts", "_size")
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_deflate",
+        "_inflate",
+        "_limit",
+        "_manners",
+        "_opcode",
+        "_packed",
+        "_parts",
+        "_size",
+    )
 
-    def __init__(self, *, limit: int, deflate: bool) -> None:
+    def __init__(self, *, limit: int, deflate: bool, manners: Manners, inflate: bool = True) -> None:
         self._buffer: bytes | bytearray = b""
         self._at = 0
         self._limit = limit
         self._deflate = deflate
+        self._inflate = inflate
+        self._manners = manners
         self._parts: list[bytes] | None = None
         self._opcode = 0
         self._packed = False
@@ -137,20 +130,18 @@ class Reader:
                 return Message(opcode, data)
             if opcode == CONTINUATION:
                 if self._parts is None:
-                    raise Broken(1002, "a continuation without a beginning")
+                    raise self._manners.broken("orphan")
                 if len(self._parts) >= MOST_FRAGMENTS:
-                    raise Broken(1009, f"messages have at most {MOST_FRAGMENTS} frames")
+                    raise self._manners.broken("many")
                 self._parts.append(data)
             else:
-                if self._parts is not None:
-                    raise Broken(1002, "a new message within a fragmented one")
                 if first & 0x80:
-                    return Message(opcode, self._whole(opcode, data, packed=bool(first & 0x40)))
+                    return self._whole(opcode, data, packed=bool(first & 0x40))
                 self._parts, self._opcode, self._packed = [data], opcode, bool(first & 0x40)
             self._size += len(data)
             if first & 0x80:
                 whole, self._parts, self._size = b"".join(self._parts), None, 0
-                return Message(self._opcode, self._whole(self._opcode, whole, packed=self._packed))
+                return self._whole(self._opcode, whole, packed=self._packed)
 
     def _frame(self) -> tuple[int, bytes] | None:
         buffer, at = self._buffer, self._at
@@ -159,46 +150,56 @@ class Reader:
             return None
         first, second = buffer[at], buffer[at + 1]
         opcode = first & 0x0F
-        size, start = second & 0x7F, at + 6
+        masked = bool(second & 0x80)
+        size, start = second & 0x7F, at + (6 if masked else 2)
         if size >= 126:
             start += 2 if size == 126 else 8
             if whole < start:
                 return None
-            size = int.from_bytes(buffer[at + 2 : start - 4], "big")
-        self._check(first, second, opcode, size)
+            size = int.from_bytes(buffer[at + 2 : at + (4 if size == 126 else 10)], "big")
+        self._check(first, opcode, size, masked=masked)
         end = start + size
         if whole < end:
             return None
-        data = unmasked(bytes(buffer[start:end]), bytes(buffer[start - 4 : start]))
+        data = bytes(buffer[start:end])
+        if masked:
+            data = unmasked(data, bytes(buffer[start - 4 : start]))
         if whole == end:  # usually the frame is all there is; then nothing is left to keep
             self._buffer, self._at = b"", 0
         else:
             self._at = end
         return first, data
 
-    def _check(self, first: int, second: int, opcode: int, size: int) -> None:
-        if opcode not in _DATA and opcode not in _CONTROL:
-            raise Broken(1002, "unknown opcode")
-        if not second & 0x80:
-            raise Broken(1002, "a client's frame without a mask")
-        if opcode in _CONTROL and (size > 125 or not first & 0x80):
-            raise Broken(1002, "a control frame that is fragmented or too long")
-        if first & 0x30 or (first & 0x40 and not (self._deflate and opcode in {TEXT, BINARY})):
-            raise Broken(1002, "a reserved bit is set")
+    def _check(self, first: int, opcode: int, size: int, *, masked: bool) -> None:
+        broken = self._manners.broken
+        if opcode >= CLOSE and size > 125:
+            raise broken("long")
+        if opcode >= CLOSE and not first & 0x80:
+            raise broken("split")
         if opcode in _DATA and self._size + size > self._limit:
-            raise Broken(1009, f"messages have at most {self._limit} bytes")
+            raise broken("big", size=self._size + size)
+        if first & 0x30 or (first & 0x40 and not (self._deflate and opcode in DATA_OPCODES)):
+            raise broken("reserved")
+        if self._parts is not None and CONTINUATION < opcode < CLOSE:
+            raise broken("within", opcode=opcode)
+        if opcode not in _DATA and opcode not in _CONTROL:
+            raise broken("opcode", opcode=opcode)
+        if not masked and not self._manners.obeys_unmasked:
+            raise broken("mask")
 
-    def _whole(self, opcode: int, data: bytes, *, packed: bool) -> bytes:
+    def _whole(self, opcode: int, data: bytes, *, packed: bool) -> Message:
+        if packed and not self._inflate:
+            return Message(opcode, data, packed=True)
         if packed:
             try:
                 data = zlib.decompressobj(-15).decompress(data + _TAIL, self._limit + 1)
             except zlib.error:
-                raise Broken(1007, "compressed data is broken") from None
+                raise self._manners.broken("deflate") from None
             if len(data) > self._limit:
-                raise Broken(1009, f"messages have at most {self._limit} bytes")
+                raise self._manners.broken("big", size=len(data))
         if opcode == TEXT:
             try:
                 data.decode()
             except UnicodeDecodeError:
-                raise Broken(1007, "text is no UTF-8") from None
-        return data
+                raise self._manners.broken("utf8") from None
+        return Message(opcode, data)

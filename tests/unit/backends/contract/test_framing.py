@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from backends.lean.framing import BINARY, CONTINUATION, MOST_FRAGMENTS, TEXT, Broken, Reader
+from backends.contract.frames.framing import BINARY, CONTINUATION, MOST_FRAGMENTS, TEXT, Reader
+from backends.contract.frames.manners import LIBERTY_MANNERS, Broken
 from wslb.wire.frames import serialise
 
 MASK = b"abcd"
@@ -17,7 +18,7 @@ def frame(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
 
 
 def read(octets: bytes, piece: int) -> list[tuple[int, bytes]]:
-    reader, found = Reader(limit=1 << 20, deflate=False), []
+    reader, found = Reader(limit=1 << 20, deflate=False, manners=LIBERTY_MANNERS), []
     for at in range(0, len(octets), piece):
         reader.feed(octets[at : at + piece])
         while (message := reader.next()) is not None:
@@ -47,7 +48,7 @@ def test_many_frames_cost_no_more_each_than_few() -> None:
 
 
 def test_the_fragments_of_a_message_are_bounded() -> None:
-    reader = Reader(limit=1 << 20, deflate=False)
+    reader = Reader(limit=1 << 20, deflate=False, manners=LIBERTY_MANNERS)
     reader.feed(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * MOST_FRAGMENTS)
     with pytest.raises(Broken) as told:
         reader.next()
