@@ -34,7 +34,8 @@ class Capabilities:
         can: what of `Capability`.
         measured: scenarios whose claims were measured on it, each with what explains its answer there (may be
             empty). None: the catalogue's claims are this proxy's own, and so are its versions (`Elsewhere`).
-        words: what scenarios and verdicts say of httpd, each with what it is called here; longer words first.
+        words: what scenarios, verdicts and causes say of httpd, each with what it is called here; longer words first.
+        writes: fields of an answer, in small letters, that it writes or leaves out by itself.
         lbmethods: its own method for one of httpd's, which a scenario names; empty for httpd itself.
         stickiness: what of a request counts as a route.
     """
@@ -42,6 +43,7 @@ class Capabilities:
     can: frozenset[Capability]
     measured: Mapping[str, str] | None = None
     words: Mapping[str, str] = field(default_factory=dict)
+    writes: frozenset[str] = frozenset()
     lbmethods: Mapping[LbMethod, LbMethod] = field(default_factory=dict)
     stickiness: Stickiness = Stickiness.ROUTE
 
@@ -59,9 +61,10 @@ class Capabilities:
         """A text of ours about httpd in the proxy's own words, without what only httpd's modules do or log."""
         if self.measured is None:
             return text
+        text = self._uncarried(text)
         for word, own in self.words.items():
             text = text.replace(word, own)
-        return _AH_NUMBER.sub("", _AH_NUMBERS.sub("", self._uncarried(text)))
+        return _AH_NUMBER.sub("", _AH_NUMBERS.sub("", text))
 
     def _uncarried(self, text: str) -> str:
         """A limit without the clauses of carriers; where there are no others, mod_proxy_http's are the general ones."""

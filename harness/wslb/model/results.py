@@ -331,6 +331,7 @@ class ScenarioResult:
         explanation: why the proxy answers as it does, where that surprises.
         lab_failed: errored because a part of the lab failed, and not the harness.
         unstarted: errored because the lab could not serve its site.
+        proxy: which product was asked, by its name in a setting.
     """
 
     name: str
@@ -344,6 +345,7 @@ class ScenarioResult:
     explanation: str = ""
     lab_failed: bool = False
     unstarted: bool = False
+    proxy: str = "apache"
     site: Site | None = None
     record: Record = field(default_factory=Record)
     verdicts: tuple[Verdict, ...] = ()

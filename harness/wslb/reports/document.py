@@ -184,6 +184,7 @@ class SavedScenario(Saved, frozen=True, kw_only=True):
         addresses: of every backend's listener, by ``scheme://name``.
         front: of the proxy's own listeners, by scheme.
         served: what the proxy was given, where the claim did not pass.
+        proxy: which product was asked, by its name in a setting.
     """
 
     name: str
@@ -206,6 +207,7 @@ class SavedScenario(Saved, frozen=True, kw_only=True):
     addresses: dict[str, str]
     front: dict[str, str]
     served: ServedConfig | None = None
+    proxy: str = "apache"
 
     @property
     def breaking(self) -> tuple[Verdict, ...]:

@@ -211,6 +211,7 @@ def _scenario(result: ScenarioResult) -> SavedScenario:
         addresses=dict(record.addresses),
         front=dict(record.front),
         served=None if result.outcome is Outcome.PASSED else record.served,
+        proxy=result.proxy,
     )
 
 

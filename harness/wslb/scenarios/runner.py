@@ -292,6 +292,7 @@ def _result(
         lab_failed=lab_failed,
         reproduce=reproduce(f"wslb test {scenario.name}", lab.settings),
         explanation=scenario.explanation,
+        proxy=lab.settings.proxy,
         site=scenario.site,
         record=record or Record(balancer=scenario.judged),
         verdicts=verdicts,

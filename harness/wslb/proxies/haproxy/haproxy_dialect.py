@@ -28,13 +28,14 @@ from wslb.model.balancer import (
 )
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.haproxy.haproxy_claims import MEASURED
+from wslb.proxies.haproxy.haproxy_vocabulary import EVENTS, METHODS_TOLD, WORDS_OF_HTTPD, WRITES
 from wslb.resources import resource
 
 __all__ = ["HaproxyDialect", "scheme_of"]
 
 _ACCESS = re.compile(
     r'^wslb (?P<status>-?\d+) (?P<in>\d+) (?P<out>\d+) (?P<ms>\d+) "(?P<member>[^"]*)" '
-    r'"(?P<conn>[^"]*)" "(?P<backend>[^"]*)" "(?P<why>[^"]*)" "(?P<path>.*)"$'
+    r'"(?P<conn>[^"]*)" "(?P<backend>[^"]*)" "(?P<why>[^"]*)" (?:(?P<ended>\S{2})/(?P<tried>\+?\d+) )?"(?P<path>.*)"$'
 )
 _LINE = re.compile(r"^\[(?P<level>[A-Z]+)\]\s+\((?P<pid>\d+)\) : (?P<text>.*)$")
 _LEVELS = {"NOTICE": "notice", "WARNING": "warn", "ALERT": "alert", "DIAG": "notice"}
@@ -57,21 +58,12 @@ _TLS = "-tls"
 _REACHED = ("-/", "Success/")
 """What the access log says of the connection to a member where there was none, or one that stood (``bc_err_str``)."""
 
-_EVENTS = (("Connection refused", "AH00957"), ("certificate verify failed", "AH02039"))
-"""What a line tells, by the number under which the catalogue announces the like."""
-
 _ORDERED = re.compile(
     r" enters drain state| for maintenance|\(leaving (?:forced )?(?:maintenance|drain)\)|has no server available"
 )
 """What HAProxy says of orders at its statistics socket: without health checks nothing else takes servers out."""
 
 _STATES = {MemberState.DISABLED: "maint", MemberState.DRAIN: "drain"}
-
-_WORDS_OF_HTTPD = {code: f"({said})" for said, code in _EVENTS} | {
-    "balancer-manager": "HAProxy's statistics",
-    "httpd": "HAProxy",
-    "Apache": "HAProxy",
-}
 
 
 class HaproxyDialect:
@@ -81,7 +73,8 @@ class HaproxyDialect:
     capabilities = Capabilities(
         can=frozenset({Capability.CONTROL}),
         measured=MEASURED,
-        words=_WORDS_OF_HTTPD,
+        words=WORDS_OF_HTTPD,
+        writes=WRITES,
         lbmethods=_METHODS,
         stickiness=Stickiness.COOKIE,
     )
@@ -230,7 +223,7 @@ class HaproxyDialect:
                 transferred=int(row["bin"]),
                 read=int(row["bout"]),
                 loadfactor=float(row["weight"]),
-                lbmethod=found.get("BACKEND", {}).get("algo", ""),
+                lbmethod=METHODS_TOLD.get(algo := found.get("BACKEND", {}).get("algo", ""), algo),
             )
             for member in balancer.members
             if (row := found.get(member.route))
@@ -261,14 +254,15 @@ class HaproxyDialect:
         lines: list[LogLine] = []
         for raw in filter(str.strip, text.splitlines()):
             if access := _ACCESS.match(raw):
-                if access["why"].startswith(_REACHED):
+                words = _unreached(access)
+                if not words:
                     continue
-                level, words = "error", access["why"]
+                level = "error"
             else:
                 match = _LINE.match(raw)
                 level, words = (_LEVELS.get(match["level"], "alert"), match["text"]) if match else ("", raw)
                 level = "notice" if _ORDERED.search(words) else level
-            code = next((code for said, code in _EVENTS if said in words), "")
+            code = next((code for said, code in EVENTS if said in words), "")
             lines.append(LogLine(at="", module="haproxy", level=level, code=code, text=words))
         return tuple(lines)
 
@@ -279,7 +273,7 @@ class HaproxyDialect:
                 conn_id=match["conn"],
                 status=int(match["status"]),
                 member_url=f"{'wss' if match['backend'].endswith(_TLS) else 'ws'}://{match['member']}"
-                if re.search(r":[1-9]\d*$", match["member"])
+                if _elected(match)
                 else "",
                 path=match["path"],
                 bytes_in=int(match["in"]),
@@ -289,6 +283,25 @@ class HaproxyDialect:
             for match in filter(None, map(_ACCESS.match, text.splitlines()))
             if match["conn"] not in {"-", ""}
         )
+
+
+def _elected(access: re.Match[str]) -> bool:
+    """Whether a server has its turn in a line of the access log."""
+    return re.search(r":[1-9]\d*$", access["member"]) is not None
+
+
+def _unreached(access: re.Match[str]) -> str:
+    """Why a member could not be reached, by the line of one request; empty where it was, or none was asked.
+
+    Where HAProxy has let go of the connection, its error is lost (``bc_err_str``), and what is left is that a try
+    failed: the session ended while the connect was awaited (``SC``, which it says of no server at all, too), or there
+    were retries, ``+`` for another server.
+    """
+    if not access["why"].startswith(_REACHED):
+        return access["why"]
+    if _elected(access) and (access["ended"] == "SC" or access["tried"] not in {None, "0"}):
+        return f"no connection to a server at the first try: {access['member']} {access['ended']} {access['tried']}"
+    return ""
 
 
 def _status(row: dict[str, str]) -> str:

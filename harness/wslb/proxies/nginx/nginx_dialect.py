@@ -19,6 +19,7 @@ from wslb.interfaces import Capabilities, Front, Installation
 from wslb.model.balancer import Balancer, Carrier, LbMethod, Listener, Member, MemberState, Mount, Native, Site
 from wslb.model.results import AccessLine, LogLine, MemberStatus
 from wslb.proxies.nginx.nginx_claims import MEASURED
+from wslb.proxies.nginx.nginx_vocabulary import EVENTS, METHODS_TOLD, WORDS_OF_HTTPD, WRITES
 from wslb.resources import resource
 
 __all__ = ["NginxDialect", "scheme_of"]
@@ -35,20 +36,6 @@ _METHODS = {LbMethod.BYREQUESTS: LbMethod.ROUND_ROBIN, LbMethod.BYBUSYNESS: LbMe
 
 _SPARE = 64
 """Connections beside the tunnels, each of which takes two: one from the client and one to the member."""
-
-_EVENTS = (
-    ("upstream server temporarily disabled", "AH00959"),
-    ("connect() failed", "AH00957"),
-    ("upstream timed out", "AH01102"),
-    ("upstream SSL certificate verify error", "AH02039"),
-)
-"""What a line tells, by the number under which the catalogue announces the like: nginx's own lines have none."""
-
-_WORDS_OF_HTTPD = {code: said for said, code in _EVENTS} | {
-    "balancer-manager": "the access log of nginx",
-    "httpd": "nginx",
-    "Apache": "nginx",
-}
 
 _STICKY = (1, 29, 6)
 """First version whose free build has ``sticky``."""
@@ -69,7 +56,9 @@ class NginxDialect:
     """nginx: text in, text out."""
 
     title = "nginx"
-    capabilities = Capabilities(can=frozenset(), measured=MEASURED, words=_WORDS_OF_HTTPD, lbmethods=_METHODS)
+    capabilities = Capabilities(
+        can=frozenset(), measured=MEASURED, words=WORDS_OF_HTTPD, writes=WRITES, lbmethods=_METHODS
+    )
     binaries = ("nginx", "/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/opt/homebrew/bin/nginx")
     ready_path = "/wslb-ready"
     manager_path = ""
@@ -204,8 +193,9 @@ class NginxDialect:
         elected, sent, read = _tally(access, _upstream(balancer))
         busy = open_to(connections)
         scheme = scheme_of(balancer)
-        least = re.search(rf"^\s*upstream {_upstream(balancer)} {{\n\s*zone [^\n]*\n\s*least_conn;", dump, re.MULTILINE)
-        method = LbMethod.LEAST_CONN if least else LbMethod.ROUND_ROBIN
+        block = dict(_UPSTREAM.findall(dump)).get(_upstream(balancer), "")
+        told = METHODS_TOLD.search(block)
+        method = told[1] if told else LbMethod.ROUND_ROBIN.value
         routes = {urlsplit(member.url).netloc: member.route for member in balancer.members}
         return tuple(
             MemberStatus(
@@ -219,7 +209,7 @@ class NginxDialect:
                 transferred=sent[address],
                 read=read[address],
                 loadfactor=weight,
-                lbmethod=method.value,
+                lbmethod=method,
             )
             for address, weight, status in self.parse_members(dump).get(_upstream(balancer), ())
         )
@@ -235,7 +225,7 @@ class NginxDialect:
                     at=at,
                     module="nginx",
                     level=level,
-                    code=next((code for said, code in _EVENTS if said in words), ""),
+                    code=next((code for said, code in EVENTS if said in words), ""),
                     text=words,
                 )
             )

@@ -190,11 +190,16 @@ def hung_up(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A backend took the request and ended the connection without an answer."""
     for c in scenario.connections:
         arrival = c.arrivals[-1] if c.arrivals else None
-        if c.status is None and arrival and not arrival.status and not foreseen(scenario, "fault", arrival.backend):
+        if (
+            c.status in {None, 502}
+            and arrival
+            and not arrival.status
+            and not foreseen(scenario, "fault", arrival.backend)
+        ):
             return Cause(
                 rule="hung-up",
                 sentence=f"{arrival.backend} took the request and closed the connection without an answer",
-                evidence=(f"connection #{c.seq}: {c.error or 'no answer'}",),
+                evidence=(f"connection #{c.seq}: {c.error or c.status or 'no answer'}",),
             )
     return None
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from wslb.model.balancer import LOGGED, Carrier
 from wslb.model.handshake import Headers, accept_for, header_values, one_header, tokens
 from wslb.model.hops import HOP_BY_HOP
 from wslb.model.results import Claim
-from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.causes.cause import Cause, capabilities, failed
 from wslb.reports.document import SavedChange, SavedScenario
 from wslb.reports.sequences import Turns
 
@@ -138,6 +138,7 @@ def changed_field(scenario: SavedScenario, _: Turns) -> Cause | None:
     """A field was added, removed or rewritten that the proxy has no business with."""
     if not failed(scenario) & {Claim.FIELDS, Claim.OPENING}:
         return None
+    writes = capabilities(scenario).writes
     for c in scenario.connections:
         if not c.changes or any(name == ":protocol" for name, _ in c.request):  # httpd makes HTTP/1.1 of it (RFC 8441)
             continue
@@ -148,7 +149,7 @@ def changed_field(scenario: SavedScenario, _: Turns) -> Cause | None:
             ("response", c.changes.response if came else (), arrival.response, c.response, "on the way back"),
         ):
             for change in found:
-                if _usual(change, side, named=tokens(c.request, "Connection")):
+                if _usual(change, side, named=tokens(c.request, "Connection"), writes=writes):
                     continue
                 name, what = change.name, change.what
                 values = (_values(before, name), _values(after, name))
@@ -181,13 +182,18 @@ def kept_field(scenario: SavedScenario, _: Turns) -> Cause | None:
     return None
 
 
-def _usual(change: SavedChange, side: str, *, named: Iterable[str]) -> bool:
-    """Whether mod_proxy makes such a change of itself; `named` are the fields that Connection names."""
+def _usual(change: SavedChange, side: str, *, named: Iterable[str], writes: Collection[str]) -> bool:
+    """Whether the proxy makes such a change of itself.
+
+    Args:
+        named: fields that Connection names.
+        writes: fields of an answer that are the proxy's own.
+    """
     name, what = change.name.lower(), change.what
     if what in {"unchanged", "re-created"}:
         return True
     if side == "response":
-        return False
+        return name in writes
     hop_fields = {*HOP_BY_HOP, *named} - {"upgrade", "connection"}
     return name in _OWN or (name in hop_fields and what == "removed")
 

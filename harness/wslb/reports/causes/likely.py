@@ -6,9 +6,11 @@ one scenario of the saved document.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wslb.model.handshake import header_values
 from wslb.reports.causes import RULES, Cause
-from wslb.reports.causes.cause import failed
+from wslb.reports.causes.cause import capabilities, failed
 from wslb.reports.document import SavedConnection, SavedScenario
 from wslb.reports.sequences import overlapping, turns_of
 
@@ -19,6 +21,10 @@ OF_A_USER = "conf"
 """Family of what was asked of a user's own configuration: whoever asked has named line and cause already."""
 
 
+_OF_OURS = ("balancer-manager: ", "ProxyPass ")
+"""How evidence begins that is told in our words; all other is as it was seen."""
+
+
 def likely(scenario: SavedScenario) -> Cause | None:
     """The first rule that matches; None when none does or the scenario did not fail."""
     if scenario.outcome != "failed":
@@ -27,7 +33,12 @@ def likely(scenario: SavedScenario) -> Cause | None:
         first, *others = scenario.explanation.splitlines() or [""]
         return Cause(rule="configuration", sentence=first, evidence=tuple(others)) if first else None
     turns = turns_of(scenario)
-    return next((cause for rule in RULES if (cause := rule(scenario, turns))), None)
+    cause = next((cause for rule in RULES if (cause := rule(scenario, turns))), None)
+    if cause is None:
+        return None
+    named = capabilities(scenario).named
+    evidence = (named(said) if said.startswith(_OF_OURS) else said for said in cause.evidence)
+    return replace(cause, sentence=named(cause.sentence), evidence=tuple(evidence))
 
 
 def ruled_out(scenario: SavedScenario) -> tuple[str, ...]:
@@ -47,8 +58,8 @@ def ruled_out(scenario: SavedScenario) -> tuple[str, ...]:
     if not overlapping(scenario.connections):
         found.append("handshakes did not overlap")
     if not scenario.log:
-        found.append("no line in the proxy's log")
-    return tuple(found)
+        found.append("no line in Apache's log")
+    return tuple(map(capabilities(scenario).named, found))
 
 
 def _pinning(connection: SavedConnection) -> bool:
@@ -60,9 +71,9 @@ def look_at(scenario: SavedScenario) -> str:
     """Where to look when no rule matched."""
     places: list[str] = []
     if scenario.log:
-        places.append("the proxy's log lines")
+        places.append("Apache's log lines")
     if scenario.connections:
         places.append("the connections around the first deviation")
     if scenario.members.after:
         places.append("the members as balancer-manager showed them")
-    return ", ".join(places) or "the evidence of the verdicts"
+    return capabilities(scenario).named(", ".join(places)) or "the evidence of the verdicts"

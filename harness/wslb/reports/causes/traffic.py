@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from wslb.model.handshake import header_values
 from wslb.model.results import Claim
-from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.causes.cause import HTTPD, Cause, failed
 from wslb.reports.document import SavedConnection, SavedScenario
 from wslb.reports.sequences import Turns, overlapping
 
@@ -80,7 +80,7 @@ def _pin(connection: SavedConnection) -> str:
 def interleaved(scenario: SavedScenario, turns: Turns) -> Cause | None:
     """Handshakes overlapped, so elections of several processes of httpd may have interleaved."""
     many = overlapping(scenario.connections)
-    if many and any(claim.shares for claim in failed(scenario)) and not turns.unserved:
+    if scenario.proxy == HTTPD and many and any(claim.shares for claim in failed(scenario)) and not turns.unserved:
         return Cause(
             rule="interleaved",
             sentence="handshakes overlapped: elections are locked inside one process of httpd only and can interleave",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wslb.model.handshake import one_header
 from wslb.model.results import Claim
 from wslb.proxies.apache import ah_numbers
-from wslb.reports.causes.cause import Cause, failed
+from wslb.reports.causes.cause import HTTPD, Cause, failed
 from wslb.reports.document import SavedScenario, SavedWitnesses
 from wslb.reports.sequences import Turns
 
@@ -224,6 +224,10 @@ def logged(scenario: SavedScenario, _: Turns) -> Cause | None:
     if [verdict.claims for verdict in wrong] != [Claim.LOG]:
         return None
     evidence = wrong[0].evidence[:1]
+    if scenario.proxy != HTTPD and evidence:
+        return Cause(
+            rule="logged", sentence="the traffic is as claimed; only Apache's log is not clean", evidence=evidence
+        )
     code = next((line.code for line in scenario.log if line.told in evidence), "")
     number = ah_numbers.look_up(code) if code else None
     if number is None or not number.means:

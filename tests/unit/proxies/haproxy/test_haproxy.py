@@ -104,9 +104,12 @@ OUTPUT = """\
 wslb 101 300 400 16 "127.0.0.101:10000" "lb-1" "mycluster" "Success/-" "/ws"
 wslb 426 90 40 1 "127.0.0.102:8888" "-" "mycluster" "Success/-" "/ws"
 wslb 503 300 40 0 "-:-" "lb-3" "mycluster" "Connection refused/-" "/ws"
-wslb 404 300 40 0 "-:0" "lb-4" "front" "-/-" "/no "where""
+wslb 404 300 40 0 "-:0" "lb-4" "front" "-/-" LR/0 "/no "where""
 wslb 101 300 400 16 "127.0.0.101:10443" "lb-5" "mycluster-tls" "Success/-" "/wss"
 wslb 503 300 40 0 "127.0.0.101:10443" "-" "m1-tls" "SSL handshake failure/error:0A000086:certificate verify failed" "/s"
+wslb 503 300 40 0 "-:-" "-" "mycluster" "-/-" SC/0 "/ws"
+wslb 503 300 40 0 "127.0.0.101:10000" "-" "mycluster" "-/-" SC/0 "/ws"
+wslb 101 300 400 16 "127.0.0.102:8888" "lb-8" "mycluster" "Success/-" --/+1 "/ws"
 [ALERT]    (12) : Current worker (13) exited with code 137 (Killed)
 [WARNING]  (12) : All workers exited.
 [WARNING]  (13) : Server mycluster/node enters drain state. 1 active and 0 backup servers online.
@@ -120,6 +123,7 @@ def test_accesses_are_read_with_their_member() -> None:
         ("lb-3", 503, "", "/ws", 0),
         ("lb-4", 404, "", '/no "where"', 0),
         ("lb-5", 101, "wss://127.0.0.101:10443", "/wss", 0.016),
+        ("lb-8", 101, "ws://127.0.0.102:8888", "/ws", 0.016),
     ]
 
 
@@ -128,6 +132,8 @@ def test_other_lines_have_their_level_and_accesses_without_a_member_that_could_b
         ("notice", "", False),
         ("error", "AH00957", True),
         ("error", "AH02039", True),
+        ("error", "AH00957", True),
+        ("error", "AH00957", True),
         ("alert", "", True),
         ("warn", "", True),
         ("notice", "", False),

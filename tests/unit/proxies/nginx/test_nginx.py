@@ -137,6 +137,17 @@ def test_each_member_that_was_tried_is_an_election() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("directive", "method"),
+    [("", "round_robin"), ("least_conn;", "least_conn"), ("ip_hash;", "ip_hash"), ("hash $arg_k consistent;", "hash"),
+     ("random two least_conn;", "random")],
+)  # fmt: skip
+def test_the_method_is_the_one_that_its_upstream_names(directive: str, method: str) -> None:
+    dump = rendered().replace("128k;", f"128k;\n    {directive}")
+    members = DIALECT.status(WEIGHTED.resolved(ADDRESSES), dump, access="", connections="")
+    assert {member.lbmethod for member in members} == {method}
+
+
 def test_a_line_of_the_access_log_names_the_last_member_tried() -> None:
     lines = DIALECT.parse_access(ACCESS)
     assert [(line.conn_id, line.status, line.member_url, line.path) for line in lines] == [

@@ -219,7 +219,7 @@ def test_what_the_evidence_speaks_against() -> None:
         "no request carried a cookie, a query or a path parameter that a route could stand in",
         "all members Init Ok at the start",
         "handshakes did not overlap",
-        "no line in the proxy's log",
+        "no line in Apache's log",
     )
     assert (
         causes.ruled_out(saved(runs.judged(runs.record("LNLN", lines=(WARNED,)), checks=(log.only_announced(),)))) == ()
@@ -524,3 +524,58 @@ def test_no_field_was_removed_from_an_answer_that_did_not_come() -> None:
     cause = causes.likely(scenario)
     assert cause is not None
     assert cause.rule == "dropped"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "scenario", "rule", "words"),
+    [
+        ("nginx", edited(Claim.OPENING, status=403, accepted=False, arrivals=(), changes=None), "httpd-refused",
+         "nginx itself answered 403: no backend saw the request; look for return, deny or a limit"),
+        ("haproxy", edited(Claim.OPENING, status=503, accepted=False, arrivals=(), changes=None), "httpd-refused",
+         "HAProxy itself answered 503: no backend saw the request; look for http-request deny or return"),
+        ("nginx", saved(runs.judged(runs.record("LNLN", lines=(WARNED,)))), "logged",
+         "the traffic is as claimed; only nginx's log is not clean"),
+        ("squid", saved(runs.judged(runs.record("LNLN", lines=(WARNED,)))), "logged",
+         "the traffic is as claimed; only Apache's log is not clean"),
+    ],
+)  # fmt: skip
+def test_a_cause_is_told_in_the_words_of_the_product(
+    proxy: str, scenario: SavedScenario, rule: str, words: str
+) -> None:
+    cause = causes.likely(edit(scenario, proxy=proxy))
+    assert cause
+    assert cause.rule == rule
+    assert words in cause.sentence
+    assert cause.evidence
+
+
+def test_evidence_that_was_seen_keeps_its_words() -> None:
+    first = edited(Claim.OPENING, status=403, accepted=False, arrivals=(), changes=None, reason="says Apache httpd")
+    cause = causes.likely(edit(first, proxy="nginx"))
+    assert cause
+    assert "says Apache httpd" in cause.evidence[0]
+    counted_otherwise = causes.likely(edit(saved(listed_otherwise()), proxy="haproxy"))
+    assert counted_otherwise
+    assert counted_otherwise.evidence[0].startswith("HAProxy's statistics: ")
+
+
+@pytest.mark.parametrize(("proxy", "rule"), [("nginx", ""), ("apache", "field")])
+def test_fields_that_a_product_writes_itself_were_changed_by_nobody(proxy: str, rule: str) -> None:
+    what = SavedChanges(request=(), response=(SavedChange(name="Server", what="added"),))
+    scenario = edit(edited(Claim.OPENING, changes=what), proxy=proxy)
+    cause = causes.likely(scenario)
+    assert (cause.rule if cause else "") == rule
+
+
+def test_elections_interleave_in_processes_of_httpd_alone() -> None:
+    scenario = saved(at_once())
+    assert causes.likely(edit(scenario, proxy="nginx")) is None
+    assert "no line in nginx's log" in causes.ruled_out(edit(scenario, proxy="nginx", log=()))
+    assert "no line in Apache's log" in causes.ruled_out(edit(scenario, log=()))
+
+
+def test_where_to_look_is_said_in_the_words_of_the_product() -> None:
+    scenario = edit(saved(runs.broken()), log=(WARNED,), proxy="haproxy")
+    told = causes.look_at(scenario)
+    assert told.startswith("HAProxy's log lines")
+    assert "as HAProxy's statistics showed them" in told
