@@ -158,6 +158,19 @@ async def test_handshakes_are_answered_by_servers_in_their_own_words_and_without
     assert told == dict.fromkeys(names, (Outcome.PASSED, "")) | skipped
 
 
+async def test_listing_seven_is_asked_of_a_server_that_answers_so_itself(here: Place, other: Backend) -> None:
+    """Of any other, the proxy would be blamed for what the server has written."""
+    async with saying("this is a", "this is b") as (one, two):
+        told = outcomes(
+            await in_thread(here, "test", "headers-listing7", "--backend", f"a={one}", "--backend", f"b={two}", *QUICK)
+        )
+    needs = "the article's Node.js server, whose answer has Listing 7's four fields"
+    assert told == {"headers-listing7": (Outcome.SKIPPED, f"It needs {needs}, and the backends are real servers.")}
+    servers = ("--backend", f"a={url(other)}", "--backend", f"node={url(other)}")
+    told = outcomes(await in_thread(here, "test", "headers-listing7", *servers, *QUICK))
+    assert told == {"headers-listing7": (Outcome.PASSED, "")}
+
+
 @pytest.mark.parametrize("carrier", ["wstunnel", "http"])
 async def test_three_servers_of_any_names_take_turns(
     here: Place, greeting: Backend, other: Backend, mute: Backend, carrier: str

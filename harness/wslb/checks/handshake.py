@@ -195,6 +195,11 @@ def answer_reaches_client(record: Record) -> Verdict:
 LISTING_SEVEN = ("Upgrade", "Connection", "Sec-WebSocket-Accept", "Origin")
 
 
+def names_but_ours(response: Headers) -> tuple[str, ...]:
+    """Names of an answer's fields in their order, but for the one that a stand-in adds."""
+    return tuple(name for name, _ in response if name.lower() != "x-backend")
+
+
 def listing_seven(record: Record) -> Verdict:
     """Each 101 is the article's Listing 7 as printed: its fields, in its order, with the Origin that the client sent.
 
@@ -203,7 +208,7 @@ def listing_seven(record: Record) -> Verdict:
     told = ", ".join(LISTING_SEVEN)
 
     def wrong(handshake: Handshake) -> str:
-        names = tuple(name for name, _ in handshake.response if name.lower() != "x-backend")
+        names = names_but_ours(handshake.response)
         if names != LISTING_SEVEN:
             return f"the fields are {', '.join(names) or 'none'}"
         sent, came = (header_values(fields, "Origin") for fields in (handshake.request, handshake.response))

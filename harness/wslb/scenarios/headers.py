@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from wslb.checks import accounting, carrier, distribution, encryption, handshake, strictness
+from wslb.errors import NotAskable
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener
 from wslb.model.results import Check
@@ -49,6 +50,14 @@ def _as_browser(*, count: int = 4, subprotocols: tuple[str, ...] = ()) -> Act:
             await conversation.close()
 
     return act
+
+
+async def _listing_seven(lab: Lab) -> None:
+    """Four as a browser; of real servers, those alone whose own answer is Listing 7 can show whether it arrives so."""
+    await _as_browser()(lab)
+    answers = [handshake.names_but_ours(one.response) for one in await lab.fleet.journal() if one.accepted]
+    if lab.fleet.real and any(names != handshake.LISTING_SEVEN for names in answers):
+        raise NotAskable(needs="the article's Node.js server, whose answer has Listing 7's four fields")
 
 
 async def _query(lab: Lab) -> None:
@@ -98,7 +107,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "listing7",
         "Does a client get Listing 7 as the article prints it, the client's own Origin included?",
         "4 of 4 answers of node, the Node.js server: its four fields, in its order",
-        _as_browser(),
+        _listing_seven,
         (
             handshake.answered_101,
             handshake.accept_is_right,
