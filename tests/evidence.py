@@ -79,7 +79,7 @@ def handshake(seq: int, backend: str, *, carrier: Carrier = Carrier.WSTUNNEL, he
         closed_at=100.0 + seq if held else seq + 0.5,
         greeting=f"[From Server] Connected to {backend}",
         greeters=(backend,),
-        signed_by=backend,
+        signers=(backend,),
         logged_by=backend,
         logged_status=200 if carrier is Carrier.WSTUNNEL else 101,
         arrivals=(arrival(backend, carrier=carrier),),

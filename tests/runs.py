@@ -121,7 +121,7 @@ def opened(
         closed_at=begin + 0.01 if accepted else None,
         greeting=f"[From Server] Connected to {backend}" if accepted else None,
         greeters=(backend,) if accepted and backend else (),
-        signed_by=backend if accepted else None,
+        signers=(backend,) if accepted and backend else (),
         logged_by=backend if accepted else None,
         logged_status=(200 if carrier is Carrier.WSTUNNEL else 101) if accepted else 503,
         arrivals=(arrival,) if backend else (),

@@ -99,6 +99,7 @@ class Settings:
         limit: seconds that a scenario may take before it is errored; None leaves it to the run.
         backends: URL of each real server that takes a stand-in's place, by its name, in the order given.
         ca: file with the authority of such servers' certificates.
+        identify: what tells who of them answered, beside the recorders (`wslb.wire.naming.NameRule`).
         doors: ports that a container publishes where it has a network of its own, plain and TLS ones together.
     """
 
@@ -129,6 +130,7 @@ class Settings:
     doors: int = 2
     backends: Mapping[str, str] = field(default_factory=dict)
     ca: str | None = None
+    identify: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     def __post_init__(self) -> None:
@@ -150,14 +152,27 @@ class Settings:
         for option, port in (("--port", self.port), ("--tls-port", self.tls_port)):
             if not 0 <= port <= 65535:
                 raise ConfigError(option=option, value=port, allowed="a port from 1 to 65535, or 0 for a free one")
+        if self.port and self.port == self.tls_port:
+            raise ConfigError(option="--tls-port", value=self.tls_port, allowed="another port than --port")
+        self._check_servers()
+
+    def _check_servers(self) -> None:
+        """Refuse what does not go with these real servers, or without any."""
         if self.ca is not None and not any(url.startswith("wss:") for url in self.backends.values()):
             raise ConfigError(option="--ca", value=self.ca, allowed="given with a --backend NAME=wss://… only")
         if self.ca is not None and not Path(self.ca).is_file():
             raise ConfigError(option="--ca", value=self.ca, allowed="a file with certificates in PEM")
+        if self.identify is not None and not self.backends:
+            raise ConfigError(option="--identify", value=self.identify, allowed="given with --backend NAME=URL only")
+        if self.identify == "auto":
+            raise ConfigError(
+                option="--identify",
+                value=self.identify,
+                allowed="a rule here, such as header:NAME",
+                hint="Leave it out where nothing is known: the recorders tell who answered.",
+            )
         if self.lean and self.backends:
             raise ConfigError(option="--lean", value=True, allowed="given without --backend: it is a stand-in's")
-        if self.port and self.port == self.tls_port:
-            raise ConfigError(option="--tls-port", value=self.tls_port, allowed="another port than --port")
 
     @property
     def fixed(self) -> bool:

@@ -88,7 +88,8 @@ async def test_servers_that_say_nothing_are_told_apart_by_their_recorders(here: 
     names = ("lb-byrequests", "lb-bytraffic", "headers-query", "timeouts-idle-http")
     servers = ("--backend", f"one={url(mute, '/WSConsole')}", "--backend", f"two={url(mute)}")
     why = {
-        "lb-bybusyness-held": "It needs greetings that tell the backends apart, and the backends are real servers.",
+        "lb-bybusyness-held": "It needs greetings, or an --identify, that tell the backends apart, and the backends "
+        "are real servers.",
         "timeouts-idle-wstunnel": "",
     }
     ended = await in_thread(here, "test", *names, *why, *servers, *QUICK)

@@ -25,6 +25,20 @@ def test_real_servers_keep_their_order_and_lose_the_last_slash() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"identify": "header:X"}, "--identify is 'header:X', but must be given with --backend NAME=URL only."),
+        ({"identify": "auto", "backend": ("a=ws://h",)}, "--identify is 'auto', but must be a rule here, such as"),
+    ],
+)
+def test_what_identifies_servers_is_a_rule_and_needs_some(options: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_settings(options, {})
+    assert str(refused.value).startswith(told)
+    assert read_settings({"identify": "json:a", "backend": ("a=ws://h",)}, {}).identify == "json:a"
+
+
+@pytest.mark.parametrize(
     "url", ["", "ws://", "http://h", "ws://h:0", "ws://h:99999", "ws://u@h", "ws://h?q", "ws://h h"]
 )
 def test_a_url_of_no_server_is_refused(url: str) -> None:

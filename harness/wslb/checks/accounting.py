@@ -19,16 +19,17 @@ def witnesses_agree(record: Record) -> Verdict:
 
     The client has the greeting (or, on an echo endpoint, X-Backend), the backends have their journals, the proxy has
     BALANCER_WORKER_NAME in its access log (mod_proxy_balancer, environment variables). Where no balancer elects, the
-    proxy's own word is not needed. A greeting that backends on one address share names nobody, and is no witness; but
-    it must be one that the backend of the other witnesses sends. What cannot tell (`Record.silent`) has no word.
+    proxy's own word is not needed. A greeting or a signature that several backends share names nobody, and is no
+    witness; but it must be one that the backend of the other witnesses sends. What cannot tell (`Record.silent`) has no
+    word.
     """
     name = About(check="witnesses_agree", phrase="the witnesses disagree", claims=Claim.WITNESSES)
-    expected = "greeting, X-Backend, journal and access log name the same backend for every connection"
+    expected = f"greeting, {record.signature}, journal and access log name the same backend for every connection"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
     wrong: list[tuple[Handshake, dict[str, str | None]]] = []
     for handshake in record.accepted:
-        words = _witnesses(handshake, balanced=record.balancer is not None, silent=record.silent)
+        words = _words(record, handshake)
         if len(set(words.values())) != 1 or None in words.values():
             wrong.append((handshake, words))
     if not wrong:
@@ -44,23 +45,24 @@ def witnesses_agree(record: Record) -> Verdict:
     )
 
 
-def _witnesses(handshake: Handshake, *, balanced: bool, silent: frozenset[Witness]) -> dict[str, str | None]:
+def _words(record: Record, handshake: Handshake) -> dict[str, str | None]:
+    """What each witness says of a handshake."""
     accepted = [arrival.backend for arrival in handshake.arrivals if arrival.accepted]
     words: dict[str, str | None] = {}
-    greets = handshake.greeting is not None and Witness.GREETING not in silent
-    if greets and not _shared(handshake, accepted):
+    greets = handshake.greeting is not None and Witness.GREETING not in record.silent
+    if greets and not _shared(handshake.greeters, accepted):
         words["the greeting"] = " or ".join(handshake.greeters) or None
-    if Witness.SIGNATURE not in silent:
-        words["X-Backend"] = handshake.signed_by
+    if Witness.SIGNATURE not in record.silent and not _shared(handshake.signers, accepted):
+        words[record.signature] = " or ".join(handshake.signers) or None
     words["the journals"] = " and ".join(accepted) or None
-    if balanced:
+    if record.balancer is not None:
         words["the access log"] = handshake.logged_by
     return words
 
 
-def _shared(handshake: Handshake, accepted: list[str]) -> bool:
-    """Whether the greeting is that of several backends, and the one that the journals name is among them."""
-    return len(handshake.greeters) > 1 and set(accepted) <= set(handshake.greeters)
+def _shared(names: tuple[str, ...], accepted: list[str]) -> bool:
+    """Whether several backends answer so, and the one that the journals name is among them."""
+    return len(names) > 1 and set(accepted) <= set(names)
 
 
 def elected_counted(record: Record) -> Verdict:

@@ -62,12 +62,12 @@ class Expected:
 
 
 def _maker(handshake: Handshake) -> str:
-    """Who made what came: stand-ins sign with X-Backend or a greeting, httpd's own pages are HTML.
+    """Who made what came: backends sign it or greet, httpd's own pages are HTML.
 
     Of a real server, the recorder's journal has the answer: of this status, and of the type in which it came. A page
     of httpd's in its place (ProxyErrorOverride) keeps the status and has a type of its own.
     """
-    if handshake.signed_by or handshake.greeters or _passed_on(handshake):
+    if handshake.signers or handshake.greeters or _passed_on(handshake):
         return BACKEND
     wire = handshake.wire
     if handshake.status is None and (wire is None or not wire.received):

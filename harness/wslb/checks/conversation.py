@@ -22,16 +22,17 @@ _COLUMNS = {
 def greeted(record: Record) -> Verdict:
     """Every accepted connection on a CL endpoint is greeted in its backend's own form.
 
-    Of real servers that do not all greet (`Record.silent`), the recorder's journal must say who served it instead.
+    Of real servers that do not all greet (`Record.silent`), what identifies them (``--identify``) or else the
+    recorder's journal must say who served it instead.
     """
     name = About(check="greeted", phrase="the greeting did not come", claims=Claim.GREETING)
     greets = Witness.GREETING not in record.silent
     expected = "[From Server] Connected to … as the first message of every connection"
     if not greets:
-        expected = "these servers do not all greet: every connection is one that a recorder has journalled"
+        expected = "these servers do not all greet: every connection is one whose server is told otherwise"
     if not record.accepted:
         return no_evidence(name, expected=expected, lacking="no handshake was accepted")
-    wrong = [h for h in record.accepted if not (h.greeters if greets else h.recorded_by)]
+    wrong = [h for h in record.accepted if not (h.greeters if greets else h.backend)]
     first = wrong[0] if wrong else None
     return judged(
         name,
@@ -39,7 +40,7 @@ def greeted(record: Record) -> Verdict:
         expected=expected,
         observed=f"{called(first)} got {first.greeting!r}"
         if first
-        else f"all {len(record.accepted)} {'greeted' if greets else 'journalled'}",
+        else f"all {len(record.accepted)} {'greeted' if greets else 'told'}",
         evidence=[h.conn_id for h in wrong],
     )
 

@@ -22,12 +22,15 @@ def witnesses_speak(*due: Witness) -> Check:
     def speak(record: Record) -> Verdict:
         name = About(check="witnesses_speak", phrase="a witness is silent", claims=Claim.WITNESSES)
         able = [witness for witness in due if witness not in record.silent]
-        expected = f"{', '.join(able)} speak of every tunnel, once and in due form"
+        names = [record.signature if witness is Witness.SIGNATURE else witness for witness in able]
+        expected = f"{', '.join(names)} speak of every tunnel, once and in due form"
         if not record.accepted:
             return no_evidence(name, expected=expected, lacking="no handshake was accepted")
         if not able:
             return no_evidence(name, expected=expected, lacking="the scenario has no witness")
         of_each = {witness: rule for witness, rule in _OF_EACH.items() if witness in able}
+        if Witness.SIGNATURE in able:
+            of_each[Witness.SIGNATURE] = lambda h: "" if h.signers else f"{record.signature} is silent"
         if record.balancer is None:
             of_each.pop(Witness.ACCESS_LOG, None)
         wrong = [
@@ -75,7 +78,6 @@ def _arrival(handshake: Handshake) -> str:
 
 _OF_EACH: dict[Witness, Callable[[Handshake], str]] = {
     Witness.GREETING: _greeting,
-    Witness.SIGNATURE: lambda handshake: "" if handshake.signed_by else "X-Backend is silent",
     Witness.JOURNAL: _arrival,
     Witness.ACCESS_LOG: lambda handshake: "" if handshake.logged_by else "the access log is silent",
 }

@@ -72,7 +72,7 @@ def run_load(url: str | None, options: Mapping[str, Any]) -> NoReturn:
         raise ConfigError(option="--faults", value=options["faults"][0], allowed="used with the lab, not with a URL")
     approach = _approach(url, options)
     plan = _plan(approach, options)
-    others = dict.fromkeys(("connections", "backends"))  # which mean something else here
+    others = dict.fromkeys(("connections", "backends", "identify"))  # which mean something else here
     ca = str(options["ca"]) if options["backend"] and options["ca"] else None
     settings = read_settings({**options, **others, "ca": ca}, os.environ)
     if not settings.backends:

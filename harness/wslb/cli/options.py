@@ -12,6 +12,7 @@ from wslb.config import DockerNetwork, Mpm, PullPolicy, RuntimeChoice
 from wslb.model.balancer import CARRIERS, OF_HTTPD
 from wslb.wire.approach import SPEAK
 from wslb.wire.clients import SHAPES
+from wslb.wire.naming import NameRule
 
 __all__ = [
     "EXIT_CODES",
@@ -69,6 +70,11 @@ proxy_option = click.option(
     "--proxy", metavar="NAME", help="Which proxy: apache, nginx or haproxy; --httpd names its program too."
 )
 
+
+def _rule(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    return None if value is None else NameRule(rule=value).rule
+
+
 backend_options = _together(
     click.option(
         "--backend",
@@ -77,6 +83,13 @@ backend_options = _together(
         help="A real server (ws:// or wss://) in a stand-in's place, behind a recorder; may be repeated.",
     ),
     click.option("--ca", metavar="FILE", help="Authority of the certificates of such wss:// servers (PEM)."),
+    click.option(
+        "--identify",
+        metavar="RULE",
+        callback=_rule,
+        help="What of their answers says who it was: header:NAME, cookie:NAME, route:COOKIE, greeting, json:FIELD or "
+        "message:REGEX.",
+    ),
 )
 """Real servers instead of the stand-ins."""
 

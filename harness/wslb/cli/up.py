@@ -22,7 +22,8 @@ _HOSTS = ("127.0.0.1", "localhost")
 _LISTENERS = 4
 """Of the two backends, plain and TLS."""
 
-_NOT_OF_A_CONFIGURATION = ("proxy", "backend", "ca", "backend_ports", "port", "tls_port", "lbmethod", "carrier", "mpm")
+_NOT_OF_A_CONFIGURATION = ("proxy", "backend", "ca", "identify", "backend_ports", "port", "tls_port", "lbmethod",
+                           "carrier", "mpm")  # fmt: skip
 """What a configuration of the user's says itself, and what is free ports for it."""
 
 

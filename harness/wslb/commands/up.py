@@ -13,11 +13,13 @@ from urllib.parse import quote
 from wslb.config import Settings
 from wslb.errors import StartError
 from wslb.interfaces import Progress
+from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.lab.placement import silent
 from wslb.lab.trial import Trial, open_trial
 from wslb.model.balancer import Listener
+from wslb.model.results import Witness
 from wslb.model.sites import wide
 from wslb.proxies.apache.adoption.questions import questions
 
@@ -40,7 +42,11 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
         await lab.begin("up", site, balancer=site.balancers[0])
         opened = await lab.open_in_turn(max(2, len(real)))
         if real:
-            seen = sorted({arrival.backend for arrival in await lab.fleet.journal() if arrival.accepted})
+            journal = [arrival for arrival in await lab.fleet.journal() if arrival.accepted]
+            seen = sorted({arrival.backend for arrival in journal})
+            if settings.identify:
+                signs = Witness.SIGNATURE not in lab.fleet.silent
+                _refuse_wrong_names(opened, {one.conn_id: one.backend for one in journal}, signs=signs)
         else:
             seen = sorted({conversation.backend or "nobody" for conversation in opened})
         if seen != sorted(lab.fleet):
@@ -52,6 +58,20 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
         status, _, _ = await lab.proxy.fetch("/WSConsole.html")
         _introduce(lab, time.monotonic() - begin, len(opened), say, page=status == HTTPStatus.OK)
         await _watch(lab, say)
+
+
+def _refuse_wrong_names(opened: Sequence[Conversation], journalled: Mapping[str | None, str], *, signs: bool) -> None:
+    """Stop where what identifies a server is not that of the server that the connection was passed to."""
+    for one in opened:
+        named = one.handshake.signed_by if signs else one.handshake.greeted_by
+        passed = journalled.get(one.handshake.conn_id)
+        if named != passed:
+            raise StartError(
+                name="The lab",
+                reason=f"connection {one.seq} was passed to {passed or 'no server'}, but --identify finds "
+                f"{named or 'nobody'} in the answer",
+                hint="Something on the way changes what the servers say, or a server does not always say the same.",
+            )
 
 
 async def stand_for(

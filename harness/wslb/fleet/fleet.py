@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import aiohttp
@@ -19,13 +19,14 @@ from wslb.config import Settings
 from wslb.errors import ConfigError, NotAskable, ProcessLost
 from wslb.fleet.decoys import DECOYS, Blackhole, Decoy
 from wslb.fleet.managed import BACKENDS, ManagedBackend, Program, lean, own_address
-from wslb.fleet.servers import Acquaintance, acquainted, parts, recorders
+from wslb.fleet.servers import Acquaintance, acquainted, parts, recorders, tell_apart
 from wslb.identity import Identity
 from wslb.interfaces import STOPPED, Backends, Runtime
 from wslb.model.balancer import Site
-from wslb.model.handshake import Arrival
+from wslb.model.handshake import Arrival, Handshake
 from wslb.model.results import Witness
 from wslb.runtimes.local.local_runtime import LocalRuntime
+from wslb.wire.naming import NameRule, Showing
 
 __all__ = ["VARIANTS", "Fleet", "program_of"]
 
@@ -65,6 +66,7 @@ class Fleet(Backends):
         self._recorded = recorded
         self._base = recorders(settings.backends, ca=settings.ca) if settings.backends else BACKENDS
         self._known: dict[str, Acquaintance] = {}
+        self._rule = NameRule(rule=settings.identify) if settings.identify else None
         self._one_path = one_path
         self._runtime = runtime
         self._proxy_runtime = proxy_runtime
@@ -129,12 +131,45 @@ class Fleet(Backends):
     @property
     def silent(self) -> frozenset[Witness]:
         """Witnesses that cannot tell who answered."""
-        if self._recorded:
-            return frozenset({Witness.SIGNATURE, Witness.GREETING})
-        if not self._settings.backends:
+        if not self.real:
             return frozenset()
-        mute = {Witness.GREETING} if any(not known.greeting for known in self._known.values()) else set()
-        return frozenset({Witness.SIGNATURE, *mute})
+        told = {self._names_by} if self._rule else set()
+        if not self._recorded and all(known.greeting for known in self._known.values()):
+            told.add(Witness.GREETING)
+        return frozenset({Witness.SIGNATURE, Witness.GREETING}) - told
+
+    @property
+    def _names_by(self) -> Witness:
+        """Witness that the rule of ``--identify`` reads."""
+        return Witness.GREETING if self._rule and self._rule.listens else Witness.SIGNATURE
+
+    @property
+    def signature(self) -> str:
+        """What of an answer names its backend, in a report's words."""
+        return self._rule.source if self._rule and not self._rule.listens else super().signature
+
+    def signers(self, handshake: Handshake, near: Collection[str]) -> tuple[str, ...]:
+        """Backends among those near whose signature this answer has.
+
+        A real server's was learnt of its 101, and is read there alone; what it calls X-Backend is no name of ours.
+        """
+        if not self.real:
+            return super().signers(handshake, near)
+        if self._rule is None or self._rule.listens or not handshake.accepted:
+            return ()
+        return self._identified(self._rule, Showing(response=handshake.response), near)
+
+    def greeters(self, text: str, near: Collection[str]) -> tuple[str, ...]:
+        """Backends among those near whose greeting this is: in all its words, or by what identifies a real server."""
+        if self._rule is None or not self._rule.listens:
+            return super().greeters(text, near)
+        return self._identified(self._rule, Showing(messages=(text,)), near)
+
+    def _identified(self, rule: NameRule, showing: Showing, near: Collection[str]) -> tuple[str, ...]:
+        """Backends before the server of this value; several where a site has further instances of one server."""
+        value = rule.of(showing)
+        servers = {part for part, known in self._known.items() if known.value == value}
+        return tuple(name for name in self if name in near and name.partition("-")[0] in servers)
 
     @property
     def answers(self) -> bool:
@@ -157,6 +192,8 @@ class Fleet(Backends):
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        if self._rule:
+            tell_apart(self._known, self._settings.backends, self._rule)
 
     async def _start(self, name: str, *, ports: tuple[int, int] | None = None) -> None:
         if self._programs is not None:
@@ -209,7 +246,9 @@ class Fleet(Backends):
         if part not in self._known:
             server = parts(self._settings.backends)[part]
             seconds = self._settings.timeouts.handshake
-            self._known[part] = await acquainted(backend, name=server, url=self.real[part], seconds=seconds)
+            self._known[part] = await acquainted(
+                backend, name=server, url=self.real[part], seconds=seconds, rule=self._rule
+            )
         backend.info = replace(backend.info, greeting=self._known[part].greeting)
 
     def _signer(self, identity: Identity) -> Authority:

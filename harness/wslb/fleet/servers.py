@@ -6,7 +6,7 @@ is left, in the order in which they were named, and those beyond the two are ``m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -14,9 +14,11 @@ from wslb.connectors import WebSocketConnector
 from wslb.errors import ServerUnavailable
 from wslb.fleet.managed import BACKENDS, ManagedBackend, Program
 from wslb.interfaces import Tunnel
+from wslb.model.handshake import Handshake
 from wslb.waiting import until
+from wslb.wire.naming import ABSENT, NameRule, Showing
 
-__all__ = ["RELAYED", "Acquaintance", "acquainted", "parts", "recorders"]
+__all__ = ["RELAYED", "Acquaintance", "acquainted", "parts", "recorders", "tell_apart"]
 
 RELAYED = frozenset({"accept", "upgrade", "status", "silent", "hangup", "mute", "forget", "cut", "delay"})
 """Faults that a recorder can do (backends/README.md, The recorder)."""
@@ -28,6 +30,9 @@ COMMAND = "WRKSBS"
 """What a lab says on a tunnel to see whether it lives."""
 
 
+_RULES = "Name what is always the same of one server and another of each, or leave --identify out: the recorders tell."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acquaintance:
     """What the first connections to a server told.
@@ -35,10 +40,12 @@ class Acquaintance:
     Attributes:
         greeting: its first words, unasked; empty for none, and for words that are others each time.
         answers: whether it answers a text message.
+        value: what identifies it (`Settings.identify`); empty without a rule.
     """
 
     greeting: str
     answers: bool
+    value: str = ""
 
 
 def parts(servers: Mapping[str, str]) -> dict[str, str]:
@@ -71,29 +78,67 @@ def recorders(servers: Mapping[str, str], *, ca: str | None) -> dict[str, Progra
     return made
 
 
-async def acquainted(backend: ManagedBackend, *, name: str, url: str, seconds: float) -> Acquaintance:
+async def acquainted(
+    backend: ManagedBackend, *, name: str, url: str, seconds: float, rule: NameRule | None = None
+) -> Acquaintance:
     """Open two connections through a recorder, and say one word on the second.
 
     Raises:
-        ServerUnavailable: the server is away, or accepts no WebSocket there.
+        ServerUnavailable: the server is away, accepts no WebSocket there, or the rule finds no name of it.
     """
-    greetings, answers = [], False
+    greetings, showings, answers = [], [], False
     for last in (False, True):
-        tunnel = await _opened(backend, name=name, url=url, seconds=seconds)
-        greetings.append(await _heard(tunnel))
+        handshake, tunnel = await _opened(backend, name=name, url=url, seconds=seconds)
+        first = await _heard(tunnel)
+        greetings.append(first)
+        showings.append(Showing(response=handshake.response, messages=(first,) if isinstance(first, str) else ()))
         if last:
             await tunnel.send(COMMAND)
             answers = await _heard(tunnel) is not None
         await tunnel.close(1000, "")
     constant = isinstance(greetings[0], str) and greetings[0] == greetings[1]
-    return Acquaintance(greeting=str(greetings[0]) if constant else "", answers=answers)
+    value = _value(rule, showings, name=name, url=url) if rule else ""
+    return Acquaintance(greeting=str(greetings[0]) if constant else "", answers=answers, value=value)
 
 
-async def _opened(backend: ManagedBackend, *, name: str, url: str, seconds: float) -> Tunnel:
+def _value(rule: NameRule, showings: Sequence[Showing], *, name: str, url: str) -> str:
+    """What the rule finds in each of these openings of one server."""
+    values = [rule.of(showing) for showing in showings]
+    if not {None, ABSENT}.isdisjoint(values):
+        found = f"nothing in {'the first text that it sends unasked' if rule.listens else 'its 101'}"
+    elif len(set(values)) > 1:
+        found = "something else each time, which names the connection and not the server"
+    else:
+        return str(values[0])
+    reason = f"--identify looks for {rule.source} and finds {found}"
+    raise ServerUnavailable(name=name, url=url, reason=reason, hint=_RULES)
+
+
+def tell_apart(known: Mapping[str, Acquaintance], servers: Mapping[str, str], rule: NameRule) -> None:
+    """Let no two servers have one value.
+
+    Args:
+        known: by the part that each server plays, as far as they were asked.
+        servers: URL by name.
+
+    Raises:
+        ServerUnavailable: two have.
+    """
+    first: dict[str, str] = {}
+    for part, name in parts(servers).items():
+        if part not in known:
+            continue
+        other = first.setdefault(known[part].value, name)
+        if other != name:
+            reason = f"--identify looks for {rule.source} and finds the same as of {other} at {servers[other]}"
+            raise ServerUnavailable(name=name, url=servers[name], reason=reason, hint=_RULES)
+
+
+async def _opened(backend: ManagedBackend, *, name: str, url: str, seconds: float) -> tuple[Handshake, Tunnel]:
     path = backend.program.cl_path
     handshake, tunnel = await WebSocketConnector().open(f"ws://{backend.address('ws')}{path}", timeout_seconds=seconds)
     if tunnel is not None:
-        return tunnel
+        return handshake, tunnel
     if handshake.status is not None:
         reason = f"it answers {handshake.status} to an opening handshake on {path}"
         hint = "The lab asks for /CLRunner behind the path of the URL, as the article's servers have it."

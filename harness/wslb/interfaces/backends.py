@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from wslb.errors import ProcessLost
 from wslb.interfaces.backend import Backend
 from wslb.model.balancer import Site
-from wslb.model.handshake import Arrival
+from wslb.model.handshake import Arrival, Handshake, one_header
 from wslb.model.results import Witness
 
 __all__ = ["Backends"]
@@ -52,6 +52,24 @@ class Backends(Mapping[str, Backend]):
     def silent(self) -> frozenset[Witness]:
         """Witnesses that cannot tell who answered: real servers sign nothing, and not all of them greet."""
         return frozenset()
+
+    @property
+    def signature(self) -> str:
+        """What of an answer names its backend, in a report's words."""
+        return Witness.SIGNATURE.value
+
+    def signers(self, handshake: Handshake, near: Collection[str]) -> tuple[str, ...]:
+        """Backends among those near whose signature this answer has; none for nobody's."""
+        signed = one_header(handshake.response, "X-Backend")
+        return tuple(name for name in self if name in near and name == signed)
+
+    def greeters(self, text: str, near: Collection[str]) -> tuple[str, ...]:
+        """Backends among those near whose greeting this is, exactly; none for nobody's.
+
+        Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one
+        that a scenario expects: the greeting would hide that another one answered.
+        """
+        return tuple(name for name, one in self.items() if name in near and one.info.greeting == text)
 
     @property
     def answers(self) -> bool:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from wslb.errors import NotAskable
 from wslb.interfaces import Tunnel
 from wslb.model.handshake import Close, Exchange, Handshake
 
-__all__ = ["Conversation", "exchange", "whose"]
+__all__ = ["Conversation", "exchange"]
 
 _KEEP = 4096
 
@@ -28,18 +28,6 @@ def exchange(message: str | bytes, *, sent: bool, at: float) -> Exchange:
         binary=isinstance(message, bytes),
         sha256=hashlib.sha256(payload).hexdigest(),
     )
-
-
-def whose(greeting: str, greetings: Mapping[str, str]) -> tuple[str, ...]:
-    """Backends whose greeting this is, exactly; none for nobody's.
-
-    Instances that listen on one address greet in the same words. Then none of them is preferred, not even the one that
-    a scenario expects: the greeting would hide that another one answered.
-
-    Args:
-        greetings: of every backend that runs, by its name.
-    """
-    return tuple(name for name, own in greetings.items() if own == greeting)
 
 
 class Conversation:
@@ -92,7 +80,7 @@ class Conversation:
             NotAskable: the servers are real ones, and what this one said cannot tell.
         """
         if self.accepted and self._handshake.backend is None and not self._commands:
-            raise NotAskable(needs="greetings that tell the backends apart")
+            raise NotAskable(needs="greetings, or an --identify, that tell the backends apart")
         return self._handshake.backend
 
     @property

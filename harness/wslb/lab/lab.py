@@ -143,11 +143,12 @@ class Lab:
             ahead=self.ahead,
             threads=self._threads,
             silent=self.fleet.silent,
+            signature=self.fleet.signature,
             served=self.proxy.served(self._claimed) if self._claimed else None,
         )
 
     def _near(self) -> Collection[str]:
-        """Backends that a greeting may be of: instances of one real server greet alike, also those of no use here."""
+        """Backends that an answer may be of: instances of one real server are alike, also those of no use here."""
         return self.site.backends if self.site and self.fleet.real else self.fleet.keys()
 
     @property

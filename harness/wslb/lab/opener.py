@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from wslb.config import Timeouts
 from wslb.interfaces import Backends, Connector, ConnectorName, RawConnector
-from wslb.lab.conversation import Conversation, whose
+from wslb.lab.conversation import Conversation
 from wslb.lab.ledger import Ledger
 from wslb.lab.raw_conversation import RawConversation
-from wslb.model.handshake import Handshake, Headers, one_header
+from wslb.model.handshake import Handshake, Headers
 from wslb.wire.http1 import RawRequest
 
 __all__ = ["Opener"]
@@ -65,14 +65,13 @@ class Opener:
             timeout_seconds=self._timeouts.handshake if timeout_seconds is None else timeout_seconds,
             compress=compress,
         )
-        signed = one_header(handshake.response, "X-Backend")
         conversation = Conversation(
             replace(
                 handshake,
                 conn_id=conn_id,
                 seq=seq,
                 opened_at=at,
-                signed_by=signed if signed in self._backends else None,
+                signers=self._signers(handshake),
             ),
             tunnel,
             clock=self._ledger.clock,
@@ -111,13 +110,14 @@ class Opener:
             request=sent,
             clock=self._ledger.clock,
             whose_greeting=self._greeters,
-            backends=lambda: frozenset(self._backends),
+            signers=self._signers,
             seconds=self._timeouts.handshake,
         )
         self._ledger.keep(conversation)
         return conversation
 
     def _greeters(self, text: str) -> tuple[str, ...]:
-        """Backends whose greeting this is (`whose`)."""
-        near = self._near()
-        return whose(text, {name: one.info.greeting for name, one in self._backends.items() if name in near})
+        return self._backends.greeters(text, self._near())
+
+    def _signers(self, handshake: Handshake) -> tuple[str, ...]:
+        return self._backends.signers(handshake, self._near())

@@ -38,7 +38,7 @@ class RawConversation:
         request: RawRequest,
         clock: Callable[[], float],
         whose_greeting: Callable[[str], tuple[str, ...]],
-        backends: Callable[[], frozenset[str]],
+        signers: Callable[[Handshake], tuple[str, ...]],
         seconds: float,
     ) -> None:
         self._handshake = handshake
@@ -46,7 +46,7 @@ class RawConversation:
         self._request = request
         self._clock = clock
         self._whose_greeting = whose_greeting
-        self._backends = backends
+        self._signers = signers
         self._seconds = seconds
         self._head: AnswerHead | None = None
         self._answered_at: float | None = None
@@ -59,6 +59,8 @@ class RawConversation:
         self._sent = 0
         self._fault = ""
         self._exchanges: list[Exchange] = []
+        self._greeting: str | None = None
+        self._greeters: tuple[str, ...] = ()
         self._parts: dict[bool, list[Frame]] = {True: [], False: []}
         self._close_sent: Frame | None = None
 
@@ -73,28 +75,22 @@ class RawConversation:
     def handshake(self) -> Handshake:
         """The evidence so far."""
         head = self._head
-        signed = one_header(head.headers, "X-Backend") if head else None
-        greeting = next((e.text for e in self._exchanges if not e.sent and self._greets(e.text)), None)
-        return replace(
+        told = replace(
             self._handshake,
             status=head.status if head else None,
             reason=head.reason if head else "",
             response=head.headers if head else (),
             elapsed_seconds=(self._answered_at or self._closed_at or self._clock()) - self._handshake.opened_at,
             error=self._handshake.error or self._error(),
-            greeting=greeting,
-            greeters=self._whose_greeting(greeting) if greeting is not None else (),
-            signed_by=signed if signed in self._backends() else None,
+            greeting=self._greeting,
+            greeters=self._greeters,
             subprotocol=one_header(head.headers, "Sec-WebSocket-Protocol") if head else None,
             exchanges=tuple(self._exchanges),
             closed=self._close(),
             closed_at=self._closed_at,
             wire=self._wire(),
         )
-
-    def _greets(self, text: str) -> bool:
-        """Whether this is a stand-in's greeting, of whatever address, or one that a real server is known by."""
-        return text.startswith(_GREETING) or bool(self._whose_greeting(text))
+        return replace(told, signers=self._signers(told))
 
     @property
     def accepted(self) -> bool:
@@ -292,6 +288,11 @@ class RawConversation:
         message = payload if parts[0].opcode is Opcode.BINARY else payload.decode("utf-8", "replace")
         parts.clear()
         self._exchanges.append(exchange(message, sent=sent, at=self._clock()))
+        if isinstance(message, str) and not sent and self._greeting is None:
+            self._greeters = self._whose_greeting(message)
+            # A stand-in's, of whatever address, or one that a real server is known by.
+            if self._greeters or message.startswith(_GREETING):
+                self._greeting = self._exchanges[-1].text
 
 
 def _encoded(frame: Frame) -> bytes:

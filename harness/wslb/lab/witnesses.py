@@ -67,8 +67,6 @@ class Witnesses:
         return replace(
             handshake,
             arrivals=own,
-            # What a real server calls X-Backend is no name of ours.
-            signed_by=None if Witness.SIGNATURE in self._fleet.silent else handshake.signed_by,
             recorded_by=self._recorded(handshake, own),
             logged_by=self._backend_at(line.member_url) if line else None,
             logged_status=line.status if line else None,
@@ -77,7 +75,10 @@ class Witnesses:
     def _recorded(self, handshake: Handshake, arrivals: Sequence[Arrival]) -> str | None:
         """Real server whose answer this is by its journal, where the answer itself cannot say that."""
         answered = [arrival.backend for arrival in arrivals if arrival.status == handshake.status is not None]
-        due = handshake.accepted and Witness.GREETING not in self._fleet.silent and len(handshake.greeters) < 2
+        silent = self._fleet.silent
+        greets = Witness.GREETING not in silent and len(handshake.greeters) < 2
+        signs = Witness.SIGNATURE not in silent and len(handshake.signers) < 2
+        due = handshake.accepted and (greets or signs)
         return answered[-1] if self._fleet.real and answered and not due else None
 
     def _backend_at(self, member_url: str) -> str | None:

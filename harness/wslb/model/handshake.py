@@ -185,8 +185,9 @@ class Handshake:
         opened_at, closed_at: seconds since the scenario began; closed_at None while open.
         greeters: backends whose greeting the client received, exactly; several where they share an address and with
             it the words, none without a greeting and for nobody's.
-        signed_by: backend named by the answer's ``X-Backend``.
-        recorded_by: backend whose journal has it, where neither greeting nor ``X-Backend`` can tell.
+        signers: backends whose signature the answer has, which is ``X-Backend`` of a stand-in and what ``--identify``
+            names of a real server; several for instances of one server, none without one and for nobody's.
+        recorded_by: backend whose journal has it, where neither greeting nor signature can tell.
         logged_by: route of the member that the proxy's access log names.
         arrivals: what the backends saw of it; two of them mean that the proxy tried again.
         exchanges: messages, greeting included.
@@ -207,7 +208,7 @@ class Handshake:
     closed_at: float | None = None
     greeting: str | None = None
     greeters: tuple[str, ...] = ()
-    signed_by: str | None = None
+    signers: tuple[str, ...] = ()
     recorded_by: str | None = None
     logged_by: str | None = None
     logged_status: int | None = None
@@ -235,8 +236,13 @@ class Handshake:
         return self.greeters[0] if len(self.greeters) == 1 else None
 
     @property
+    def signed_by(self) -> str | None:
+        """Backend that the answer's signature names; None without one, and for one that several share."""
+        return self.signers[0] if len(self.signers) == 1 else None
+
+    @property
     def backend(self) -> str | None:
-        """Who served it, in the client's view: the greeting, else the answer's ``X-Backend``.
+        """Who served it, in the client's view: the greeting, else the answer's signature.
 
         Of servers that neither greet nor sign, the recorder before them tells.
         """

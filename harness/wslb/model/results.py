@@ -252,6 +252,7 @@ class Record:
             of the client's.
         threads: of a process of the proxy; None where it cannot be known.
         silent: witnesses that cannot tell who answered, because the backends are servers that know nothing of us.
+        signature: what of an answer names its backend, in a report's words.
         served: what the proxy was given; None where that is not of the lab's making.
     """
 
@@ -269,6 +270,7 @@ class Record:
     ahead: Headers = ()
     threads: int | None = None
     silent: frozenset[Witness] = frozenset()
+    signature: str = Witness.SIGNATURE.value
     served: ServedConfig | None = None
 
     @property

@@ -62,6 +62,7 @@ OPTIONS = {
     "carrier": "NAME: module that must carry the tunnels: wstunnel, http",
     "percentiles": "P,P,…: of latencies: which the report shows",
     "ca": "FILE: authority of the certificates of wss:// servers of --wslb-backend",
+    "identify": "RULE: what of the answers of --wslb-backend says who it was: header:NAME, json:FIELD, …",
     "connections": "N: length of the long serial scenarios",
     "deadline": "SECONDS: of the session; then no further scenario is asked",
     "limit": "SECONDS: longest time of a scenario, errored after it; 300, and none beside pytest-timeout",

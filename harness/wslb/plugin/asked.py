@@ -45,11 +45,13 @@ class Asked:
         from wslb.reports.files import try_folder
         from wslb.reports.ongoing import Ongoing
         from wslb.scenarios.ending import Ends
+        from wslb.wire.naming import NameRule
 
         self._worker = config if hasattr(config, "workerinput") else None
         self._folder = None if self._worker else config.getoption("--wslb-report")
         try:
             self.settings = read_settings(options(config), os.environ)
+            NameRule(rule=self.settings.identify or "auto")
             if self._folder:
                 try_folder(Path(self._folder), option="--wslb-report")
         except ConfigError as exc:

@@ -13,7 +13,7 @@ import msgspec
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.comparison import ComparedMethods
 from wslb.model.handshake import Arrival, Close, Exchange, Headers, WireView
-from wslb.model.results import Event, JudgedAdvice, LogLine, MemberStatus, Outcome, ServedConfig, Verdict
+from wslb.model.results import Event, JudgedAdvice, LogLine, MemberStatus, Outcome, ServedConfig, Verdict, Witness
 
 __all__ = [
     "EARLIER",
@@ -92,6 +92,7 @@ class SavedWitnesses(Saved, frozen=True, kw_only=True):
     """Who served a connection, by each witness.
 
     Attributes:
+        header: backend by the signature of the answer.
         greeting_shared_by: backends that all greet in the words that came, where these are several.
         journal: backends that accepted it.
     """
@@ -185,6 +186,7 @@ class SavedScenario(Saved, frozen=True, kw_only=True):
         front: of the proxy's own listeners, by scheme.
         served: what the proxy was given, where the claim did not pass.
         proxy: which product was asked, by its name in a setting.
+        signature: what of an answer names its backend.
     """
 
     name: str
@@ -208,6 +210,7 @@ class SavedScenario(Saved, frozen=True, kw_only=True):
     front: dict[str, str]
     served: ServedConfig | None = None
     proxy: str = "apache"
+    signature: str = Witness.SIGNATURE.value
 
     @property
     def breaking(self) -> tuple[Verdict, ...]:

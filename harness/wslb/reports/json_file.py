@@ -212,6 +212,7 @@ def _scenario(result: ScenarioResult) -> SavedScenario:
         front=dict(record.front),
         served=None if result.outcome is Outcome.PASSED else record.served,
         proxy=result.proxy,
+        signature=record.signature,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -259,6 +260,8 @@ def reproduce(command: str, settings: Settings) -> str:
     words += [f"--backend {name}={url}" for name, url in settings.backends.items()]
     if settings.ca:
         words.append(f"--ca {settings.ca}")
+    if settings.identify:
+        words.append(f"--identify {shlex.quote(settings.identify)}")
     if settings.image:
         words.append(f"--image {settings.image}")
     if settings.httpd:

@@ -29,8 +29,8 @@ def test_a_good_record_passes_and_an_empty_one_fails(check: Check) -> None:
     [
         ({"greeters": ("node",)}, "the greeting says node, X-Backend says liberty"),
         ({"greeters": ()}, "the greeting says nothing"),
-        ({"signed_by": "node"}, "X-Backend says node"),
-        ({"signed_by": None}, "X-Backend says nothing"),
+        ({"signers": ("node",)}, "X-Backend says node"),
+        ({"signers": ()}, "X-Backend says nothing"),
         ({"arrivals": ()}, "the journals says nothing"),
         ({"arrivals": (arrival("node"),)}, "the journals says node"),
         ({"arrivals": (arrival("liberty"), arrival("node"))}, "the journals says liberty and node"),
@@ -60,14 +60,31 @@ def test_a_greeting_that_backends_on_one_address_share_is_no_witness() -> None:
     assert verdict.holds, verdict.observed
 
 
+def test_what_instances_of_one_server_sign_with_is_no_witness() -> None:
+    verdict = accounting.witnesses_agree(spoiled(record(turns(4)), 3, signers=SHARED))
+    assert verdict.holds, verdict.observed
+
+
+def test_a_signature_is_called_what_it_is() -> None:
+    verdict = accounting.witnesses_agree(
+        replace(spoiled(record(turns(4)), 3, signers=("node",)), signature="header X-Node")
+    )
+    assert "header X-Node says node, the journals says liberty" in verdict.observed
+    assert (
+        verdict.expected == "greeting, header X-Node, journal and access log name the same backend for every connection"
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"greeters": ("node", "node-2")}, "the greeting says node or node-2, X-Backend says liberty"),
-        ({"greeters": SHARED, "signed_by": "liberty-2"}, "X-Backend says liberty-2, the journals says liberty"),
-        ({"greeters": SHARED, "signed_by": None}, "X-Backend says nothing"),
+        ({"greeters": SHARED, "signers": ("liberty-2",)}, "X-Backend says liberty-2, the journals says liberty"),
+        ({"greeters": SHARED, "signers": ()}, "X-Backend says nothing"),
         ({"greeters": SHARED, "logged_by": "liberty-2"}, "the access log says liberty-2"),
         ({"greeters": SHARED, "arrivals": ()}, "the journals says nothing"),
+        ({"signers": ("node", "node-2")}, "X-Backend says node or node-2, the journals says liberty"),
+        ({"signers": SHARED, "arrivals": ()}, "the journals says nothing"),
         (
             {"greeters": SHARED, "arrivals": (arrival("liberty"), replace(arrival("liberty"), backend="liberty-2"))},
             "liberty and liberty-2",

@@ -24,16 +24,16 @@ BY_BACKEND = Handshake(
     request=(),
     status=400,
     response=(("Allow", "GET"),),
-    signed_by="node",
+    signers=("node",),
     logged_status=200,
     arrivals=(arrival(response=(("Allow", "GET"),)),),
     wire=WireView(received=20, head=True, body="a bad key", ended="closed"),
 )
-BY_HTTPD = replace(BY_BACKEND, signed_by=None, response=(("Server", "Apache/2.4"),), arrivals=())
+BY_HTTPD = replace(BY_BACKEND, signers=(), response=(("Server", "Apache/2.4"),), arrivals=())
 HEADLESS = replace(
     BY_BACKEND,
     status=None,
-    signed_by=None,
+    signers=(),
     response=(),
     wire=WireView(received=9, body="<!DOCTYPE HTML><title>502", ended="closed"),
 )

@@ -33,7 +33,7 @@ def test_a_greeting_that_two_backends_share_is_a_greeting() -> None:
 
 def test_of_servers_that_do_not_greet_the_journal_must_have_each_connection() -> None:
     mute = replace(record(["node"]), silent=frozenset({Witness.GREETING}))
-    unsaid = spoiled(mute, 1, greeting=None, greeters=())
+    unsaid = spoiled(mute, 1, greeting=None, greeters=(), signers=())
     assert not greeted(unsaid).holds
     assert greeted(spoiled(unsaid, 1, recorded_by="node")).holds
     assert not greeted(spoiled(record(["node"]), 1, greeters=(), recorded_by="node")).holds

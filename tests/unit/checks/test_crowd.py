@@ -41,7 +41,7 @@ def test_the_odds_are_told() -> None:
 
 
 def test_a_connection_that_nobody_served_is_no_balance() -> None:
-    verdict = balanced()(spoiled(crowd(25, 25), 7, greeters=(), signed_by=None))
+    verdict = balanced()(spoiled(crowd(25, 25), 7, greeters=(), signers=()))
     assert not verdict.holds
     assert "1 served by nobody, first connection 7" in verdict.observed
 

@@ -39,7 +39,7 @@ def test_alternates_names_the_first_deviating_connection(served: list[str], told
 
 def test_alternates_counts_a_refused_connection_as_nobodys() -> None:
     good = record(turns(4))
-    verdict = alternates(spoiled(good, 2, status=503, greeters=(), signed_by=None, error="refused with 503"))
+    verdict = alternates(spoiled(good, 2, status=503, greeters=(), signers=(), error="refused with 503"))
     assert verdict.observed.startswith("connection 2 expected node, got nobody (refused with 503)")
 
 
@@ -88,7 +88,7 @@ def test_shares_stay_within_their_tolerance(liberty: int, node: int, tolerance: 
 
 
 def test_shares_with_a_connection_that_nobody_served_fail() -> None:
-    lost = spoiled(record(turns(50)), 7, greeters=(), signed_by=None)
+    lost = spoiled(record(turns(50)), 7, greeters=(), signers=())
     verdict = split_within(2, reason="x")(lost)
     assert not verdict.holds
     assert "1 served by nobody, first connection 7" in verdict.observed

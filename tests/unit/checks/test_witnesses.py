@@ -41,7 +41,7 @@ def test_all_of_them_speak() -> None:
             Witness.GREETING,
             "the greeting could not be read: RSV1",
         ),
-        (lambda h: replace(h, signed_by=None), Witness.SIGNATURE, "X-Backend is silent"),
+        (lambda h: replace(h, signers=()), Witness.SIGNATURE, "X-Backend is silent"),
         (lambda h: replace(h, arrivals=()), Witness.JOURNAL, "the journals are silent"),
         (lambda h: replace(h, arrivals=h.arrivals * 2), Witness.JOURNAL, "2 journals' entries say that they accepted"),
         (lambda h: replace(h, logged_by=None), Witness.ACCESS_LOG, "the access log is silent"),
@@ -53,6 +53,17 @@ def test_one_that_is_silent_is_told_where_it_is_due(change: Change, witness: Wit
     assert verdict.observed.startswith(f"connection 2: {words}"), verdict.observed
     others = [other for other in Witness if other is not witness]
     assert witnesses_speak(*others)(spoilt(change)).holds
+
+
+def test_a_signature_is_called_what_it_is() -> None:
+    signed = replace(spoilt(lambda h: replace(h, signers=())), signature="header X-Node")
+    verdict = witnesses_speak(Witness.SIGNATURE, Witness.JOURNAL)(signed)
+    assert verdict.expected == "header X-Node, journal speak of every tunnel, once and in due form"
+    assert verdict.observed.startswith("connection 2: header X-Node is silent")
+
+
+def test_a_signature_that_instances_of_one_server_share_is_one() -> None:
+    assert witnesses_speak(*Witness)(spoilt(lambda h: replace(h, signers=("node", "node-2")))).holds
 
 
 def test_balancer_manager_is_a_witness_where_a_balancer_elects() -> None:
@@ -68,7 +79,7 @@ def test_nobody_to_ask_is_no_evidence(evidence: Record, due: tuple[Witness, ...]
 
 
 def test_one_that_cannot_tell_is_not_waited_for_and_the_others_are() -> None:
-    unsigned = spoilt(lambda handshake: replace(handshake, signed_by=None, greeters=()))
+    unsigned = spoilt(lambda handshake: replace(handshake, signers=(), greeters=()))
     known = replace(unsigned, silent=frozenset({Witness.SIGNATURE, Witness.GREETING}))
     verdict = witnesses_speak(*Witness)(known)
     assert verdict.holds

@@ -77,7 +77,7 @@ def test_a_word_is_explained(word: str, kind: str, says: str) -> None:
         (lambda: meaning("loadfaktor"), "Did you mean loadfactor or "),
         (lambda: meaning("WSLB-C999"), "Did you mean WSLB-C0"),
         (lambda: meaning("quite something else"), "wslb list prints the scenarios"),
-        (lambda: select(SCENARIOS, ("stiky",)), "Did you mean sticky?"),
+        (lambda: select(SCENARIOS, ("stiky",)), "Did you mean sticky or "),
         (lambda: select(SCENARIOS, ("LB-ByRequests",)), "Did you mean lb-byrequests or "),
         (lambda: selftest.chosen(["weight-dubled"]), "Did you mean weight-doubled"),
         (lambda: compare.workloads(["unevn"]), "Did you mean uneven?"),

@@ -77,9 +77,11 @@ def test_mutations_have_names_of_their_own_shipped_scenarios_and_something_to_br
 
 
 def test_every_check_of_the_catalogue_has_a_mutation_that_it_must_notice() -> None:
+    """Claims about nginx or HAProxy alone are broken in tests/live/test_native.py, which misses none."""
     nothing = Record()
-    asked = {check(nothing).check for scenario in SCENARIOS for check in scenario.checks}
-    asked |= {check(nothing).check for s in SCENARIOS for other in s.elsewhere for check in other.checks or ()}
+    of_httpd = [scenario for scenario in SCENARIOS if not scenario.site.native]
+    asked = {check(nothing).check for scenario in of_httpd for check in scenario.checks}
+    asked |= {check(nothing).check for s in of_httpd for other in s.elsewhere for check in other.checks or ()}
     assert asked - {check for mutation in MUTATIONS for check in mutation.checks} == set(UNBROKEN)
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.fakes.tunnel import ScriptedConnector, ScriptedTunnel
+from wslb.config import Settings
 from wslb.errors import ConfigError, ServerUnavailable
 from wslb.fleet import servers
-from wslb.fleet.fleet import program_of
+from wslb.fleet.fleet import Fleet, program_of
 from wslb.fleet.managed import Program
-from wslb.fleet.servers import COMMAND, Acquaintance, acquainted, parts, recorders
+from wslb.fleet.servers import COMMAND, Acquaintance, acquainted, parts, recorders, tell_apart
 from wslb.model.handshake import Handshake
+from wslb.model.results import Witness
+from wslb.wire.naming import NameRule
 
 URL = "ws://one:9080/WSConsole"
 AT = "ws://127.0.0.101:4000/WSConsole/CLRunner"
 LOGGED = "2026-11-26 04:00:00,000 backends.recorder WARNING"
+Given = tuple[Handshake, list[Any]]
 OPENED = Handshake(conn_id="", seq=0, url=AT, request=(), status=101)
 
 
@@ -41,8 +47,9 @@ def connecting(monkeypatch: pytest.MonkeyPatch, *gives: tuple[Handshake, Scripte
     return connector
 
 
-async def met(recorder: Any) -> Acquaintance:
-    return await acquainted(recorder, name="app", url=URL, seconds=4.0)
+async def met(recorder: Any, rule: str = "") -> Acquaintance:
+    named = NameRule(rule=rule) if rule else None
+    return await acquainted(recorder, name="app", url=URL, seconds=4.0, rule=named)
 
 
 SILENT = TimeoutError()
@@ -130,6 +137,115 @@ async def test_a_second_connection_that_fails_is_told_too(monkeypatch: pytest.Mo
     with pytest.raises(ServerUnavailable, match="too many"):
         await met(Recorder(f"{LOGGED} cannot reach one port 9080: too many"))
     assert first.closes == [1000]
+
+
+def signed(*fields: tuple[str, str]) -> Handshake:
+    return replace(OPENED, response=fields)
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "second", "value"),
+    [
+        ("header:X-Node", (signed(("x-node", " one ")), ["hi"]), (signed(("X-Node", "one")), ["hi", "ok"]), "one"),
+        ("cookie:S", (signed(("Set-Cookie", "S=1; P")), [SILENT]), (signed(("Set-Cookie", "S=1")), [GONE] * 2), "1"),
+        ("json:n", (OPENED, ['{"n": "one", "at": 1}']), (OPENED, ['{"n": "one", "at": 2}', "ok"]), "one"),
+        ("greeting", (OPENED, ["one\nat 1"]), (OPENED, ["one\nat 2", "ok"]), "one"),
+    ],
+)  # fmt: skip
+async def test_what_identifies_a_server_is_learnt_of_both_connections(
+    monkeypatch: pytest.MonkeyPatch, rule: str, first: Given, second: Given, value: str
+) -> None:
+    connecting(monkeypatch, *((head, ScriptedTunnel(*says)) for head, says in (first, second)))
+    assert (await met(Recorder(), rule)).value == value
+
+
+NOTHING = "and finds nothing in the first text that it sends unasked"
+CHANGES = "and finds something else each time, which names the connection and not the server"
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "second", "reason"),
+    [
+        ("header:X-Node", (OPENED, ["hi"]), (OPENED, ["hi", "ok"]), "header X-Node and finds nothing in its 101"),
+        ("header:N", (signed(("N", "1")), ["hi"]), (OPENED, ["hi", "ok"]), "header N and finds nothing in its 101"),
+        ("header:N", (signed(("N", "1")), ["hi"]), (signed(("N", "2")), ["hi", "ok"]), f"header N {CHANGES}"),
+        ("message:n=(.)", (OPENED, ["hi"]), (OPENED, ["hi", "n=1"]), f"a message, by n=(.) {NOTHING}"),
+        ("message:n", (OPENED, [SILENT]), (OPENED, [SILENT, "n"]), f"a message, by n {NOTHING}"),
+        ("message:n", (OPENED, [b"n"]), (OPENED, [b"n", "n"]), f"a message, by n {NOTHING}"),
+        ("json:n", (OPENED, ['{"n":1}']), (OPENED, ['{"n":2}', "ok"]), f"field n of a message {CHANGES}"),
+    ],
+)
+async def test_a_rule_that_finds_no_name_is_told(
+    monkeypatch: pytest.MonkeyPatch, rule: str, first: Given, second: Given, reason: str
+) -> None:
+    connecting(monkeypatch, *((head, ScriptedTunnel(*says)) for head, says in (first, second)))
+    with pytest.raises(ServerUnavailable) as caught:
+        await met(Recorder(), rule)
+    assert caught.value.reason == f"--identify looks for {reason}"
+    assert caught.value.hint.startswith("Name what is always the same of one server and another of each")
+
+
+def test_two_servers_of_one_value_are_told_and_those_not_asked_yet_are_not() -> None:
+    rule, servers = NameRule(rule="header:N"), {"b": "ws://b", "node": "ws://n", "c": "ws://c"}
+    known = {part: Acquaintance(greeting="", answers=True, value=v) for part, v in (("liberty", "1"), ("node", "2"))}
+    tell_apart(known, servers, rule)
+    tell_apart({**known, "member3": replace(known["node"], value="3")}, servers, rule)
+    with pytest.raises(ServerUnavailable) as caught:
+        tell_apart({**known, "member3": known["liberty"]}, servers, rule)
+    assert str(caught.value) == (
+        "The server c at ws://c cannot be asked: --identify looks for header N and finds the same as of b at ws://b."
+    )
+
+
+NAMED = {"liberty": "alpha", "node": "beta"}
+ALL = ("liberty", "node", "node-2")
+
+
+@pytest.mark.parametrize(
+    ("rule", "silent", "signers", "greeters"),
+    [
+        (None, {Witness.SIGNATURE, Witness.GREETING}, [(), (), ()], [(), ()]),
+        ("header:N", {Witness.GREETING}, [("liberty",), ("node", "node-2"), ()], [(), ()]),
+        ("message:I am (.+)", {Witness.SIGNATURE}, [(), (), ()], [("liberty",), ("node", "node-2")]),
+    ],
+)
+def test_a_rule_speaks_for_one_witness_and_names_every_near_instance_of_its_server(
+    rule: str | None, silent: set[Witness], signers: list[tuple[str, ...]], greeters: list[tuple[str, ...]]
+) -> None:
+    """Servers without a greeting that is always the same; `node-2` stands before the same one as `node`."""
+    fleet = met_fleet(rule)
+    assert fleet.silent == silent
+    answers = [signed(("N", value)) for value in ("alpha", "beta", "gamma")]
+    assert [fleet.signers(answer, ALL) for answer in answers] == signers
+    assert [fleet.greeters(f"I am {value}", ALL) for value in NAMED.values()] == greeters
+    assert fleet.signers(answers[1], ("liberty",)) == ()
+
+
+def test_what_is_learnt_of_a_101_is_told_of_a_101_alone() -> None:
+    refused = replace(signed(("N", "alpha")), status=503)
+    assert met_fleet("header:N").signers(refused, ALL) == ()
+
+
+def test_what_a_real_server_calls_x_backend_is_no_name_of_ours() -> None:
+    assert met_fleet(None).signers(signed(("X-Backend", "node")), ALL) == ()
+
+
+def test_a_signature_is_called_what_it_is() -> None:
+    assert [met_fleet(rule).signature for rule in (None, "route:J", "greeting")] == [
+        "X-Backend", "the route in cookie J", "X-Backend",
+    ]  # fmt: skip
+
+
+def met_fleet(rule: str | None) -> Fleet:
+    """A fleet that has met two servers and stands before them with three recorders."""
+    nobody: Any = None
+    settings = Settings(backends={"a": "ws://a", "b": "ws://b"}, identify=rule)
+    fleet = Fleet(settings=settings, runtime=nobody, proxy_runtime=nobody, session=nobody, authority=nobody)
+    for name in ALL:
+        fleet._backends[name] = SimpleNamespace(info=SimpleNamespace(greeting=f"{name}'s"))  # type: ignore[assignment]
+    for part, value in NAMED.items():
+        fleet._known[part] = Acquaintance(greeting="", answers=True, value=value if rule else "")
+    return fleet
 
 
 def test_servers_beyond_the_two_parts_are_members_of_their_own() -> None:

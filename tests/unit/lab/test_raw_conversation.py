@@ -9,7 +9,7 @@ import pytest
 
 from wslb.lab import raw_conversation
 from wslb.lab.raw_conversation import RawConversation
-from wslb.model.handshake import Close, Handshake
+from wslb.model.handshake import Close, Handshake, one_header
 from wslb.wire.frames import Frame, Opcode, close_frame
 from wslb.wire.http1 import OPENING
 
@@ -60,7 +60,7 @@ def conversation(script: Script | None, *, seconds: float = 1) -> RawConversatio
         request=OPENING,
         clock=lambda: float(next(ticks)),
         whose_greeting=lambda text: ("node",) if "node" in text else (),
-        backends=lambda: frozenset({"node"}),
+        signers=lambda handshake: ("node",) if one_header(handshake.response, "X-Backend") == "node" else (),
         seconds=seconds,
     )
 

@@ -55,11 +55,11 @@ def test_the_size_of_a_request_head_counts_every_byte_on_the_wire() -> None:
 def test_the_greeting_outweighs_the_header() -> None:
     assert handshake(1, "node").backend == "node"
     assert replace(handshake(1, "node"), greeters=()).backend == "node"
-    assert replace(handshake(1, "node"), greeters=(), signed_by=None).backend is None
+    assert replace(handshake(1, "node"), greeters=(), signers=()).backend is None
 
 
 def test_a_greeting_that_several_share_names_nobody() -> None:
-    shared = replace(handshake(1, "node"), greeters=("node", "node-2"), signed_by="node-2")
+    shared = replace(handshake(1, "node"), greeters=("node", "node-2"), signers=("node-2",))
     assert (shared.greeted_by, shared.backend) == (None, "node-2")
     assert replace(shared, greeters=("node",)).backend == "node", "the greeting outweighs X-Backend"
 

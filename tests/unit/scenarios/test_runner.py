@@ -300,6 +300,10 @@ async def fake_lab_itself() -> AsyncIterator[Lab]:
         ({"image": "httpd:2.4"}, " --image httpd:2.4"),
         ({"httpd": "/usr/sbin/httpd"}, " --httpd /usr/sbin/httpd"),
         ({"report": Path("elsewhere")}, ""),
+        (
+            {"backends": {"a": "ws://a"}, "identify": r"message:I am (\w+)"},
+            r" --backend a=ws://a --identify 'message:I am (\w+)'",
+        ),
     ],
 )
 def test_a_result_says_how_to_ask_again(settings: dict[str, Any], words: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wslb.model.handshake import one_header
-from wslb.model.results import Claim
+from wslb.model.results import Claim, Witness
 from wslb.proxies.apache import ah_numbers
 from wslb.reports.causes.cause import HTTPD, Cause, failed
 from wslb.reports.document import SavedScenario, SavedWitnesses
@@ -93,17 +93,17 @@ def unmarked(scenario: SavedScenario, _: Turns) -> Cause | None:
 
 
 def lone_witness(scenario: SavedScenario, _: Turns) -> Cause | None:
-    """Greeting, X-Backend, journal and access log agree on a connection but for one of them."""
+    """Greeting, signature, journal and access log agree on a connection but for one of them."""
     if Claim.WITNESSES not in failed(scenario):
         return None
     for c in scenario.connections:
-        said = _said(c.witnesses)
+        said = _said(scenario, c.witnesses)
         names = [name for name in said.values() if name]
         if not c.accepted or not names:
             continue
         most = max(set(names), key=names.count)
         odd = [witness for witness, name in said.items() if name != most]
-        if len(odd) != 1 or names.count(most) < 3:
+        if len(odd) != 1 or names.count(most) < len(said) - 1:
             continue
         (witness,) = odd
         if witness == "X-Backend" and not said[witness] and (signed := one_header(c.response, "X-Backend")):
@@ -123,7 +123,9 @@ def lone_witness(scenario: SavedScenario, _: Turns) -> Cause | None:
             )
         return Cause(
             rule="lone-witness",
-            sentence=_WHY[witness, bool(said[witness])].format(most=most, other=said[witness], seq=c.seq),
+            sentence=_WHY.get((witness, bool(said[witness])), _OF_SERVERS[bool(said[witness])]).format(
+                witness=witness, most=most, other=said[witness], seq=c.seq
+            ),
             evidence=(
                 f"connection #{c.seq}: "
                 + ", ".join(f"{witness} {name or 'nothing'}" for witness, name in said.items()),
@@ -158,11 +160,26 @@ _WHY = {
 }
 
 
-def _said(witnesses: SavedWitnesses) -> dict[str, str]:
+_OF_SERVERS = {
+    False: (
+        "{most}'s answer to connection #{seq} names no server by {witness}: it was lost or changed on its way, or the "
+        "server answers otherwise than at the start"
+    ),
+    True: (
+        "{witness} says {other}, everything else says {most}: something on the way rewrites it, or {most} answers "
+        "otherwise than at the start"
+    ),
+}
+"""Of what identifies real servers (``--identify``)."""
+
+
+def _said(scenario: SavedScenario, witnesses: SavedWitnesses) -> dict[str, str]:
+    """What each witness says; servers that are known by a signature of their own need not greet."""
     journal = list(dict.fromkeys(witnesses.journal))
+    greets = witnesses.greeting or scenario.signature == Witness.SIGNATURE
     return {
-        "greeting": witnesses.greeting or "",
-        "X-Backend": witnesses.header or "",
+        **({"greeting": witnesses.greeting or ""} if greets else {}),
+        scenario.signature: witnesses.header or "",
         "journal": journal[0] if len(journal) == 1 else "",
         "access log": witnesses.access_log or "",
     }

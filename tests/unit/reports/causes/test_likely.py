@@ -153,7 +153,7 @@ def test_rule_matches_its_evidence(rule: str, result: ScenarioResult, words: str
 
 
 def test_dropped_upgrade_shows_both_sides() -> None:
-    odd = replace(runs.opened(2, "node"), status=502, greeters=(), signed_by=None)
+    odd = replace(runs.opened(2, "node"), status=502, greeters=(), signers=())
     cause = causes.likely(saved(runs.judged(runs.record("LNLN", changed={2: odd}))))
     assert cause is not None
     assert cause.evidence == ("connection #2: node answered 101, the client got 502",)
@@ -398,6 +398,13 @@ def test_threads_that_are_taken_but_keep_nobody_waiting_are_no_cause_of_what_fai
          "lost its X-Backend"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(header=None), response=(("X-Backend", "x"),)),
          "X-Backend says 'x', which names no backend"),
+        *(("lone-witness", edit(edited(Claim.WITNESSES, witnesses=witnesses(header=header, greeting=greeting)),
+                                signature="cookie SRV"), words)
+          for greeting in ("node", None)
+          for header, words in (
+              ("liberty", "cookie SRV says liberty, everything else says node: something on the way rewrites it, or"),
+              (None, "node's answer to connection #2 names no server by cookie SRV: it was lost or changed on its way"),
+          )),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(journal=())), "journal lacks connection #2"),
         ("lone-witness", edited(Claim.WITNESSES, witnesses=witnesses(access_log=None, access_log_status=None)),
          "log lacks connection #2"),
