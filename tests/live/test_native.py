@@ -75,6 +75,7 @@ BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("timeouts-client-wins", ("haproxy",), hastened, "lasted"),
     ("timeouts-server-wins", ("haproxy",), prolonged, "lost"),
     ("timeouts-silent-handshake", BOTH, hastened, "waited"),
+    ("restart-old-limit", BOTH, unsaid, "lost"),
 )
 """Scenario, products that are asked it, what is broken, and the check that must notice."""
 
@@ -103,6 +104,19 @@ async def test_a_claim_that_is_broken_is_found_out(
     sound = await runner.run(scenario, lab)
     assert (sound.outcome, sound.reason) == (Outcome.PASSED, ""), sound.verdicts
     broken = await runner.run(scenario, lab, tamper=tamper)
+    assert broken.outcome is Outcome.FAILED
+    assert check in {verdict.check for verdict in broken.verdicts if verdict.breaks}
+
+
+@pytest.mark.parametrize("product", BOTH)
+@pytest.mark.parametrize(("name", "check"), [("restart-graceful", "restarted"), ("restart-term", "not_served")])
+async def test_a_signal_that_is_lost_is_found_out(
+    labs: Callable[[str], Lab], monkeypatch: pytest.MonkeyPatch, product: str, name: str, check: str
+) -> None:
+    lab = labs(product)
+    (scenario,) = [one for one in SCENARIOS if one.name == name]
+    monkeypatch.setattr(lab.proxy, "signal", lambda _: None)
+    broken = await runner.run(scenario, lab)
     assert broken.outcome is Outcome.FAILED
     assert check in {verdict.check for verdict in broken.verdicts if verdict.breaks}
 

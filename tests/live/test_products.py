@@ -30,6 +30,7 @@ from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.proxies.registry import PROXIES
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.scenarios import SCENARIOS, runner
+from wslb.scenarios.acts import restarted
 from wslb.waiting import until
 
 pytestmark = pytest.mark.live
@@ -120,11 +121,13 @@ async def test_a_reload_leaves_tunnels_alone_and_is_no_accident(product: Lab) ->
     await serve(product)
     (held,) = await product.open_in_turn(1, hold=True)
     product.proxy.signal(RELOADS[product.settings.proxy])
+    await restarted(product, idle=False)
     (after,) = await product.open_in_turn(1)
     assert after.accepted
     assert held.accepted
     await held.ping()
     assert await product.proxy.lost() is None
+    assert "restart" in {event.kind for event in (await product.collect()).events}, "the signal was lost"
 
 
 async def test_stopped_it_answers_nobody_and_twice_is_once(product: Lab) -> None:

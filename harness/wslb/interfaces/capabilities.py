@@ -38,6 +38,9 @@ class Capabilities:
         writes: fields of an answer, in small letters, that it writes or leaves out by itself.
         lbmethods: its own method for one of httpd's, which a scenario names; empty for httpd itself.
         stickiness: what of a request counts as a route.
+        signals: its own signal for one of httpd's, by name; empty for httpd itself.
+        yields: what its log says once the processes from before a reload accept nobody any more; empty for httpd,
+            whose counters tell.
     """
 
     can: frozenset[Capability]
@@ -46,6 +49,8 @@ class Capabilities:
     writes: frozenset[str] = frozenset()
     lbmethods: Mapping[LbMethod, LbMethod] = field(default_factory=dict)
     stickiness: Stickiness = Stickiness.ROUTE
+    signals: Mapping[str, str] = field(default_factory=dict)
+    yields: str = ""
 
     def own(self, balancer: Balancer) -> Balancer:
         """A balancer of a scenario as this proxy can serve it: with its own methods, stickiness and paths."""

@@ -20,6 +20,7 @@ from wslb.scenarios import (
     payload,
     payload_ends,
     restart,
+    restart_native,
     sticky,
     sticky_native,
     thieves,
@@ -49,7 +50,7 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "manager": manager.SCENARIOS,
     "sticky": sticky.SCENARIOS + sticky_native.SCENARIOS,
     "timeouts": timeouts.SCENARIOS + timeouts_native.SCENARIOS,
-    "restart": restart.SCENARIOS,
+    "restart": restart.SCENARIOS + restart_native.SCENARIOS,
 }
 
 SCENARIOS: tuple[Scenario, ...] = tuple(scenario for family in FAMILIES.values() for scenario in family)

@@ -259,9 +259,11 @@ async def ping(lab: Lab, conversation: Conversation, *, seconds: float, every_se
 
 
 async def signal(lab: Lab, name: str) -> None:
-    """Send httpd's parent a signal, such as ``USR1``."""
+    """Send the proxy's first process a signal, such as ``USR1``: its own for this one of httpd's."""
+    dialect = lab.proxy.dialect
+    name = dialect.capabilities.signals.get(name, name)
     lab.proxy.signal(getattr(signals, f"SIG{name}"))
-    lab.note("signal", f"SIG{name} to httpd", name=name)
+    lab.note("signal", f"SIG{name} to {dialect.title}", name=name)
 
 
 async def child(lab: Lab) -> int:
@@ -323,8 +325,13 @@ async def restarted(lab: Lab, *, idle: bool = True) -> None:
         idle: nobody has connected since, so that the new counters are 0; wait until no old child answers any more.
     """
 
+    yields = lab.proxy.dialect.capabilities.yields
+
     async def started() -> bool:
         return sum(line.code in RESUMED for line in await lab.proxy.log()) > 1
+
+    async def yielded() -> bool:
+        return any(yields in line.text for line in await lab.proxy.log())
 
     async def anew() -> bool:
         try:
@@ -336,8 +343,9 @@ async def restarted(lab: Lab, *, idle: bool = True) -> None:
         return True
 
     with contextlib.suppress(TimeoutError):
-        await until(started, seconds=lab.settings.timeouts.settle, what="a new generation of httpd")
-        if idle:
+        what = f"a new generation of {lab.proxy.dialect.title}"
+        await until(yielded if yields else started, seconds=lab.settings.timeouts.settle, what=what)
+        if idle and not yields:
             await until(anew, seconds=lab.settings.timeouts.settle, what="counters of the new generation")
         lab.note("restart", "a new generation serves")
 

@@ -43,6 +43,10 @@ _HALF = "HAProxy passes a half-close on and delivers what comes later from the o
 
 _COOKIE = "cookie … insert: the whole value names a server, here by a dot and its route."
 
+_RELOAD = "The master reloads by USR2: the old worker serves its tunnels to the end, and the new one counts from 0."
+
+_STOP = "HAProxy stops so by USR1: the port is closed, and the master ends with the last tunnel."
+
 MEASURED: Mapping[str, str] = {
     "lb-byrequests": _EQUAL,
     "lb-byrequests-held": _EQUAL,
@@ -151,5 +155,13 @@ MEASURED: Mapping[str, str] = {
     "sticky-disabled": _COOKIE,
     "sticky-standby": _COOKIE,
     "timeouts-backend-idle": _BYTES,
+    "restart-graceful": _RELOAD,
+    "restart-graceful-busy": _RELOAD,
+    "restart-graceful-forgets": _RELOAD,
+    "restart-graceful-arriving": _RELOAD,
+    "restart-hup-idle": _RELOAD,
+    "restart-winch": _STOP,
+    "restart-term": "",
+    "restart-term-idle": "",
 }
 """Explanation by name of a scenario. One that is not here is skipped on HAProxy, never green."""

@@ -60,8 +60,13 @@ _REACHED = ("-/", "Success/")
 
 _ORDERED = re.compile(
     r" enters drain state| for maintenance|\(leaving (?:forced )?(?:maintenance|drain)\)|has no server available"
+    r"|^Proxy \S+ (?:stopped|hard-stopped) \(|^Exiting Master process"
+    r"|^(?:Former|Current) worker \(\d+\) exited with code (?:0|143)\b"
+    r"|^All workers exited\. Exiting\.\.\. \((?:0|143)\)"
 )
-"""What HAProxy says of orders at its statistics socket: without health checks nothing else takes servers out."""
+"""What HAProxy says of orders at its statistics socket (without health checks nothing else takes servers out), and of
+a signal to reload or to stop.
+"""
 
 _STATES = {MemberState.DISABLED: "maint", MemberState.DRAIN: "drain"}
 
@@ -77,6 +82,8 @@ class HaproxyDialect:
         writes=WRITES,
         lbmethods=_METHODS,
         stickiness=Stickiness.COOKIE,
+        signals={"USR1": "USR2", "HUP": "USR2", "WINCH": "USR1"},
+        yields="Proxy front stopped",
     )
     binaries = ("haproxy", "/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy")
     ready_path = "/wslb-ready"

@@ -22,7 +22,7 @@ _NAME = "HAProxy"
 _LOST_WORKER = re.compile(r"Current worker \((\d+)\) exited with code (\d+)")
 _REFUSED = re.compile(r"parsing \[(\S+):(\d+)\] ?: (.*)")
 _READY = "Loading success."
-"""Before the master says this, a signal is lost or kills it."""
+"""Before the master says this, a signal kills it."""
 
 
 class HaproxyProgram(ProxyProgram):
@@ -99,13 +99,22 @@ class HaproxyProgram(ProxyProgram):
                 log_tail=tail,
                 hint="The last lines of its log say why.",
             )
-        if _READY not in await self.log():
+        if _READY not in await self.log() or not await self._hears():
             return False
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
             limit = aiohttp.ClientTimeout(total=2)
             async with self._session.get(url, timeout=limit, allow_redirects=False) as response:
                 return await response.text(errors="replace") == text
         return False
+
+    async def _hears(self) -> bool:
+        """Whether the master catches the signal to reload: it ignores it until a moment after it has said `_READY`.
+
+        Where the system does not tell what a process catches (proc_pid_status(5)), its word must do.
+        """
+        done = await self._runtime.run(["cat", f"/proc/{self.pid}/status"])
+        caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", done.output, re.MULTILINE)
+        return caught is None or bool(int(caught[1], 16) >> (signal.SIGUSR2 - 1) & 1)
 
     def signal(self, number: int) -> None:
         """Send a signal to the master, such as SIGUSR2 for a reload."""

@@ -8,6 +8,7 @@ EVENTS = (
     ("Connection refused", "AH00957"),
     ("no connection to a server", "AH00957"),
     ("certificate verify failed", "AH02039"),
+    ("soft-stop running for too long", "AH00045"),
 )
 """What a line tells, by the number under which the catalogue announces the like."""
 

@@ -57,6 +57,10 @@ _STICKY = (
     "the first dot."
 )
 
+_RELOAD = "nginx reloads by HUP: the old worker serves its tunnels to the end, and the turns begin anew in the new one."
+
+_STOP = "nginx stops so by QUIT: the port is closed, and the master ends with the last tunnel."
+
 MEASURED: Mapping[str, str] = {
     "lb-byrequests": _SHARED,
     "lb-byrequests-held": _SHARED,
@@ -166,6 +170,11 @@ MEASURED: Mapping[str, str] = {
     "sticky-disabled": _STICKY,
     "sticky-standby": _STICKY,
     "timeouts-backend-idle": _BYTES,
+    "restart-graceful": _RELOAD,
+    "restart-graceful-busy": _RELOAD,
+    "restart-graceful-arriving": _RELOAD,
+    "restart-hup-idle": _RELOAD,
+    "restart-winch": _STOP,
     "restart-term": "",
     "restart-term-idle": "",
 }

@@ -57,7 +57,13 @@ class NginxDialect:
 
     title = "nginx"
     capabilities = Capabilities(
-        can=frozenset(), measured=MEASURED, words=WORDS_OF_HTTPD, writes=WRITES, lbmethods=_METHODS
+        can=frozenset(),
+        measured=MEASURED,
+        words=WORDS_OF_HTTPD,
+        writes=WRITES,
+        lbmethods=_METHODS,
+        signals={"USR1": "HUP", "WINCH": "QUIT"},
+        yields="gracefully shutting down",
     )
     binaries = ("nginx", "/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx", "/opt/homebrew/bin/nginx")
     ready_path = "/wslb-ready"

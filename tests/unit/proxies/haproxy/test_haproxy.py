@@ -159,6 +159,23 @@ def test_what_has_no_counterpart_is_named(site: Site, lacking: tuple[str, ...]) 
     assert DIALECT.missing(site, HAPROXY) == lacking
 
 
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        ("[WARNING]  (13) : Proxy front stopped (cumulated conns: FE: 4, BE: 0).", "notice"),
+        ("[WARNING]  (13) : Proxy front hard-stopped (3 remaining conns will be closed).", "notice"),
+        ("[WARNING]  (12) : Former worker (13) exited with code 0 (Exit)", "notice"),
+        ("[ALERT]    (12) : Current worker (13) exited with code 143 (Terminated)", "notice"),
+        ("[WARNING]  (12) : All workers exited. Exiting... (0)", "notice"),
+        ("[WARNING]  (12) : All workers exited. Exiting... (137)", "warn"),
+        ("[ALERT]    (12) : Former worker (13) exited with code 139 (Segmentation fault)", "alert"),
+        ("[WARNING]  (13) : soft-stop running for too long, performing a hard-stop.", "warn"),
+    ],
+)
+def test_what_a_signal_makes_it_say_is_no_alarm_and_a_crash_is(said: str, level: str) -> None:
+    assert [line.level for line in DIALECT.parse_log(said)] == [level]
+
+
 def test_a_cookie_names_a_server_by_a_dot_and_its_route() -> None:
     lines = rendered(balanced(replace(CLUSTER.at_root(), stickysession="ROUTEID|routeid"))).splitlines()
     assert "  cookie ROUTEID insert indirect nocache" in lines
