@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.live.test_products import settings_of
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
-from wslb.model.balancer import Site
+from wslb.model.balancer import ProcessModel, Site
 from wslb.model.results import Outcome
 from wslb.scenarios import SCENARIOS, runner
 
@@ -58,6 +58,10 @@ def without_tunnel(site: Site) -> Site:
     return reworded(site, "^timeout tunnel 2s", "timeout queue 2s")
 
 
+def roomier(site: Site) -> Site:
+    return replace(site, process_model=ProcessModel())
+
+
 BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("sticky-cookie", BOTH, unstuck, "served_by"),
     ("sticky-turns", BOTH, unstuck, "served_by"),
@@ -76,6 +80,12 @@ BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("timeouts-server-wins", ("haproxy",), prolonged, "lost"),
     ("timeouts-silent-handshake", BOTH, hastened, "waited"),
     ("restart-old-limit", BOTH, unsaid, "lost"),
+    ("limits-full", ("haproxy",), roomier, "served_slot_by_slot"),
+    ("limits-one-full", BOTH, unsaid, "served_by"),
+    ("limits-member-queue", ("haproxy",), unsaid, "served_slot_by_slot"),
+    ("limits-queue-timeout", ("haproxy",), unsaid, "answers"),
+    ("limits-max-conns", ("nginx",), unsaid, "answers"),
+    ("limits-worker-connections", ("nginx",), unsaid, "answers"),
 )
 """Scenario, products that are asked it, what is broken, and the check that must notice."""
 

@@ -12,20 +12,24 @@ from wslb.model.results import Check, Event, Record, Verdict
 __all__ = ["abandoned_still_arrive", "requests_waited", "served_slot_by_slot"]
 
 
-def served_slot_by_slot(waited_seconds: float) -> Check:
+def served_slot_by_slot(waited_seconds: float, *, in_order: bool = True) -> Check:
     """Handshakes that found every slot taken are answered one for each freed slot, first come, first served.
 
     Args:
         waited_seconds: how long every slot was taken at least before the first was freed.
+        in_order: False where nobody knows which of them came first, since the server reads their requests at once.
     """
 
     def served(record: Record) -> Verdict:
         name = "served_slot_by_slot"
-        expected = f"no answer for {waited_seconds:g} s while full, then one handshake for each freed slot, in order"
+        expected = f"no answer for {waited_seconds:g} s while full, then one handshake for each freed slot"
+        expected += ", in order" if in_order else ""
         full, slots = _moment(record, "full"), _moments(record, "slot")
         waiting = [h for h in record.handshakes if full is not None and h.opened_at >= full and not _gave_up(h)]
         if full is None or not slots or not waiting:
             return no_evidence(name, expected=expected, lacking="the server was never full with somebody waiting")
+        if not in_order:
+            waiting.sort(key=lambda handshake: _greeted(handshake) or float("inf"))
         if slots[0] - full < waited_seconds:
             told = f"it was full for {slots[0] - full:.2f} s only"
             return judged(name, holds=False, expected=expected, observed=told)

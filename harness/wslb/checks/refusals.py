@@ -6,7 +6,7 @@ from wslb.checks.judging import About, called, judged, no_evidence, numbered
 from wslb.model.handshake import Handshake, header_values
 from wslb.model.results import Check, Claim, Record, Verdict
 
-__all__ = ["answers", "never_carries", "requests_answered", "requests_carry", "waited"]
+__all__ = ["answers", "never_carries", "reached", "requests_answered", "requests_carry", "waited"]
 
 
 def answers(*statuses: int | None) -> Check:
@@ -48,6 +48,19 @@ def waited(seq: int, *, least_seconds: float, most_seconds: float = 30) -> Check
         return numbered("waited", record, seq, expected=expected, judge=judge)
 
     return so_long
+
+
+def reached(seq: int, route: str) -> Check:
+    """Connection `seq` was served by this member."""
+
+    def judge(record: Record) -> Verdict:
+        def so(handshake: Handshake) -> tuple[bool, str]:
+            served = record.route_of(handshake)
+            return served == route, served or "nobody served it"
+
+        return numbered("reached", record, seq, expected=f"connection {seq} is served by {route}", judge=so)
+
+    return judge
 
 
 def never_carries(field: str, *, beginning: str = "") -> Check:

@@ -9,7 +9,10 @@ from typing import ClassVar
 from wslb.errors import ProcessLost
 from wslb.interfaces import STOPPED, Process, Runtime
 
-__all__ = ["ProxyProgram"]
+__all__ = ["CLOSE", "ProxyProgram"]
+
+CLOSE = {"Connection": "close"}
+"""Of a request that asks whether it is ready: one that stayed open would be one of the connections that it may have."""
 
 
 class ProxyProgram(ABC):

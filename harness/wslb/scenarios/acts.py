@@ -375,6 +375,8 @@ async def refuses(lab: Lab) -> None:
             _, writer = await asyncio.open_connection(front.host, front.plain)
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            return False  # it lay in the backlog of a port that closed: the next connect is refused
         await disconnect(writer)
         return False
 

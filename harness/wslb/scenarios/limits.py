@@ -17,7 +17,7 @@ from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 from wslb.waiting import until
 
-__all__ = ["SCENARIOS", "waiting_in"]
+__all__ = ["PATIENCE_SECONDS", "SCENARIOS", "fill", "wait_in_line", "waiting_in"]
 
 SLOTS = 4
 PATIENCE_SECONDS = 0.5
@@ -39,14 +39,14 @@ SERVED: tuple[Check, ...] = (
 )
 
 
-async def _fill(lab: Lab, count: int = SLOTS) -> list[Conversation]:
+async def fill(lab: Lab, count: int = SLOTS) -> list[Conversation]:
     """Hold so many tunnels, and note that every slot is taken."""
     held = await lab.open_in_turn(count, hold=True)
     lab.note("full", f"{count} tunnels are open")
     return held
 
 
-async def _queue(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object]) -> None:
+async def wait_in_line(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object]) -> None:
     """Let these wait, then free one slot after another, each once its predecessor's has been taken."""
     async with asyncio.TaskGroup() as group:
         pending: set[asyncio.Task[Any]] = set()
@@ -89,7 +89,7 @@ def queued(count: int) -> Act:
     """Fill every slot, let so many more handshakes wait, and free the slots one by one."""
 
     async def act(lab: Lab) -> None:
-        await _queue(lab, await _fill(lab), *(lab.open() for _ in range(count)))
+        await wait_in_line(lab, await fill(lab), *(lab.open() for _ in range(count)))
 
     return act
 
@@ -98,14 +98,14 @@ def asked(path: str) -> Act:
     """Fill every slot, let an ordinary request wait, and free one slot."""
 
     async def act(lab: Lab) -> None:
-        await _queue(lab, await _fill(lab), lab.get(path))
+        await wait_in_line(lab, await fill(lab), lab.get(path))
 
     return act
 
 
 async def _last_slot(lab: Lab) -> None:
     """All slots but one are tunnels; ordinary requests and one WebSocket after another share the last."""
-    await _fill(lab, SLOTS - 1)
+    await fill(lab, SLOTS - 1)
     for _ in range(3):
         await lab.get("/WSConsole.html")
         await lab.open_in_turn(1)
@@ -113,7 +113,7 @@ async def _last_slot(lab: Lab) -> None:
 
 async def _abandoned(lab: Lab) -> None:
     """A client gives up in the queue; then a slot is freed and another client comes."""
-    held = await _fill(lab)
+    held = await fill(lab)
     await lab.open(timeout_seconds=PATIENCE_SECONDS)
     lab.note("slot", "a tunnel is closed")
     await held[0].close()
@@ -122,7 +122,7 @@ async def _abandoned(lab: Lab) -> None:
 
 async def _talk_while_full(lab: Lab) -> None:
     """With one client waiting, every open tunnel runs a command."""
-    held = await _fill(lab)
+    held = await fill(lab)
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(lab.open())
         await asyncio.wait({waiting}, timeout=PATIENCE_SECONDS)
@@ -169,6 +169,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         asked("/WSConsole.html"),
         (queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
         explanation=ONE_THREAD,
+        elsewhere=(
+            Elsewhere(
+                proxy="HAProxy",
+                does="a frontend with maxconn tunnels accepts nobody, whatever they want; it has no such page",
+                source="maxconn in the manual; measured on 2.8.25",
+                limit=f"yes: no answer for {PATIENCE_SECONDS:g} s with {SLOTS} tunnels open, 404 once one has ended",
+                checks=(queue.requests_waited(404, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
+            ),
+        ),
     ),
     ask(
         "manager-starves",

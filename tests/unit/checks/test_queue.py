@@ -53,6 +53,13 @@ def test_who_did_not_wait_for_a_slot_is_named(found: Record, told: str) -> None:
     assert verdict.observed.startswith(told)
 
 
+def test_without_an_order_one_is_served_for_each_slot_whoever_it_is() -> None:
+    assert not served_slot_by_slot(0.5)(full(first=3.5, second=1.2)).holds
+    assert served_slot_by_slot(0.5, in_order=False)(full(first=3.5, second=1.2)).holds
+    assert not served_slot_by_slot(0.5, in_order=False)(full(first=2.1, second=1.2)).holds
+    assert not served_slot_by_slot(0.5, in_order=False)(spoiled(full(), 5, exchanges=())).holds
+
+
 def test_a_wait_too_short_to_tell_is_none() -> None:
     assert not served_slot_by_slot(3.0)(full()).holds
 

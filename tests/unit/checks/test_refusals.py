@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.evidence import record
 from wslb.checks import refusals
 from wslb.model.handshake import Handshake, Headers
 from wslb.model.results import Check, Event, Record
@@ -76,3 +77,10 @@ def test_a_request_without_an_answer_says_nothing() -> None:
     verdict = refusals.requests_answered(2)(replace(GOOD, events=(page(), unanswered)))
     assert not verdict.holds
     assert verdict.observed == "200 none"
+
+
+def test_who_reached_a_member_is_told() -> None:
+    assert refusals.reached(2, "node")(record(["liberty", "node"])).holds
+    assert not refusals.reached(1, "node")(record(["liberty", "node"])).holds
+    assert not refusals.reached(3, "node")(record(["liberty", "node"])).holds
+    assert not refusals.reached(1, "node")(Record()).holds

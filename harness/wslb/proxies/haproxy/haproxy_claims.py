@@ -47,6 +47,11 @@ _RELOAD = "The master reloads by USR2: the old worker serves its tunnels to the 
 
 _STOP = "HAProxy stops so by USR1: the port is closed, and the master ends with the last tunnel."
 
+_FULL = (
+    "maxconn stands for httpd's threads here: a frontend that has so many connections accepts no more, and the next "
+    "lie in the listen backlog."
+)
+
 MEASURED: Mapping[str, str] = {
     "lb-byrequests": _EQUAL,
     "lb-byrequests-held": _EQUAL,
@@ -155,6 +160,11 @@ MEASURED: Mapping[str, str] = {
     "sticky-disabled": _COOKIE,
     "sticky-standby": _COOKIE,
     "timeouts-backend-idle": _BYTES,
+    "limits-full": _FULL,
+    "limits-queue": _FULL,
+    "limits-plain-starves": _FULL,
+    "limits-abandoned": _FULL,
+    "limits-talk-while-full": _FULL,
     "restart-graceful": _RELOAD,
     "restart-graceful-busy": _RELOAD,
     "restart-graceful-forgets": _RELOAD,

@@ -172,7 +172,11 @@ class HaproxyDialect:
             connections=max(1024, site.process_model.workers + _SPARE),
             backlog=next((match[1] for line in site.directives if (match := _BACKLOG.match(line))), ""),
             process=native.process,
-            common=(*(_TIMEOUTS if not any(map(_limits, native.common)) else ()), *native.common),
+            common=(
+                f"maxconn {site.process_model.workers}",
+                *(_TIMEOUTS if not any(map(_limits, native.common)) else ()),
+                *native.common,
+            ),
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),
             frontends=[

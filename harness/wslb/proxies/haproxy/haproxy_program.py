@@ -13,7 +13,7 @@ import aiohttp
 from wslb.errors import ContractError, ProcessLost, ProxyConfigRejected, StartError, how_ended
 from wslb.interfaces import Front, Installation, Runtime
 from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
-from wslb.proxies.program import ProxyProgram
+from wslb.proxies.program import CLOSE, ProxyProgram
 from wslb.waiting import until
 
 __all__ = ["HaproxyProgram", "checked"]
@@ -103,7 +103,7 @@ class HaproxyProgram(ProxyProgram):
             return False
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
             limit = aiohttp.ClientTimeout(total=2)
-            async with self._session.get(url, timeout=limit, allow_redirects=False) as response:
+            async with self._session.get(url, timeout=limit, allow_redirects=False, headers=CLOSE) as response:
                 return await response.text(errors="replace") == text
         return False
 

@@ -37,6 +37,9 @@ _METHODS = {LbMethod.BYREQUESTS: LbMethod.ROUND_ROBIN, LbMethod.BYBUSYNESS: LbMe
 _SPARE = 64
 """Connections beside the tunnels, each of which takes two: one from the client and one to the member."""
 
+_EVENTS_LINE = "worker_connections "
+"""Begins the one line of the process that stands in a block of its own."""
+
 _STICKY = (1, 29, 6)
 """First version whose free build has ``sticky``."""
 
@@ -153,8 +156,9 @@ class NginxDialect:
             folder=_value(folder),
             error_log=self.error_log,
             access_log=self.access_log,
-            connections=max(1024, 2 * site.process_model.workers + _SPARE),
-            process=native.process,
+            process=[line for line in native.process if not line.startswith(_EVENTS_LINE)],
+            events=[line for line in native.process if line.startswith(_EVENTS_LINE)]
+            or [f"{_EVENTS_LINE}{max(1024, 2 * site.process_model.workers + _SPARE)};"],
             common=(*(line for balancer in site.balancers for line in _routes(balancer)), *native.common),
             upstreams=[
                 {

@@ -14,7 +14,7 @@ import aiohttp
 from wslb.errors import ContractError, ProcessLost, ProxyConfigRejected, StartError, how_ended
 from wslb.interfaces import Front, Installation, Runtime
 from wslb.proxies.nginx.nginx_dialect import NginxDialect
-from wslb.proxies.program import ProxyProgram
+from wslb.proxies.program import CLOSE, ProxyProgram
 from wslb.waiting import until
 
 __all__ = ["NginxProgram", "checked_dump"]
@@ -104,7 +104,7 @@ class NginxProgram(ProxyProgram):
             )
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
             limit = aiohttp.ClientTimeout(total=2)
-            async with self._session.get(url, timeout=limit, allow_redirects=False) as response:
+            async with self._session.get(url, timeout=limit, allow_redirects=False, headers=CLOSE) as response:
                 return await response.text(errors="replace") == text
         return False
 

@@ -7,6 +7,8 @@ import re
 __all__ = ["EVENTS", "METHODS_TOLD", "WORDS_OF_HTTPD", "WRITES"]
 
 EVENTS = (
+    ("worker_connections are not enough", "AH00484"),
+    ("no live upstreams", "AH01167"),
     ("upstream server temporarily disabled", "AH00959"),
     ("connect() failed", "AH00957"),
     ("upstream timed out", "AH01102"),
