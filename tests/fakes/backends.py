@@ -263,6 +263,11 @@ class FakeBackends(Backends):
         for backend in self._all.values():
             backend.running, backend.frozen = True, False
             backend.tunnels.clear()
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Empty every journal."""
+        for backend in self._all.values():
             await backend.clear()
 
     async def kill(self, name: str) -> None:

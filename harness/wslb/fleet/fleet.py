@@ -274,6 +274,10 @@ class Fleet(Backends):
         await self.start(down)
         for name in DECOYS.keys() & site.backends - self._decoys.keys():
             self._decoys[name] = DECOYS[name](self._proxy_runtime.backend_address(own_address(_DECOY_HOST)))
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Empty every journal, and end every fault."""
         await asyncio.gather(*(backend.clear() for backend in self.living.values()))
 
     async def _identify(self, site: Site) -> None:

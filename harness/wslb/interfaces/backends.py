@@ -91,6 +91,10 @@ class Backends(Mapping[str, Backend]):
         """Make every backend that a site names run and answer, with an empty journal and no fault."""
 
     @abstractmethod
+    async def forget(self) -> None:
+        """Empty every journal: what asked the backends until now belongs to nobody's evidence."""
+
+    @abstractmethod
     async def kill(self, name: str) -> None:
         """End a backend at once: its tunnels get a FIN from the kernel, and no close frame."""
 

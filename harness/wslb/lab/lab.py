@@ -116,6 +116,8 @@ class Lab:
         self._ledger.begin(name)
         self.site, self._balancer = site, balancer
         await self.fleet.prepare(served or site)
+        await self.proxy.stop()
+        await self.fleet.forget()  # a health probe of the proxy that served until now may have come since
         self._claimed = site.resolved(self.addresses)
         await self.proxy.apply(served.resolved(self.addresses) if served else self._claimed)
         self._before = await self.status()

@@ -64,6 +64,13 @@ def test_a_tunnel_that_was_cut_at_once_was_not_served() -> None:
     assert lifecycle.not_served(2)(Record(handshakes=(handshake(2, 101, code=1006),))).holds
 
 
+def test_one_whom_a_late_child_serves_is_followed_by_one_who_is_not() -> None:
+    served, unserved = handshake(2, 101, code=1000), handshake(3, None, error="no answer within 1 s")
+    assert lifecycle.not_served(2)(Record(handshakes=(served, unserved))).holds
+    assert not lifecycle.not_served(2)(Record(handshakes=(served, handshake(3, 101, code=1000)))).holds
+    assert not lifecycle.not_served(4)(Record(handshakes=(served, unserved))).holds, "who was to be asked was not"
+
+
 def test_an_unanswered_connect_is_not_a_refused_one() -> None:
     assert not lifecycle.refused(2)(Record(handshakes=(handshake(2, None, error="no answer within 1 s"),))).holds
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from tests.fakes.lab import FakeLab, fake_lab
 from wslb.interfaces import BalancerChange, Fault, MemberChange
 from wslb.lab.lab import Lab
-from wslb.model.balancer import Listener, MemberState
+from wslb.model.balancer import Listener, MemberState, Site
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios import acts as do
 
@@ -138,6 +138,28 @@ async def test_every_scenario_begins_with_nothing(lab: Lab) -> None:
     assert [m.elected for m in record.after] == [0, 0]
     (first,) = await lab.open_in_turn(1)
     assert first.handshake.conn_id == "next-1"
+
+
+async def test_a_probe_of_the_proxy_that_served_before_is_no_evidence(
+    fakes: FakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A health check of the old httpd may reach a backend until that httpd has ended."""
+    stop, apply = fakes.proxy.stop, fakes.proxy.apply
+    backend = fakes.fleet["liberty"]
+
+    async def probing() -> None:
+        if fakes.proxy.running:
+            backend.takes("GET", backend.info.cl_path, ())
+        await stop()
+
+    async def anew(site: Site) -> None:
+        await probing()
+        await apply(site)
+
+    monkeypatch.setattr(fakes.proxy, "stop", probing)
+    monkeypatch.setattr(fakes.proxy, "apply", anew)
+    await fakes.lab.begin("next", balanced(CLUSTER), balancer=CLUSTER)
+    assert await fakes.fleet.journal() == ()
 
 
 async def test_changes_are_noted_with_what_came_of_them(lab: Lab) -> None:
