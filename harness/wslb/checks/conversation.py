@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 from wslb.checks.judging import About, called, each, judged, no_evidence
 from wslb.model.handshake import Handshake
@@ -122,26 +124,37 @@ def _command_of(answer: str) -> str:
 
 
 def told_apart(command: str) -> Check:
-    """Two backends answer the same command with values of their own, Node.js with its address in front."""
+    """Two backends answer the same command with values of their own, Node.js with its address in front.
+
+    A value that changes from one answer of a backend to its next, such as a load, names nobody: what stays is compared.
+    """
 
     def apart(record: Record) -> Verdict:
         name = About(check="told_apart", phrase="the backends answered alike", claims=Claim.IDENTITY)
         expected = f"{command} answered differently by each backend"
-        answers: dict[str, str] = {}
+        answers: dict[str, list[list[str]]] = {}
         for handshake in record.accepted:
             for answer in _answers(handshake, command):
-                answers.setdefault(handshake.backend or "nobody", answer)
+                answers.setdefault(handshake.backend or "nobody", []).append(_body(answer).split())
         if len(answers) < 2:
             return no_evidence(name, expected=expected, lacking=f"only {', '.join(answers) or 'nobody'} answered")
-        bodies = {re.sub(r"\d{1,2}/\d{2}/\d{2} +\d{1,2}:\d{2}:\d{2}", "", _body(text)) for text in answers.values()}
+        kept = [_kept(told) for told in answers.values()]
+        alike = [all(one[at] == other[at] for at in one.keys() & other.keys()) for one, other in combinations(kept, 2)]
         return judged(
             name,
-            holds=len(bodies) == len(answers),
+            holds=not any(alike),
             expected=expected,
-            observed=f"{len(bodies)} different answers from {', '.join(sorted(answers))}",
+            observed=f"{'the same answer' if any(alike) else 'different answers'} from {', '.join(sorted(answers))}",
         )
 
     return apart
+
+
+def _kept(answers: Sequence[Sequence[str]]) -> Mapping[int, str]:
+    """Words that are the same in every answer, by their place; no date or time of day."""
+    same = (set(words) for words in zip(*answers, strict=False))
+    found = ((at, words.pop()) for at, words in enumerate(same) if len(words) == 1)
+    return {at: word for at, word in found if not re.fullmatch(r"[\d/]*\d/\d\d|[\d:]*\d:\d\d", word)}
 
 
 def _body(text: str) -> str:

@@ -76,9 +76,18 @@ def test_two_backends_must_answer_with_values_of_their_own() -> None:
     assert told_apart("WRKSYSSTS")(both).holds
     same = answered("node", f"[From Server] 1.2.3.4\n{HEAD.replace('21:12:36', '21:12:37')}7\n{END}")
     copied = Record(balancer=first.balancer, handshakes=(*first.handshakes, *same.handshakes))
-    assert told_apart("WRKSYSSTS")(copied).observed == "1 different answers from liberty, node"
+    assert told_apart("WRKSYSSTS")(copied).observed == "the same answer from liberty, node"
     assert "only liberty answered" in told_apart("WRKSYSSTS")(first).observed
     assert not told_apart("WRKSYSSTS")(Record()).holds
+
+
+@pytest.mark.parametrize(("own", "apart"), [("9.3", True), ("7.1", False)])
+def test_a_load_that_changes_names_no_backend(own: str, apart: bool) -> None:
+    """One server behind both names: its load differs in every answer, its own value in none."""
+    told = [answered("liberty", f"{HEAD}7.1 {load}\n{END}") for load in (10, 12)]
+    told += [answered("node", f"[From Server] 1.2.3.4\n{HEAD}{own} {load}\n{END}") for load in (11, 13)]
+    both = Record(balancer=told[0].balancer, handshakes=tuple(one.handshakes[0] for one in told))
+    assert told_apart("WRKSYSSTS")(both).holds is apart
 
 
 def spoken(*texts: str) -> Record:
