@@ -26,9 +26,11 @@ _START = r"(?:\b|(?<=\\[nrt]))"
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), instead)
     for pattern, instead in (
-        # A field as a head, a dictionary or a pair shows it; what stands before a colon is the next name of an object.
+        # A field as a head, a dictionary or a pair shows it; what stands before a colon is the next name of an object,
+        # and ``cookie:NAME, `` is how --identify is told.
         (
-            rf"{_START}({_FIELDS})(['\"]?\s?[:=]\s*['\"]?|['\"]?, ?['\"](?!\w+['\"]\s?:))(?=[^\s'\"])[^'\"\r\n]+",
+            rf"{_START}({_FIELDS})(['\"]?\s?[:=]\s*['\"]?|['\"]?, ?['\"](?!\w+['\"]\s?:))"
+            r"(?=[^\s'\"])(?!NAME, )[^'\"\r\n]+",
             rf"\1\2{REDACTED}",
         ),
         # The same as mod_headers sets it.

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from wslb.model.disclosure import clean, field_value, one_line, redacted, redacted_all
+from wslb.wire.naming import FORMS
 
 SECRET = "Hu5h-4711"
 
@@ -17,6 +18,7 @@ SECRET = "Hu5h-4711"
         f"Authorization: Bearer {SECRET}",
         f"proxy-authorization: Basic {SECRET}",
         f"  > Cookie: a=b; ROUTE={SECRET}.liberty",
+        f"Cookie: NAME={SECRET}",
         f"< Set-Cookie: JSESSIONID={SECRET}; Path=/",
         f"{{'Authorization': '{SECRET}'}}",
         f'["Cookie", "a={SECRET}"]',
@@ -46,6 +48,7 @@ def test_secret_is_taken_out(text: str) -> None:
     "text",
     [
         "the cookie ROUTEID leads to liberty",
+        f"--identify is 'foo', but must be {FORMS}.",
         "Basic authentication is for another day",
         "Upgrade: websocket",
         "Sec-WebSocket-Protocol: chat, graphql-transport-ws",
