@@ -14,7 +14,7 @@ from wslb.config import Settings
 from wslb.errors import ConfigError, ServerUnavailable
 from wslb.fleet import servers
 from wslb.fleet.fleet import Fleet, program_of
-from wslb.fleet.managed import Program
+from wslb.fleet.managed import BACKENDS, Program
 from wslb.fleet.servers import COMMAND, Acquaintance, acquainted, parts, recorders, tell_apart
 from wslb.model.handshake import Handshake
 from wslb.model.results import Witness
@@ -189,9 +189,10 @@ def test_two_servers_of_one_value_are_told_and_those_not_asked_yet_are_not() -> 
     rule, servers = NameRule(rule="header:N"), {"b": "ws://b", "node": "ws://n", "c": "ws://c"}
     known = {part: Acquaintance(greeting="", answers=True, value=v) for part, v in (("liberty", "1"), ("node", "2"))}
     tell_apart(known, servers, rule)
-    tell_apart({**known, "member3": replace(known["node"], value="3")}, servers, rule)
+    third = next(part for part, name in parts(servers).items() if name == "c")
+    tell_apart({**known, third: replace(known["node"], value="3")}, servers, rule)
     with pytest.raises(ServerUnavailable) as caught:
-        tell_apart({**known, "member3": known["liberty"]}, servers, rule)
+        tell_apart({**known, third: known["liberty"]}, servers, rule)
     assert str(caught.value) == (
         "The server c at ws://c cannot be asked: --identify looks for header N and finds the same as of b at ws://b."
     )
@@ -248,13 +249,20 @@ def met_fleet(rule: str | None) -> Fleet:
     return fleet
 
 
-def test_servers_beyond_the_two_parts_are_members_of_their_own() -> None:
-    many = {name: f"ws://{name}/p" for name in ("a", "refused", "c", "node", "E")}
-    assert parts(many) == {"liberty": "a", "node": "node", "member3": "refused", "member4": "c", "member5": "E"}
+def test_servers_beyond_the_parts_are_members_of_their_own() -> None:
+    """However many stand-ins there are, the first of the others is numbered behind them."""
+    own = len(BACKENDS)
+    further = ["refused", "c", "E"]
+    names = ("a", *[f"s{number}" for number in range(2, own)], "node", *further)
+    many = {name: f"ws://{name}/p" for name in names}
+    members = {f"member{own + at}": name for at, name in enumerate(further, 1)}
+    assert parts(many).items() >= {"liberty": "a", "node": "node", **members}.items()
+    assert parts(many).keys() == {*BACKENDS, *members}
     made = recorders(many, ca=None)
     assert len({program.address for program in made.values()}) == len(made)
-    assert made["member4"].arguments == ("--to", "ws://c/p")
-    assert made["member4"].cl_path == "/p/CLRunner"
-    assert program_of("member4", made) == made["member4"]
+    one = f"member{own + 2}"
+    assert made[one].arguments == ("--to", "ws://c/p")
+    assert made[one].cl_path == "/p/CLRunner"
+    assert program_of(one, made) == made[one]
     with pytest.raises(ConfigError):
-        program_of("member6", made)
+        program_of(f"member{own + 4}", made)
