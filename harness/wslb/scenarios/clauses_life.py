@@ -108,6 +108,7 @@ LIFE = {
     "failover": (
         {
             "refused": "answered_101 served_by log_tells",
+            "own-defaults": "answers waited elected_between",
             "three": "follows_model shown_after",
             "blackhole*": "waited",
             "all-down": "answers",
@@ -135,6 +136,8 @@ LIFE = {
             "no": "answers | shown_after served_by",
             "# of # connections answered # by the other member": "served_by answered_101",
             "the dead one elected once": "elected_as_modelled follows_model",
+            "the dead one elected # times, at each of its turns": "elected_between",
+            "*, at each of the dead member's # turns": "answers waited elected_between",
             "in error": "shown_after",
             "# connections as the model says": "follows_model",
             "the dead member elected once": "elected_as_modelled shown_after",

@@ -8,6 +8,7 @@ _FIELDS = (
     "answered_101 accept_is_right arrived_intact forwarded_headers only_known_changes answer_reaches_client arrived_at "
     "host_comes_first hop_fields_dropped"
 )
+_HANDED = "answered_101 accept_is_right arrived_intact host_kept only_known_changes answer_but arrived_at"
 _UNCHANGED = "arrived_intact forwarded_headers only_known_changes"
 _SHAPE = f"answered_101 accept_is_right answer_reaches_client {_UNCHANGED}"
 _TALK = "alternates follows_model members_as_claimed witnesses_agree elected_counted listed"
@@ -15,12 +16,12 @@ _TALK = "alternates follows_model members_as_claimed witnesses_agree elected_cou
 OPENING = {
     "headers": (
         {
-            "handshake": _FIELDS,
-            "wss": f"{_FIELDS} encrypted",
-            "subprotocol": f"subprotocol_chosen {_FIELDS}",
-            "wss-subprotocol": f"subprotocol_chosen encrypted {_FIELDS}",
+            "handshake": f"{_FIELDS} | {_HANDED}",
+            "wss": f"{_FIELDS} encrypted | {_HANDED} encrypted",
+            "subprotocol": f"subprotocol_chosen {_FIELDS} | subprotocol_chosen {_HANDED}",
+            "wss-subprotocol": f"subprotocol_chosen encrypted {_FIELDS} | subprotocol_chosen encrypted {_HANDED}",
             "listing7": "listing_seven",
-            "hop-fields": "nominated_fields_dropped hop_fields_dropped",
+            "hop-fields": "nominated_fields_dropped hop_fields_dropped | hop_fields_through",
             "query": "arrived_at",
         },
         {
@@ -32,6 +33,14 @@ OPENING = {
             "# of # answers of node, the Node.js server": "served_by",
             "its four fields, in its order": "listing_seven",
             "on # of # X-Hop, named by Connection, stays behind": "nominated_fields_dropped alternates",
+            "Host as the client sent it, no X-Forwarded field": "host_kept only_known_changes",
+            "Server and Date are nginx's own": "answer_but",
+            "no Content-Length reaches the client": "answer_but",
+            "no": "hop_fields_through",
+            "on # of # X-Hop, named by Connection, reaches the backend": "hop_fields_through alternates",
+            "Trailer": "hop_fields_through",
+            "Keep-Alive and TE do not": "hop_fields_through",
+            "Keep-Alive, TE, Trailer, Proxy-Connection": "hop_fields_through",
             "so should Keep-Alive, TE, Trailer, Proxy-Connection": "hop_fields_dropped",
             "/ws?x=1&y=2 arrives as /WSConsole/CLRunner?x=1&y=2 and /CLRunner?x=1&y=2": "arrived_at",
         },

@@ -99,6 +99,34 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=balanced(cluster(LIBERTY, DEAD)),
         explanation="A refused connect is the one error after which mod_proxy tries another member (AH00957, AH00959).",
+        elsewhere=(
+            Elsewhere(
+                proxy="nginx",
+                does="it tries the next server at once, and leaves the dead one alone for fail_timeout (10 s)",
+                source="proxy_next_upstream, max_fails in the manual; measured on 1.31.3",
+                limit="8 of 8 connections answered 101 by the other member; the dead one elected once",
+                checks=(
+                    distribution.served_by(*["liberty"] * 8),
+                    log.announced("AH00957", "AH00959"),
+                    *TRANSPARENT,
+                ),
+            ),
+            Elsewhere(
+                proxy="HAProxy",
+                does="without check no failure is remembered: the dead member is elected at each of its turns",
+                source="option redispatch; measured on 2.8.25",
+                limit="8 of 8 connections answered 101 by the other member; "
+                "the dead one elected 7 times, at each of its turns",
+                checks=(
+                    distribution.served_by(*["liberty"] * 8),
+                    members.elected_between("dead", 7, 7, reason="each of its turns"),
+                    log.announced("AH00957"),
+                    handshake.answered_101,
+                    conversation.greeted,
+                    *BOOKS,
+                ),
+            ),
+        ),
     ),
     ask(
         "three",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import accounting, carrier, distribution, encryption, handshake, strictness
+from wslb.checks import accounting, carrier, distribution, encryption, handed_on, handshake, strictness
 from wslb.errors import NotAskable
 from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Listener
@@ -12,13 +12,14 @@ from wslb.model.results import Check
 from wslb.model.sites import NODE, TLS_CLUSTER, balanced, cluster
 from wslb.scenarios.acts import sending
 from wslb.scenarios.claims import ACCEPTED
-from wslb.scenarios.scenario import Act, Family, Scenario
+from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
 
 BROWSER = "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko"
 SUBPROTOCOL = "wsconsole"
+CHOSEN = "wsconsole offered among two, received and chosen on 4 handshakes"
 
 CHECKS: tuple[Check, ...] = (
     handshake.answered_101,
@@ -33,6 +34,50 @@ CHECKS: tuple[Check, ...] = (
     strictness.host_comes_first,
     strictness.hop_fields_dropped,
 )
+
+
+HANDED_ON: tuple[Check, ...] = (
+    handshake.answered_101,
+    handshake.accept_is_right,
+    handshake.arrived_intact,
+    handed_on.host_kept,
+    handshake.only_known_changes,
+    handshake.arrived_at("/CLRunner"),
+    accounting.witnesses_agree,
+    carrier.carried_as_asked,
+)
+"""Of a proxy that hands the handshake on."""
+
+ANSWERED = {
+    "nginx": (
+        "Server and Date are nginx's own",
+        handed_on.answer_but(writes={"Server": "nginx", "Date": ""}),
+    ),
+    "HAProxy": (
+        "no Content-Length reaches the client",
+        handed_on.answer_but(drops=("Content-Length",)),
+    ),
+}
+"""What becomes of the backend's answer, and the check that looks at it."""
+
+SOURCES = {
+    "nginx": "proxy_set_header, ngx_http_header_filter_module; measured on 1.31.3",
+    "HAProxy": "option forwardfor is off; measured on 2.8.25",
+}
+
+
+def _handed_on(limit: str, *further: Check) -> tuple[Elsewhere, ...]:
+    """What nginx and HAProxy do instead of telling the backend of the client: less."""
+    return tuple(
+        Elsewhere(
+            proxy=title,
+            does=f"the backend gets the client's Host and no X-Forwarded field; {answer}",
+            source=SOURCES[title],
+            limit=f"Host as the client sent it, no X-Forwarded field; {answer}; {limit}",
+            checks=(*HANDED_ON, check, *further),
+        )
+        for title, (answer, check) in ANSWERED.items()
+    )
 
 
 def _as_browser(*, count: int = 4, subprotocols: tuple[str, ...] = ()) -> Act:
@@ -88,13 +133,15 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Upgrade and Connection are hop-by-hop: Apache takes them off and writes its own for the backend "
             "(RFC 9110 section 7.6.1). Host becomes the member's unless ProxyPreserveHost is On."
         ),
+        elsewhere=_handed_on("4 handshakes"),
     ),
     ask(
         "subprotocol",
         "Does an offered subprotocol reach the backend, and the backend's choice the client?",
-        "wsconsole offered among two, received and chosen on 4 handshakes",
+        CHOSEN,
         _as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
         (handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS),
+        elsewhere=_handed_on(CHOSEN, handshake.subprotocol_chosen(SUBPROTOCOL)),
     ),
     ask(
         "hop-fields",
@@ -102,6 +149,27 @@ SCENARIOS: tuple[Scenario, ...] = (
         "on 2 of 2 X-Hop, named by Connection, stays behind; so should Keep-Alive, TE, Trailer, Proxy-Connection",
         sending(HOP_FIELDS, HOP_FIELDS),
         (*ACCEPTED, strictness.nominated_fields_dropped, strictness.hop_fields_dropped),
+        elsewhere=(
+            Elsewhere(
+                proxy="nginx",
+                does="it leaves out fields that it knows, and looks at no name in Connection",
+                source="ngx_http_proxy_module; measured on 1.31.3",
+                limit="no: on 2 of 2 X-Hop, named by Connection, reaches the backend, and Trailer; "
+                "Keep-Alive and TE do not",
+                checks=(*ACCEPTED, handed_on.hop_fields_through("X-Hop", "Trailer", behind=("Keep-Alive", "TE"))),
+            ),
+            Elsewhere(
+                proxy="HAProxy",
+                does="it takes keep-alive out of Connection, and no field with it",
+                source="measured on 2.8.25",
+                limit="no: on 2 of 2 X-Hop, named by Connection, reaches the backend, and Keep-Alive, TE, Trailer, "
+                "Proxy-Connection",
+                checks=(
+                    *ACCEPTED,
+                    handed_on.hop_fields_through("X-Hop", "Keep-Alive", "TE", "Trailer", "Proxy-Connection"),
+                ),
+            ),
+        ),
     ),
     ask(
         "listing7",
@@ -138,13 +206,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         _as_browser(),
         (*CHECKS, encryption.encrypted()),
         site=balanced(TLS_CLUSTER),
+        elsewhere=_handed_on("4 handshakes on wss", encryption.encrypted()),
     ),
     ask(
         "wss-subprotocol",
         "Does the choice of a subprotocol survive TLS on both hops?",
-        "wsconsole offered among two, received and chosen on 4 handshakes",
+        CHOSEN,
         _as_browser(subprotocols=("chat.example", SUBPROTOCOL)),
         (handshake.subprotocol_chosen(SUBPROTOCOL), *CHECKS, encryption.encrypted()),
         site=balanced(TLS_CLUSTER),
+        elsewhere=_handed_on(CHOSEN, handshake.subprotocol_chosen(SUBPROTOCOL), encryption.encrypted()),
     ),
 )

@@ -74,6 +74,7 @@ MEASURED: Mapping[str, str] = {
     "thieves-bybusyness": _LEAST,
     "lb-wss-byrequests": _TLS,
     "lb-wss-byrequests-held": _TLS,
+    "headers-query": "",
     "article-listing5-liberty": _ONE_PATH,
     "article-listing5-node": _ONE_PATH,
     "article-listing5-liberty-wss": _TLS,
