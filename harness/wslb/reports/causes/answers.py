@@ -73,7 +73,9 @@ def dropped_upgrade(scenario: SavedScenario, _: Turns) -> Cause | None:
 
 
 def not_upgraded(scenario: SavedScenario, _: Turns) -> Cause | None:
-    """An ordinary HTTP answer: the request did not reach a WebSocket endpoint as an upgrade."""
+    """An ordinary HTTP answer, which nobody claims: the request did not reach a WebSocket endpoint as an upgrade."""
+    if any(verdict.check == "answers" and verdict.holds for verdict in scenario.verdicts):
+        return None
     for c in scenario.connections:
         if not c.accepted and c.status in {200, 404, 426}:
             mounts = "; ".join(f"ProxyPass {mount.path} {mount.target}" for mount in scenario.mounts)

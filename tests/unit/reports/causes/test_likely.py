@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as edit
 
 from tests import runs
-from wslb.checks import accounting, carrier, distribution, handshake, log, members, strictness
+from wslb.checks import accounting, carrier, distribution, handshake, log, members, refusals, strictness
 from wslb.model.balancer import Carrier
 from wslb.model.handshake import Arrival, Close, Exchange
 from wslb.model.results import Claim, Event, LogLine, MemberStatus, Outcome, Record, ScenarioResult, Verdict
@@ -195,6 +195,24 @@ def test_a_state_that_a_check_wants_at_the_end_is_no_cause() -> None:
     assert shown.holds
     assert causes.likely(saved(result)) is not None
     assert causes.likely(saved(replace(result, verdicts=(*result.verdicts, shown)))) is None
+
+
+def test_an_answer_that_a_check_wants_is_no_cause() -> None:
+    result = answered(2, 404)
+    wanted = refusals.answers(101, 404, 101, 101)(result.record)
+    assert wanted.holds
+    cause = causes.likely(saved(replace(result, verdicts=(*result.verdicts, wanted))))
+    assert cause is None or cause.rule != "not-upgraded"
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+def test_a_method_in_the_words_of_a_product_is_a_cause_where_it_was_not_claimed(claimed: bool) -> None:
+    result = changed(runs.broken(), route="node", lbmethod="hash")
+    shown = accounting.members_as_claimed(result.record)
+    assert not shown.holds
+    told = result if claimed else replace(result, verdicts=(*result.verdicts, shown))
+    cause = causes.likely(edit(saved(told), proxy="nginx"))
+    assert (cause.rule if cause else "") == ("" if claimed else "lbmethod")
 
 
 def test_break_without_further_evidence_has_no_cause() -> None:
