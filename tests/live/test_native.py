@@ -119,54 +119,6 @@ async def test_a_claim_that_is_broken_is_found_out(
     assert check in {verdict.check for verdict in broken.verdicts if verdict.breaks}
 
 
-REWRITTEN: tuple[tuple[str, str, str, str, str], ...] = (
-    ("nginx", "headers-handshake", "Host $http_host", "Host $proxy_host", "host_kept"),
-    (
-        "nginx",
-        "headers-subprotocol",
-        "Host $http_host",
-        "Host $http_host; proxy_set_header X-Forwarded-For 1",
-        "host_kept",
-    ),
-    ("nginx", "headers-wss", "Host $http_host;", "Host $http_host; add_header X-Own 1 always;", "answer_but"),
-    (
-        "nginx",
-        "headers-hop-fields",
-        "Host $http_host;",
-        "Host $http_host; proxy_set_header X-Hop '';",
-        "hop_fields_through",
-    ),
-    ("nginx", "headers-query", "mycluster/CLRunner", "mycluster/Else", "arrived_at"),
-    ("haproxy", "headers-handshake", "mode http", "mode http\n  option forwardfor", "host_kept"),
-    ("haproxy", "headers-subprotocol", "option redispatch 1", "http-request set-header host x", "host_kept"),
-    ("haproxy", "headers-wss", "option redispatch 1", "http-response set-header x-own 1", "answer_but"),
-    ("haproxy", "headers-hop-fields", "option redispatch 1", "http-request del-header x-hop", "hop_fields_through"),
-    ("haproxy", "headers-query", "/CLRunner", "/Else", "arrived_at"),
-)
-"""Product, scenario, words of its configuration, what stands in their place, and the check that must notice."""
-
-
-@pytest.mark.parametrize(("product", "name", "words", "others", "check"), REWRITTEN)
-async def test_a_handshake_that_is_not_handed_on_as_claimed_is_found_out(
-    labs: Callable[[str], Lab],
-    monkeypatch: pytest.MonkeyPatch,
-    product: str,
-    name: str,
-    words: str,
-    others: str,
-    check: str,
-) -> None:
-    lab = labs(product)
-    (scenario,) = [one for one in SCENARIOS if one.name == name]
-    sound = await runner.run(scenario, lab)
-    assert (sound.outcome, sound.reason) == (Outcome.PASSED, ""), sound.verdicts
-    render = lab.proxy.dialect.render  # type: ignore[attr-defined]
-    monkeypatch.setattr(lab.proxy.dialect, "render", lambda *a, **k: render(*a, **k).replace(words, others))
-    broken = await runner.run(scenario, lab)
-    assert broken.outcome is Outcome.FAILED, broken.reason
-    assert check in {verdict.check for verdict in broken.verdicts if verdict.breaks}
-
-
 @pytest.mark.parametrize("product", BOTH)
 @pytest.mark.parametrize(("name", "check"), [("restart-graceful", "restarted"), ("restart-term", "not_served")])
 async def test_a_signal_that_is_lost_is_found_out(

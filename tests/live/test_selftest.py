@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 
 from wslb.commands.mutations import MUTATIONS, Mutation
-from wslb.commands.mutations.explained import rule_of
-from wslb.commands.selftest import Proof, open_labs, prove_all
+from wslb.commands.mutations.proof import Proof
+from wslb.commands.selftest import open_labs, prove_all
 from wslb.config import Settings
 from wslb.model.results import Outcome
 
@@ -30,5 +30,5 @@ async def test_mutation_is_caught_and_explained(mutation: Mutation, proofs: dict
         pytest.skip(proof.reason)
     assert proof.outcome is Outcome.PASSED, str(proof)
     assert all(said and not said.startswith("no evidence") for _, said in proof.sentences), str(proof)
-    assert (proof.cause.rule if proof.cause else "") == rule_of(mutation.name), proof.cause
+    assert (proof.cause.rule if proof.cause else "") == mutation.rule, proof.cause
     assert proof.cause is None or all(proof.cause.evidence)

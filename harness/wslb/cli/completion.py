@@ -26,11 +26,13 @@ def explained_words(_context: click.Context, _option: click.Parameter, incomplet
     return _fitting((w for w in words() if incomplete or not w.startswith("AH")), incomplete)
 
 
-def mutation_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Of `wslb selftest`."""
-    from wslb.commands.mutations import MUTATIONS
+def mutation_names(context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Of `wslb selftest`, on the product that was named before."""
+    from wslb.commands.mutations import mutations_of
+    from wslb.proxies.registry import PROXIES
 
-    return _fitting((one.name for one in MUTATIONS), incomplete)
+    product = PROXIES.get(context.params.get("proxy") or "", PROXIES["apache"])
+    return _fitting((one.name for one in mutations_of(product.mutations)), incomplete)
 
 
 def workload_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:

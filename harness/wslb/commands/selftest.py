@@ -5,38 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
-from wslb.commands.mutations import MUTATIONS, Mutation, Touch
-from wslb.commands.mutations.explained import rule_of, why_not
+from wslb.commands.mutations import Mutation, mutations_of
+from wslb.commands.mutations.proof import Proof
 from wslb.config import Settings, Timeouts
 from wslb.errors import ConfigError, meant
+from wslb.interfaces import Dialect, Installation
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.lab.relay import relayed
+from wslb.model.balancer import Carrier
 from wslb.model.results import Outcome, Report, ScenarioResult
+from wslb.proxies.registry import product_of
 from wslb.reports.causes import likely as causes
-from wslb.reports.causes.likely import Cause
 from wslb.reports.json_file import document
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios.scenario import Scenario
 
 __all__ = [
     "QUICK",
-    "Proof",
     "ask",
     "chosen",
-    "exit_code",
     "judged",
-    "matrix",
     "open_labs",
     "prove",
     "prove_all",
     "scenario_of",
-    "summary",
+    "unfit",
 ]
 
 QUICK = Timeouts(handshake=4.0, message=0.8, settle=2.0)
@@ -49,100 +47,35 @@ _FOR_ONE_LAB = 12
 """So many mutations are over before another lab is up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What became of one mutation.
-
-    Attributes:
-        outcome: passed when every check that should have gone red did; failed when one did not; errored when nobody
-            could look, or the scenario is red without any mutation; skipped for lack of a module.
-        sentences: by check that had to go red: what it said, empty where it stayed green.
-        others: further checks that went red.
-        reason: why it was skipped or errored.
-        cause: likely cause that a report would name.
-    """
-
-    mutation: Mutation
-    outcome: Outcome
-    sentences: tuple[tuple[str, str], ...] = ()
-    others: tuple[str, ...] = ()
-    reason: str = ""
-    seconds: float = 0.0
-    cause: Cause | None = None
-
-    @property
-    def red(self) -> tuple[str, ...]:
-        """Every check that went red."""
-        return (*(check for check, said in self.sentences if said), *self.others)
-
-    def __str__(self) -> str:
-        mark = {Outcome.PASSED: "✔", Outcome.FAILED: "✖", Outcome.ERRORED: "!", Outcome.SKIPPED: "–"}[self.outcome]
-        head = f"{mark} {self.mutation.name:<26} {self.mutation.what}, asked {self.mutation.scenario}"
-        lines = [f"    {check:<22} {said or 'STAYED GREEN'}" for check, said in self.sentences]
-        if self.cause:
-            lines.append(f"    {'likely cause':<22} {self.cause.sentence}")
-        elif self.sentences and (why := why_not(self.mutation.name)):
-            lines.append(f"    {'no likely cause':<22} {why}")
-        if self.outcome is Outcome.FAILED and self.others:
-            lines.append(f"    noticed only by         {', '.join(self.others)}")
-        if self.reason:
-            lines.append(f"    {self.reason}")
-        return "\n".join([head, *lines])
-
-
-def chosen(names: Sequence[str]) -> tuple[Mutation, ...]:
-    """Mutations of these names; all for none.
+def chosen(names: Sequence[str], *, proxy: str = "apache") -> tuple[Mutation, ...]:
+    """Mutations of these names, as they show on a product; all for none.
 
     Raises:
-        ConfigError: there is no such mutation.
+        ConfigError: there is no such mutation, or no such product.
     """
-    known = {mutation.name: mutation for mutation in MUTATIONS}
+    known = {mutation.name: mutation for mutation in mutations_of(product_of(proxy).mutations)}
+    words = "wslb selftest" if proxy == Settings().proxy else f"wslb selftest --proxy {proxy}"
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None:
         raise ConfigError(
             option="mutation",
             value=unknown,
             allowed=f"one of the {len(known)} mutations",
-            hint=f"{meant(unknown, known)} wslb selftest --list prints them all.".strip(),
+            hint=f"{meant(unknown, known)} {words} --list prints them all.".strip(),
         )
-    return tuple(known[name] for name in names) or MUTATIONS
+    return tuple(known[name] for name in names) or tuple(known.values())
 
 
-def exit_code(proofs: Sequence[Proof]) -> int:
-    """0 all caught, 1 one was not, 4 nobody could look, 5 nothing ran."""
-    outcomes = {proof.outcome for proof in proofs}
-    if Outcome.FAILED in outcomes:
-        return 1
-    if Outcome.ERRORED in outcomes:
-        return 4
-    return 0 if Outcome.PASSED in outcomes else 5
-
-
-def summary(proofs: Sequence[Proof]) -> str:
-    """One line for the end."""
-    counts = {outcome: sum(proof.outcome is outcome for proof in proofs) for outcome in Outcome}
-    words = {
-        Outcome.PASSED: "caught by the check that should",
-        Outcome.FAILED: "NOT caught",
-        Outcome.ERRORED: "could not be asked",
-        Outcome.SKIPPED: "skipped",
-    }
-    told = ", ".join(f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
-    touched = Counter(proof.mutation.touches for proof in proofs)
-    kinds = ", ".join(f"{touched[touch]} of {touch.told}" for touch in Touch if touched[touch])
-    caused = sum(proof.cause is not None and proof.cause.rule == rule_of(proof.mutation.name) for proof in proofs)
-    named = f"; the likely cause is named in {caused}" if caused else ""
-    return f"{len(proofs)} mutations" + (f" ({kinds})" if kinds else "") + f": {told or 'none ran'}{named}"
-
-
-def matrix(proofs: Sequence[Proof]) -> str:
-    """Which mutations turned each check red, a line a check; ``*`` marks those that it alone noticed."""
-    noticed: dict[str, list[str]] = {}
-    for proof in proofs:
-        red = proof.red
-        for check in red:
-            noticed.setdefault(check, []).append(f"{proof.mutation.name}{'*' if len(red) == 1 else ''}")
-    return "\n".join(f"{check:<24} {len(names):>3}  {' '.join(names)}" for check, names in sorted(noticed.items()))
+def unfit(mutation: Mutation, dialect: Dialect, installation: Installation, carrier: Carrier) -> str:
+    """Why a mutation cannot be asked of a proxy as it was found, in one clause; empty when it can."""
+    if mutation.known_before and installation.numbers >= mutation.known_before:
+        since = ".".join(map(str, mutation.known_before))
+        return f"this {dialect.title} is {installation.version}; {since} and later do not know what it would be given"
+    scenario = scenario_of(mutation)
+    sites = (scenario.site, mutation.tamper(scenario.site)) if mutation.tamper else (scenario.site,)
+    asked = replace(scenario, asks=(*scenario.asks, *mutation.asks))
+    reasons = (runner.unfit(replace(asked, site=site), dialect, installation, carrier) for site in sites)
+    return next(filter(None, reasons), mutation.idle)
 
 
 async def prove_all(
@@ -155,13 +88,24 @@ async def prove_all(
         labs: at least one; they share the work.
         done: given each proof in the order of `mutations`, as soon as those before it are there.
     """
-    proofs: dict[str, Proof] = {}
-    sound = {_asked(mutation): asyncio.get_running_loop().create_future() for mutation in mutations}
-    waiting = iter(_in_order_of_work(mutations))
+    proxy, carrier = labs[0].proxy, labs[0].settings.carrier
+    proofs = {
+        mutation.name: Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=reason)
+        for mutation in mutations
+        if (reason := unfit(mutation, proxy.dialect, proxy.installation, carrier))
+    }
+    fit = [mutation for mutation in mutations if mutation.name not in proofs]
+    sound = {_asked(mutation): asyncio.get_running_loop().create_future() for mutation in fit}
+    waiting = iter(_in_order_of_work(fit))
     told = 0
 
-    async def work(lab: Lab) -> None:
+    def tell() -> None:
         nonlocal told
+        while told < len(mutations) and mutations[told].name in proofs:
+            done(proofs[mutations[told].name])
+            told += 1
+
+    async def work(lab: Lab) -> None:
         for broken, mutation in waiting:
             whole = sound[_asked(mutation)]
             if not broken:
@@ -171,10 +115,9 @@ async def prove_all(
                 whole.set_result(result)
                 continue
             proofs[mutation.name] = await prove(mutation, lab, sound=await whole)
-            while told < len(mutations) and mutations[told].name in proofs:
-                done(proofs[mutations[told].name])
-                told += 1
+            tell()
 
+    tell()
     async with asyncio.TaskGroup() as group:
         for lab in labs:
             group.create_task(work(lab))
@@ -227,8 +170,6 @@ async def prove(mutation: Mutation, lab: Lab, *, sound: ScenarioResult) -> Proof
         reason = f"{mutation.scenario} is {sound.outcome.value} with nothing broken: {told}"
         return Proof(mutation=mutation, outcome=Outcome.ERRORED, reason=reason)
     scenario = scenario_of(mutation)
-    if mutation.tamper and (lacking := runner.lacking(replace(scenario, site=mutation.tamper(scenario.site)), lab)):
-        return Proof(mutation=mutation, outcome=Outcome.SKIPPED, reason=lacking)
     return judged(mutation, await ask(mutation, scenario, lab), time.monotonic() - begin)
 
 

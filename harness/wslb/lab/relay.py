@@ -191,7 +191,7 @@ class Relay:
         try:
             away, target = await asyncio.open_connection(*_host_and_port(self._target()))
         except OSError:
-            writer.transport.abort()
+            await self._alone(number, reader, writer)
             return
         try:
             async with asyncio.TaskGroup() as group:
@@ -202,6 +202,19 @@ class Relay:
             _reset(target)
         finally:
             await asyncio.gather(disconnect(writer), disconnect(target), return_exceptions=True)
+
+    async def _alone(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Nobody is there to pass anything on to: a head whose twist sends something back is answered, or nothing."""
+        head = Unit(flow=Flow.UP, connection=number, number=0, data=b"")
+        twist = next((twist for twist in self._twists if twist.fits(head)), None)
+        back = [piece.data for piece in twist.edit(head) if isinstance(piece, Back)] if twist else []
+        if not back:
+            writer.transport.abort()
+            return
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"".join(back))
+        await disconnect(writer)
 
     async def _pass(
         self,

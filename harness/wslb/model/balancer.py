@@ -7,6 +7,7 @@ addresses of one lab in. Values only: nothing here knows a proxy's configuration
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -334,6 +335,7 @@ class Site:
     timeout_seconds: float | None = None
     identities: Mapping[str, Identity] = field(default_factory=dict)
     native: Mapping[str, Native] = field(default_factory=dict)
+    edits: tuple[tuple[str, str], ...] = ()
 
     @property
     def balancers(self) -> tuple[Balancer, ...]:
@@ -396,7 +398,7 @@ class Site:
         return replace(self, mounts=tuple(mounts))
 
     def resolved(self, addresses: Mapping[str, str]) -> Site:
-        """Copy with backend names replaced by addresses in every target."""
+        """Copy with backend names replaced by addresses in every target and every edit."""
         return replace(
             self,
             mounts=tuple(
@@ -408,7 +410,24 @@ class Site:
                 )
                 for mount in self.mounts
             ),
+            edits=tuple((_addressed(old, addresses, re.escape), _addressed(new, addresses)) for old, new in self.edits),
         )
+
+    def edited(self, text: str) -> str:
+        """A finished configuration with the edits made in it, one after another.
+
+        Raises:
+            ConfigError: nothing in it fits one of them, so that what is served would not be what was meant.
+        """
+        for old, new in self.edits:
+            text, count = re.subn(old, new, text, flags=re.MULTILINE)
+            if not count:
+                raise ConfigError(option="an edit", value=old, allowed="a pattern that fits the configuration")
+        return text
+
+
+def _addressed(text: str, addresses: Mapping[str, str], written: Callable[[str], str] = str) -> str:
+    return re.sub(r"<(wss?://[^>]+)>", lambda found: written(addresses[found[1]]), text)
 
 
 def resolve_url(url: str, addresses: Mapping[str, str]) -> str:

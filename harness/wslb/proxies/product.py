@@ -11,6 +11,7 @@ import aiohttp
 from wslb.config import Settings
 from wslb.interfaces import Dialect, Installation, Proxy, Runtime
 from wslb.model.balancer import Site
+from wslb.proxies.own_mutations import OwnMutations
 
 __all__ = ["Product"]
 
@@ -26,6 +27,11 @@ class Product(Protocol):
     @property
     def dialect(self) -> Dialect:
         """Its language."""
+        ...
+
+    @property
+    def mutations(self) -> OwnMutations:
+        """How the self-test breaks it beside what the catalogue of mutations does to every product."""
         ...
 
     @property

@@ -97,6 +97,7 @@ class ProgramProxy(ABC, Generic[D, P]):
         Raises:
             ProxyConfigRejected: its own check of the configuration said no.
             StartError: it ended early, a port was taken, or it was not ready in time.
+            ConfigError: an edit of the site's fits nothing.
         """
         await self.stop()
         tls = self._tls and any(mount.listener is Listener.TLS for mount in site.mounts)
@@ -105,7 +106,7 @@ class ProgramProxy(ABC, Generic[D, P]):
             self.generation = f"{PurePosixPath(self.runtime.folder).name}-{self._count}"
             self.front = await self.runtime.front(tls=tls, plain_port=self._ports[0], tls_port=self._ports[1])
             self.site = site
-            self.config = self._rendered(site)
+            self.config = site.edited(self._rendered(site))
             try:
                 await self._begin(site)
             except StartError as exc:

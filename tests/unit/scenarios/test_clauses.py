@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from wslb.commands.mutations import MUTATIONS
+from tests.askable import FOUND, asked_there, checks_of, mutations_there
+from wslb.commands.mutations import MUTATIONS, Mutation
+from wslb.commands.mutations.explained import UNBROKEN
 from wslb.errors import ConfigError
+from wslb.proxies.registry import PROXIES
 from wslb.scenarios import FAMILIES, SCENARIOS
 from wslb.scenarios.clauses import ALWAYS, GENERAL, asked_of, clauses
 from wslb.scenarios.scenario import Scenario
@@ -19,6 +23,7 @@ HEAD = """# What is claimed, and what looks at it
 
 Every clause of the question and of the limit of every scenario, the checks that look at it, and mutations of
 `wslb selftest` that turn such a check red, those of the same family first. *Given* is what a scenario sets up itself.
+At the end: the same for each other product.
 Made from the data that the tests hold: no word is left over, every check named is asked, every check asked is named.
 
 ## Asked beside
@@ -92,7 +97,32 @@ def test_the_page_of_claims_says_what_the_data_say(pytestconfig: pytest.Config) 
 
 def page() -> str:
     rows = [f"| `{check}` | {says} | {broken((check,))} |" for check, says in GENERAL.items()]
-    return HEAD + "\n".join([*rows, *(line for family in FAMILIES for line in section(family))]) + "\n"
+    rows += [line for family in FAMILIES for line in section(family)]
+    return HEAD + "\n".join([*rows, *(line for name in FOUND for line in product(name))]) + "\n"
+
+
+def product(name: str) -> list[str]:
+    """Each check that judges a product beside httpd, and what of `wslb selftest --proxy` turns it red there."""
+    title, version, own = PROXIES[name].title, FOUND[name].version, PROXIES[name].mutations
+    askers: dict[str, list[str]] = {}
+    for scenario in asked_there(name):
+        for check in checks_of(scenario):
+            askers.setdefault(check, []).append(scenario.name)
+    lines = [
+        "",
+        f"## On {title}",
+        "",
+        f"{title} ({version}) is asked {len(asked_there(name))} of the scenarios, and `wslb selftest --proxy {name}` "
+        f"breaks it in {len(mutations_there(name))} ways: {len(own.edits)} in its own language, the others as above.",
+        "",
+        "| Check | Asked in | Broken by |",
+        "|---|---|---|",
+    ]
+    for check, names in sorted(askers.items()):
+        told = broken((check,), mutations=mutations_there(name)[::-1])
+        why = {**UNBROKEN, **own.unbroken}.get(check, "")
+        lines.append(f"| `{check}` | {several(names)} | {told or f'nothing: {why}'} |")
+    return lines
 
 
 def section(family: str) -> list[str]:
@@ -109,9 +139,9 @@ def section(family: str) -> list[str]:
     return lines
 
 
-def broken(checks: tuple[str, ...], family: str = "") -> str:
+def broken(checks: tuple[str, ...], family: str = "", *, mutations: Sequence[Mutation] = MUTATIONS) -> str:
     """Up to three mutations that one of these checks must notice."""
-    fitting = [one for one in MUTATIONS if {*one.checks} & {*checks}]
+    fitting = [one for one in mutations if {*one.checks} & {*checks}]
     fitting.sort(key=lambda one: one.scenario.partition("-")[0] != family)
     return ", ".join([*(f"`{one.name}`" for one in fitting[:3]), *["…"][: len(fitting) > 3]])
 

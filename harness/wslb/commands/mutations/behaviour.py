@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from wslb.commands.mutations.mutation import HEADERS, LB, Mutation
-from wslb.interfaces import Fault, MemberChange
+from wslb.interfaces import Capability, Fault, MemberChange
 from wslb.lab.lab import Lab
 from wslb.model.balancer import MemberState
 
@@ -32,6 +32,12 @@ async def _greets_as_the_other(lab: Lab) -> None:
 async def _signs_as_the_other(lab: Lab) -> None:
     """node greets truly, but signs its answers as liberty."""
     await fault("node", "impersonate", name="liberty", greeting=lab.fleet["node"].info.greeting)(lab)
+
+
+async def _greets_as_the_other_once(lab: Lab) -> None:
+    """liberty answers one client with its own listing, under node's greeting."""
+    greeting = lab.fleet["node"].info.greeting
+    await fault("liberty", "impersonate", times=1, name="node", greeting=greeting)(lab)
 
 
 async def _is_the_other(lab: Lab) -> None:
@@ -65,6 +71,13 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Before], ...] = (
         LB,
         ("witnesses_agree", "alternates", "elected_counted"),
         _is_the_other,
+    ),
+    (
+        "greeting-lies-once",
+        "liberty greets one client as node, so that both give the same listing",
+        "article-listing8-wss",
+        ("told_apart",),
+        _greets_as_the_other_once,
     ),
     (
         "journal-forgets",
@@ -105,7 +118,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Before], ...] = (
     (
         "backend-closes-early",
         "node closes every tunnel behind its greeting",
-        "article-listing8",
+        "article-figure20",
         ("ended_orderly",),
         fault("node", "close", code=1011, reason="no"),
     ),
@@ -130,17 +143,20 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Before], ...] = (
         ("elected_counted",),
         probes(2),
     ),
-    (
-        "drained-by-hand",
-        "somebody drains node in balancer-manager",
-        LB,
-        ("alternates", "follows_model"),
-        _drained_by_hand,
-    ),
 )
 """Name, what is broken, the scenario, the checks that must go red, and how it is broken."""
 
-MUTATIONS = tuple(
-    Mutation(name=name, what=what, scenario=scenario, checks=checks, before=before)
-    for name, what, scenario, checks, before in ROWS
+MUTATIONS = (
+    *(
+        Mutation(name=name, what=what, scenario=scenario, checks=checks, before=before)
+        for name, what, scenario, checks, before in ROWS
+    ),
+    Mutation(
+        name="drained-by-hand",
+        what="somebody drains node while the proxy runs",
+        scenario=LB,
+        checks=("alternates", "follows_model"),
+        before=_drained_by_hand,
+        asks=(Capability.CONTROL,),
+    ),
 )

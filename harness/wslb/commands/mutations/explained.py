@@ -17,7 +17,10 @@ CAUSES: dict[str, str] = {
     ),
     "loadfactor": "weight-doubled weight-tripled-at-once weight-lost crowd-weighted",
     "members": "order-reversed members-crossed member-elsewhere member-hidden members-unencrypted",
-    "member-out": "member-disabled member-drain member-stopped member-standby member-spare drained-by-hand retry-long",
+    "member-out": (
+        "member-disabled member-drain member-stopped member-standby member-spare drained-by-hand retry-long "
+        "standby-shown"
+    ),
     "setting": "member-in-another-set member-limited member-redirects attempts-more",
     "failover": "member-dead",
     "sticky": "sticky-cookie",
@@ -36,7 +39,7 @@ CAUSES: dict[str, str] = {
     "connection": "proxied-nominated",
     "httpd-refused": "route-forbidden",
     "carrier": "carrier-is-http carrier-is-wstunnel",
-    "impostor": "greeting-lies backend-lies greetings-crossed",
+    "impostor": "greeting-lies greeting-lies-once backend-lies greetings-crossed",
     "lone-witness": (
         "signature-lies journal-forgets journal-forgets-one answer-signature-nobody greeting-silent "
         "greeting-unfinished greeting-lost-over-h2"
@@ -50,7 +53,8 @@ CAUSES: dict[str, str] = {
         "greeting-no-opcode greeting-continues tunnel-fin tunnel-reset tunnel-dies-at-node "
         "tunnel-closed-by-relay tunnel-closed-with-1000 close-lost-up close-lost-down close-code-up "
         "close-code-down close-code-forbidden close-one-byte close-empty-up answer-after-drain-lost "
-        "tunnel-dies-while-disabled binary-as-text large-cut unmasked-at-liberty drained-tunnel-ends"
+        "tunnel-dies-while-disabled binary-as-text large-cut unmasked-at-liberty drained-tunnel-ends closed-politely "
+        "frozen-tunnel-ends"
     ),
     "others": "probe-proxied probe-proxied-twice tunnel-of-another asked-uncounted",
     "unacceptable": "answer-upgrade-other answer-connection-close",
@@ -68,7 +72,7 @@ CAUSES: dict[str, str] = {
         "text-flipped text-flipped-up text-cut-short text-lost text-twice last-message-twice "
         "messages-reordered text-as-binary binary-flipped large-flipped"
     ),
-    "restated": "refusal-restated",
+    "restated": "refusal-restated refusal-restated-raw",
     "tls-stall": "stall-not-cured",
 }
 """Mutations by the rule that names them."""
@@ -89,7 +93,7 @@ UNEXPLAINED: dict[str, str] = {
         "proxied-reset pong-lost pongs-lost push-lost push-lost-in-duplex reply-lost abandoned-lost connection-held"
     ),
     "whoever ended, accepted or answered in the place of another did it as that one would": (
-        "closed-before-timeout closed-politely silence-broken frozen-answered-for accepted-for-httpd answered-for-httpd"
+        "closed-before-timeout silence-broken frozen-answered-for accepted-for-httpd answered-for-httpd"
     ),
     "counters tell that somebody else was there only where the scenario claims all of them as its own": (
         "tunnels-of-others tunnel-outlives-httpd tunnel-outlives-stop asked-beside-crowd asked-unforeseen "

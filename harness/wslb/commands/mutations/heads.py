@@ -81,7 +81,7 @@ ANSWERS: tuple[tuple[str, str, str, tuple[str, ...], Edit], ...] = (
     (
         "choice-lost",
         "loses the subprotocol",
-        SUBPROTOCOL,
+        "payload-subprotocol",
         ("subprotocol_chosen",),
         without_field("Sec-WebSocket-Protocol"),
     ),

@@ -20,7 +20,6 @@ from wslb.wire.frames import Opcode, serialise
 __all__ = ["MUTATIONS"]
 
 GREETING, LIVING = ("witnesses_speak",), ("ended_orderly",)
-LISTING = "article-listing8"
 UP, DOWN = Flow.UP, Flow.DOWN
 SOON = 0.2
 
@@ -89,7 +88,7 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire], ...] = (
     (
         "greeting-short",
         "one greeting lacks its end",
-        LISTING,
+        "article-listing5-liberty",
         (*GREETING, "greeted"),
         greeting(payload(lambda p: p[:-2])),
     ),
@@ -236,14 +235,14 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire], ...] = (
     (
         "closed-before-timeout",
         "idle tunnels end before their time",
-        "timeouts-idle-http",
+        "timeouts-backend-idle",
         ("lasted",),
         at(FRONT, lambda unit: (unit.data, Pause(seconds=SOON), End.FIN), number=1),
     ),
     (
         "closed-politely",
-        "an idle tunnel gets a Close frame",
-        "timeouts-idle-http",
+        "a tunnel that should be cut gets a Close frame",
+        "failover-stop",
         ("lost",),
         at(FRONT, lambda unit: (unit.data, closing(1000)), number=1),
     ),

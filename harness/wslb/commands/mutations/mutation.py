@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wslb.commands.mutations.explained import rule_of, why_not
+from wslb.interfaces import Capability
 from wslb.lab.lab import Lab
 from wslb.lab.relay import Edit, Flow, Twist
 from wslb.model.balancer import Carrier, Site
@@ -23,7 +25,7 @@ HEADERS = "headers-handshake"
 
 
 class Touch(StrEnum):
-    """What a mutation breaks: what httpd is given, what passes before or behind it, or a backend or another client."""
+    """What a mutation breaks: what the proxy is given, what passes around it, or a backend or another client."""
 
     CONFIGURATION = "configuration"
     WIRE = "wire"
@@ -49,6 +51,11 @@ class Mutation:
         beside: what goes on from then until the evidence is there, and what ends with it.
         wire: makes what relays do.
         carrier: module that the scenario is asked with; None takes the run's setting.
+        asks: what the proxy must be able to do.
+        cause: the rule that must name it, where that is not what `wslb.commands.mutations.explained` has.
+        unnamed: why none may, likewise.
+        idle: why it breaks nothing on this product; empty where it does.
+        known_before: first version of the product that cannot be broken so any more; empty where all can.
     """
 
     name: str
@@ -60,6 +67,21 @@ class Mutation:
     beside: Callable[[Lab], AbstractAsyncContextManager[None]] | None = None
     wire: Wire | None = None
     carrier: Carrier | None = None
+    asks: tuple[Capability, ...] = ()
+    cause: str | None = None
+    unnamed: str = ""
+    idle: str = ""
+    known_before: tuple[int, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """The rule of `wslb.reports.causes` that must speak; empty where none may."""
+        return rule_of(self.name) if self.cause is None else self.cause
+
+    @property
+    def silent(self) -> str:
+        """Why no rule may speak; empty where one must."""
+        return why_not(self.name) if self.cause is None else self.unnamed
 
     @property
     def touches(self) -> Touch:

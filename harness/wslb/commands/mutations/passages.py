@@ -73,6 +73,14 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire, Carrier | None], ...] = 
         None,
     ),
     (
+        "refusal-restated-raw",
+        "a backend's 403 comes as 404 to a client that writes its handshake itself",
+        "handshake-backend-403",
+        ("answered",),
+        head(FRONT, replaced(b"403 Forbidden", b"404 Not Found")),
+        None,
+    ),
+    (
         "frame-behind-late",
         "a message arrives 0.2 s behind its handshake, not in one piece with it",
         "handshake-frame-behind",
@@ -209,6 +217,14 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire, Carrier | None], ...] = 
         None,
     ),
     (
+        "frozen-tunnel-ends",
+        "a tunnel of the living backend ends while the other one is frozen",
+        "failover-frozen-tunnels",
+        ("still_open",),
+        at(FRONT, cut(End.FIN), flow=UP, number=1, connections=(1,)),
+        None,
+    ),
+    (
         "accepted-for-httpd",
         "something accepts in place of an httpd that stops",
         "restart-winch",
@@ -218,10 +234,10 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire, Carrier | None], ...] = 
     ),
     (
         "answered-for-httpd",
-        "something answers 503 in place of an httpd that restarts",
-        "restart-hup",
+        "something answers 503 in place of a proxy that was stopped",
+        "restart-term",
         ("not_served",),
-        head(FRONT, sent_back(NOT_NOW), flow=UP, connections=(5,)),
+        head(FRONT, lambda _: (Back(data=NOT_NOW), End.FIN), flow=UP, connections=(5,)),
         None,
     ),
 )

@@ -149,6 +149,13 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Tamper], ...] = (
     ("member-stopped", "node is configured as stopped", LB, STATES, member("node", state=MemberState.STOPPED)),
     ("member-standby", "node is configured as standby", LB, STATES, member("node", state=MemberState.STANDBY)),
     ("member-spare", "node is configured as spare", LB, STATES, member("node", state=MemberState.SPARE)),
+    (
+        "standby-shown",
+        "node is configured as standby, where it should be shown as before",
+        "failover-http-error",
+        ("shown_after",),
+        member("node", state=MemberState.STANDBY),
+    ),
     ("member-in-another-set", "node has lbset=1", LB, STATES, parameters(lbset="1")),
     (
         "member-limited",

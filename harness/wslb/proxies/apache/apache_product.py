@@ -15,6 +15,7 @@ from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.proxies.apache.discovery import find_httpd
 from wslb.proxies.apache.httpd import checked
 from wslb.proxies.managed_proxy import ManagedProxy
+from wslb.proxies.own_mutations import OwnMutations
 from wslb.resources import console_page
 
 __all__ = ["ApacheProduct"]
@@ -31,6 +32,7 @@ class ApacheProduct:
 
     title = "Apache httpd"
     runtimes = ("docker", "local")
+    mutations = OwnMutations()
 
     def __init__(self) -> None:
         self.dialect = ApacheDialect()

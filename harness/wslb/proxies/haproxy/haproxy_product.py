@@ -12,6 +12,7 @@ from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Front, Installation, Runtime
 from wslb.model.balancer import Site
 from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
+from wslb.proxies.haproxy.haproxy_mutations import MUTATIONS
 from wslb.proxies.haproxy.haproxy_program import checked
 from wslb.proxies.haproxy.haproxy_proxy import HaproxyProxy, named
 
@@ -26,6 +27,7 @@ class HaproxyProduct:
 
     title = "HAProxy"
     runtimes = ("local",)
+    mutations = MUTATIONS
 
     def __init__(self) -> None:
         self.dialect = HaproxyDialect()

@@ -12,6 +12,7 @@ from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Front, Installation, Runtime
 from wslb.model.balancer import Site
 from wslb.proxies.nginx.nginx_dialect import NginxDialect
+from wslb.proxies.nginx.nginx_mutations import MUTATIONS
 from wslb.proxies.nginx.nginx_program import checked_dump
 from wslb.proxies.nginx.nginx_proxy import NginxProxy, named
 
@@ -26,6 +27,7 @@ class NginxProduct:
 
     title = "nginx"
     runtimes = ("local",)
+    mutations = MUTATIONS
 
     def __init__(self) -> None:
         self.dialect = NginxDialect()

@@ -8,7 +8,7 @@ from wslb.model.balancer import LOGGED, Carrier
 from wslb.model.handshake import Headers, accept_for, header_values, one_header, tokens
 from wslb.model.hops import HOP_BY_HOP
 from wslb.model.results import Claim
-from wslb.reports.causes.cause import Cause, capabilities, failed
+from wslb.reports.causes.cause import HTTPD, Cause, capabilities, failed
 from wslb.reports.document import SavedChange, SavedScenario
 from wslb.reports.sequences import Turns
 
@@ -59,9 +59,11 @@ def other_carrier(scenario: SavedScenario, _: Turns) -> Cause | None:
 
 
 def forwarded(scenario: SavedScenario, _: Turns) -> Cause | None:
-    """Host or the X-Forwarded-* fields are not what mod_proxy's defaults make them."""
+    """Host or the X-Forwarded-* fields are not what mod_proxy's defaults make them; behind others, not the client's."""
     if Claim.FORWARDED not in failed(scenario):
         return None
+    if scenario.proxy != HTTPD:
+        return _not_as_sent(scenario)
     wrong = {name for v in scenario.verdicts if v.claims is Claim.FORWARDED and not v.holds for name in v.evidence}
     for c in scenario.connections:
         if not c.arrivals:
@@ -92,6 +94,16 @@ def forwarded(scenario: SavedScenario, _: Turns) -> Cause | None:
                 evidence=(f"connection #{c.seq}, as {who} saw it: {clause}",),
             )
     return None
+
+
+def _not_as_sent(scenario: SavedScenario) -> Cause | None:
+    """What a check of a proxy saw that hands these fields on as the client sent them."""
+    said = next(v.observed for v in scenario.verdicts if v.claims is Claim.FORWARDED and not v.holds)
+    clause = said.partition(": ")[2].partition(";")[0]
+    if " was sent as " not in clause:
+        return None
+    sentence = f"{clause}: look for RequestHeader (mod_headers) or another proxy in between"
+    return Cause(rule="forwarded", sentence=sentence, evidence=(said,))
 
 
 def _forwarded_otherwise(seen: Headers, sent: Headers, members: frozenset[str]) -> str:
