@@ -20,6 +20,27 @@ LINGER_SECONDS = 1.0
 it, and the client might lose the answer."""
 
 
+LIBRARY_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
+"""A key that any library takes; the answer has what belongs to the client's own."""
+
+
+def library_handshake(visit: Visit, head: RequestHead) -> bytes:
+    """Return an accepted handshake as a library of WebSockets takes it: what it need not know, it cannot refuse."""
+    lines = [
+        "GET / HTTP/1.1",
+        "Host: localhost",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {LIBRARY_KEY}",
+    ]
+    if visit.subprotocol is not None:
+        lines.append(f"Sec-WebSocket-Protocol: {visit.subprotocol}")
+    offers = head.values("Sec-WebSocket-Extensions") if visit.endpoint == "echo" else []
+    lines += [f"Sec-WebSocket-Extensions: {offer}" for offer in offers]
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+
+
 class Service:
     """One listening socket and the TCP connections on it."""
 

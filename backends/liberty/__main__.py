@@ -13,16 +13,14 @@ from typing import Any, Literal, cast
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http_exceptions import HttpProcessingError
 
 from backends.contract import daemon
-from backends.contract.channel import IdleLimit
-from backends.contract.connection import REQUEST_SECONDS
+from backends.contract.connection import HttpConnection, Service, library_handshake
 from backends.contract.dialogue import Dialogue
 from backends.contract.frames.gate import LINGER_SECONDS, Gate
-from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY, Fields
-from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, read_head
-from backends.contract.sockets import BACKLOG, endpoint_name
+from backends.contract.profile import CL_MESSAGE_LIMIT, ECHO_MESSAGE_LIMIT, LIBERTY
+from backends.contract.request import RequestHead
+from backends.contract.sockets import BACKLOG
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
 from backends.liberty.adapter import Gated, LibertyChannel, LibertySocket
@@ -32,28 +30,20 @@ CLOSE_SECONDS = 5.0
 
 
 class LibertyRequest(web.BaseRequest):
-    """A request that knows its visit."""
-
-    visit: Visit | None = None
+    """A handshake whose answer is the original's."""
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         # aiohttp calls this when all header fields are set and none has left: the moment to journal.
-        visit = self.visit
-        if isinstance(response, PlainAnswer):
-            fields = response.fields
-        elif visit is not None and response.status == 101:
-            extensions = response.headers.get("Sec-WebSocket-Extensions")
-            fields = cast("LibertyProtocol", self.protocol).backend.switching(visit, extensions=extensions)
-        else:
-            fields = [*response.headers.items()]
+        protocol = cast("LibertyProtocol", self.protocol)
+        extensions = response.headers.get("Sec-WebSocket-Extensions")
+        fields = protocol.backend.switching(protocol.visit, extensions=extensions)
         response.headers.clear()
         response.headers.extend(fields)
-        if visit is not None:
-            visit.answered(response.status, fields)
+        protocol.visit.answered(response.status, fields)
 
 
 class NoAnswer(web.StreamResponse):
-    """A response that sends nothing, for faults."""
+    """A response that sends nothing, where nobody is left to read one."""
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:  # noqa: ARG002
         """Send nothing."""
@@ -64,50 +54,10 @@ class NoAnswer(web.StreamResponse):
         """Send nothing."""
 
 
-class PlainAnswer(web.Response):
-    """A refusal, or the page, in full; the connection then ends."""
-
-    def __init__(self, answer: PlainResponse, *, signature: Fields) -> None:
-        super().__init__(status=answer.status, reason=answer.reason, body=answer.body)
-        self.fields = answer.fields(signature)
-        self.force_close()
-
-
-async def handle(backend: StandIn, listener: Literal["ws", "wss"], base: web.BaseRequest) -> web.StreamResponse:
-    """Answer one HTTP request."""
-    request = cast("LibertyRequest", base)
-    protocol = cast("LibertyProtocol", request.protocol)
-    if request.method == "GET" and request.can_read_body:  # else what comes of it behind the 101 is taken for frames
-        try:
-            await request.release()
-        except (ConnectionError, HttpProcessingError):
-            return NoAnswer()
-    protocol.head = b""
-    protocol.understood()
-    head = RequestHead(
-        method=request.method,
-        target=request.raw_path,
-        http_version=f"{request.version.major}.{request.version.minor}",
-        headers=request.raw_headers,
-    )
-    visit = backend.arrive(head, listener=listener, peer=protocol.peer)
-    if visit is None:
-        answer = backend.plain(method=request.method, target=request.raw_path)
-        return PlainAnswer(answer, signature=backend.signature(backend.name))
-    if visit.hangs_up or visit.keeps_silent:
-        visit.unanswered()
-        if visit.hangs_up and request.transport is not None:
-            request.transport.close()
-        await protocol.lost.wait()
-        return NoAnswer()
-    request.visit = visit
-    if visit.refusal is not None:
-        return PlainAnswer(visit.refusal, signature=backend.signature(visit.name))
-    return await accept(backend, visit, request)
-
-
-async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web.StreamResponse:
+async def accept(request: web.BaseRequest) -> web.StreamResponse:
     """Accept a handshake and hold the dialogue."""
+    protocol = cast("LibertyProtocol", request.protocol)
+    backend, visit = protocol.backend, protocol.visit
     limit = ECHO_MESSAGE_LIMIT if visit.endpoint == "echo" else CL_MESSAGE_LIMIT
     response = LibertySocket(
         request,
@@ -118,10 +68,8 @@ async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web
         compress=visit.endpoint == "echo",
         max_msg_size=limit + 1,
     )
-    protocol = cast("LibertyProtocol", request.protocol)
     offered = visit.endpoint == "echo" and bool(visit.head.values("Sec-WebSocket-Extensions"))
     gate = protocol.gate = Gate(backend.profile.manners, limit=limit, deflate=offered)
-    protocol.head = None  # frames follow
     try:
         await response.prepare(request)
     except ConnectionError:  # a proxy whose own client has gone closes before it has read the answer
@@ -137,16 +85,13 @@ async def accept(backend: StandIn, visit: Visit, request: LibertyRequest) -> web
 
 
 class LibertyProtocol(web.RequestHandler):
-    """The library's protocol; it knows when its connection is gone, and journals what the library's parser refuses."""
+    """The library's protocol, from an accepted handshake on; it knows when its connection is gone."""
 
-    def __init__(self, server: "LibertyServer", **options: Any) -> None:
+    def __init__(self, server: web.Server, backend: StandIn, visit: Visit, **options: Any) -> None:
         super().__init__(server, **options)
+        self.backend = backend
+        self.visit = visit
         self.lost = asyncio.Event()
-        self.head: bytes | None = b""
-        self.peer = ""
-        self.touched = 0.0
-        self._server = server
-        self.backend = server.backend
         self.gate: Gate | None = None
 
     def set_parser(self, parser: Any, data_received_cb: Callable[[], None] | None = None) -> None:
@@ -154,88 +99,61 @@ class LibertyProtocol(web.RequestHandler):
         gated: Any = parser if self.gate is None else Gated(parser, self.gate)
         super().set_parser(gated, data_received_cb)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note who connects."""
-        super().connection_made(transport)
-        self.peer = endpoint_name(transport.get_extra_info("peername"))
-        self._server.patience.add(self)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """Note the end."""
         super().connection_lost(exc)
-        self._server.patience.discard(self)
         self.lost.set()
 
-    def understood(self) -> None:
-        """Note that a whole request has come."""
-        self._server.patience.discard(self)
 
-    def expired(self) -> None:
-        """Give up a client that sends no request."""
-        if self.transport is not None:
-            self.transport.abort()
+class LibertyService(Service):
+    """One listening socket; the library's low-level server has the accepted connections."""
 
-    def data_received(self, data: bytes) -> None:
-        """Keep the start of the data until its request was understood."""
-        if self.head is not None and len(self.head) < HEAD_LIMIT:
-            self.head += data[:HEAD_LIMIT]
-        super().data_received(data)
-
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        """Answer a request that the library's parser refused, or whose own answer failed."""
-        if status != 400:
-            return super().handle_error(request, status, exc, message)
-        backend, head = self._server.backend, read_head(self.head or b"")
-        visit = None
-        if head is not None:
-            visit = backend.arrive(head, listener=self._server.listener, peer=self.peer)
-        cast("LibertyRequest", request).visit = visit
-        refusal = (visit and visit.refusal) or bad(str(message))
-        return PlainAnswer(refusal, signature=backend.signature(backend.name if visit is None else visit.name))
-
-
-class LibertyServer(web.Server):
-    """The library's low-level server: no routing, no middleware, a lean accept path."""
+    listening: asyncio.Server
 
     def __init__(self, backend: StandIn, listener: Literal["ws", "wss"]) -> None:
+        super().__init__(backend, listener)
         loop = asyncio.get_running_loop()
-        super().__init__(partial(handle, backend, listener), request_factory=partial(LibertyRequest, loop=loop))
-        self.backend = backend
-        self.listener = listener
-        self.loop = loop
-        self.patience = IdleLimit(REQUEST_SECONDS)
-
-    def __call__(self) -> LibertyProtocol:
-        """Return the protocol of a new connection."""
-        return LibertyProtocol(self, loop=self.loop, access_log=None, keepalive_timeout=self.patience.seconds)
-
-
-class LibertyListener:
-    """One listening socket."""
-
-    def __init__(self, server: LibertyServer, listening: asyncio.Server) -> None:
-        self._server = server
-        self._listening = listening
+        self.library = web.Server(accept, request_factory=partial(LibertyRequest, loop=loop))
 
     async def stop_listening(self) -> None:
         """Accept nobody any more."""
-        self._listening.close()
+        await super().stop_listening()
+        self.listening.close()
 
     async def stop(self) -> None:
-        """End what is left: idle keep-alive connections, and requests that get no answer."""
-        self._server.patience.stop()
-        await self._server.shutdown(timeout=0.1)
+        """End what is left."""
+        await super().stop()
+        await self.library.shutdown(timeout=0.1)
+
+
+class LibertyConnection(HttpConnection):
+    """One TCP connection: we read HTTP; the library takes over with a handshake of its own kind."""
+
+    service: LibertyService
+
+    def __init__(self, service: LibertyService) -> None:
+        self.serve(service)
+
+    def accept(self, visit: Visit, head: RequestHead, rest: bytes) -> None:
+        """Hand the connection over."""
+        service, transport = self.service, self.transport
+        service.everyone.discard(self)
+        loop = asyncio.get_running_loop()
+        protocol = LibertyProtocol(service.library, service.backend, visit, loop=loop, access_log=None)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(library_handshake(visit, head) + rest)
 
 
 async def serve(
     backend: StandIn, listener: Literal["ws", "wss"], sock: socket.socket, context: ssl.SSLContext | None
-) -> LibertyListener:
+) -> LibertyService:
     """Serve on a bound socket."""
-    loop = asyncio.get_running_loop()
-    server = LibertyServer(backend, listener)
-    return LibertyListener(server, await loop.create_server(server, sock=sock, ssl=context, backlog=BACKLOG))
+    service = LibertyService(backend, listener)
+    service.listening = await asyncio.get_running_loop().create_server(
+        lambda: LibertyConnection(service), sock=sock, ssl=context, backlog=BACKLOG
+    )
+    return service
 
 
 def main() -> int:

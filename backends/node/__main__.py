@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 
 from backends.contract import daemon
 from backends.contract.channel import ChannelClosed
-from backends.contract.connection import HttpConnection, Service
+from backends.contract.connection import HttpConnection, Service, library_handshake
 from backends.contract.dialogue import Dialogue
 from backends.contract.frames.gate import LINGER_SECONDS, Gate, say_farewell
 from backends.contract.journal import Ending
@@ -57,15 +57,9 @@ class NodeConnection(HttpConnection, ServerConnection):
         self.visit = visit
         echo = visit.endpoint == "echo"
         limit_messages(self.protocol, ECHO_MESSAGE_LIMIT if echo else CL_MESSAGE_LIMIT)
-        headers = Headers({"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"})
-        headers["Sec-WebSocket-Key"] = head.values("Sec-WebSocket-Key")[0]
-        if visit.subprotocol is not None:
-            headers["Sec-WebSocket-Protocol"] = visit.subprotocol
-        for offer in head.values("Sec-WebSocket-Extensions") if echo else ():
-            headers["Sec-WebSocket-Extensions"] = offer
-        ServerConnection.data_received(self, Request("/", headers).serialize())
+        ServerConnection.data_received(self, library_handshake(visit, head))
         limit = ECHO_MESSAGE_LIMIT if echo else CL_MESSAGE_LIMIT
-        deflate = "Sec-WebSocket-Extensions" in headers
+        deflate = echo and bool(head.values("Sec-WebSocket-Extensions"))
         self.gate = Gate(self.service.backend.profile.manners, limit=limit, deflate=deflate)
         if rest:
             self.data_received(rest)

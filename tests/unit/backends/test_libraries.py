@@ -19,10 +19,9 @@ VERSIONS = f"aiohttp {aiohttp_version}, websockets {websockets_version}"
 PARTS: list[tuple[type, str, tuple[str, ...], str]] = [
     (web.BaseRequest, "_prepare_hook", ("response",), "LibertyRequest journals an answer there"),
     (web.WebSocketResponse, "_close_transport", (), "LibertySocket lets a client read why it failed there"),
-    (web.RequestHandler, "handle_error", ("request", "status", "exc", "message"), "LibertyProtocol journals there"),
-    (web.RequestHandler, "data_received", ("data",), "LibertyProtocol keeps the head of a request there"),
+    (web.RequestHandler, "connection_made", ("transport",), "LibertyConnection hands its connection over there"),
+    (web.RequestHandler, "data_received", ("data",), "LibertyConnection hands over the handshake there"),
     (web.RequestHandler, "connection_lost", ("exc",), "LibertyProtocol notes the end there"),
-    (web.Server, "__call__", (), "LibertyServer makes its own protocols there"),
     (ServerConnection, "data_received", ("data",), "NodeConnection hands on bytes there"),
     (ServerConnection, "resume_writing", (), "NodeConnection reads on there"),
     (ServerConnection, "connection_made", ("transport",), "HttpConnection stands before it"),
@@ -41,8 +40,7 @@ def test_a_method_that_we_override_is_there(owner: type, name: str, takes: tuple
 CALLS: list[tuple[object, str, str]] = [
     (web.StreamResponse, "await request._prepare_hook(self)", "LibertyRequest journals an answer before it leaves"),
     (web.WebSocketResponse, "self._close_transport()", "LibertySocket lets a client read why it failed"),
-    (web.RequestHandler, "return self.handle_error(", "LibertyProtocol journals what the parser refuses"),
-    (web.Server, "request_factory", "LibertyServer makes its own requests"),
+    (web.Server, "request_factory", "LibertyService makes its own requests"),
 ]
 
 

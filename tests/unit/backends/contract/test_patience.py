@@ -33,8 +33,7 @@ PROGRAMS: dict[str, tuple[Profile, Serve]] = {
 
 @pytest.fixture(params=PROGRAMS)
 def program(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Profile, Serve]:
-    for module in (connection, liberty):
-        monkeypatch.setattr(module, "REQUEST_SECONDS", LIMIT)
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", LIMIT)
     monkeypatch.setattr(Lines, "take_over", lambda _: None)  # of the standard streams, which are the tests' own
     return PROGRAMS[str(request.param)]
 
