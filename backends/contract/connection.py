@@ -1,19 +1,22 @@
-"""A TCP connection as long as it speaks HTTP: it reads one request and refuses it, or hands the handshake on.
+"""A TCP connection as long as it speaks HTTP: it reads requests and refuses them, or hands the handshake on.
 
-For programs whose library reads no HTTP, or journals too little of it.
+No library stands before it: what an original answers to a request that is no good handshake is neither's.
 """
 
 import asyncio
 from typing import Literal
 
 from backends.contract.channel import IdleLimit
-from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, bad, body_size, read_head, serialise_head
+from backends.contract.request import HEAD_LIMIT, PlainResponse, RequestHead, body_size, read_head, serialise_head
 from backends.contract.sockets import endpoint_name
 from backends.contract.stand_in import StandIn
 from backends.contract.visit import Visit
 
 REQUEST_SECONDS = 30.0
 """How long a client may take to send its request."""
+
+KEPT_SECONDS = 5.0
+"""How long a connection that is left to the next request waits for it, as Node.js says in Keep-Alive."""
 
 LINGER_SECONDS = 1.0
 """How long the connection of a refused request with a body stays half-open: closing it with bytes unread would reset
@@ -50,6 +53,7 @@ class Service:
         self.serving = True
         self.everyone: set[HttpConnection] = set()
         self.patience = IdleLimit(REQUEST_SECONDS)
+        self.kept = IdleLimit(KEPT_SECONDS)
 
     async def stop_listening(self) -> None:
         """Accept nobody any more."""
@@ -58,6 +62,7 @@ class Service:
     async def stop(self) -> None:
         """End what is left, such as requests without an answer."""
         self.patience.stop()
+        self.kept.stop()
         for connection in list(self.everyone):
             connection.transport.abort()
 
@@ -65,7 +70,7 @@ class Service:
 class HttpConnection(asyncio.Protocol):
     """One TCP connection; a program says in `accept` what becomes of a good handshake."""
 
-    __slots__ = ("_buffer", "_read", "peer", "service", "touched", "transport")
+    __slots__ = ("_buffer", "_read", "_skip", "peer", "service", "touched", "transport")
 
     service: Service
     transport: asyncio.Transport
@@ -73,12 +78,14 @@ class HttpConnection(asyncio.Protocol):
     touched: float
     _buffer: bytes
     _read: bool
+    _skip: int
 
     def serve(self, service: Service) -> None:
         """Belong to a service; call this before anything else."""
         self.service = service
         self._buffer = b""
         self._read = False
+        self._skip = 0
 
     def accept(self, visit: Visit, head: RequestHead, rest: bytes) -> None:
         """Accept a handshake; `rest` came after it already."""
@@ -96,6 +103,7 @@ class HttpConnection(asyncio.Protocol):
         """Note the end."""
         self.service.everyone.discard(self)
         self.service.patience.discard(self)
+        self.service.kept.discard(self)
         super().connection_lost(exc)
 
     def expired(self) -> None:
@@ -103,25 +111,30 @@ class HttpConnection(asyncio.Protocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes of the request; those that follow a refused one are dropped."""
+        """Take in bytes of a request; those that follow one that ended the connection are dropped."""
         if self._read:
             return
+        if self._skip:
+            self._skip, data = max(0, self._skip - len(data)), data[self._skip :]
         buffer = self._buffer + data if self._buffer else data
+        if not buffer:
+            return
         end = buffer.find(b"\r\n\r\n")
         if end < 0 and len(buffer) <= HEAD_LIMIT:
             self._buffer = buffer
             return
         head = read_head(buffer[: end + 4])
-        body = 0 if head is None else body_size(head)
+        body = 0 if head is None or not head.values("Upgrade") else body_size(head) or 0
         if body and len(buffer) < end + 4 + body:
             self._buffer = buffer
             return
         self._buffer = b""
         self._read = True
         self.service.patience.discard(self)
+        self.service.kept.discard(self)
         if head is None:
-            why = "this is no HTTP/1.1 request" if end >= 0 else "the head is too long"
-            self._refuse(bad(why), self.service.backend.name)
+            backend = self.service.backend
+            self._refuse(backend.profile.answers.unreadable(too_long=end < 0), backend.name)
             return
         self._decide(head, buffer[end + 4 + body :])
 
@@ -129,7 +142,7 @@ class HttpConnection(asyncio.Protocol):
         service = self.service
         visit = service.backend.arrive(head, listener=service.listener, peer=self.peer)
         if visit is None:
-            self._refuse(service.backend.plain(method=head.method, target=head.target), service.backend.name, head=head)
+            self._refuse(service.backend.plain(head), service.backend.name, head=head, rest=rest)
             return
         if visit.hangs_up or visit.keeps_silent:
             visit.unanswered()
@@ -137,27 +150,35 @@ class HttpConnection(asyncio.Protocol):
                 self.transport.close()
             return
         refusal = visit.refusal
-        if refusal is None and head.malformed:
-            refusal = bad("a header line is malformed")
         if refusal is None and not service.serving:
             refusal = PlainResponse(status=503, body=b"503 Service Unavailable: the server is going away\n")
         if refusal is None:
             self.accept(visit, head, rest)
         else:
-            self._refuse(refusal, visit.name, head=head, visit=visit)
+            self._refuse(refusal, visit.name, head=head, visit=visit, rest=rest)
 
     def _refuse(
-        self, response: PlainResponse, name: str, *, head: RequestHead | None = None, visit: Visit | None = None
+        self,
+        response: PlainResponse,
+        name: str,
+        *,
+        head: RequestHead | None = None,
+        visit: Visit | None = None,
+        rest: bytes = b"",
     ) -> None:
-        """Answer in full and end the connection."""
+        """Answer in full, and end the connection, or read the next request from what came behind this one."""
         fields = response.fields(self.service.backend.signature(name))
         if visit is not None:
             visit.answered(response.status, fields)
         transport = self.transport
-        transport.write(serialise_head(response.status, response.phrase(), fields))
+        transport.write(serialise_head(response.status, response.phrase(), fields, version=response.http_version))
         if response.status not in (204, 304) and (head is None or head.method != "HEAD"):
             transport.write(response.body)
-        if head is not None and (head.values("Content-Length") or head.values("Transfer-Encoding")):
+        if response.keeps and head is not None and self.service.serving:
+            self._read, self._skip = False, 0 if head.values("Upgrade") else body_size(head) or 0
+            self.service.kept.add(self)
+            self.data_received(rest)
+        elif head is not None and (head.values("Content-Length") or head.values("Transfer-Encoding")):
             asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
             if transport.can_write_eof():
                 transport.write_eof()

@@ -1,7 +1,4 @@
-"""HTTP requests: how a head is read, and which a server must refuse as an opening handshake (RFC 6455 section 4.2.1).
-
-Every program asks these rules first and lets its library check again, so that they answer alike.
-"""
+"""HTTP requests: how a head is read, and which is no opening handshake (RFC 6455 section 4.2.1)."""
 
 import base64
 import binascii
@@ -10,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
+
+Fields = list[tuple[str, str]]
 
 HEAD_LIMIT = 64 * 1024
 """Longest request head that is read, in bytes."""
@@ -38,6 +37,14 @@ class RequestHead:
         """Return all values of the header field of that name, without regard to case."""
         return self._table.get(name.lower(), [])
 
+    def first(self, name: str) -> str:
+        """Return the first value of that name; empty where there is none."""
+        return next(iter(self.values(name)), "")
+
+    def joined(self, name: str) -> str:
+        """Return all values of that name as one (RFC 9110 section 5.3); empty where there is none."""
+        return ", ".join(self.values(name))
+
 
 def read_head(octets: bytes) -> RequestHead | None:
     """Return the head at the start of some bytes, or None when they are no HTTP/1 request with a complete head."""
@@ -58,16 +65,24 @@ def read_head(octets: bytes) -> RequestHead | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainResponse:
-    """An answer other than 101: status, body, reason phrase (None: the usual one), and extra header fields."""
+    """An answer other than 101: status, body, reason phrase (None: the usual one), and extra header fields.
+
+    An original's has its `own` fields, which are all of them, and may leave the connection to the next request.
+    """
 
     status: int
-    body: bytes
+    body: bytes = b""
     reason: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     content_type: str = "text/plain; charset=utf-8"
+    own: tuple[tuple[str, str], ...] | None = None
+    http_version: str = "1.1"
+    keeps: bool = False
 
-    def fields(self, signature: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return all header fields of an answer that ends the connection; the last are those that sign it."""
+    def fields(self, signature: Sequence[tuple[str, str]]) -> Fields:
+        """Return all header fields; the last are those that sign it."""
+        if self.own is not None:
+            return [*self.own, *signature]
         content = [("Content-Type", self.content_type), ("Content-Length", str(len(self.body)))]
         if self.status in (204, 304):  # they have no content (RFC 9110 section 15)
             content = []
@@ -78,9 +93,9 @@ class PlainResponse:
         return http.client.responses.get(self.status, "") if self.reason is None else self.reason
 
 
-def serialise_head(status: int, phrase: str, fields: Sequence[tuple[str, str]]) -> bytes:
+def serialise_head(status: int, phrase: str, fields: Sequence[tuple[str, str]], *, version: str = "1.1") -> bytes:
     """Return status line and header fields as bytes, with the empty line that ends them."""
-    lines = [f"HTTP/1.1 {status} {phrase}", *[f"{name}: {value}" for name, value in fields]]
+    lines = [f"HTTP/{version} {status} {phrase}", *[f"{name}: {value}" for name, value in fields]]
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace")
 
 
@@ -118,7 +133,12 @@ def _is_key(key: str) -> bool:
 
 
 def refusal(head: RequestHead) -> PlainResponse | None:  # noqa: PLR0911  (one line per rule)
-    """Return the answer to a request that is no valid opening handshake, or None when it is one."""
+    """Return the answer of a server that keeps RFC 6455 to a request that is no opening handshake, or None.
+
+    The originals do not: `backends.contract.answers`.
+    """
+    if head.malformed:
+        return bad("a header line is malformed")
     if head.method != "GET":
         return PlainResponse(
             status=405, body=b"405 Method Not Allowed: a handshake is a GET request\n", headers=(("Allow", "GET"),)
@@ -146,13 +166,17 @@ def refusal(head: RequestHead) -> PlainResponse | None:  # noqa: PLR0911  (one l
     return None
 
 
-def body_size(head: RequestHead) -> int:
-    """Return how many bytes of a body stand between a handshake and its frames, where it announces some."""
+def body_size(head: RequestHead) -> int | None:
+    """Return how many bytes of a body stand behind a head; None where that is not told, or they are too many."""
     told = head.values("Content-Length")
-    if head.method != "GET" or len(told) != 1 or re.fullmatch("[0-9]{1,6}", told[0]) is None:
+    if head.values("Transfer-Encoding"):
+        return None
+    if not told:
         return 0
+    if len(told) != 1 or re.fullmatch("[0-9]{1,6}", told[0]) is None:
+        return None
     size = int(told[0])
-    return size if size <= HEAD_LIMIT else 0
+    return size if size <= HEAD_LIMIT else None
 
 
 def choose_subprotocol(offered: list[str], *, known: tuple[str, ...]) -> str | None:

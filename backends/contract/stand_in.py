@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from backends.cl import Interpreter
 from backends.contract import access, request
+from backends.contract.answers.answering import accept_of
 from backends.contract.channel import Counting, IdleLimit, Live
 from backends.contract.faults import FaultBoard, FaultPlan
 from backends.contract.journal import Entry, Journal
 from backends.contract.options import Options
-from backends.contract.profile import DROP_AT, INACTIVE, PING_AT, Fields, Profile, accept_of
-from backends.contract.request import PlainResponse, RequestHead
+from backends.contract.profile import DROP_AT, INACTIVE, PING_AT, Profile
+from backends.contract.request import Fields, PlainResponse, RequestHead
 from backends.contract.sockets import Listeners, port_of
 from backends.contract.visit import Visit
 
@@ -47,12 +48,15 @@ class StandIn:
 
     def arrive(self, head: RequestHead, *, listener: Literal["ws", "wss"], peer: str) -> Visit | None:
         """Take in a request; None when its path is no WebSocket endpoint."""
-        endpoint = self.options.anywhere or self.profile.endpoint(self._path(head.target))
+        path = self._path(head.target)
+        endpoint = self.options.anywhere or self.profile.endpoint(path)
         if endpoint is None:
             return None
-        upgrade = request.asks_upgrade(head)
+        answers = self.profile.answers
+        unfit = request.refusal(head) if self.options.anywhere else answers.refusal(head, path)
+        upgrade = unfit is None or request.asks_upgrade(head)
         plan = self.faults.take() if upgrade else {}
-        refused = self.faulty(plan) or request.refusal(head) or (self._foreign(head) if endpoint == "cl" else None)
+        refused = self.faulty(plan) or unfit or (self._foreign(head) if endpoint == "cl" else None)
         if self.options.anywhere and not upgrade:
             refused = PlainResponse(status=200, body=f"{self.name}\n".encode())
         entry = Entry(
@@ -78,10 +82,10 @@ class StandIn:
 
     def switching(self, visit: Visit, *, extensions: str | None) -> Fields:
         """Return the fields of the 101 that accepts a visit, in the order of the original; X-Backend is the last."""
-        key = next(iter(visit.head.values("Sec-WebSocket-Key")), "")
-        accept = accept_of(key) if visit.accept_value is None else visit.accept_value
+        answers = self.profile.answers
+        accept = accept_of(answers.key(visit.head)) if visit.accept_value is None else visit.accept_value
         fields: Fields = []
-        for name, value in self.profile.switching(visit.head, accept, visit.subprotocol):
+        for name, value in answers.switching(visit.head, accept, visit.subprotocol):
             if name == "Upgrade" and visit.upgrade_value is not None:
                 fields += [(name, visit.upgrade_value)] if visit.upgrade_value else []
                 continue
@@ -118,11 +122,12 @@ class StandIn:
         path = request.path_of(target)
         return self.profile.within(path) if self.options.at_root else path
 
-    def plain(self, *, method: str, target: str) -> PlainResponse:
+    def plain(self, head: RequestHead) -> PlainResponse:
         """Answer a request that is for no endpoint: the page, or 404. Only the exact path of the page is served."""
-        if self._path(target) != self.profile.page_path:
-            return PlainResponse(status=404, body=b"404 Not Found")
-        if method not in ("GET", "HEAD"):
+        path = self._path(head.target)
+        if path != self.profile.page_path:
+            return self.profile.answers.absent(head, path)
+        if head.method not in ("GET", "HEAD"):
             return PlainResponse(status=405, body=b"405 Method Not Allowed\n", headers=(("Allow", "GET, HEAD"),))
         return PlainResponse(status=200, body=self._page, content_type="text/html; charset=utf-8")
 

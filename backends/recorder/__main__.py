@@ -13,6 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from backends.contract import daemon
+from backends.contract.answers.of_node import NodeAnswers
 from backends.contract.faults import KINDS, FaultKinds, FaultParameter, seconds
 from backends.contract.frames.manners import LIBERTY_MANNERS
 from backends.contract.options import StartFailure
@@ -110,7 +111,7 @@ def main() -> int:
         greeting="",
         reply_prefix="",
         silence_seconds=0,  # so is its patience
-        switching=lambda *_: [],  # the answer is the server's own
+        answers=NodeAnswers(),  # the answer is the server's own
         manners=LIBERTY_MANNERS,  # so is what is said of frames
         faults=FAULTS,
     )

@@ -171,10 +171,8 @@ class FakeBackend:
         self, *, upgrade: bool, method: str, key: str | None, subprotocol: str | None
     ) -> tuple[int | None, Headers, str, str]:
         signed, greeting = self.name, self.info.greeting
-        if method != "GET":
-            return 405, (), signed, greeting
-        if not upgrade:
-            return 426, (), signed, greeting
+        if not upgrade or method != "GET":
+            return 404, (), signed, greeting
         if self.suffers("hangup") or self.suffers("silent"):
             return None, (), signed, greeting
         if (fault := self.suffers("status")) is not None:

@@ -67,7 +67,8 @@ async def test_strange_handshakes_are_answered_as_by_the_original(original: Serv
         how, body = REFUSALS[what]
         answer = await exchange(server.host, server.port, handshake(server.cl_path, **how) + body)
         accepted = " 101 " in answer.head[0]  # what follows is the greeting, which tells who the server is
-        return [*map(settled, answer.head)], None if accepted else answer.rest, answer.ended
+        rest = [] if accepted else answer.rest.decode("latin-1").split("\r\n")
+        return [*map(settled, answer.head)], [*map(settled, rest)], answer.ended
 
     agreed(original.plays, await answers(REFUSALS, (original, double), ask))
 

@@ -189,10 +189,10 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "upgrade-missing",
         "What becomes of WebSockets when http:// members lack upgrade=websocket?",
-        f"all {COUNT} refused with the backend's 426, and each takes a turn all the same",
+        f"all {COUNT} refused with the backend's 404, and each takes a turn all the same",
         talk(),
         (
-            carrier.upgrade_dropped(426),
+            carrier.upgrade_dropped(404),
             turns.turns_taken(thieves=0, whose="the refused handshakes"),
             accounting.elected_counted,
             accounting.nothing_left_open,
@@ -200,17 +200,27 @@ SCENARIOS: tuple[Scenario, ...] = (
         site=replace(balanced(NO_UPGRADE), carrier=Carrier.HTTP),
         explanation=(
             "Upgrade is a hop-by-hop field: mod_proxy_http passes it on to http:// members only where upgrade= names "
-            "the protocol (manual, mod_proxy, BalancerMember parameters). Backends see an ordinary GET."
+            "the protocol (manual, mod_proxy, BalancerMember parameters). Backends see an ordinary GET, for which they "
+            "have no page."
         ),
     ),
     ask(
         "upgrade-any-wstunnel",
         "Does upgrade=ANY on ws:// members let mod_proxy_wstunnel carry WebSockets?",
-        "no: both backends receive Upgrade: * and refuse with 426",
+        "no: both backends receive Upgrade: *, Liberty refuses with 404, Node.js opens a tunnel, as the originals do",
         talk(2),
-        (carrier.matrix({"/ws": "426, *, logged 200, no tunnel"}, command=COMMAND), accounting.elected_counted),
+        (
+            carrier.matrix(
+                {"/ws": "101, *, logged 200, answered or 404, *, logged 200, no tunnel"},
+                command=COMMAND,
+            ),
+            accounting.elected_counted,
+        ),
         site=replace(balanced(BY_ANY), carrier=Carrier.WSTUNNEL),
-        explanation="Seen on httpd 2.4.71: mod_proxy_wstunnel writes the wildcard itself into the request.",
+        explanation=(
+            "Seen on httpd 2.4.71: mod_proxy_wstunnel writes the wildcard itself into the request, and the package "
+            "websocket of Node.js takes any Upgrade for one to WebSocket."
+        ),
         elsewhere=(
             Elsewhere(
                 before=(2, 4, 47),
@@ -329,7 +339,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                     "/wstunnel": "101, WebSocket, logged 200, answered",
                     "/fallback": "101, websocket, logged 101, answered",
                     "/upgrade": "101, websocket, logged 101, answered",
-                    "/plain": "426, no Upgrade, logged 426, no tunnel",
+                    "/plain": "404, no Upgrade, logged 404, no tunnel",
                     "/rewrite": "101, websocket, logged 101, answered",
                     "h2 /wstunnel": "200, WebSocket, logged 200, answered",
                     "h2 /fallback": "200, websocket, logged 101, answered",

@@ -42,17 +42,17 @@ async def _health_told_right(lab: Lab) -> None:
 
 
 async def _health_path_doubled(lab: Lab) -> None:
-    await do.shown(lab, "liberty", HEALTH_FAILED)
-    await do.probed(lab, 1, "node")
-    await lab.open_in_turn(3)
+    await do.probed(lab, 2, "node")
+    await do.observe(lab, "after two rounds of probes")
+    await lab.open_in_turn(4)
 
 
 def health_checked(**parameters: str) -> Site:
-    """Both members probed every 200 ms by mod_proxy_hcheck; one failure or success decides, 426 is ``ok426``."""
+    """Both members probed every 200 ms by mod_proxy_hcheck; one failure or success decides, 404 is ``ok404``."""
     probes = {"hcinterval": "200ms", "hcpasses": "1", "hcfails": "1", **parameters}
     theirs = probes | ({"hcuri": f"/{probes['hcuri'].lstrip('/')}"} if "hcuri" in probes else {})
     checked = cluster(with_parameters(LIBERTY, **probes), with_parameters(NODE, **theirs))
-    told = ("ProxyHCExpr ok426 {%{REQUEST_STATUS} =~ /^426/}",)
+    told = ("ProxyHCExpr ok404 {%{REQUEST_STATUS} =~ /^404/}",)
     return replace(balanced(checked), modules=("watchdog", "proxy_hcheck"), directives=told)
 
 
@@ -83,21 +83,24 @@ SCENARIOS: tuple[Scenario, ...] = (
     ask(
         "hcheck-get",
         "Does a plain GET probe (hcmethod=GET) suit a WebSocket endpoint?",
-        "no: both members answer 426 and are taken out, so that every client gets 503",
+        "no: both members answer 404 and are taken out, so that every client gets 503",
         _health_misjudged,
         (
             refusals.answers(503, 503),
-            members.probe_answers(liberty="/WSConsole/CLRunner 426", node="/CLRunner 426"),
+            members.probe_answers(liberty="/WSConsole/CLRunner 404", node="/CLRunner 404"),
             members.shown_after(liberty=HEALTH_FAILED, node=HEALTH_FAILED),
         ),
         site=health_checked(hcmethod="GET", hcuri="CLRunner"),
         allow_log=("AH01170",),
-        explanation="426 Upgrade Required is the right answer of a healthy WebSocket server, and no 2xx or 3xx.",
+        explanation=(
+            "A healthy WebSocket server has no page for a GET on its endpoint: Liberty and Node.js answer 404, others "
+            "400 or 426, and none of these is a 2xx or 3xx."
+        ),
     ),
     ask(
         "hcheck-expression",
-        "Can a GET probe be told that 426 means healthy?",
-        "with ProxyHCExpr on 426 both members stay in, and 4 connections take turns",
+        "Can a GET probe be told that 404 means healthy?",
+        "with ProxyHCExpr on 404 both members stay in, and 4 connections take turns",
         _health_told_right,
         (
             distribution.alternates,
@@ -107,25 +110,26 @@ SCENARIOS: tuple[Scenario, ...] = (
             accounting.elected_counted,
             *BOOKS,
         ),
-        site=health_checked(hcmethod="GET11", hcuri="CLRunner", hcexpr="ok426"),
+        site=health_checked(hcmethod="GET11", hcuri="CLRunner", hcexpr="ok404"),
     ),
     ask(
         "hcheck-path",
         "Does hcuri=/CLRunner, with a slash, suit a member that has a path of its own?",
-        "no: no probe reaches its endpoint, so that member is taken out; the other serves all 3",
+        "no: no probe reaches its endpoint, and its 404 for a wrong path is taken for health, so both members stay in",
         _health_path_doubled,
         (
-            distribution.served_by(*["node"] * 3),
-            members.probe_answers(liberty="", node="/CLRunner 426"),
-            members.shown_after(liberty=HEALTH_FAILED, node="Init Ok"),
+            distribution.alternates,
+            members.probe_answers(liberty="", node="/CLRunner 404"),
+            members.shown_at("after two rounds of probes", liberty="Init Ok", node="Init Ok"),
             handshake.answered_101,
             accounting.elected_counted,
             *BOOKS,
         ),
-        site=health_checked(hcmethod="GET11", hcuri="/CLRunner", hcexpr="ok426"),
+        site=health_checked(hcmethod="GET11", hcuri="/CLRunner", hcexpr="ok404"),
         explanation=(
-            "hcuri is appended to the member's path and a slash: /WSConsole//CLRunner is another path, 404. Only a "
-            "member without a path needs a slash of its own."
+            "hcuri is appended to the member's path and a slash: /WSConsole//CLRunner is another path. To a GET there "
+            "Liberty answers 404 as on the endpoint, so ok404 never finds out. Only a member without a path needs a "
+            "slash of its own."
         ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from wslb.checks import accounting, distribution, handshake, stall
 from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
@@ -29,9 +29,54 @@ STALL_SECONDS = 1.0
 
 
 def refused(status: int, says: str = "", *, logged: int = 200) -> tuple[Expected, Expected]:
-    """A backend's own refusal: with mod_proxy_http logged as it is, with mod_proxy_wstunnel as ``logged``."""
+    """A backend's own answer: with mod_proxy_http logged as it is, with mod_proxy_wstunnel as ``logged``."""
     expected = Expected(status=status, says=says, logged=status)
     return expected, replace(expected, logged=logged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Each:
+    """What the two originals answer, where that is not the same; the first turn is Liberty's."""
+
+    liberty: Expected
+    node: Expected
+
+    @property
+    def told(self) -> str:
+        """Both as a clause."""
+        return f"Liberty's {_own(self.liberty)}, and Node.js's {_own(self.node)}, as the originals do"
+
+    @property
+    def by(self) -> str:
+        """Who made them."""
+        return self.liberty.by
+
+    @property
+    def row(self) -> tuple[Expected, Expected]:
+        """In order."""
+        return self.liberty, self.node
+
+    def logging_502(self) -> Each:
+        """With 502 in the access log for what is refused."""
+        return Each(liberty=_logging_502(self.liberty), node=_logging_502(self.node))
+
+
+def _own(expected: Expected) -> str:
+    return expected.told.replace(f" by {BACKEND}", "")
+
+
+def _logging_502(expected: Expected) -> Expected:
+    return expected if expected.status == 101 else replace(expected, logged=502)
+
+
+def _row(expected: Expected | Each) -> Expected | tuple[Expected, Expected]:
+    return expected if isinstance(expected, Expected) else expected.row
+
+
+def each(liberty: tuple[Expected, Expected], node: tuple[Expected, Expected]) -> tuple[Each, Each]:
+    """Answers of the two, with mod_proxy_http and with mod_proxy_wstunnel."""
+    http, wstunnel = (Each(liberty=one, node=other) for one, other in zip(liberty, node, strict=True))
+    return http, wstunnel
 
 
 ask = Family(name="handshake")
@@ -41,15 +86,15 @@ def _case(
     name: str,
     question: str,
     request: RawRequest,
-    http: Expected,
-    wstunnel: Expected | None = None,
+    http: Expected | Each,
+    wstunnel: Expected | Each | None = None,
     *,
     checks: tuple[Check, ...] = (),
     explanation: str = "",
     elsewhere: tuple[Elsewhere, ...] = (),
 ) -> Scenario:
     """One kind of request, sent to both members in turn."""
-    limit = f"2 of 2: {http.told}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
+    limit = f"{_told(http)}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
 
     async def act(lab: Lab) -> None:
         expected = wstunnel if wstunnel and lab.carrier is Carrier.WSTUNNEL else http
@@ -57,20 +102,24 @@ def _case(
             raise NotAskable(needs="a known answer to a handshake that is not as it should be")
         await sending(request, request)(lab)
 
-    if wstunnel and wstunnel.by == BACKEND and not elsewhere:
-        elsewhere = (logged_as_502(limit, wstunnel, *checks),)
+    if wstunnel and wstunnel.by == BACKEND:
+        elsewhere = (*elsewhere, logged_as_502(limit, wstunnel, *checks))
     return ask(
         name,
         question,
         limit,
         act,
-        (answered(http=http, wstunnel=wstunnel), *checks),
+        (answered(http=_row(http), wstunnel=_row(wstunnel) if wstunnel else None), *checks),
         explanation=explanation,
         elsewhere=elsewhere,
     )
 
 
-def logged_as_502(limit: str, wstunnel: Expected, *checks: Check) -> Elsewhere:
+def _told(expected: Expected | Each) -> str:
+    return f"2 of 2: {expected.told}" if isinstance(expected, Expected) else expected.told
+
+
+def logged_as_502(limit: str, wstunnel: Expected | Each, *checks: Check) -> Elsewhere:
     """The claim of versions whose access log told every refusal of a backend wrongly.
 
     Args:
@@ -78,13 +127,14 @@ def logged_as_502(limit: str, wstunnel: Expected, *checks: Check) -> Elsewhere:
         wstunnel: what it sees, of mod_proxy_wstunnel, which alone carried tunnels then.
         checks: further ones.
     """
+    logged = _logging_502(wstunnel) if isinstance(wstunnel, Expected) else wstunnel.logging_502()
     return Elsewhere(
         since=(2, 4, 13),
         before=(2, 4, 28),
         does="a handshake that the backend refused stands in the access log as 502",
         source="CHANGES 2.4.28, PR 61283; measured on 2.4.23 and 2.4.27",
         limit=f"{limit}; 502 in the access log",
-        checks=(answered(http=replace(wstunnel, logged=502)), *checks),
+        checks=(answered(http=_row(logged)), *checks),
     )
 
 
@@ -113,10 +163,13 @@ LENIENT = Elsewhere(
 )
 NEVER_ASKED = Expected(status=426, by=HTTPD, arrives=False, says="Upgrade Required")
 NO_MODULE = Expected(status=500, by=HTTPD, arrives=False)
-STRIPPED = Expected(status=426, says="this is a WebSocket endpoint", logged=426)
+NO_PAGE = refused(404, "SRVE0190E")
+TUNNEL = refused(101)
+STRIPPED = Each(liberty=NO_PAGE[0], node=Expected(status=404, says="404 Not Found", logged=404))
+TAKEN_BY_NODE = each(NO_PAGE, TUNNEL)
 NOT_WEBSOCKET = (
     "mod_proxy_wstunnel answers 426 itself (AH02900) and no backend sees the request, though its member was elected; "
-    "mod_proxy_http forwards an ordinary GET and the backend's own 426 comes back."
+    "mod_proxy_http forwards an ordinary GET, for which neither server has a page."
 )
 ANYTHING = Elsewhere(
     before=(2, 4, 13),
@@ -128,9 +181,30 @@ UNHANDLED = replace(
     limit=f"2 of 2: {NO_MODULE.told}",
     checks=(answered(http=NO_MODULE),),
 )
+ANY_UPGRADE = Elsewhere(
+    proxy="nginx",
+    does="any Upgrade is passed on, and the package websocket of Node.js takes whatever asks for one",
+    source="measured on 1.31.3",
+    limit=TAKEN_BY_NODE[0].told,
+    checks=(answered(http=TAKEN_BY_NODE[0].row),),
+)
+
+
+def opened_by(proxy: str, does: str, source: str) -> Elsewhere:
+    """The claim of a product before which both servers open a tunnel."""
+    return Elsewhere(
+        proxy=proxy, does=does, source=source, limit=f"2 of 2: {TUNNEL[0].told}", checks=(answered(http=TUNNEL[0]),)
+    )
+
+
+BOTH_KEYS = "both fields are passed on: Liberty reads the first alone, and Node.js answers to the two as one"
 RAW_LOG = (
     "mod_proxy_wstunnel passes the backend's refusal byte for byte, closes the connection and writes 200 to the access "
     "log: there the log does not tell a refused handshake from a good tunnel."
+)
+UNREAD_BY_NODE = (
+    "The package websocket of Node.js looks neither at the method nor at what the key is, and opens a tunnel; no "
+    "module of httpd looks in its place, so whose turn it is decides who learns of a fault of his own."
 )
 
 
@@ -217,7 +291,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
-        elsewhere=(ANYTHING, UNHANDLED),
+        elsewhere=(ANYTHING, UNHANDLED, ANY_UPGRADE),
     ),
     _case(
         "two-protocols",
@@ -226,34 +300,43 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation="Both modules compare the whole field with websocket; a list is a protocol they do not know.",
-        elsewhere=(ANYTHING, UNHANDLED),
+        elsewhere=(
+            ANYTHING,
+            UNHANDLED,
+            ANY_UPGRADE,
+            opened_by("HAProxy", "h2c is taken out of the list, so that websocket alone arrives", "measured on 2.8.25"),
+        ),
     ),
     _case(
         "no-key",
         "Does the backend's 400 reach a client that sends no Sec-WebSocket-Key?",
         OPENING.without("Sec-WebSocket-Key"),
-        *refused(400, "Sec-WebSocket-Key is not one base64 value"),
+        *refused(400),
         explanation=RAW_LOG,
     ),
     _case(
         "bad-key",
-        "Does the backend's 400 reach a client whose Sec-WebSocket-Key is no 16 bytes?",
+        "Who refuses a client whose Sec-WebSocket-Key is no 16 bytes?",
         OPENING.having("Sec-WebSocket-Key", "c2hvcnQ="),
-        *refused(400, "Sec-WebSocket-Key is not one base64 value"),
-        explanation=RAW_LOG,
+        *each(refused(400), TUNNEL),
+        explanation=UNREAD_BY_NODE,
     ),
     _case(
         "two-keys",
-        "Does the backend's 400 reach a client that sends two Sec-WebSocket-Key fields?",
+        "Who refuses a client that sends two Sec-WebSocket-Key fields?",
         OPENING.adding(("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")),
-        *refused(400, "Sec-WebSocket-Key is not one base64 value"),
-        explanation=RAW_LOG,
+        *each(refused(400), TUNNEL),
+        explanation=f"httpd makes one field of them, which is no key. {UNREAD_BY_NODE}",
+        elsewhere=(
+            opened_by("nginx", BOTH_KEYS, "measured on 1.31.3"),
+            opened_by("HAProxy", BOTH_KEYS, "measured on 2.8.25"),
+        ),
     ),
     _case(
         "wrong-version",
         "Is a client of version 12 told which version the backend speaks?",
         OPENING.having("Sec-WebSocket-Version", "12"),
-        *refused(400, "Sec-WebSocket-Version is not 13"),
+        *each(refused(400), refused(426)),
         checks=(carries("Sec-WebSocket-Version", "13"),),
         explanation=RAW_LOG,
     ),
@@ -261,17 +344,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         "no-version",
         "Does the backend's 400 reach a client that sends no Sec-WebSocket-Version?",
         OPENING.without("Sec-WebSocket-Version"),
-        *refused(400, "Sec-WebSocket-Version is not 13"),
-        checks=(carries("Sec-WebSocket-Version", "13"),),
+        *refused(400),
         explanation=RAW_LOG,
     ),
     _case(
         "post",
-        "Does the backend's 405 reach a client that asks for the upgrade with POST?",
+        "Who refuses a client that asks for the upgrade with POST?",
         replace(OPENING, method="POST").adding(("Content-Length", "0")),
-        *refused(405, "a handshake is a GET request"),
-        checks=(carries("Allow", "GET"),),
-        explanation=RAW_LOG,
+        *TAKEN_BY_NODE,
+        explanation=UNREAD_BY_NODE,
     ),
     ask(
         "body",

@@ -338,9 +338,9 @@ SCENARIOS: tuple[Scenario, ...] = (
                 proxy="HAProxy",
                 does="heads of up to 15 kB fit into tune.bufsize, so the backend gets the request",
                 source="tune.bufsize in the manual; measured on 2.6.12",
-                limit=f"yes: {PAIRS} WebSockets with a 426 after each all land on the first member",
+                limit=f"yes: {PAIRS} WebSockets with a 404 after each all land on the first member",
                 checks=(
-                    refusals.requests_answered(PAIRS, 426),
+                    refusals.requests_answered(PAIRS, 404),
                     *stolen(PAIRS, "an over-long request after each connection", *[L] * PAIRS),
                 ),
             ),

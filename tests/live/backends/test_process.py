@@ -237,7 +237,7 @@ async def test_at_root_finds_endpoints_and_page_with_and_without_the_path_of_the
         for path, code in (
             ("/WSConsole.html", 200),
             (backend.health["page_path"], 200),
-            ("/CLRunner", 426),
+            ("/CLRunner", 404),
             ("/x", 404),
         ):
             assert status(await backend.exchange(f"GET {path} {end}".encode())) == code

@@ -197,8 +197,8 @@ async def test_it_forgets_in_its_journal(fleet: Fleet, name: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "fields", "status"),
     [
-        ("GET", "{cl}", {}, 426),
-        ("POST", "{cl}", {"Upgrade": "websocket", "Connection": "Upgrade"}, 405),
+        ("GET", "{cl}", {}, 404),
+        ("POST", "{cl}", {"Connection": "keep-alive"}, 404),
         ("GET", "{cl}", {"Upgrade": "websocket", "Connection": "Upgrade"}, 400),
         ("GET", "/nowhere", {}, 404),
         ("GET", "{page}", {}, 200),

@@ -102,7 +102,7 @@ async def test_a_request_of_nobody_is_joined_with_nobody(lab: Lab) -> None:
     assert [len(h.arrivals) for h in record.handshakes] == [1]
     assert sum(m.elected for m in record.after) == 2, "though it was an election"
     (event,) = [event for event in record.events if event.kind == "request"]
-    assert (event.data["status"], event.data["balanced"]) == (426, True)
+    assert (event.data["status"], event.data["balanced"]) == (404, True)
 
 
 async def test_two_arrivals_are_a_retry(fakes: FakeLab) -> None:

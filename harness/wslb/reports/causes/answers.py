@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from wslb.model.handshake import Close
+from wslb.model.handshake import Arrival, Close, header_values
 from wslb.model.results import Claim
 from wslb.reports.causes.cause import Cause, failed, foreseen
 from wslb.reports.document import SavedScenario
@@ -77,7 +77,7 @@ def not_upgraded(scenario: SavedScenario, _: Turns) -> Cause | None:
     if any(verdict.check == "answers" and verdict.holds for verdict in scenario.verdicts):
         return None
     for c in scenario.connections:
-        if not c.accepted and c.status in {200, 404, 426}:
+        if not c.accepted and c.status in {200, 404, 426} and not any(map(_otherwise_bad, c.arrivals)):
             mounts = "; ".join(f"ProxyPass {mount.path} {mount.target}" for mount in scenario.mounts)
             why = (
                 "the request arrived without a usable Upgrade"
@@ -94,6 +94,11 @@ def not_upgraded(scenario: SavedScenario, _: Turns) -> Cause | None:
                 ),
             )
     return None
+
+
+def _otherwise_bad(arrival: Arrival) -> bool:
+    """Whether a backend had another reason: the method, or a version in whose place it names its own."""
+    return arrival.method != "GET" or bool(header_values(arrival.response, "Sec-WebSocket-Version"))
 
 
 def silent_over_tls(scenario: SavedScenario, _: Turns) -> Cause | None:

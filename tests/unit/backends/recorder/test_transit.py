@@ -817,7 +817,6 @@ async def test_the_servers_path_is_the_recorders(
     others, profile, _ = understood(monkeypatch, "--name", "r", "--to", url, "--port", "5")
     assert (others, profile.program, profile.cl_paths) == (["--name", "r", "--port", "5"], "recorder", paths)
     assert set(profile.faults) == {"accept", "upgrade", "status", "silent", "hangup", "mute", "forget", "cut", "delay"}
-    assert profile.switching(None, "", None) == []  # type: ignore[arg-type]  # it looks at none of them
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,14 @@ def answered(seq: int, status: int | None, **more: Any) -> ScenarioResult:
     return runs.judged(runs.record("LNLN", changed={seq: odd}, **more))
 
 
+def refused_for_itself(**more: Any) -> ScenarioResult:
+    """The request that was refused had something else wrong than its Upgrade."""
+    odd = runs.opened(2, "node", status=more.pop("status"), error="no 101")
+    arrivals = tuple(replace(arrival, **more) for arrival in odd.arrivals)
+    odd = replace(odd, arrivals=arrivals, response=more.get("response", odd.response))
+    return runs.judged(runs.record("LNLN", changed={2: odd}))
+
+
 def impostor() -> ScenarioResult:
     odd = replace(runs.opened(2, "node"), greeters=("liberty",), greeting="[From Server] Connected to liberty")
     return runs.judged(runs.record("LNLN", changed={2: odd}), checks=(accounting.witnesses_agree,))
@@ -116,6 +124,12 @@ def by_the_scenario_itself(result: ScenarioResult, kind: str, text: str) -> Save
         ("carrier", other_carrier(), "mod_proxy_http carried the tunnels"),
         ("not-upgraded", answered(2, 404), "404 instead of 101"),
         ("not-upgraded", answered(2, 426), "without a usable Upgrade"),
+        ("backend-refused", refused_for_itself(status=404, method="POST"), "node itself answered 404"),
+        (
+            "backend-refused",
+            refused_for_itself(status=426, response=(("Sec-WebSocket-Version", "13"),)),
+            "node itself answered 426",
+        ),
         ("tls-stall", stalled(), "can stall on TLS 1.3"),
         ("tls-stall", kept_answer(), "node answered 101, which did not come"),
         ("interleaved", at_once(), "handshakes overlapped"),

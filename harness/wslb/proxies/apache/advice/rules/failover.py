@@ -50,7 +50,7 @@ def _not_over_wstunnel(conf: Configuration) -> Iterator[Spot]:
 
 
 def _hcheck_by_http(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: a server that knows WebSockets only answers 405 or 426; both members HcFl, every open 503.
+    """Seen on 2.4.71: a GET, HEAD or OPTIONS on an endpoint is answered 404; both members HcFl, every open 503.
 
     Also seen there: CPING stops ``httpd -t`` (not yet implemented), but not where mod_proxy_ajp is loaded.
     """
@@ -98,12 +98,12 @@ RULES = (
     Rule(
         id="WSLB-C037",
         severity=Severity.WARNING,
-        why="The check is no opening handshake: a server that knows WebSockets only answers 405 or 426, every "
-        "member is in error (HcFl), every open gets 503.",
-        cure="hcmethod=TCP, or GET11 with hcuri= of a page that answers 200, or hcexpr= that takes the 426",
+        why="The check is no opening handshake: a server that knows WebSockets only answers 404, 405 or 426, "
+        "every member is in error (HcFl), every open gets 503.",
+        cure="hcmethod=TCP, or GET11 with hcuri= of a page that answers 200, or hcexpr= that takes that answer",
         older=Older(
             before=(2, 4, 55),
-            cure="hcmethod=TCP, or GET with hcuri= of a page that answers 200, or hcexpr= that takes the 426",
+            cure="hcmethod=TCP, or GET with hcuri= of a page that answers 200, or hcexpr= that takes that answer",
         ),
         find=_hcheck_by_http,
     ),

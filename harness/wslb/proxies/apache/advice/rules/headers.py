@@ -31,7 +31,7 @@ def _request_headers(conf: Configuration) -> Iterator[tuple[str, str, Spot]]:
 
 
 def _unset(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71, both carriers: without Upgrade 426, without the key 400; unsetting Connection does no harm."""
+    """Seen on 2.4.71, both carriers: without Upgrade 404, without the key 400; unsetting Connection does no harm."""
     for action, name, spot in _request_headers(conf):
         if action == "unset" and name in _NEEDED:
             yield spot
@@ -45,7 +45,10 @@ def _origin(conf: Configuration) -> Iterator[Spot]:
 
 
 def _old_protocol(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: the backend gets HTTP/1.0 and refuses, 400 over mod_proxy_wstunnel, 426 over mod_proxy_http."""
+    """Seen on 2.4.71: the backend gets HTTP/1.0, and over mod_proxy_http no Upgrade: both servers refuse that with 404.
+
+    Also seen there: over mod_proxy_wstunnel Liberty refuses with 400; Node.js opens a tunnel.
+    """
     if not _tunnels(conf):
         return
     for scope in conf.scopes:
@@ -86,7 +89,7 @@ RULES = (
     Rule(
         id="WSLB-C110",
         severity=Severity.ERROR,
-        why="The backend needs it: without Upgrade it answers 426, without key or version 400.",
+        why="The backend needs it: without Upgrade it answers 404 or 426, without key or version 400.",
         cure="Remove the line, or limit it to other paths with <Location>.",
         find=_unset,
     ),
@@ -100,7 +103,7 @@ RULES = (
     Rule(
         id="WSLB-C112",
         severity=Severity.ERROR,
-        why="An upgrade needs HTTP/1.1: the backend refuses the handshake.",
+        why="An upgrade needs HTTP/1.1: most backends refuse the handshake.",
         cure="Remove force-proxy-request-1.0, or limit it to other paths.",
         find=_old_protocol,
     ),

@@ -67,7 +67,7 @@ def _namesake(conf: Configuration) -> Iterator[Spot]:
 
 
 def _no_upgrade(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71, both carriers: a member http:// without upgrade= gets no Upgrade field; its turns end in 426.
+    """Seen on 2.4.71, both carriers: a member http:// without upgrade= gets no Upgrade field; its turns end in 404.
 
     Also seen there: upgrade=tcp and upgrade=NONE take it off a WebSocket's request, behind ws:// too; on 2.4.46 an
     http:// member gets none whatever stands there, and a ws:// one gets it with NONE.
@@ -180,9 +180,10 @@ def _own(mounting: Mounting) -> MemberLine:
 
 
 def _any_upgrade(conf: Configuration) -> Iterator[Spot]:
-    """Seen on 2.4.71: over mod_proxy_wstunnel the backend receives ``Upgrade: *`` and answers 426; http works.
+    """Seen on 2.4.71: over mod_proxy_wstunnel the backend receives ``Upgrade: *``; http works.
 
-    Also seen there: any other name lets that protocol through, and no WebSocket.
+    Also seen there: Liberty answers 404 to it, and the package websocket of Node.js 101, as to any Upgrade; any
+    other name lets that protocol through, and no WebSocket.
     """
     for _, member in conf.direct_members():
         if member.parameters.get("upgrade", "").upper() == "ANY":
@@ -263,7 +264,7 @@ RULES = (
     Rule(
         id="WSLB-C027",
         severity=Severity.WARNING,
-        why="mod_proxy_http then takes Upgrade off the request: the backend answers as to any GET, often 426 or 400.",
+        why="mod_proxy_http then takes Upgrade off the request: the backend answers as to any GET, often 404 or 426.",
         cure="ws:// members, or upgrade=websocket on the http:// ones",
         older=Older(before=(2, 4, 47), cure="ws:// members"),
         find=_no_upgrade,
@@ -271,8 +272,8 @@ RULES = (
     Rule(
         id="WSLB-C028",
         severity=Severity.WARNING,
-        why="It lets every protocol through, and over mod_proxy_wstunnel the backend receives a literal Upgrade: * and "
-        "refuses.",
+        why="It lets every protocol through, and over mod_proxy_wstunnel the backend receives a literal Upgrade: *, "
+        "which most refuse.",
         cure="upgrade=websocket, or ws:// without the parameter; for another protocol, its name in the place of ANY",
         older=Older(
             before=(2, 4, 47), cure="ws:// without the parameter; for another protocol, its name in the place of ANY"
