@@ -101,7 +101,7 @@ test-originals: ready ## the real Open Liberty and Node.js beside the stand-ins,
 
 test-foreign: ready ## check and load before five foreign proxies and 18 kinds of servers; nginx and HAProxy under the lab's claims
 	@$(BIN)/python -m tests.foreign.provide
-	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py tests/live/test_native.py \
+	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py tests/live/test_native.py tests/live/test_proxies.py \
 	  tests/live/test_selftest_products.py tests/live/test_try_haproxy.py tests/live/test_try_nginx.py -q --no-header $(ARGS)
 
 test-faults: ready ## kills, signals and odd surroundings, all that are known: tried, survived, lost

@@ -110,6 +110,7 @@ def advice() -> str:
 SCHEMAS = {
     "report.json": ("reports/report.schema.json", "`wslb test`, `wslb try`, `wslb compare` and the pytest plugin"),
     "matrix.json": ("reports/matrix.schema.json", "`wslb matrix`"),
+    "proxies.json": ("reports/proxies.schema.json", "`wslb compare --proxies`"),
     "load.json": ("load/load.schema.json", "`wslb load`"),
     "advice": ("commands/advice.schema.json", "`wslb doctor --conf FILE --format json`"),
 }

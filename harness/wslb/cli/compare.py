@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wslb.cli.completion import workload_names
+from wslb.cli.completion import proxy_lists, workload_names
 from wslb.cli.options import EXIT_CODES, lab_options, output_options, report_option
 from wslb.config import read_settings
 
@@ -35,7 +35,15 @@ __all__ = ["command"]
     metavar="STEPS",
     help="One of your own, of: short N, hold N, close first|half|all, send BYTES. May be repeated.",
 )
-@report_option("Folder of the report (reports/compare).")
+@click.option(
+    "--proxies",
+    is_flag=False,
+    flag_value="apache,nginx,haproxy",
+    metavar="[NAME[=FILE],…]",
+    shell_complete=proxy_lists,
+    help="Compare proxies instead: all that are here, or these with their programs.",
+)
+@report_option("Folder of the report (reports/compare, reports/proxies).")
 @output_options(quiet="Only failures, tables and the verdict; -qq: the exit code alone.")
 def command(
     names: tuple[str, ...],
@@ -44,6 +52,7 @@ def command(
     members: int | None,
     weights: str | None,
     own: tuple[str, ...],
+    proxies: str | None,
     **options: Any,
 ) -> None:
     """Which lbmethod suits which workload: the same work under each of them, in turns, again and again.
@@ -55,6 +64,8 @@ def command(
       wslb compare --lbmethods byrequests,bybusyness --repeats 9
       wslb compare --weights 3:1 --workload 'hold 30, close half, hold 30'
       wslb compare --json > compared.json       for another program
+      wslb compare --proxies                    httpd, nginx and HAProxy on WebSockets, side by side
+      wslb compare --proxies apache,nginx=/opt/nginx/sbin/nginx
 
     \b
     Workloads:
@@ -63,6 +74,11 @@ def command(
       traffic  tunnels of one member carry more than the others'
       fault    one member killed, and back
     """
+    if proxies is not None:
+        from wslb.cli.contrasting import compare_proxies
+
+        asked = {"names": names, "lbmethods": lbmethods, "repeats": repeats, "members": members, "weights": weights}
+        compare_proxies(proxies, {**options, **asked, "own": own})
     settings = read_settings({**options, "report": options["report"] or Path("reports") / "compare"}, os.environ)
 
     from wslb.cli.running import run_of, run_scenarios

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 from click.shell_completion import CompletionItem
 
-__all__ = ["explained_words", "mutation_names", "scenario_names", "workload_names"]
+__all__ = ["explained_words", "mutation_names", "proxy_lists", "scenario_names", "workload_names"]
 
 
 def scenario_names(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -40,6 +40,15 @@ def workload_names(_context: click.Context, _option: click.Parameter, incomplete
     from wslb.commands.workloads import WORKLOADS
 
     return _fitting((one.name for one in WORKLOADS), incomplete)
+
+
+def proxy_lists(_context: click.Context, _option: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Products, those before the last comma left as they are."""
+    from wslb.proxies.registry import PROXIES
+
+    *before, last = incomplete.split(",")
+    lists = (",".join([*before, name]) for name in PROXIES if name.startswith(last) and name not in before)
+    return _fitting(lists, incomplete)
 
 
 def _fitting(names: Iterable[str], incomplete: str) -> list[CompletionItem]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,7 @@ __all__ = [
     "Row",
     "column_of",
     "encode",
+    "gravest",
     "json_schema",
     "lines",
     "matrix_of",
@@ -183,7 +184,7 @@ def matrix_of(columns: Sequence[MatrixColumn], documents: Sequence[Document], *,
     made = MatrixDocument(
         command=command,
         started=documents[0].started,
-        exit_code=_exit_code(columns),
+        exit_code=gravest(column.exit_code for column in columns),
         columns=tuple(columns),
         rows=tuple(rows),
     )
@@ -201,9 +202,9 @@ def _cell(scenario: SavedScenario | None) -> MatrixCell:
     return MatrixCell(outcome=scenario.outcome, limit=limit, told=told)
 
 
-def _exit_code(columns: Sequence[MatrixColumn]) -> int:
+def gravest(exit_codes: Iterable[int]) -> int:
     """The gravest: interrupted, a claim that failed, could not look; 3 only where nobody could be asked anything."""
-    codes = {column.exit_code for column in columns}
+    codes = {*exit_codes}
     ended = next((code for code in sorted(codes) if code > 100), 0)
     if ended or 1 in codes:
         return ended or 1

@@ -1,0 +1,1 @@
+"""Several proxies beside each other: ``wslb compare --proxies``."""
