@@ -82,9 +82,11 @@ test-scenarios:
 	@$(COVERED) -m pytest tests/live/test_scenarios.py tests/plugin tests/browser tests/faults -m "not docker" \
 	  -q --no-header --wslb-report=reports/all $(ARGS) $(SELECTED)
 
+# nginx and HAProxy are asked by test-foreign, which fetches them.
+OF_OTHERS = $(addprefix tests/live/test_,$(addsuffix .py,native proxies selftest_products try_haproxy try_nginx))
 test-tools:
-	@$(COVERED) -m pytest tests/live tests/contracts --ignore=tests/live/test_scenarios.py \
-	  -m "not docker" -q --no-header $(ARGS) $(SELECTED)
+	@$(COVERED) -m pytest tests/live tests/contracts $(addprefix --ignore=,tests/live/test_scenarios.py $(OF_OTHERS)) \
+	  -m "not docker" -k "not (test_products and (nginx or haproxy))" -q --no-header $(ARGS) $(SELECTED)
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
 	@.ci/docker
@@ -101,8 +103,7 @@ test-originals: ready ## the real Open Liberty and Node.js beside the stand-ins,
 
 test-foreign: ready ## check and load before five foreign proxies and 18 kinds of servers; nginx and HAProxy under the lab's claims
 	@$(BIN)/python -m tests.foreign.provide
-	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py tests/live/test_native.py tests/live/test_proxies.py \
-	  tests/live/test_selftest_products.py tests/live/test_try_haproxy.py tests/live/test_try_nginx.py -q --no-header $(ARGS)
+	@$(COVERED) -m pytest tests/foreign tests/live/test_products.py $(OF_OTHERS) -q --no-header $(ARGS)
 
 test-faults: ready ## kills, signals and odd surroundings, all that are known: tried, survived, lost
 	@WSLB_FAULTS=full $(BIN)/python -m pytest tests/faults -q --no-header $(ARGS)
