@@ -190,6 +190,19 @@ ANY_UPGRADE = Elsewhere(
 )
 
 
+H2C_PASSED = tuple(
+    replace(
+        ANY_UPGRADE,
+        proxy="HAProxy",
+        since=since,
+        before=before,
+        source="changelog of 2.8.13: do not forward h2c upgrade header token; measured on 2.6.12",
+    )
+    for since, before in (((), (2, 6, 22)), ((2, 7), (2, 8, 13)), ((2, 9), (2, 9, 12)), ((3, 0), (3, 0, 6)))
+)
+"""The mend went to each branch that was alive."""
+
+
 def opened_by(proxy: str, does: str, source: str) -> Elsewhere:
     """The claim of a product before which both servers open a tunnel."""
     return Elsewhere(
@@ -291,7 +304,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         STRIPPED,
         NEVER_ASKED,
         explanation=NOT_WEBSOCKET,
-        elsewhere=(ANYTHING, UNHANDLED, ANY_UPGRADE),
+        elsewhere=(ANYTHING, UNHANDLED, ANY_UPGRADE, *H2C_PASSED),
     ),
     _case(
         "two-protocols",
@@ -304,6 +317,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             ANYTHING,
             UNHANDLED,
             ANY_UPGRADE,
+            *H2C_PASSED,
             opened_by("HAProxy", "h2c is taken out of the list, so that websocket alone arrives", "measured on 2.8.25"),
         ),
     ),

@@ -9,6 +9,9 @@ EVENTS = (
     ("no connection to a server", "AH00957"),
     ("certificate verify failed", "AH02039"),
     ("soft-stop running for too long", "AH00045"),
+    ("exit-on-failure: killing every process", "AH00052"),
+    ("All workers exited. Exiting... (139)", "AH00052"),
+    ("exited with code 139", "AH00052"),
 )
 """What a line tells, by the number under which the catalogue announces the like."""
 
