@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -178,3 +180,26 @@ def test_one_alone_is_nothing_to_compare(proxies: str, tmp_path: Path) -> None:
     assert done.returncode == 3, done.stdout + done.stderr
     assert "only Apache httpd is here, and it takes two" in done.stderr
     assert not (tmp_path / "m").exists()
+
+
+def test_one_command_asks_all_and_one_that_is_not_here_is_red(proxies: str, tmp_path: Path) -> None:
+    """`wslb test --proxy all` finds programs by PATH."""
+    programs = dict(part.split("=") for part in proxies.split(",")[1:])
+    folders = [str(Path(program).parent) for program in programs.values()]
+
+    def test(*found: str, words: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", PROGRAM.format(before="pass"), "test", "lb-byrequests", "--proxy", "all", *words]
+        environ = {**os.environ, "PATH": ":".join([*found, os.environ["PATH"]])}
+        argv += ["--report", str(tmp_path / "m")]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False, env=environ)
+
+    done = test(*folders)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 scenario on 3 installations: all answer alike" in done.stdout
+    if shutil.which("haproxy") is None:
+        done = test(folders[0])
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert "NOT ASKED" in done.stdout
+    done = test(words=("--httpd", HTTPD))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"--httpd is '{HTTPD}', but must be left out with --proxy all." in done.stderr

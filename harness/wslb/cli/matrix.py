@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from wslb.cli.completion import scenario_names
 from wslb.cli.options import EXIT_CODES, output_options, report_option
-from wslb.config import read_settings
+from wslb.config import Settings, read_settings
 from wslb.model.balancer import CARRIERS
 
-__all__ = ["command"]
+__all__ = ["ask_each", "command"]
 
 
 @click.command("matrix", epilog=EXIT_CODES)
@@ -53,7 +54,29 @@ def command(
       wslb matrix lb weights --proxy apache --proxy nginx=/opt/nginx/sbin/nginx
     """
     settings = read_settings({**options, "report": options["report"] or Path("reports") / "matrix"}, os.environ)
+    ask_each(names, settings, options, httpds=httpds, images=images, proxies=proxies)
 
+
+def ask_each(
+    names: tuple[str, ...],
+    settings: Settings,
+    options: Mapping[str, Any],
+    *,
+    httpds: Sequence[str] = (),
+    images: Sequence[str] = (),
+    proxies: Sequence[str] = (),
+) -> NoReturn:
+    """Ask each installation these scenarios, write the table, and end with the gravest exit code.
+
+    Args:
+        names: of scenarios and families.
+        settings: of the command; `lbmethod` leaves out scenarios of others.
+        options: of the command, for its output.
+        httpds, images, proxies: `wslb.commands.installations.installations`.
+
+    Raises:
+        ConfigError: they make no sense, or the folder of the report cannot be written.
+    """
     from wslb.cli.running import ask, close, run_of, screen_of
     from wslb.commands.installations import installations
     from wslb.model.disclosure import clean
@@ -61,9 +84,9 @@ def command(
     from wslb.reports.files import try_folder
     from wslb.scenarios import SCENARIOS
     from wslb.scenarios.ending import Ends
-    from wslb.scenarios.scenario import select
+    from wslb.scenarios.scenario import of_method, select
 
-    chosen = select(SCENARIOS, names)
+    chosen = of_method(select(SCENARIOS, names), settings.lbmethod)
     asked = installations(settings, httpds=httpds, images=images, proxies=proxies)
     try_folder(settings.report)
     screen = screen_of(options, less=1)

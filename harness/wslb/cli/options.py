@@ -16,6 +16,7 @@ from wslb.wire.naming import NameRule
 
 __all__ = [
     "EXIT_CODES",
+    "PROXY",
     "backend_options",
     "baseline_option",
     "demand_options",
@@ -66,9 +67,9 @@ place_options = _together(
 )
 """Options of every command that runs an httpd."""
 
-proxy_option = click.option(
-    "--proxy", metavar="NAME", help="Which proxy: apache, nginx or haproxy; --httpd names its program too."
-)
+PROXY = "Which proxy: apache, nginx or haproxy; --httpd names its program too"
+
+proxy_option = click.option("--proxy", metavar="NAME", help=f"{PROXY}.")
 
 
 def _rule(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from wslb.errors import ConfigError, meant
 from wslb.interfaces import Backends, Capability
 from wslb.lab.lab import Lab
-from wslb.model.balancer import Balancer, Carrier, Site
+from wslb.model.balancer import Balancer, Carrier, LbMethod, Site
 from wslb.model.results import Check, Witness
 from wslb.model.sites import CLUSTER, balanced
 
-__all__ = ["Act", "Elsewhere", "Family", "Scenario", "select"]
+__all__ = ["Act", "Elsewhere", "Family", "Scenario", "of_method", "select"]
 
 Act = Callable[[Lab], Awaitable[None]]
 """What a scenario does with the lab. It never judges."""
@@ -247,6 +247,13 @@ def select(scenarios: tuple[Scenario, ...], names: tuple[str, ...]) -> tuple[Sce
                 hint=f"{meant(name, known)} wslb list prints them all.".strip(),
             )
     return tuple(scenario for scenario in scenarios if any(_fits(scenario, name) for name in names))
+
+
+def of_method(scenarios: tuple[Scenario, ...], lbmethod: LbMethod | None) -> tuple[Scenario, ...]:
+    """Those of them that are about this lbmethod; None: all."""
+    if lbmethod is None:
+        return scenarios
+    return tuple(one for one in scenarios if one.judged is not None and one.judged.lbmethod is lbmethod)
 
 
 def _fits(scenario: Scenario, name: str) -> bool:
