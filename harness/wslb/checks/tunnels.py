@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from wslb.checks.judging import About, called, judged, no_evidence
@@ -105,6 +106,8 @@ def lost(*routes: str, count: int, before_signal: bool = False) -> Check:
         routes: of the members; none mean all. Tunnels of other members must not be lost.
         count: how many.
         before_signal: only tunnels that were open when httpd got its signal.
+
+    Those that ended only when the lab itself killed httpd (event ``forced``) are not lost by what is asked about.
     """
 
     def gone(record: Record) -> Verdict:
@@ -113,7 +116,9 @@ def lost(*routes: str, count: int, before_signal: bool = False) -> Check:
         if not record.accepted or (before_signal and not signals):
             return no_evidence("lost", expected=expected, lacking="no tunnel was opened, or httpd got no signal")
         looked_at = [h for h in record.accepted if not before_signal or h.opened_at < signals[0]]
-        broken = [h for h in looked_at if h.closed and h.closed.code == 1006]
+        ours = min((event.at for event in record.events if event.kind == "forced"), default=math.inf)
+        by_itself = [h for h in looked_at if h.closed_at is None or h.closed_at <= ours]
+        broken = [h for h in by_itself if h.closed and h.closed.code == 1006]
         others = [h for h in broken if routes and record.route_of(h) not in routes]
         so = len(broken) - len(others)
         return judged(

@@ -44,6 +44,7 @@ ALIVE = record(tunnel(1, "alpha", closed=KEPT), tunnel(2, "beta", closed=KEPT))
 MUTE = record(tunnel(1, "alpha", closed=KEPT, received_at=2), tunnel(2, "beta", closed=KEPT, received_at=3))
 CUT = record(tunnel(1, "alpha", closed=KEPT), tunnel(2, "beta", closed=LOST))
 BOTH_CUT = record(tunnel(1, "alpha", closed=LOST), tunnel(2, "beta", closed=LOST), events=(SAID, SIGNAL))
+KILLED = replace(BOTH_CUT, events=(*BOTH_CUT.events, Event(at=8.0, kind="forced", text="killed")))
 LATE_CUT = record(tunnel(1, "alpha", closed=LOST), tunnel(6, "beta", closed=LOST), events=(SIGNAL,))
 POLITE = record(tunnel(1, "alpha", closed=Close(code=1001, by="server")))
 ASKED, UNASKED = (
@@ -62,6 +63,7 @@ CASES = [
     (tunnels.lost(count=2), BOTH_CUT, CUT),
     (tunnels.lost(count=1, before_signal=True), LATE_CUT, BOTH_CUT),
     (tunnels.lost(count=1, before_signal=True), LATE_CUT, CUT),
+    (tunnels.lost(count=2, before_signal=True), BOTH_CUT, KILLED),
     (tunnels.still_open(count=2), ALIVE, CUT),
     (tunnels.still_open("a", count=1), CUT, BOTH_CUT),
     (tunnels.closed_with(1000, 1001, count=1), POLITE, CUT),
