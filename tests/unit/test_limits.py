@@ -41,3 +41,4 @@ def test_the_kernel_tells_who_waits() -> None:
             accepted, _ = listener.accept()
             with accepted:
                 assert waiting_in(table.read_text(encoding="ascii"), port=port) == 1
+                assert waiting_in(table.read_text(encoding="ascii"), port=port, taken_on=True) == 1

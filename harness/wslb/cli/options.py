@@ -55,7 +55,11 @@ place_options = _together(
     ),
     click.option("--httpd", metavar="FILE", help="Program of the httpd; found by itself otherwise."),
     click.option("--modules", metavar="DIR", help="Folder of its modules; asked of the program otherwise."),
-    click.option("--image", metavar="NAME", help="Image of the container (httpd:2.4); NAME@DIGEST pins it."),
+    click.option(
+        "--image",
+        metavar="NAME",
+        help="Image of the container (httpd:2.4, nginx:stable, haproxy:lts); NAME@DIGEST pins it.",
+    ),
     click.option(
         "--pull", type=click.Choice([policy.value for policy in PullPolicy]), help="When the image is pulled."
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wslb.config import RuntimeChoice, Settings
@@ -88,12 +88,7 @@ async def _enter(
     stack: contextlib.AsyncExitStack, settings: Settings, folder: Path, name: str, why: str, progress: Progress
 ) -> Placement:
     product = product_of(settings.proxy)
-    if name not in product.runtimes:
-        raise RuntimeUnavailable(
-            runtime=name,
-            reason=f"{product.title} is run under --runtime {' or '.join(product.runtimes)} only",
-            hint=f"Take --runtime {product.runtimes[0]}.",
-        )
+    settings = replace(settings, image=settings.image or product.image)
     async with contextlib.AsyncExitStack() as own:
         runtime = await own.enter_async_context(RUNTIMES[name](settings, folder, progress))
         installation = await product.find(runtime, settings)

@@ -35,8 +35,8 @@ class Product(Protocol):
         ...
 
     @property
-    def runtimes(self) -> tuple[str, ...]:
-        """Names of the runtimes in which it can run."""
+    def image(self) -> str:
+        """Its official image, for a container where no other is asked for."""
         ...
 
     async def find(self, runtime: Runtime, settings: Settings) -> Installation:

@@ -46,13 +46,20 @@ async def fill(lab: Lab, count: int = SLOTS) -> list[Conversation]:
     return held
 
 
-async def wait_in_line(lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object]) -> None:
-    """Let these wait, then free one slot after another, each once its predecessor's has been taken."""
+async def wait_in_line(
+    lab: Lab, held: list[Conversation], *waiting: Coroutine[Any, Any, object], at_members: bool = False
+) -> None:
+    """Let these wait, then free one slot after another, each once its predecessor's has been taken.
+
+    Args:
+        held: what holds the slots.
+        at_members: the proxy has taken on those that wait, and queues them before its members.
+    """
     async with asyncio.TaskGroup() as group:
         pending: set[asyncio.Task[Any]] = set()
         for one in waiting:
             pending.add(group.create_task(one))
-            await _lined_up(lab, len(pending))
+            await _lined_up(lab, len(held) + len(pending) if at_members else len(pending), taken_on=at_members)
         await asyncio.wait(pending, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for tunnel in held[: len(pending)]:
             if not pending:
@@ -62,27 +69,28 @@ async def wait_in_line(lab: Lab, held: list[Conversation], *waiting: Coroutine[A
             _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _lined_up(lab: Lab, count: int) -> None:
-    """Wait until so many lie in httpd's accept queue, where a forwarder may let the second overtake the first."""
+async def _lined_up(lab: Lab, count: int, *, taken_on: bool) -> None:
+    """Wait until so many lie in the accept queue or are taken on, where a forwarder may let one overtake another."""
     front = lab.proxy.front
     if front.forwarder is None:
         return
 
     async def so_many() -> bool:
         table = await lab.proxy.runtime.run(["cat", "/proc/net/tcp"])
-        return waiting_in(table.output, port=front.plain or 0) >= count
+        return waiting_in(table.output, port=front.plain or 0, taken_on=taken_on) >= count
 
     with contextlib.suppress(TimeoutError):
-        await until(so_many, seconds=lab.settings.timeouts.settle, what="the handshakes in httpd's accept queue")
+        await until(so_many, seconds=lab.settings.timeouts.settle, what="the handshakes that wait")
 
 
-def waiting_in(table: str, *, port: int) -> int:
-    """How many connections wait for accept(2) on this port, by Linux's ``/proc/net/tcp``.
+def waiting_in(table: str, *, port: int, taken_on: bool = False) -> int:
+    """How many connections wait for accept(2) on this port, or are `taken_on`, by Linux's ``/proc/net/tcp``.
 
-    Those are established (state 01) and belong to no file yet (inode 0), see proc_net_tcp.rst of the kernel.
+    Both are established (state 01), and those that wait belong to no file yet (inode 0): proc_net_tcp.rst
     """
-    rows = [line.split() for line in table.splitlines()[1:]]
-    return sum(len(row) > 9 and row[1].endswith(f":{port:04X}") and row[3] == "01" and row[9] == "0" for row in rows)
+    rows = [row for line in table.splitlines()[1:] if len(row := line.split()) > 9]
+    open_ = [row for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"]
+    return sum((row[9] != "0") is taken_on for row in open_)
 
 
 def queued(count: int) -> Act:

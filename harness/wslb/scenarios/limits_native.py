@@ -46,7 +46,7 @@ def both(words: str) -> dict[str, str]:
 async def _three_wait(lab: Lab) -> None:
     """Both members are full; three clients wait, and a tunnel of either member in turn makes place."""
     held = await fill(lab, 4)
-    await wait_in_line(lab, held, *(lab.open() for _ in range(3)))
+    await wait_in_line(lab, held, *(lab.open() for _ in range(3)), at_members=True)
 
 
 async def _one_too_many(lab: Lab) -> None:

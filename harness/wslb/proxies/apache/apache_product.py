@@ -31,7 +31,7 @@ class ApacheProduct:
     """Apache httpd 2.4."""
 
     title = "Apache httpd"
-    runtimes = ("docker", "local")
+    image = "httpd:2.4"
     mutations = OwnMutations()
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ class HaproxyProduct:
     """haproxy, of this machine."""
 
     title = "HAProxy"
-    runtimes = ("local",)
+    image = "haproxy:lts"
     mutations = MUTATIONS
 
     def __init__(self) -> None:

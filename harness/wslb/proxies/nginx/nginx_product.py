@@ -26,7 +26,7 @@ class NginxProduct:
     """nginx, of this machine."""
 
     title = "nginx"
-    runtimes = ("local",)
+    image = "nginx:stable"
     mutations = MUTATIONS
 
     def __init__(self) -> None:

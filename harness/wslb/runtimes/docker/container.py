@@ -151,9 +151,9 @@ class Container:
         elif "setrlimit" in words:
             hint = "podman asks for more open files than it may: set default_ulimits in containers.conf (nofile=N:N)."
         elif "no such file" in words or "not found" in words:
-            hint = f"{self.wanted.image.name} must be an image with httpd and a shell (/bin/sh), as httpd:2.4 is."
+            hint = f"{self.wanted.image.name} must be an image with a shell (/bin/sh), as httpd:2.4 is."
         else:
-            hint = f"docker run --rm {self.wanted.image.name} httpd -v shows whether the image works at all."
+            hint = f"docker run --rm {self.wanted.image.name} true shows whether the image works at all."
         return StartError(
             name=f"The container of {self.wanted.image.name}",
             reason=f"{reason} ({state})" if state else reason,

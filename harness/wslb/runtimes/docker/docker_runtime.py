@@ -21,7 +21,7 @@ from wslb.interfaces import PRIVATE, Completed, Front, Progress
 from wslb.runtimes.docker.agent import AgentLost
 from wslb.runtimes.docker.container import Container, PortTaken, Wanted
 from wslb.runtimes.docker.engine import ERRORS, Engine, EngineFacts, explained
-from wslb.runtimes.docker.image import DEFAULT_IMAGE, Image, obtain
+from wslb.runtimes.docker.image import Image, obtain
 from wslb.runtimes.docker.leftovers import ContainerLeftover, labels, sweep_containers
 from wslb.runtimes.docker.network import Network, connects, expected, is_ours, published
 from wslb.runtimes.local.local_runtime import ports_to_listen
@@ -189,7 +189,7 @@ class DockerRuntime:
             return ports_to_listen(*[0] * count)
         if count > len(ports):
             raise StartError(
-                name="The container of Apache httpd",
+                name=f"The container of {self.image.name}",
                 reason=f"the configuration listens on {count} ports, and {len(ports)} are published",
                 hint="Use --docker-network host, or --runtime local.",
             )
@@ -268,7 +268,7 @@ async def open_docker(settings: Settings, *, folder: Path, progress: Progress) -
     engine = await Engine.connect()
     try:
         leftovers = await sweep_containers(engine)
-        image = await obtain(engine, settings.image or DEFAULT_IMAGE, pull=settings.pull, progress=progress)
+        image = await obtain(engine, settings.image or "", pull=settings.pull, progress=progress)
         mode, why = expected(settings.docker_network, engine.facts)
         container, network = await _container(engine, image, settings, folder=folder, mode=mode, why=why)
         try:

@@ -1,4 +1,4 @@
-"""The image that httpd runs from: present, pulled, or an error that says what to do."""
+"""The image that the proxy runs from: present, pulled, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from wslb.errors import RuntimeUnavailable
 from wslb.interfaces import Progress
 from wslb.runtimes.docker.engine import ERRORS, Engine
 
-__all__ = ["DEFAULT_IMAGE", "Image", "obtain"]
-
-DEFAULT_IMAGE = "httpd:2.4"
+__all__ = ["Image", "obtain"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -201,6 +203,24 @@ async def test_members_are_what_its_statistics_say(tmp_path: Path) -> None:
     await proxy.stop()
     with pytest.raises(ContractError, match="does not run"):
         await proxy.status()
+
+
+@pytest.mark.skipif(shutil.which("perl") is None, reason="there is no Perl, as in a Debian's container")
+async def test_of_a_container_a_program_in_it_asks_the_statistics(tmp_path: Path) -> None:
+    proxy, runtime, _ = proxy_in(tmp_path)
+    await proxy.apply(SITE)
+
+    async def run(argv: Sequence[str], *, timeout_seconds: float = 20) -> Completed:
+        process = await asyncio.create_subprocess_exec(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output, _ = await asyncio.wait_for(process.communicate(), timeout_seconds)
+        return Completed(returncode=process.returncode or 0, output=output.decode())
+
+    runtime.name, runtime.run = "docker", run  # type: ignore[method-assign]  # a container is a place for programs
+    with pytest.raises(ContractError, match="statistics socket does not answer: No such file"):
+        await proxy.status()
+    async with statistics(tmp_path, {"show stat": STAT}):
+        shown = await proxy.status(BALANCER)
+    assert [(one.route, one.elected, one.busy) for one in shown] == [("liberty", 3, 1), ("node", 2, 0)]
 
 
 async def test_a_change_is_asked_there_and_its_refusal_told(tmp_path: Path) -> None:
