@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from click.testing import CliRunner, Result
 
 from tests import runs
 from tests.unit.reports.test_contrast import HELD
@@ -59,14 +59,33 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return says
 
 
-def compared(folder: Path, *words: str) -> tuple[Result, dict[str, Any]]:
-    ended = CliRunner().invoke(cli, ["compare", "--proxies", "--report", str(folder), *words])
-    return ended, json.loads((folder / "proxies.json").read_text(encoding="utf-8"))
+class Ended(NamedTuple):
+    exit_code: object
+    stdout: str
+    stderr: str
 
 
-def test_the_page_has_those_that_answered_and_who_is_away(faked: dict[str, Any], tmp_path: Path) -> None:
-    ended, saved = compared(tmp_path)
-    assert ended.exit_code == 4, ended.output
+Compared = Callable[..., tuple[Ended, dict[str, Any]]]
+
+
+@pytest.fixture
+def compared(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Compared:
+    """Asks them: how it ended, and the saved document."""
+
+    def ask(*words: str) -> tuple[Ended, dict[str, Any]]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["compare", "--proxies", "--report", str(tmp_path), *words], prog_name="wslb")
+        told = Ended(ended.value.code, *capsys.readouterr())
+        return told, json.loads((tmp_path / "proxies.json").read_text(encoding="utf-8"))
+
+    return ask
+
+
+def test_the_page_has_those_that_answered_and_who_is_away(
+    faked: dict[str, Any], compared: Compared, tmp_path: Path
+) -> None:
+    ended, saved = compared()
+    assert ended.exit_code == 4, ended.stderr
     assert [column["name"] for column in saved["columns"]] == [*NAMES.values(), "HAProxy"]
     assert [len(cell["answers"]) for cell in saved["rows"][0]["cells"]] == [1, 1, 0]
     assert saved["rows"][-1]["cells"][0]["answers"][0]["seen"] == HELD.seen
@@ -76,34 +95,38 @@ def test_the_page_has_those_that_answered_and_who_is_away(faked: dict[str, Any],
     assert faked["asked"] == ["apache", "nginx"]
 
 
-def test_json_is_alone_on_stdout_and_quiet_is_quiet(faked: dict[str, Any], tmp_path: Path) -> None:
-    ended, saved = compared(tmp_path, "--json")
+def test_json_is_alone_on_stdout_and_quiet_is_quiet(faked: dict[str, Any], compared: Compared) -> None:
+    ended, saved = compared("--json")
     assert json.loads(ended.stdout) == saved
-    ended, _ = compared(tmp_path, "-qq")
-    assert ended.output == ""
+    ended, _ = compared("-qq")
+    assert ended.stdout + ended.stderr == ""
     assert faked["asked"] == ["apache", "nginx"] * 2
 
 
-def test_a_signal_while_scenarios_are_asked_ends_it_with_what_there_is(faked: dict[str, Any], tmp_path: Path) -> None:
+def test_a_signal_while_scenarios_are_asked_ends_it_with_what_there_is(
+    faked: dict[str, Any], compared: Compared
+) -> None:
     faked["report"] = lambda _: runs.run(runs.passed("weights-3-1"), interrupted="SIGINT")
-    ended, saved = compared(tmp_path)
-    assert ended.exit_code == 130, ended.output
+    ended, saved = compared()
+    assert ended.exit_code == 130, ended.stderr
     assert faked["asked"] == ["apache"]
     errors = [column["error"] for column in saved["columns"]]
     assert errors == ["SIGINT stopped it", "the run ended before it", "haproxy was not found"]
 
 
-def test_a_signal_while_tunnels_are_held_does_too(faked: dict[str, Any], tmp_path: Path) -> None:
+def test_a_signal_while_tunnels_are_held_does_too(faked: dict[str, Any], compared: Compared) -> None:
     faked["held"] = Interrupted("SIGTERM")
-    ended, saved = compared(tmp_path)
-    assert ended.exit_code == 143, ended.output
+    ended, saved = compared()
+    assert ended.exit_code == 143, ended.stderr
     assert saved["columns"][0]["error"] == "SIGTERM stopped it"
     assert faked["asked"] == ["apache"]
 
 
-def test_a_machine_without_room_is_told_where_the_numbers_would_stand(faked: dict[str, Any], tmp_path: Path) -> None:
+def test_a_machine_without_room_is_told_where_the_numbers_would_stand(
+    faked: dict[str, Any], compared: Compared
+) -> None:
     faked["held"] = MachineExhausted(what="is no memory", detail="fork failed", hint="Close something.")
-    ended, saved = compared(tmp_path)
-    assert ended.exit_code == 4, ended.output
+    ended, saved = compared()
+    assert ended.exit_code == 4, ended.stderr
     (answer,) = saved["rows"][-1]["cells"][0]["answers"]
     assert (answer["outcome"], answer["told"]) == ("errored", "There is no memory left: fork failed. Close something.")
