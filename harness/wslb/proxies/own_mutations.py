@@ -87,7 +87,17 @@ HANDS_ON: Mapping[str, Otherwise] = {
         checks=("only_known_changes",),
         cause="field",
     ),
+    "answer-without-connection": Otherwise(
+        why="it writes Connection itself, so that only the client can miss it",
+        checks=("answered_101",),
+        cause="unacceptable",
+    ),
+    "request-upgrade-lost": Otherwise(
+        why="no other field is changed, so the one that is lost is named", checks=("answered_101",), cause="field"
+    ),
     "proxied-client-lost": Otherwise(why=_WRITES_NONE),
+    "proxied-host-lost": Otherwise(why=_WRITES_NONE),
+    "proxied-spelt-anew": Otherwise(why="it carries upgrades in one way, however they are spelt"),
     "proxied-nominated": Otherwise(why="what Connection names reaches the backend anyway"),
     "proxied-host-last": Otherwise(why="the order of fields is not claimed there"),
 }

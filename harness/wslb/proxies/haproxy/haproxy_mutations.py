@@ -336,6 +336,9 @@ MUTATIONS = OwnMutations(
     ),
     otherwise={
         **HANDS_ON,
+        "request-key-short": Otherwise(
+            why="HAProxy itself refuses a key of another length", checks=("answered_101",), cause="httpd-refused"
+        ),
         "member-dead": Otherwise(
             why="its log has no times, so no line is of the moment of a break",
             checks=("members_as_claimed", *TURNS, "log_is_clean"),
