@@ -6,9 +6,9 @@ REPORT ?= reports/lb
 SHELL  := /bin/sh
 UNIT    := tests/unit tests/contracts tests/fuzz $(wildcard tests/test_*.py)
 COVERED := $(BIN)/coverage run
-# Percent of statements and branches: of the unit tests alone, and of everything but the container (.ci/run has 95).
+# Percent of statements and branches: of the unit tests alone, and of all but nginx, HAProxy and containers (.ci/run has 95).
 UNIT_FLOOR := 85
-FLOOR      ?= 94
+FLOOR      ?= 93
 .DEFAULT_GOAL := help
 VERSIONS ?= 2.4.46 2.4.54 debian:bullseye 2.4.68
 .PHONY: help check test test-lb test-behaviour test-docker test-versions test-libraries test-originals test-foreign test-faults fuzz up bench report docs doctor wheel clean distclean lock
