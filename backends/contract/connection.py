@@ -111,51 +111,54 @@ class HttpConnection(asyncio.Protocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Take in bytes of a request; those that follow one that ended the connection are dropped."""
+        """Take in bytes of requests; those that follow one that ended the connection are dropped."""
+        while data:
+            data = self._next(data)
+
+    def _next(self, data: bytes) -> bytes:
+        """Answer one request, if it is whole, and return what stands behind it for another."""
         if self._read:
-            return
+            return b""
         if self._skip:
             self._skip, data = max(0, self._skip - len(data)), data[self._skip :]
         buffer = self._buffer + data if self._buffer else data
         if not buffer:
-            return
+            return b""
         end = buffer.find(b"\r\n\r\n")
         if end < 0 and len(buffer) <= HEAD_LIMIT:
             self._buffer = buffer
-            return
+            return b""
         head = read_head(buffer[: end + 4])
         body = 0 if head is None or not head.values("Upgrade") else body_size(head) or 0
         if body and len(buffer) < end + 4 + body:
             self._buffer = buffer
-            return
+            return b""
         self._buffer = b""
         self._read = True
         self.service.patience.discard(self)
         self.service.kept.discard(self)
         if head is None:
             backend = self.service.backend
-            self._refuse(backend.profile.answers.unreadable(too_long=end < 0), backend.name)
-            return
-        self._decide(head, buffer[end + 4 + body :])
+            return self._refuse(backend.profile.answers.unreadable(too_long=end < 0), backend.name)
+        return self._decide(head, buffer[end + 4 + body :])
 
-    def _decide(self, head: RequestHead, rest: bytes) -> None:
+    def _decide(self, head: RequestHead, rest: bytes) -> bytes:
         service = self.service
         visit = service.backend.arrive(head, listener=service.listener, peer=self.peer)
         if visit is None:
-            self._refuse(service.backend.plain(head), service.backend.name, head=head, rest=rest)
-            return
+            return self._refuse(service.backend.plain(head), service.backend.name, head=head, rest=rest)
         if visit.hangs_up or visit.keeps_silent:
             visit.unanswered()
             if visit.hangs_up:
                 self.transport.close()
-            return
+            return b""
         refusal = visit.refusal
         if refusal is None and not service.serving:
             refusal = PlainResponse(status=503, body=b"503 Service Unavailable: the server is going away\n")
-        if refusal is None:
-            self.accept(visit, head, rest)
-        else:
-            self._refuse(refusal, visit.name, head=head, visit=visit, rest=rest)
+        if refusal is not None:
+            return self._refuse(refusal, visit.name, head=head, visit=visit, rest=rest)
+        self.accept(visit, head, rest)
+        return b""
 
     def _refuse(
         self,
@@ -165,8 +168,8 @@ class HttpConnection(asyncio.Protocol):
         head: RequestHead | None = None,
         visit: Visit | None = None,
         rest: bytes = b"",
-    ) -> None:
-        """Answer in full, and end the connection, or read the next request from what came behind this one."""
+    ) -> bytes:
+        """Answer in full, and end the connection, or return what came behind the request, which is another's."""
         fields = response.fields(self.service.backend.signature(name))
         if visit is not None:
             visit.answered(response.status, fields)
@@ -177,10 +180,11 @@ class HttpConnection(asyncio.Protocol):
         if response.keeps and head is not None and self.service.serving:
             self._read, self._skip = False, 0 if head.values("Upgrade") else body_size(head) or 0
             self.service.kept.add(self)
-            self.data_received(rest)
-        elif head is not None and (head.values("Content-Length") or head.values("Transfer-Encoding")):
+            return rest
+        if head is not None and (head.values("Content-Length") or head.values("Transfer-Encoding")):
             asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
             if transport.can_write_eof():
                 transport.write_eof()
         else:
             transport.close()
+        return b""

@@ -117,7 +117,7 @@ def lost(*routes: str, count: int, before_signal: bool = False) -> Check:
             return no_evidence("lost", expected=expected, lacking="no tunnel was opened, or httpd got no signal")
         looked_at = [h for h in record.accepted if not before_signal or h.opened_at < signals[0]]
         ours = min((event.at for event in record.events if event.kind == "forced"), default=math.inf)
-        by_itself = [h for h in looked_at if h.closed_at is None or h.closed_at <= ours]
+        by_itself = [h for h in looked_at if ours == math.inf or (h.closed_at is not None and h.closed_at <= ours)]
         broken = [h for h in by_itself if h.closed and h.closed.code == 1006]
         others = [h for h in broken if routes and record.route_of(h) not in routes]
         so = len(broken) - len(others)

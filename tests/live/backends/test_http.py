@@ -94,6 +94,13 @@ async def test_malformed_handshake_is_answered_as_by_the_original_and_journaled(
     assert entry["upgrade"] is (expected == 101 or case != "other upgrade")
 
 
+async def test_a_thousand_requests_at_once_are_as_many_answers_where_the_connection_goes_on(backend: Backend) -> None:
+    many = b"GET /nowhere HTTP/1.1\r\nHost: t\r\n\r\n" * 999
+    answer = await backend.exchange(many + b"GET /nowhere HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 404 Not Found") == (1000 if backend.plays == "node" else 1)
+    assert "ERROR" not in backend.log.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "garbage", [b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\0\1\0\1\xfc\x03\x03\r\n\r\n", b"HELO\r\n\r\n", b"GET /\r\n\r\n"]
 )
