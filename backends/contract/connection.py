@@ -19,8 +19,8 @@ KEPT_SECONDS = 5.0
 """How long a connection that is left to the next request waits for it, as Node.js says in Keep-Alive."""
 
 LINGER_SECONDS = 1.0
-"""How long the connection of a refused request with a body stays half-open: closing it with bytes unread would reset
-it, and the client might lose the answer."""
+"""How long a connection whose request was refused stays half-open: closing it with bytes unread would reset it, and the
+client might lose the answer (RFC 9112, section 9.6)."""
 
 
 LIBRARY_KEY = "AAAAAAAAAAAAAAAAAAAAAA=="
@@ -181,10 +181,18 @@ class HttpConnection(asyncio.Protocol):
             self._read, self._skip = False, 0 if head.values("Upgrade") else body_size(head) or 0
             self.service.kept.add(self)
             return rest
-        if head is not None and (head.values("Content-Length") or head.values("Transfer-Encoding")):
-            asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
-            if transport.can_write_eof():
-                transport.write_eof()
-        else:
-            transport.close()
+        self._end(head)
         return b""
+
+    def _end(self, head: RequestHead | None) -> None:
+        """End our side; the client ends its own, or loses it a moment later.
+
+        TLS knows no half-open connection: there it is closed, at once unless a body may still come.
+        """
+        transport = self.transport
+        if transport.can_write_eof():
+            transport.write_eof()
+        elif head is None or not (head.values("Content-Length") or head.values("Transfer-Encoding")):
+            transport.close()
+            return
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, transport.close)
