@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,16 +50,23 @@ class Running:
 
     def wait_until_printed(self, text: str) -> None:
         """Wait for a text on its stdout; fails when the command ends without it."""
-        wait_for(lambda: text in self.out or self.process.poll() is not None, what=f"{text!r} on stdout")
+        wait_for(
+            lambda: text in self.out or self.process.poll() is not None,
+            what=lambda: f"{text!r} on stdout, which says {self.out!r},",
+        )
         assert text in self.out, f"ended with {self.process.returncode}: {self.end()}"
+
+    def kill(self) -> None:
+        """End it, if it runs."""
+        self.process.kill()
+        self.process.wait()
 
     def end(self) -> Ended:
         """Wait for its end."""
         try:
             self.process.wait(timeout=LIMIT_SECONDS)
         finally:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             for reader in self._readers:
                 reader.join()
         return Ended(code=self.process.returncode, out=self.out, err="".join(self._streams[1]))
@@ -78,6 +85,7 @@ class Place:
         self.folder = folder
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
+        self.started: list[Running] = []
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("WSLB_", "PYTEST"))}
@@ -94,7 +102,8 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
         )
-        return Running(process)
+        self.started.append(Running(process))
+        return self.started[-1]
 
     def run(self, *words: str, environ: Mapping[str, str] | None = None) -> Ended:
         """Run ``wslb words…`` to its end."""
@@ -124,14 +133,18 @@ def place() -> Iterator[Place]:
     try:
         yield here
     finally:
+        for running in here.started:
+            running.kill()
         for process in here.processes():
             process.kill()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for(condition, *, seconds: float = 60, what: str) -> None:  # type: ignore[no-untyped-def]
+def wait_for(condition, *, seconds: float = 60, what: str | Callable[[], str]) -> None:  # type: ignore[no-untyped-def]
     """Poll a blocking condition until it is true."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        assert time.monotonic() < deadline, (
+            f"{what if isinstance(what, str) else what()} did not happen within {seconds} s"
+        )
         time.sleep(0.02)

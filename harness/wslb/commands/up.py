@@ -56,8 +56,9 @@ async def stand(settings: Settings, *, say: Callable[[str], None], progress: Pro
                 log_tail=await lab.proxy.log_tail(),
             )
         status, _, _ = await lab.proxy.fetch("/WSConsole.html")
+        known = await _known(lab)
         _introduce(lab, time.monotonic() - begin, len(opened), say, page=status == HTTPStatus.OK)
-        await _watch(lab, say)
+        await _watch(lab, known, say)
 
 
 def _refuse_wrong_names(opened: Sequence[Conversation], journalled: Mapping[str | None, str], *, signs: bool) -> None:
@@ -92,8 +93,9 @@ async def stand_for(
     begin = time.monotonic()
     opening = open_trial(settings, file, defines=defines, values=values, page=True, progress=progress, say=say)
     async with opening as trial:
+        known = await _known(trial.lab)
         _introduce_trial(trial, time.monotonic() - begin, say)
-        await _watch(trial.lab, say)
+        await _watch(trial.lab, known, say)
 
 
 def _introduce_trial(trial: Trial, seconds: float, say: Callable[[str], None]) -> None:
@@ -150,9 +152,13 @@ def _introduce(lab: Lab, seconds: float, opened: int, say: Callable[[str], None]
     say("Ctrl+C stops all.")
 
 
-async def _watch(lab: Lab, say: Callable[[str], None]) -> None:
+async def _known(lab: Lab) -> set[tuple[str, int]]:
+    """Return name and number of what the journals hold already: asked before anybody is told where to connect to."""
+    return {(name, entry.seq) for name, backend in lab.fleet.items() for entry in await backend.journal()}
+
+
+async def _watch(lab: Lab, seen: set[tuple[str, int]], say: Callable[[str], None]) -> None:
     """Tell every connection that reaches a backend, until cancelled or until a part of the lab ends."""
-    seen = {(name, entry.seq) for name, backend in lab.fleet.items() for entry in await backend.journal()}
     count = 0
     while True:
         await asyncio.sleep(_LOOK_SECONDS)  # pace of a display for people; nothing waits for it
