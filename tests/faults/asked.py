@@ -6,6 +6,7 @@ The seconds are those of the processor, of each process: on a busy machine the w
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -32,7 +33,7 @@ WAITING = 6
 
 
 def asked(words: list[str], folder: str, user: int, seconds: int) -> dict[str, Any]:
-    """Exit code (negative: the signal), what was said, seconds, and bytes of memory at most."""
+    """Exit code (negative: the signal), what was said, seconds, bytes of memory at most; out of time, where it was."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begin = time.monotonic()
         child = os.fork()
@@ -42,6 +43,8 @@ def asked(words: list[str], folder: str, user: int, seconds: int) -> dict[str, A
             os.chdir(folder)
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
+            for late in (signal.SIGXCPU, signal.SIGALRM):  # where it was, before it ends
+                faulthandler.register(late, chain=True)
             if user:
                 os.seteuid(user)
             sys.argv = ["wslb", *words]

@@ -23,6 +23,7 @@ class Figures:
         kind: in a few words.
         tried: how many.
         lost: a sentence for each that was not survived.
+        again: a sentence for each that was tried a second time.
         skipped: a reason for each that could not be tried here.
     """
 
@@ -32,6 +33,7 @@ class Figures:
         self.kind = kind
         self.tried = 0
         self.lost: list[str] = []
+        self.again: list[str] = []
         self.skipped: list[str] = []
         self.every.append(self)
 
@@ -47,6 +49,7 @@ class Figures:
         return [
             f"faults: {told}",
             *(f"  skipped {one}" for one in self.skipped),
+            *(f"  tried again {one}" for one in self.again),
             *(f"  lost {one}" for one in self.lost),
         ]
 
