@@ -12,7 +12,7 @@ from wslb.interfaces import Installation
 from wslb.proxies.apache.advice.adviser import configuration_of, is_whole
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import MAX_DEPTH, Directive, Flaw, walk
-from wslb.proxies.apache.conf.effect import MAX_FILES, MAX_WORD, Decide, Effect, module_name, resolve
+from wslb.proxies.apache.conf.effect import MAX_DIRECTIVES, MAX_FILES, MAX_WORD, Decide, Effect, module_name, resolve
 from wslb.proxies.apache.conf.outside import FilledFiles, outside_of, root_of
 from wslb.proxies.apache.conf.vocabulary import SERVER_ONLY, USUAL_MODULES
 
@@ -130,9 +130,12 @@ def _refuse_endless(draft: Effect, file: Path) -> None:
         elif flaw.kind == "deep":
             hint = "Write it with fewer sections in one another."
             option, most, unit = f"the number of sections around <{flaw.text}> ({place})", MAX_DEPTH, ""
+        elif flaw.kind == "endless":
+            hint = "Leave out what is written by a program, or a macro that uses others many times."
+            option, most, unit = f"the number of directives ({place})", MAX_DIRECTIVES, ""
         else:
             hint = "Define it shorter; what doubles each time would take all memory of httpd."
-            option, most, unit = f"the length of ${{{flaw.text}}} ({place})", MAX_WORD, " characters"
+            option, most, unit = f"the length of {flaw.text} ({place})", MAX_WORD, " characters"
         raise ConfigError(option=option, value=f"over {most}", allowed=f"at most {most}{unit}", hint=hint)
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from wslb.proxies.apache.conf.directives import Directive, Flaw, Tree, tree_of
 
-__all__ = ["BUILT_IN", "MAX_FILES", "MAX_WORD", "Decide", "Effect", "Files", "module_name", "resolve"]
+__all__ = ["BUILT_IN", "MAX_DIRECTIVES", "MAX_FILES", "MAX_WORD", "Decide", "Effect", "Files", "module_name", "resolve"]
 
 MAX_FILES = 400
 MAX_NESTING = 120
@@ -66,7 +66,7 @@ class Effect:
     @property
     def unread(self) -> list[Flaw]:
         """Places behind which there is more than is read: too many files or sections, or a value that is too long."""
-        return [flaw for flaw in self.flaws if flaw.kind in {"many", "long", "deep"}]
+        return [flaw for flaw in self.flaws if flaw.kind in {"many", "long", "deep", "endless"}]
 
 
 Decide = Callable[[Directive, Mapping[str, Directive]], bool | None]
@@ -114,6 +114,7 @@ class _Resolver:
         self._macros: dict[str, Directive] = {}
         self._count = 0
         self._long: dict[str, Flaw] = {}
+        self._using: set[str] = set()
         self.effect = Effect(files=[file])
 
     def run(self, tree: Tree) -> Effect:
@@ -125,6 +126,7 @@ class _Resolver:
     def _all(self, directives: Iterable[Directive], depth: int) -> Iterator[Directive]:
         for directive in directives:
             if self._count >= MAX_DIRECTIVES:
+                self._long.setdefault("", Flaw("endless", directive.file, directive.line, directive.name))
                 return
             self._count += 1
             yield from self._one(directive, depth)
@@ -171,7 +173,7 @@ class _Resolver:
                 self.effect.undefined.setdefault(name, directive)
                 return match[0]
             if len(self._defines[name]) > MAX_WORD:
-                self._long.setdefault(name, Flaw("long", directive.file, directive.line, name))
+                self._long.setdefault(name, Flaw("long", directive.file, directive.line, match[0]))
                 return match[0]
             return self._defines[name]
 
@@ -233,12 +235,22 @@ class _Resolver:
         self.effect.flaws.append(Flaw("many", directive.file, directive.line, f"{directive.name} {directive.first}"))
 
     def _used(self, directive: Directive, depth: int) -> Iterator[Directive]:
-        macro = self._macros.get(directive.first.lower())
-        if macro is None or depth >= MAX_NESTING:
-            self.effect.flaws.append(Flaw("macro", directive.file, directive.line, directive.first))
+        name = directive.first.lower()
+        macro = self._macros.get(name)
+        kind = (
+            "macro" if macro is None else "recursive" if name in self._using else "deep" if depth >= MAX_NESTING else ""
+        )
+        if macro is None or kind:
+            self.effect.flaws.append(Flaw(kind, directive.file, directive.line, directive.first))
             return
         parameters = sorted(zip(macro.words[1:], directive.words[1:], strict=False), key=lambda pair: -len(pair[0]))
-        yield from self._all(_expanded(macro.body or (), parameters), depth + 20)
+        if sum(len(value) for _, value in parameters) > MAX_WORD:
+            told = f"an argument of Use {directive.first}"
+            self._long.setdefault(told, Flaw("long", directive.file, directive.line, told))
+            return
+        self._using.add(name)
+        yield from self._all(_expanded(macro.body or (), parameters), depth + 1)
+        self._using.discard(name)
 
 
 _CONDITIONS = frozenset({"ifmodule", "ifdefine", "iffile", "ifversion", "ifdirective", "ifsection"})

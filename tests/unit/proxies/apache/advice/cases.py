@@ -332,6 +332,11 @@ BROKEN: dict[str, Broken] = {
     "section-closes-nothing": Broken("WSLB-C124", f"{PASS}{BALANCER}{MARK}</VirtualHost>", ""),
     "comment-takes-line": Broken("WSLB-C125", f"{PASS}\n{MARK}# the members \\\n# here\n{BALANCER}"),
     "unknown-macro": Broken("WSLB-C126", f"{MARK}Use Balancer cluster\n{PASS}{BALANCER}", "refuses"),
+    "macro-in-itself": Broken(
+        "WSLB-C126",
+        f"<Macro Balancer $name>\n{MARK}Use Balancer $name\n</Macro>\nUse Balancer x\n{PASS}{BALANCER}",
+        "refuses",
+    ),
     "undefined-variable": Broken("WSLB-C127", f"{MARK}ProxyPass /ws balancer://cluster/${{ENDPOINT}}{BALANCER}", ""),
     "misspelt-directive": Broken("WSLB-C128", f"{MARK}ProxyPas /ws balancer://cluster/CLRunner{BALANCER}", ""),
     # how the file is read

@@ -97,7 +97,20 @@ def test_macros_are_expanded_with_the_lines_of_their_definition() -> None:
 
 def test_macros_that_use_each_other_come_to_an_end() -> None:
     text = f"<Macro A>\n{'Use B' + chr(10)}{'Use B' + chr(10)}</Macro>\n<Macro B>\nUse A\nUse A\n</Macro>\nUse A"
-    assert effect(text).flaws
+    assert {flaw.kind for flaw in effect(text).flaws} == {"recursive"}
+
+
+def test_a_hundred_macros_that_use_one_another_are_read() -> None:
+    text = "".join(f"<Macro M{n} $a>\nUse M{n + 1} $a\n</Macro>\n" for n in range(100))
+    found = effect(f"{text}<Macro M100 $a>\nA $a\n</Macro>\nUse M0 x")
+    assert ([str(d) for d in found.directives], found.flaws) == (["A x"], [])
+
+
+@pytest.mark.parametrize(("use", "kind"), [("Use M{0} $a$a", "long"), ("Use M{0} $a\nUse M{0} $a", "endless")])
+def test_macros_that_multiply_are_said_to_be_read_in_part(use: str, kind: str) -> None:
+    text = "".join(f"<Macro M{n} $a>\n{use.format(n + 1)}\n</Macro>\n" for n in range(40))
+    found = effect(f"{text}<Macro M40 $a>\nA $a\n</Macro>\nUse M0 x")
+    assert [flaw.kind for flaw in found.unread] == [kind]
 
 
 def test_values_that_double_themselves_stay_bounded() -> None:
@@ -144,5 +157,5 @@ def test_a_value_that_doubles_is_not_followed_and_told_once_for_each_name() -> N
     lines = "".join(f"Define D{number} ${{D{number - 1}}}${{D{number - 1}}}\n" for number in range(1, 60))
     found = effect(f"Define D0 x\n{lines}A\n")
     assert max(len(word) for d in found.directives for word in d.words) <= 2 * MAX_WORD
-    assert [(flaw.kind, flaw.line, flaw.text) for flaw in found.unread][:1] == [("long", 15, "D13")]
+    assert [(flaw.kind, flaw.line, flaw.text) for flaw in found.unread][:1] == [("long", 15, "${D13}")]
     assert len({flaw.text for flaw in found.unread}) == len(found.unread)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from wslb.proxies.apache.advice.rule import Rule, Severity, Spot
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.directives import MAX_DEPTH, Directive, walk
-from wslb.proxies.apache.conf.effect import MAX_FILES, MAX_WORD
+from wslb.proxies.apache.conf.effect import MAX_DIRECTIVES, MAX_FILES, MAX_WORD
 from wslb.proxies.apache.conf.vocabulary import SERVER_ONLY
 
 __all__ = ["RULES"]
@@ -78,9 +78,12 @@ def _more_than_is_read(conf: Configuration) -> Iterator[Spot]:
         if flaw.kind == "deep":
             cure = "Write it with fewer sections in one another."
             yield Spot(flaw, f"<{flaw.text}> stands in {MAX_DEPTH} other sections", cure=cure)
+        if flaw.kind == "endless":
+            cure = "Leave out what is written by a program, or a macro that uses others many times."
+            yield Spot(flaw, f"with this {flaw.text} there are more than {MAX_DIRECTIVES:,} directives", cure=cure)
     for flaw in [flaw for flaw in conf.flaws if flaw.kind == "long"][:1]:
         cure = "Define it shorter. Where each Define doubles the one before, httpd does not even come to its start."
-        yield Spot(flaw, f"${{{flaw.text}}} stands for more than {MAX_WORD:,} characters", cure=cure)
+        yield Spot(flaw, f"{flaw.text} stands for more than {MAX_WORD:,} characters", cure=cure)
 
 
 _OVERRIDES = {

@@ -71,9 +71,13 @@ def _swallowed(conf: Configuration) -> Iterator[Spot]:
 
 
 def _macro(conf: Configuration) -> Iterator[Spot]:
-    """By the manual of mod_macro: Use of an unknown macro stops the start."""
+    """Seen on 2.4.71: ``Use of undefined macro``, ``recursive use of macro``, and httpd does not start."""
     for flaw in _flaws(conf, "macro"):
         yield Spot(flaw, f"Use {flaw.text}: no such macro was defined before")
+    for flaw in _flaws(conf, "recursive"):
+        yield Spot(
+            flaw, f"Use {flaw.text}: this macro uses itself", cure="Leave out the Use within the macro of that name."
+        )
 
 
 _PROXYING = re.compile(r"proxy|balancer|^rewriterule$|^listen$|^virtualhost$")
