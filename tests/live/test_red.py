@@ -189,7 +189,7 @@ async def test_tunnels_that_die_at_once(lab: Lab, name: str, fault: Fault, cause
 
     result = await runner.run(replace(scenario, act=dying), lab)
     opened = len(result.record.accepted)
-    assert f"; 0 of {opened} tunnels so" in observed(result, "ended_orderly")
+    assert f"; holds on 0 of {opened} tunnels" in observed(result, "ended_orderly")
     likely = causes.likely(document(Report(results=(result,))).scenarios[0])
     assert likely is not None
     assert re.search(cause, likely.sentence), likely

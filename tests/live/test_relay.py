@@ -93,7 +93,7 @@ async def test_a_greeting_that_is_none(quick: Lab, edit: Edit, words: str, why: 
     result = await ask(quick, "headers-handshake", liberty=(twist,))
     said = red(result)["witnesses_speak"]
     assert re.search(f"connection 3: .*{words}", said), said
-    assert "so on 3 of 4 tunnels" in said
+    assert "holds on 3 of 4 tunnels" in said
     assert re.search(why, cause(result)), cause(result)
 
 
@@ -101,7 +101,7 @@ async def test_a_greeting_that_is_none(quick: Lab, edit: Edit, words: str, why: 
 async def test_a_fin_right_behind_every_101(quick: Lab, name: str) -> None:
     fin = Twist(edit=edits.cut(End.FIN, behind=True), head=True)
     result = await ask(quick, name, front=(fin,))
-    assert re.search(r"0 of \d+ tunnels so", red(result)["ended_orderly"])
+    assert re.search(r"holds on 0 of \d+ tunnels", red(result)["ended_orderly"])
     assert "Close frame" in cause(result)
 
 
@@ -111,7 +111,7 @@ async def test_close_frames_that_never_arrive(quick: Lab, flow: Flow) -> None:
     edit = lambda _: (Pause(seconds=LATE), End.FIN)  # noqa: E731 - an edit is a function of a unit
     twist = Twist(edit=edit, flow=flow, opcode=Opcode.CLOSE, connections=frozenset({1}))
     result = await ask(quick, "headers-handshake", node=(twist,))
-    assert "3 of 4 tunnels so" in red(result)["ended_orderly"]
+    assert "holds on 3 of 4 tunnels" in red(result)["ended_orderly"]
     assert "Close frame" in cause(result)
 
 
@@ -183,7 +183,7 @@ async def test_dead_tunnels_are_no_error_of_ours(quick: Lab) -> None:
     cut = Twist(edit=edits.cut(behind=True), number=1)
     result = await ask(quick, scenario.name, liberty=(cut,), node=(cut,))
     assert (result.outcome, result.reason) == (Outcome.FAILED, "")
-    assert "0 of 10 tunnels so" in red(result)["ended_orderly"]
+    assert "holds on 0 of 10 tunnels" in red(result)["ended_orderly"]
     assert "Close frame" in cause(result)
 
 

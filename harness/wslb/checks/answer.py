@@ -110,7 +110,7 @@ def answered(
             name,
             holds=not broken,
             expected=expected,
-            observed=f"{called(broken[0][0])}: {broken[0][1]}" if broken else f"so on all {len(wanted)} handshakes",
+            observed=f"{called(broken[0][0])}: {broken[0][1]}" if broken else f"holds on all {len(wanted)} handshakes",
             evidence=[h.conn_id for h, _ in broken],
         )
 

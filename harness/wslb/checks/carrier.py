@@ -87,7 +87,7 @@ def upgrade_dropped(status: int) -> Check:
         if not record.handshakes:
             return no_evidence(name, expected=expected, lacking="no handshake was made")
         return first_wrong(name, record.handshakes, expected=expected, wrong=wrong) or judged(
-            name, holds=True, expected=expected, observed=f"so on all {len(record.handshakes)} handshakes"
+            name, holds=True, expected=expected, observed=f"holds on all {len(record.handshakes)} handshakes"
         )
 
     return dropped

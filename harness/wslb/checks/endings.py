@@ -33,7 +33,7 @@ def ended_orderly(otherwise: int = 0, *, perhaps: int = 0) -> Check:
             name,
             holds=otherwise <= len(odd) <= otherwise + perhaps,
             expected=expected,
-            observed=f"{first}{len(record.accepted) - len(odd)} of {len(record.accepted)} tunnels so",
+            observed=f"{first}holds on {len(record.accepted) - len(odd)} of {len(record.accepted)} tunnels",
             evidence=[handshake.conn_id for handshake, _ in odd],
         )
 

@@ -20,7 +20,7 @@ def opened_by_connect(record: Record) -> Verdict:
     if not asked:
         return no_evidence(name, expected=expected, lacking="nobody asked by extended CONNECT")
     return first_wrong(name, asked, expected=expected, wrong=_unlike_http2) or judged(
-        name, holds=True, expected=expected, observed=f"so on all {len(asked)}"
+        name, holds=True, expected=expected, observed=f"holds on all {len(asked)} tunnels"
     )
 
 
@@ -43,7 +43,7 @@ def bridged_to_http1(record: Record) -> Verdict:
         name,
         holds=len(keys) == len(asked),
         expected=expected,
-        observed=f"so on all {len(asked)}, {len(keys)} different keys",
+        observed=f"holds on all {len(asked)} tunnels, {len(keys)} different keys",
     )
 
 
@@ -74,7 +74,7 @@ def not_offered(record: Record) -> Verdict:
     if not asked:
         return no_evidence(name, expected=expected, lacking="nobody asked by extended CONNECT")
     wrong = [h for h in asked if h.accepted or h.arrivals or "SETTINGS_ENABLE_CONNECT_PROTOCOL" not in (h.error or "")]
-    told = f"{called(wrong[0])}: {told_status(wrong[0])}" if wrong else f"so on all {len(asked)}"
+    told = f"{called(wrong[0])}: {told_status(wrong[0])}" if wrong else f"holds on all {len(asked)} tunnels"
     return judged(name, holds=not wrong, expected=expected, observed=told, evidence=[h.conn_id for h in wrong])
 
 
@@ -89,7 +89,7 @@ def greeting_not_lost(record: Record) -> Verdict:
         name,
         holds=True,
         expected=expected,
-        observed=f"so on all {len(record.accepted)}; {late} of them waited for the client's first message",
+        observed=f"holds on all {len(record.accepted)} tunnels; {late} of them waited for the client's first message",
     )
 
 

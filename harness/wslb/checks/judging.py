@@ -138,7 +138,7 @@ def each(
         return no_evidence(name, expected=expected, lacking=lacking)
     broken = [(handshake, sentence) for handshake in handshakes if (sentence := wrong(handshake))]
     if not broken:
-        told = f"so on all {len(handshakes)} handshakes"
+        told = f"holds on all {len(handshakes)} handshakes"
         return judged(name, holds=True, expected=expected, observed=told, grade=grade)
     handshake, sentence = broken[0]
     return judged(

@@ -57,7 +57,9 @@ def restarted(record: Record) -> Verdict:
     if signal is None:
         return no_evidence("restarted", expected=expected, lacking="httpd got no signal")
     came = [event for event in record.events if event.kind == "restart" and event.at >= signal.at]
-    return judged("restarted", holds=bool(came), expected=expected, observed="it does" if came else "it did not come")
+    return judged(
+        "restarted", holds=bool(came), expected=expected, observed="a new one served" if came else "no new one came"
+    )
 
 
 def has_ended(record: Record) -> Verdict:

@@ -95,7 +95,7 @@ def closed_as(*closes: Close, own_reason: bool = False) -> Check:
             if there != want or (replace(here, reason=want.reason) if here and silent else here) != want:
                 observed = f"{called(handshake)}: the client saw {_close(here)}, the backend {_close(there)}"
                 return judged(name, holds=False, expected=expected, observed=observed, evidence=[handshake.conn_id])
-        return judged(name, holds=True, expected=expected, observed=f"so on all {len(wanted)}")
+        return judged(name, holds=True, expected=expected, observed=f"holds on all {len(wanted)} tunnels")
 
     return check
 

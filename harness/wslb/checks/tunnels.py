@@ -58,7 +58,7 @@ def _each(
         name,
         holds=count > 0 and len(handshakes) == count and not broken,
         expected=expected,
-        observed=f"{first}{len(handshakes) - len(broken)} of {len(handshakes)} so",
+        observed=f"{first}holds on {len(handshakes) - len(broken)} of {len(handshakes)} tunnels",
         evidence=[handshake.conn_id for handshake, _ in broken],
     )
 
@@ -125,7 +125,7 @@ def lost(*routes: str, count: int, before_signal: bool = False) -> Check:
             "lost",
             holds=count > 0 and so == count and not others,
             expected=expected,
-            observed=f"{so} of {len(looked_at)} did" + (f", and {len(others)} of other members" if others else ""),
+            observed=f"{so} of {len(looked_at)} ended so" + (f", and {len(others)} of other members" if others else ""),
             evidence=[h.conn_id for h in broken],
         )
 
@@ -144,7 +144,7 @@ def still_open(*routes: str, count: int) -> Check:
             "still_open",
             holds=count > 0 and len(kept_ones) == count,
             expected=expected,
-            observed=f"{len(kept_ones)} did",
+            observed=f"{len(kept_ones)} of {len(record.accepted)} stayed open",
         )
 
     return kept
@@ -170,7 +170,7 @@ def open_together(count: int | None = None) -> Check:
             name,
             holds=not early and count in {None, len(tunnels)},
             expected=expected,
-            observed=f"{first}{len(tunnels) - len(early)} of {len(tunnels)} tunnels so",
+            observed=f"{first}holds on {len(tunnels) - len(early)} of {len(tunnels)} tunnels",
             evidence=[tunnel.conn_id for tunnel in early],
         )
 

@@ -41,7 +41,7 @@ def witnesses_speak(*due: Witness) -> Check:
         mute = Witness.MANAGER in able and record.balancer is not None and not (record.before and record.after)
         manager = ["balancer-manager is silent"] if mute else []
         first = [f"{called(wrong[0][0])}: {wrong[0][1]}"] if wrong else []
-        count = f"so on {len(record.accepted) - len(wrong)} of {len(record.accepted)} tunnels"
+        count = f"holds on {len(record.accepted) - len(wrong)} of {len(record.accepted)} tunnels"
         return judged(
             name,
             holds=not wrong and not manager,

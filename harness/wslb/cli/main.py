@@ -47,6 +47,12 @@ def main() -> None:
         sys.exit(4)
 
 
+def _example(command: click.Command, path: str) -> str:
+    """First example of a command's help; empty where it has none."""
+    lines = (line.strip() for line in (command.help or "").splitlines())
+    return next((line.partition("  ")[0] for line in lines if line.startswith(f"{path} ")), "")
+
+
 def _wrong(error: click.UsageError) -> NoReturn:
     """Wrong usage in the form of every other refusal; help where nothing was said at all."""
     if error.ctx is not None and not sys.argv[1:]:
@@ -55,7 +61,10 @@ def _wrong(error: click.UsageError) -> NoReturn:
     told = error.format_message().rstrip(".")
     told = told.replace("a valid float", "a number").replace("a valid integer", "a whole number")
     click.echo(clean(f"error: {told}{'' if told.endswith('?') else '.'}"), err=True)
-    click.echo(f"  do:  {error.ctx.command_path if error.ctx else 'wslb'} --help says what there is.", err=True)
+    path = error.ctx.command_path if error.ctx else "wslb"
+    example = _example(error.ctx.command, path) if error.ctx and isinstance(error, click.MissingParameter) else ""
+    do = f"{example}, for example; {path} --help says more" if example else f"{path} --help says what there is"
+    click.echo(f"  do:  {do}.", err=True)
     sys.exit(2)
 
 

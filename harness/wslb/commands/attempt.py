@@ -15,7 +15,7 @@ from wslb.lab.trial import Trial
 from wslb.model.handshake import Arrival, Handshake, one_header
 from wslb.model.results import JudgedAdvice, Outcome, ScenarioResult, Standing
 from wslb.model.topics import Topic
-from wslb.proxies.adopting import disclosed
+from wslb.proxies.adopting import disclosed, told_changes
 from wslb.proxies.apache.adoption.questions import Question, questions, stand_in_of
 from wslb.proxies.apache.adoption.traced import Taken, line_that_took
 from wslb.proxies.apache.advice.adviser import advice_for, advise_file, configuration_of
@@ -131,15 +131,7 @@ class Attempt:
         yield from _advised(document.advice, tell_all=self.tell_all)
         if self._trial is not None:
             yield from self._trial.original.told
-            changes = self._trial.adopted.changes
-            lines = f"{len(changes)} {'line is' if len(changes) == 1 else 'lines are'} served otherwise than written"
-            yield lines + ("" if self.tell_all else ":")
-            if self.tell_all:
-                yield from (f"    {change.told}" for change in changes)
-            else:
-                counts = Counter(change.why for change in changes)
-                yield from (f"    {count} {'line' if count == 1 else 'lines'}: {why}" for why, count in counts.items())
-                yield "    each of them: -v, or the environment of the report"
+            yield from told_changes(self._trial.adopted.changes, each=self.tell_all)
             if self.keep is not None:
                 yield f"served: {self.keep}"
 

@@ -220,8 +220,7 @@ async def advise(
 
 
 _TEXT_ONLY = (
-    "its text was read: httpd -t loads the modules that it names, which runs their code, and root does that only when "
-    "asked (--run-httpd)"
+    "its text was read; --run-httpd has httpd -t read it, too, which as root runs the code of every module it names"
 )
 
 

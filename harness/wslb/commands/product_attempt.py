@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from wslb.lab.adopted.product_trial import ProductTrial
 from wslb.model.results import Outcome, ScenarioResult
 from wslb.model.topics import Topic
+from wslb.proxies.adopting import told_changes
 from wslb.reports.document import Document
 from wslb.scenarios.conf_product import ProductAsking, product_asking
 from wslb.scenarios.scenario import Scenario
@@ -94,15 +94,6 @@ class ProductAttempt:
         if not self._askings:
             yield "no location of it leads to a member, so no path could carry WebSockets; name one: --path PATH"
         yield from self._trial.adopted.told
-        changes = self._trial.adopted.changes
-        yield f"{len(changes)} {'line is' if len(changes) == 1 else 'lines are'} served otherwise than written" + (
-            "" if self.tell_all else ":"
-        )
-        if self.tell_all:
-            yield from (f"    {change.told}" for change in changes)
-        else:
-            counts = Counter(change.why for change in changes)
-            yield from (f"    {count} {'line' if count == 1 else 'lines'}: {why}" for why, count in counts.items())
-            yield "    each of them: -v, or the environment of the report"
+        yield from told_changes(self._trial.adopted.changes, each=self.tell_all)
         if self.keep is not None:
             yield f"served: {self.keep}"

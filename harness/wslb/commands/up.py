@@ -106,7 +106,7 @@ def _introduce_trial(trial: Trial, seconds: float, say: Callable[[str], None]) -
         say(f"✔ {told}  pid {backend.pid}")
     say(f"✔ {proxy.dialect.title:<22} {lab.environment['proxy']}  pid {proxy.pid}  {trial.original.file}")
     changed = len(trial.adopted.changes)
-    say(f"✔ ready in {seconds:.2f} s; {changed} lines are served otherwise than they are written (wslb try -v)")
+    say(f"✔ ready in {seconds:.2f} s; {changed} lines are changed for the lab (wslb try -v tells them)")
     say("")
     asked = questions(trial.original.conf, trial.adopted)
     # A browser opens wss:// only where it trusts the authority of the run.

@@ -24,10 +24,12 @@ def progress_line(news: RunProgress) -> str:
 
 def summary(made: LoadDocument) -> list[str]:
     """The result in some lines."""
-    lines = [
-        f"{made.outcome.word.upper()}  {made.opened} of {made.planned} opened, {made.closed} closed in "
-        f"order, {made.errors} failed, {made.lost} of them lost; {made.rate:.0f} opens/s"
-    ]
+    told = [f"{made.opened} of {made.planned} opened"]
+    if made.opened:
+        told[0] += f" ({made.rate:.0f} a second)"
+        told.append(f"{made.closed} closed in order")
+    told.append(f"{made.errors} failed" + (f" ({made.lost} of them open tunnels)" if made.lost else ""))
+    lines = [f"{made.outcome.word.upper()}  {', '.join(told)}"]
     if made.messages_due:
         lines.append(f"  {made.echoed} of {made.messages_due} messages came back as they were sent")
     for backend in made.backends:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,6 +194,17 @@ class TriedPath:
     def url(self, *, tls: bool) -> str:
         """What a client of the configuration would ask for."""
         return f"{'wss' if tls else 'ws'}://{self.host(tls=tls)}{self.path}"
+
+
+def told_changes(changes: Sequence[AdoptionChange], *, each: bool) -> Iterator[str]:
+    """Say how many lines are changed for the lab, and each of them or how many for which reason."""
+    yield f"{len(changes)} {'line is' if len(changes) == 1 else 'lines are'} changed for the lab:"
+    if each:
+        yield from (f"    {change.told}" for change in changes)
+        return
+    for why, count in Counter(change.why for change in changes).items():
+        yield f"    {count} {'line' if count == 1 else 'lines'}: {why}"
+    yield "    each of them: -v, or the environment of the report"
 
 
 class AdoptedConfiguration(Protocol):

@@ -49,7 +49,7 @@ def test_any_other_end_is_told_from_both_ends(here: Close | None, there: Close |
     verdict = ended_orderly()(Record(handshakes=(tunnel(BYE, BYE), tunnel(here, there))))
     assert not verdict.holds
     assert words in verdict.observed
-    assert "1 of 2 tunnels so" in verdict.observed
+    assert "holds on 1 of 2 tunnels" in verdict.observed
 
 
 def test_a_journal_that_does_not_tell_is_no_evidence() -> None:

@@ -44,8 +44,8 @@ def test_http1_alone_is_no_evidence(check: Check) -> None:
 
 
 def test_a_good_extended_connect_passes() -> None:
-    assert opened_by_connect(over_http2()).observed == "so on all 2"
-    assert bridged_to_http1(over_http2()).observed == "so on all 2, 2 different keys"
+    assert opened_by_connect(over_http2()).observed == "holds on all 2 tunnels"
+    assert bridged_to_http1(over_http2()).observed == "holds on all 2 tunnels, 2 different keys"
 
 
 def test_fields_of_http1_have_no_place_in_the_answer() -> None:
@@ -91,8 +91,8 @@ def said(*exchanges: tuple[bool, str]) -> Record:
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (said((False, "[From Server] Connected to x")), "so on all 1; 0 of them waited"),
-        (said((True, "WRKSBS"), (False, "[From Server] Connected to x")), "so on all 1; 1 of them waited"),
+        (said((False, "[From Server] Connected to x")), "holds on all 1 tunnels; 0 of them waited"),
+        (said((True, "WRKSBS"), (False, "[From Server] Connected to x")), "holds on all 1 tunnels; 1 of them waited"),
         (said((True, "WRKSBS"), (False, "listing")), "connection 1: first message 'listing'"),
         (said((True, "WRKSBS")), "connection 1: first message ''"),
     ],
@@ -100,5 +100,5 @@ def said(*exchanges: tuple[bool, str]) -> Record:
 )
 def test_a_late_greeting_is_late_and_a_lost_one_lost(found: Record, told: str) -> None:
     verdict = greeting_not_lost(found)
-    assert verdict.holds is told.startswith("so")
+    assert verdict.holds is told.startswith("holds")
     assert verdict.observed.startswith(told)

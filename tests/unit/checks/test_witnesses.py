@@ -26,7 +26,7 @@ def spoilt(change: Change) -> Record:
 
 def test_all_of_them_speak() -> None:
     verdict = witnesses_speak(*Witness)(spoilt(lambda h: h))
-    assert (verdict.holds, verdict.observed) == (True, "so on 2 of 2 tunnels")
+    assert (verdict.holds, verdict.observed) == (True, "holds on 2 of 2 tunnels")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_signature_that_instances_of_one_server_share_is_one() -> None:
 
 def test_balancer_manager_is_a_witness_where_a_balancer_elects() -> None:
     mute = replace(spoilt(lambda h: h), after=())
-    assert witnesses_speak(*Witness)(mute).observed == "balancer-manager is silent; so on 2 of 2 tunnels"
+    assert witnesses_speak(*Witness)(mute).observed == "balancer-manager is silent; holds on 2 of 2 tunnels"
     alone = replace(mute, balancer=None, handshakes=tuple(replace(h, logged_by=None) for h in mute.handshakes))
     assert witnesses_speak(*Witness)(alone).holds
 

@@ -42,7 +42,6 @@ def test_an_error_that_nobody_foresaw(
     [
         (["test", "--deadline", "x"], "error: Invalid value for '--deadline': 'x' is not a number."),
         (["selftest", "--rounds", "1.5"], "error: Invalid value for '--rounds': '1.5' is not a whole number."),
-        (["check"], "error: Missing argument 'URL'."),
         (["try", "site.conf", "another.conf"], "error: Got unexpected extra argument (another.conf)."),
     ],
 )
@@ -67,3 +66,16 @@ def test_nothing_said_is_answered_with_help(
     with contextlib.suppress(SystemExit):  # click 8.1 returns
         main.main()
     assert "Does my reverse proxy really balance WebSockets?" in "".join(capsys.readouterr())
+
+
+def test_what_is_missing_is_told_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(main, "end_by_signals", lambda: None)
+    monkeypatch.setattr(main, "lasting_streams", lambda _: None)
+    monkeypatch.setattr("sys.argv", ["wslb", "check"])
+    with pytest.raises(SystemExit):
+        main.main()
+    told, do = capsys.readouterr().err.splitlines()
+    assert told == "error: Missing argument 'URL'."
+    assert do == "  do:  wslb check ws://127.0.0.1:8080/ws, for example; wslb check --help says more."

@@ -190,7 +190,12 @@ def test_the_page_escapes_what_came_from_the_network() -> None:
 
 
 def test_words() -> None:
-    assert "PASSED  600 of 600 opened" in summary(made("errors=0"))[0]
+    whole = made("errors=0")
+    assert summary(whole)[0] == f"PASSED  600 of 600 opened ({whole.rate:.0f} a second), 600 closed in order, 0 failed"
+    parted = msgspec.structs.replace(whole, opened=500, closed=480, errors=120, lost=20)
+    assert summary(parted)[0].endswith("480 closed in order, 120 failed (20 of them open tunnels)")
+    nothing = msgspec.structs.replace(whole, opened=0, closed=0, errors=600, lost=0)
+    assert summary(nothing)[0] == "PASSED  0 of 600 opened, 600 failed"
     line = progress_line(
         RunProgress(at=1.0, planned=10, started=5, live=1, echoed=2, opened={"a": 3, "b": 1}, errors={})
     )
