@@ -18,12 +18,16 @@ html_theme = "furo"
 html_title = "wslb"
 html_copy_source = False
 html_show_sphinx = False
+html_favicon = "icon.svg"
 html_static_path = html_css_files = ["print.css"]
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "a11y-high-contrast-dark"
 highlight_language = "none"
 
 myst_heading_anchors = 4
+myst_html_meta = {
+    "description": "Proves, connection by connection, whether Apache httpd, nginx or HAProxy balances WebSockets."
+}
 nitpicky = True
 
 ACCESSIBLE = {
