@@ -52,7 +52,7 @@ TURNS = {
             "bybusyness": "repeats open_together | split_within open_together",
             "changed": "served_by",
             "bytraffic": "follows_model",
-            "changed-mid-cycle": "follows_model",
+            "changed-mid-cycle": "follows_model | served_by",
             "*": "repeats | alternates",
         },
         {
@@ -81,6 +81,8 @@ TURNS = {
             "#:# for # connections": "served_by",
             "# to # in blocks of four for #": "served_by",
             "liberty node liberty liberty for #": "served_by",
+            "liberty node liberty node liberty liberty node liberty at #:#": "served_by",
+            "node node liberty at #:#": "served_by",
             "as the model says": "follows_model",
             "all # tunnels stay": "open_together ended_orderly",
             "the cycle after the change is that of closed ones": "served_by",

@@ -247,8 +247,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         elsewhere=(
             Elsewhere(
                 proxy="HAProxy",
-                does="goes on in the middle of a cycle where no model says",
-                source="measured on 2.6.12",
+                does="roundrobin goes on from the places that its servers have, by the new weight (set weight)",
+                source="measured on 2.6.12 and 2.8.25",
+                limit="liberty node liberty node liberty liberty node liberty at 3:2, then node node liberty at 1:2",
+                checks=(
+                    distribution.served_by(L, L, *[L, N, L, N, L, L, N, L], *[N, N, L, N, N, L, N, N]),
+                    *SERVED,
+                ),
             ),
         ),
     ),
