@@ -14,6 +14,9 @@ __all__ = ["BACKEND", "HTTPD", "NOBODY", "Expected", "answered", "carries", "giv
 
 BACKEND, HTTPD, NOBODY = "a backend", "httpd itself", "nobody"
 
+_OWN_PAGES = ("<!DOCTYPE HTML", "<hr><center>nginx")
+"""What httpd's own pages begin with, and what nginx's own end with (ngx_http_special_response)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
@@ -62,7 +65,7 @@ class Expected:
 
 
 def _maker(handshake: Handshake) -> str:
-    """Who made what came: backends sign it or greet, httpd's own pages are HTML.
+    """Who made what came: backends sign it or greet, the proxy's own pages are HTML.
 
     Of a real server, the recorder's journal has the answer: of this status, and of the type in which it came. A page
     of httpd's in its place (ProxyErrorOverride) keeps the status and has a type of its own.
@@ -73,7 +76,8 @@ def _maker(handshake: Handshake) -> str:
     if handshake.status is None and (wire is None or not wire.received):
         return NOBODY
     by_name = (one_header(handshake.response, "Server") or "").startswith("Apache")
-    return HTTPD if by_name or (wire is not None and "<!DOCTYPE HTML" in wire.body) else "somebody unknown"
+    own = by_name or (wire is not None and any(page in wire.body for page in _OWN_PAGES))
+    return HTTPD if own else "somebody unknown"
 
 
 def _passed_on(handshake: Handshake) -> bool:

@@ -12,6 +12,7 @@ _HANDED = "answered_101 accept_is_right arrived_intact host_kept only_known_chan
 _UNCHANGED = "arrived_intact forwarded_headers only_known_changes"
 _SHAPE = f"answered_101 accept_is_right answer_reaches_client {_UNCHANGED}"
 _TALK = "alternates follows_model members_as_claimed witnesses_agree elected_counted listed"
+_REFUSED = "served_by elected_between log_tells | answers reached elected_between log_tells"
 
 OPENING = {
     "headers": (
@@ -175,23 +176,30 @@ OPENING = {
     ),
     "tls": (
         {
-            "untrusted": "answered shown_after",
-            "expired": "answered shown_after",
-            "wrong-name": "answered shown_after",
-            "ip-only": "answered shown_after",
+            "untrusted": f"answered shown_after | {_REFUSED}",
+            "expired": f"answered shown_after | {_REFUSED}",
+            "wrong-name": f"answered shown_after | {_REFUSED}",
+            "ip-only": f"answered shown_after | {_REFUSED}",
             "expire-off": "answered",
             "verify-none-expired": "answered",
             "no-engine": "answered",
             "members-only": "encrypted stranger_refused",
             "client-only": "encrypted alternates",
-            "crossed-ports": "answered",
+            "crossed-ports": "answered log_tells | answered",
             "payload": "echoed encrypted",
             "stall": "stalled",
             "stall-cured": "never_stalled",
             "thirteen-http": "never_stalled",
-            "*": "alternates answered_101",
+            "*": f"alternates answered_101 | {_REFUSED}",
         },
         {
+            "# on # of # by the other member": "served_by answered_101",
+            "the refused one elected once": "elected_between log_tells",
+            "the refused one elected # times, at each of its turns": "elected_between log_tells",
+            "# at each of the refused one's # turns": "answers elected_between log_tells",
+            "the other member serves the rest": "answers reached",
+            "# by nginx": "answered",
+            "no answer": "answered log_tells",
             "# for the 1st of # opens": "answered log_tells",
             "the other member for the rest": "answered",
             "the member in error": "shown_after",

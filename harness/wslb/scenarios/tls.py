@@ -16,6 +16,7 @@ from wslb.model.sites import CLUSTER, STRANGER, TLS_CLUSTER, TLS_LIBERTY, balanc
 from wslb.scenarios.acts import and_stranger, echoing, in_turn
 from wslb.scenarios.claims import CERTIFICATE_REFUSED
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
+from wslb.scenarios.tls_products import NAMED_OTHERWISE, UNVERIFIED
 from wslb.wire.http1 import OPENING
 
 __all__ = ["SCENARIOS"]
@@ -63,6 +64,7 @@ def _believed(name: str, question: str, identity: Identity, explanation: str) ->
         (distribution.alternates, *GOOD),
         site=replace(balanced(PAIR), identities={"node-9": identity}),
         explanation=explanation,
+        elsewhere=NAMED_OTHERWISE,
     )
 
 
@@ -87,7 +89,7 @@ def _doubted(
     identity: Identity,
     *codes: str,
     explanation: str = "",
-    elsewhere: tuple[Elsewhere, ...] = (UNANSWERED,),
+    elsewhere: tuple[Elsewhere, ...],
 ) -> Scenario:
     """A certificate that mod_ssl must refuse: one 500, no second try, and then the member is left out."""
     return ask(
@@ -142,6 +144,11 @@ def _plain_front(*directives: str, identity: Identity | None = None) -> Site:
     )
 
 
+def crossed(plain_at_tls: Expected) -> Check:
+    """What came of bytes for the one listener at the other, and of a good handshake on each."""
+    return answered(http=[plain_at_tls, Expected(status=None, by=NOBODY, arrives=False), SERVED, SERVED])
+
+
 async def _crossed(lab: Lab) -> None:
     """Bytes for the one listener sent to the other, then a good handshake on each."""
     for listener, tls in ((Listener.TLS, False), (Listener.PLAIN, True), (Listener.TLS, True), (Listener.PLAIN, False)):
@@ -194,7 +201,13 @@ NAMES = (
 
 SCENARIOS: tuple[Scenario, ...] = (
     # In order of certificates: a backend reads its own at its start, so each change of it costs a restart.
-    _doubted("untrusted", "Is a member refused whose certificate nobody knows has signed?", NOBODY_KNOWS, CHAIN),
+    _doubted(
+        "untrusted",
+        "Is a member refused whose certificate nobody knows has signed?",
+        NOBODY_KNOWS,
+        CHAIN,
+        elsewhere=(UNANSWERED, *UNVERIFIED),
+    ),
     _switched(
         "verify-none-untrusted",
         "Does SSLProxyVerify none let a certificate pass that nobody knows has signed?",
@@ -214,7 +227,13 @@ SCENARIOS: tuple[Scenario, ...] = (
             "Apache and the member can show a certificate of his own making."
         ),
     ),
-    _doubted("expired", "Is a member refused whose certificate has expired?", EXPIRED, CHAIN),
+    _doubted(
+        "expired",
+        "Is a member refused whose certificate has expired?",
+        EXPIRED,
+        CHAIN,
+        elsewhere=(UNANSWERED, *UNVERIFIED),
+    ),
     _switched(
         "expire-off",
         "Does SSLProxyCheckPeerExpire off rescue a member whose certificate has expired?",
@@ -231,7 +250,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         accepted=False,
     ),
     _doubted(
-        "wrong-name", "Is a member refused whose certificate is for another name?", ELSEWHERE, elsewhere=(UNNAMED,)
+        "wrong-name",
+        "Is a member refused whose certificate is for another name?",
+        ELSEWHERE,
+        elsewhere=(UNNAMED, *NAMED_OTHERWISE),
     ),
     _switched(
         "name-off",
@@ -254,7 +276,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "Is a member reached by address believed when its certificate names the address as an IP entry only?",
         Identity(common_name="backend.example", names=("IP:{address}",)),
         explanation=NAMES + " The client gets 500, though RFC 9110 section 4.3.5 wants IP entries matched.",
-        elsewhere=(UNNAMED,),
+        elsewhere=(UNNAMED, *NAMED_OTHERWISE),
     ),
     _believed(
         "common-name",
@@ -318,17 +340,28 @@ SCENARIOS: tuple[Scenario, ...] = (
         "What does a client get that speaks plain ws to the TLS port, or TLS to the plain port?",
         "400 by httpd; no TLS; and 101 for the same handshakes on the right ports",
         _crossed,
-        (
-            answered(
-                http=[
-                    Expected(status=400, by=HTTPD, arrives=False, says="speaking plain HTTP to an SSL-enabled"),
-                    Expected(status=None, by=NOBODY, arrives=False),
-                    SERVED,
-                    SERVED,
-                ]
+        (crossed(Expected(status=400, by=HTTPD, arrives=False, says="speaking plain HTTP to an SSL-enabled")),),
+        site=wide(),
+        elsewhere=(
+            Elsewhere(
+                proxy="nginx",
+                does="plain HTTP on a port with ssl is answered by a page of its own (status 497 to itself)",
+                source="error_page 497 in the manual of ngx_http_ssl_module; measured on 1.22.1 and 1.31.3",
+                limit="400 by nginx; no TLS; and 101 for the same handshakes on the right ports",
+                checks=(crossed(Expected(status=400, by=HTTPD, arrives=False, says="sent to HTTPS port")),),
+            ),
+            Elsewhere(
+                proxy="HAProxy",
+                does="what is no TLS on a port with ssl ends the connection without a word but in the log",
+                source="measured on 2.6.12 and 2.8.25",
+                limit="no answer; no TLS; and 101 for the same handshakes on the right ports",
+                checks=(
+                    crossed(Expected(status=None, by=NOBODY, arrives=False, ends=True)),
+                    log.announced("AH01996"),
+                ),
+                allow_log=("AH01996",),
             ),
         ),
-        site=wide(),
     ),
     ask(
         "payload",

@@ -37,6 +37,7 @@ HEADLESS = replace(
     response=(),
     wire=WireView(received=9, body="<!DOCTYPE HTML><title>502", ended="closed"),
 )
+BY_NGINX = replace(BY_HTTPD, response=(), wire=WireView(received=9, body="<hr><center>nginx/1.22.1</center>"))
 NOTHING = replace(HEADLESS, wire=WireView(), elapsed_seconds=3.0)
 
 
@@ -49,6 +50,7 @@ def record(*handshakes: Handshake, carrier: Carrier = Carrier.HTTP) -> Record:
     [
         (BY_BACKEND, Expected(status=400, by=BACKEND, says="bad key", logged=200, ends=True)),
         (BY_HTTPD, Expected(status=400, by=HTTPD, arrives=False)),
+        (BY_NGINX, Expected(status=400, by=HTTPD, arrives=False)),
         (HEADLESS, Expected(status=None, by=HTTPD, says="502", ends=True)),
         (NOTHING, Expected(status=None, by=NOBODY)),
     ],

@@ -188,6 +188,22 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"verify required verifyhost localhost sni str\(localhost\) ca-file \S+", "verify none sni str(localhost)"),),
     ),
     (
+        "chain-unverified",
+        "verify none: a server is believed whose certificate nobody knows has signed",
+        "tls-untrusted",
+        ("served_by", "elected_between", "log_tells"),
+        "",
+        ((r"verify required verifyhost localhost sni str\(localhost\) ca-file \S+", "verify none"),),
+    ),
+    (
+        "name-unchecked",
+        "without verifyhost and sni a certificate for any name is believed",
+        "tls-wrong-name",
+        ("answers", "log_tells"),
+        "",
+        ((r" verifyhost localhost sni str\(localhost\)", ""),),
+    ),
+    (
         "member-spoken-to-plain",
         "the only backend of /wss is reached on its plain port",
         "article-listing5-liberty-wss",

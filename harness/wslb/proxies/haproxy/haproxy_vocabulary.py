@@ -7,7 +7,9 @@ __all__ = ["EVENTS", "METHODS_TOLD", "WORDS_OF_HTTPD", "WRITES"]
 EVENTS = (
     ("Connection refused", "AH00957"),
     ("no connection to a server", "AH00957"),
+    ("SSL certificate different from the expected one", "AH02411"),
     ("certificate verify failed", "AH02039"),
+    ("/1: SSL handshake failure", "AH01996"),
     ("soft-stop running for too long", "AH00045"),
     ("exit-on-failure: killing every process", "AH00052"),
     ("All workers exited. Exiting... (139)", "AH00052"),

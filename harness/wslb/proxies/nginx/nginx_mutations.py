@@ -216,6 +216,22 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"proxy_ssl_verify on;", "proxy_ssl_verify off;"),),
     ),
     (
+        "chain-unverified",
+        "proxy_ssl_verify off: a member is believed whose certificate nobody knows has signed",
+        "tls-untrusted",
+        ("served_by", "log_tells"),
+        "",
+        ((r"proxy_ssl_verify on;", "proxy_ssl_verify off;"),),
+    ),
+    (
+        "other-name-asked",
+        "proxy_ssl_name names the host of the certificate that should be refused",
+        "tls-wrong-name",
+        ("served_by", "elected_between"),
+        "",
+        ((r"proxy_ssl_name localhost;", "proxy_ssl_name elsewhere.example;"),),
+    ),
+    (
         "member-spoken-to-plain",
         "the only backend of /wss is reached on its plain port",
         "article-listing5-liberty-wss",

@@ -13,6 +13,7 @@ EVENTS = (
     ("connect() failed", "AH00957"),
     ("upstream timed out", "AH01102"),
     ("upstream SSL certificate verify error", "AH02039"),
+    ("upstream SSL certificate does not match", "AH02411"),
 )
 """What a line tells, by the number under which the catalogue announces the like: nginx's own lines have none."""
 

@@ -176,6 +176,7 @@ def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
         "2026/11/26 04:00:00 [error] 13#13: *5 connect() failed (111: Connection refused) while connecting",
         "2026/11/26 04:00:00 [warn] 13#13: *5 upstream server temporarily disabled while connecting to upstream",
         "2026/11/26 04:00:00 [error] 13#13: *5 upstream SSL certificate verify error: (21:unable to verify)",
+        '2026/11/26 04:00:00 [error] 13#13: *5 upstream SSL certificate does not match "localhost" while',
         "2026/11/26 04:00:00 [error] 13#13: *5 upstream timed out (110: Connection timed out) while reading response",
         "2026/11/26 04:00:00 [alert] 12#12: worker process 13 exited on signal 11",
     )
@@ -183,6 +184,7 @@ def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
         "AH00957",
         "AH00959",
         "AH02039",
+        "AH02411",
         "AH01102",
         "",
     ]
