@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wslb.checks import conversation, distribution, handshake, log, members, refusals, tunnels
+from wslb.checks import distribution, handshake, log, members, refusals, tunnels
 from wslb.lab.lab import Lab
 from wslb.model.balancer import LbMethod, Member, MemberState
-from wslb.model.results import Check
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.claims import BOOKS, CONNECT_FAILED, FORESEEN
+from wslb.scenarios.claims import BOOKS, CONNECT_FAILED
+from wslb.scenarios.failover_elsewhere import (
+    ALL_DOWN,
+    KILLED,
+    REFUSED,
+    STANDBY,
+    STANDBY_BESIDE,
+    THREE,
+    TRANSPARENT,
+    WITHIN_RETRY,
+)
 from wslb.scenarios.scenario import Elsewhere, Family, Scenario
 
 __all__ = ["SCENARIOS"]
 
 DEAD = Member(route="dead", url="ws://refused")
 UNREACHABLE = Member(route="dead", url="ws://blackhole")
-
-TRANSPARENT: tuple[Check, ...] = (handshake.answered_101, conversation.greeted, *FORESEEN)
 
 
 async def _both_down_and_back(lab: Lab) -> None:
@@ -99,34 +106,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=balanced(cluster(LIBERTY, DEAD)),
         explanation="A refused connect is the one error after which mod_proxy tries another member (AH00957, AH00959).",
-        elsewhere=(
-            Elsewhere(
-                proxy="nginx",
-                does="it tries the next server at once, and leaves the dead one alone for fail_timeout (10 s)",
-                source="proxy_next_upstream, max_fails in the manual; measured on 1.31.3",
-                limit="8 of 8 connections answered 101 by the other member; the dead one elected once",
-                checks=(
-                    distribution.served_by(*["liberty"] * 8),
-                    log.announced("AH00957", "AH00959"),
-                    *TRANSPARENT,
-                ),
-            ),
-            Elsewhere(
-                proxy="HAProxy",
-                does="without check no failure is remembered: the dead member is elected at each of its turns",
-                source="option redispatch; measured on 2.8.25",
-                limit="8 of 8 connections answered 101 by the other member; "
-                "the dead one elected 7 times, at each of its turns",
-                checks=(
-                    distribution.served_by(*["liberty"] * 8),
-                    members.elected_between("dead", 7, 7, reason="each of its turns"),
-                    log.announced("AH00957"),
-                    handshake.answered_101,
-                    conversation.greeted,
-                    *BOOKS,
-                ),
-            ),
-        ),
+        elsewhere=REFUSED,
     ),
     ask(
         "three",
@@ -135,6 +115,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         do.in_turn(9),
         (members.shown_after(dead="Init Err"), *TRANSPARENT),
         site=balanced(cluster(LIBERTY, NODE, DEAD)),
+        elsewhere=THREE,
     ),
     ask(
         "blackhole",
@@ -175,6 +156,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             members.shown_after(liberty="Init Ok", node="Init Ok"),
         ),
         explanation="With all members in error every request forces a recovery (mod_proxy_balancer, forcerecovery).",
+        elsewhere=ALL_DOWN,
     ),
     ask(
         "forcerecovery-off",
@@ -205,7 +187,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         explanation="Apache does not fail a member whose tunnels end: only a connect that fails puts it in error.",
         otherwise=2,
-        elsewhere=(DEATH_UNSEEN,),
+        elsewhere=(DEATH_UNSEEN, *KILLED),
     ),
     ask(
         "stop",
@@ -232,6 +214,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "no: 7 of 7 connections go to the other one; it stays in error",
         _back_too_early,
         (distribution.served_by(*["liberty"] * 7), members.shown_after(node="Init Err"), *TRANSPARENT),
+        elsewhere=WITHIN_RETRY,
     ),
     ask(
         "retry-zero",
@@ -273,6 +256,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         _one_killed_between,
         (distribution.served_by("node", "node", *["liberty"] * 3), *TRANSPARENT),
         site=balanced(cluster(NODE, replace(LIBERTY, state=MemberState.STANDBY))),
+        elsewhere=STANDBY,
     ),
     ask(
         "spare",
@@ -290,6 +274,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         do.in_turn(6),
         (distribution.served_by(*["node"] * 6), *TRANSPARENT),
         site=balanced(cluster(DEAD, NODE, replace(LIBERTY, state=MemberState.STANDBY))),
+        elsewhere=STANDBY_BESIDE,
     ),
     ask(
         "lbset",

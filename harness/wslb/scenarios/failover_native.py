@@ -10,12 +10,10 @@ from wslb.model.sites import LIBERTY, balanced, cluster
 from wslb.scenarios import acts as do
 from wslb.scenarios.claims import CONNECT_FAILED
 from wslb.scenarios.failover import DEAD
+from wslb.scenarios.failover_elsewhere import SOON
 from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]
-
-SOON = 15.0
-"""Seconds before which the third of three further attempts, a second apart, must have ended, on a busy machine too."""
 
 ask = Family(name="failover", allow_log=CONNECT_FAILED)
 

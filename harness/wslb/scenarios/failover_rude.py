@@ -9,7 +9,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier, Site
 from wslb.model.sites import LIBERTY, NODE, balanced, cluster, with_parameters, with_proxy_set
 from wslb.scenarios import acts as do
-from wslb.scenarios.failover import TRANSPARENT
+from wslb.scenarios.failover_elsewhere import TRANSPARENT
 from wslb.scenarios.scenario import Family, Scenario
 
 __all__ = ["SCENARIOS"]

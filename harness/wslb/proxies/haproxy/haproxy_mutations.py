@@ -140,6 +140,14 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"^  option redispatch 1$", "  retries 0"),),
     ),
     (
+        "dead-found-out",
+        "check takes a dead server out, so that its backup steps in",
+        "failover-standby",
+        ("answers", "waited", "elected_between"),
+        "",
+        (to_servers("check inter 100ms"),),
+    ),
+    (
         "refusal-restated-by-it",
         "http-response set-status makes 404 of a server's 403",
         "thieves-refused",

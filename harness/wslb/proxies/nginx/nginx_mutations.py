@@ -136,6 +136,14 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"^ +server \S+:\d+(?=;)", r"\g<0> max_fails=0"),),
     ),
     (
+        "failure-forgotten",
+        "max_fails=0: who comes back is asked at once, and who is dead again and again",
+        "failover-all-down",
+        ("answers", "elected_between"),
+        "",
+        ((r"^ +server \S+:\d+(?=;)", r"\g<0> max_fails=0"),),
+    ),
+    (
         "refusal-intercepted",
         "proxy_intercept_errors makes 404 of a member's 403",
         "thieves-refused",
