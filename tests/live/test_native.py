@@ -10,10 +10,12 @@ import pytest
 import pytest_asyncio
 
 from tests.live.test_products import settings_of
+from wslb.identity import Identity
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.balancer import ProcessModel, Site
 from wslb.model.results import Outcome
+from wslb.model.sites import TLS_CLUSTER
 from wslb.scenarios import SCENARIOS, runner
 
 pytestmark = pytest.mark.live
@@ -62,6 +64,20 @@ def roomier(site: Site) -> Site:
     return replace(site, process_model=ProcessModel())
 
 
+def misnamed(site: Site) -> Site:
+    return replace(site, identities=dict.fromkeys(site.identities, Identity(common_name="wrong", names=("DNS:wrong",))))
+
+
+def vouched(site: Site) -> Site:
+    return replace(site, identities={})
+
+
+def unencrypted(site: Site) -> Site:
+    """Every member is reached on its plain port."""
+    plain = {member: replace(member, url=member.url.replace("wss:", "ws:")) for member in TLS_CLUSTER.at_root().members}
+    return site.balancing(lambda balancer: replace(balancer, members=tuple(map(plain.__getitem__, balancer.members))))
+
+
 BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("sticky-cookie", BOTH, unstuck, "served_by"),
     ("sticky-turns", BOTH, unstuck, "served_by"),
@@ -79,6 +95,13 @@ BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("timeouts-client-wins", ("haproxy",), hastened, "lasted"),
     ("timeouts-server-wins", ("haproxy",), prolonged, "lost"),
     ("timeouts-silent-handshake", BOTH, hastened, "waited"),
+    ("tls-behind-alone", BOTH, unencrypted, "encrypted"),
+    ("tls-asked-name", BOTH, misnamed, "alternates"),
+    ("tls-asked-name-beside", ("nginx",), vouched, "served_by"),
+    ("tls-asked-name-beside", ("haproxy",), misnamed, "alternates"),
+    ("tls-unverified", BOTH, unsaid, "alternates"),
+    ("tls-unnamed", ("nginx",), unsaid, "answers"),
+    ("tls-unnamed", ("haproxy",), unsaid, "alternates"),
     ("failover-own-defaults", ("haproxy",), unsaid, "answers"),
     ("restart-old-limit", BOTH, unsaid, "lost"),
     ("limits-full", ("haproxy",), roomier, "served_slot_by_slot"),

@@ -294,10 +294,11 @@ class Native:
 
     Attributes:
         process: of the whole program (main of nginx, ``global`` of HAProxy).
-        common: of all paths (``http`` of nginx, ``defaults`` of HAProxy). Timeouts of HAProxy stand in place of the
-            lab's.
+        common: of all paths (``http`` of nginx, ``defaults`` of HAProxy). Timeouts of HAProxy, and each
+            ``proxy_ssl_…`` of nginx, stand in place of the lab's.
         balancer: of each balancer (``upstream`` of nginx, ``backend`` of HAProxy).
-        members: further words of a member's ``server`` line, by its route.
+        members: further words of a member's ``server`` line, by its route. HAProxy's that begin with ``ssl`` stand in
+            place of the lab's own about TLS.
     """
 
     process: tuple[str, ...] = ()

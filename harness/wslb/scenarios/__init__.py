@@ -29,6 +29,7 @@ from wslb.scenarios import (
     timeouts,
     timeouts_native,
     tls,
+    tls_native,
     weights,
 )
 from wslb.scenarios.scenario import Scenario
@@ -47,7 +48,7 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "limits": limits.SCENARIOS + limits_native.SCENARIOS,
     "handshake": handshake.SCENARIOS + handshake_answers.SCENARIOS + handshake_clients.SCENARIOS,
     "payload": payload.SCENARIOS + payload_ends.SCENARIOS,
-    "tls": tls.SCENARIOS,
+    "tls": tls.SCENARIOS + tls_native.SCENARIOS,
     "failover": failover.SCENARIOS + failover_rude.SCENARIOS + failover_health.SCENARIOS + failover_native.SCENARIOS,
     "manager": manager.SCENARIOS,
     "sticky": sticky.SCENARIOS + sticky_native.SCENARIOS,

@@ -6,7 +6,7 @@ from wslb.checks import accounting, carrier, conversation, distribution, handsha
 from wslb.model.results import Check
 from wslb.scenarios.scenario import Elsewhere
 
-__all__ = ["KEPT", "MISMATCH", "NAMED_OTHERWISE", "UNVERIFIED", "by_the_other"]
+__all__ = ["MISMATCH", "NAMED_OTHERWISE", "NGINX", "UNVERIFIED"]
 
 MISMATCH = "AH02411"
 """The certificate is for another name."""

@@ -141,6 +141,7 @@ MEASURED: Mapping[str, str] = {
     "payload-half-close": _HALF,
     "payload-reset": _BYTES,
     "payload-close-after-goodbye": _BYTES,
+    "tls-client-only": "",
     "tls-payload": _TLS,
     "failover-stop": _BYTES,
     "failover-frozen-tunnels": _BYTES,

@@ -111,8 +111,9 @@ class HaproxyDialect:
         lacking += [site.carrier.module] if site.carrier else []
         lacking += ["threads that come and go"] if site.process_model.changes else []
         for mount in site.mounts:
-            lacking += ["mod_ssl"] if mount.listener is Listener.TLS and not installation.has("ssl") else []
-            lacking += ["TLS on one of the two sides alone"] if mount.listener not in _sides(mount) else []
+            secure = {mount.listener is Listener.TLS} | _over_tls(mount)
+            lacking += ["mod_ssl"] if True in secure and not installation.has("ssl") else []
+            lacking += ["TLS to some of a balancer's members alone"] if len(_over_tls(mount)) > 1 else []
             lacking += ["RewriteRule"] if mount.rewrite else []
         for balancer in site.balancers:
             lacking += [] if balancer.lbmethod in _METHODS else [f"lbmethod {balancer.lbmethod.value}"]
@@ -163,6 +164,7 @@ class HaproxyDialect:
         """
         native = site.native.get(self.title, Native())
         mounts = [_mounted(mount, f"m{at}") for at, mount in enumerate(site.mounts)]
+        secure = any(True in _over_tls(mount) for mount in site.mounts)
         sides = [(Listener.PLAIN, front.plain), *([(Listener.TLS, front.tls)] if front.tls else [])]
         return _template().render(
             title=f"HAProxy for wslb, {generation}",
@@ -171,7 +173,7 @@ class HaproxyDialect:
             socket=self.socket,
             connections=max(1024, site.process_model.workers + _SPARE),
             backlog=next((match[1] for line in site.directives if (match := _BACKLOG.match(line))), ""),
-            process=native.process,
+            process=(*((f"ca-base {_value(folder)}/tls",) if secure else ()), *native.process),
             common=(
                 f"maxconn {site.process_model.workers}",
                 *(_TIMEOUTS if not any(map(_limits, native.common)) else ()),
@@ -195,12 +197,7 @@ class HaproxyDialect:
                         "method": _METHODS.get(balancer.lbmethod, balancer.lbmethod).value,
                         "lines": (*_sticky(balancer), *native.balancer),
                         "servers": [
-                            _server(
-                                member,
-                                _cookie(balancer, member),
-                                native.members.get(member.route, ""),
-                                folder=folder,
-                            )
+                            _server(member, _cookie(balancer, member), native.members.get(member.route, ""))
                             for member in balancer.members
                         ],
                     }
@@ -210,7 +207,7 @@ class HaproxyDialect:
                     one["backend"]: {
                         "method": LbMethod.ROUNDROBIN.value,
                         "lines": (),
-                        "servers": [_server(Member(route="only", url=mount.target), folder=folder)],
+                        "servers": [_server(Member(route="only", url=mount.target))],
                     }
                     for one, mount in zip(mounts, site.mounts, strict=True)
                     if isinstance(mount.target, str)
@@ -338,11 +335,13 @@ def _cookie(balancer: Balancer, member: Member) -> str:
     return f"cookie .{_value(member.route)}" if balancer.stickysession else ""
 
 
-def _server(member: Member, *further: str, folder: str) -> str:
-    """A ``server`` line without its first word; over TLS it is asked under the one name that all members have."""
+def _server(member: Member, *further: str) -> str:
+    """A ``server`` line without its first word; over TLS it is asked under the one name that all members have, unless
+    the site's own words say how.
+    """
     words = [_value(member.route), _value(urlsplit(member.url).netloc), f"weight {member.loadfactor:g}"]
-    if _secure(member.url):
-        words += [f"ssl verify required verifyhost localhost sni str(localhost) ca-file {_value(folder)}/tls/ca.pem"]
+    if _secure(member.url) and not any(one.startswith("ssl ") for one in further):
+        words += ["ssl verify required verifyhost localhost sni str(localhost) ca-file ca.pem"]
     return " ".join(filter(None, [*words, _FLAGS[member.state], *further]))
 
 
@@ -356,15 +355,14 @@ def scheme_of(balancer: Balancer) -> str:
 
 
 def _backend(balancer: Balancer) -> str:
-    """Name of its backend: one of the TLS side has servers of its own, though httpd calls both by one name."""
+    """Name of its backend: one over TLS has servers of its own, though httpd calls both by one name."""
     return _value(balancer.name) + (_TLS if scheme_of(balancer) == "wss" else "")
 
 
-def _sides(mount: Mount) -> frozenset[Listener]:
-    """The side that a mount's members are on; none, where they are on both."""
+def _over_tls(mount: Mount) -> frozenset[bool]:
+    """Whether a mount's members are spoken to over TLS; both, where some are."""
     urls = [mount.target] if isinstance(mount.target, str) else [member.url for member in mount.target.members]
-    sides = frozenset(Listener.TLS if _secure(url) else Listener.PLAIN for url in urls)
-    return sides if len(sides) == 1 else frozenset()
+    return frozenset(map(_secure, urls))
 
 
 def _mounted(mount: Mount, name: str) -> dict[str, object]:

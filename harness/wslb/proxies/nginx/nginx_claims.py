@@ -152,6 +152,7 @@ MEASURED: Mapping[str, str] = {
     "payload-half-close": _HALF,
     "payload-reset": _BYTES,
     "payload-close-after-goodbye": _BYTES,
+    "tls-client-only": "",
     "tls-payload": _BYTES,
     "failover-stop": _BYTES,
     "failover-standby": _DEAD,

@@ -45,7 +45,11 @@ _STICKY = (1, 29, 6)
 
 _BACKLOG = re.compile(r"ListenBackLog (\d+)$")
 _SCHEMES = {"http": "ws", "https": "wss"}
-_HTTP = {Listener.PLAIN: "http", Listener.TLS: "https"}
+
+_VERIFIED = ("verify on", "server_name on", "name localhost")
+"""How members are asked over TLS. nginx compares a certificate with names alone, never with an address, so that all of
+them are asked under one.
+"""
 
 _ESTABLISHED = "01"
 """State of a connection in proc_net_tcp(5)."""
@@ -93,8 +97,9 @@ class NginxDialect:
         lacking += [site.carrier.module] if site.carrier else []
         lacking += ["threads that come and go"] if site.process_model.changes else []
         for mount in site.mounts:
-            lacking += ["mod_ssl"] if mount.listener is Listener.TLS and not installation.has("ssl") else []
-            lacking += ["TLS on one of the two sides alone"] if mount.listener not in _sides(mount) else []
+            secure = {mount.listener is Listener.TLS} | _over_tls(mount)
+            lacking += ["mod_ssl"] if True in secure and not installation.has("ssl") else []
+            lacking += ["TLS to some of a balancer's members alone"] if len(_over_tls(mount)) > 1 else []
             lacking += ["RewriteRule"] if mount.rewrite else []
         for balancer in site.balancers:
             lacking += [] if balancer.lbmethod in _METHODS else [f"lbmethod {balancer.lbmethod.value}"]
@@ -159,7 +164,12 @@ class NginxDialect:
             process=[line for line in native.process if not line.startswith(_EVENTS_LINE)],
             events=[line for line in native.process if line.startswith(_EVENTS_LINE)]
             or [f"{_EVENTS_LINE}{max(1024, 2 * site.process_model.workers + _SPARE)};"],
-            common=(*(line for balancer in site.balancers for line in _routes(balancer)), *native.common),
+            common=(
+                *(line for balancer in site.balancers for line in _routes(balancer)),
+                *_verified(site, folder, native.common),
+                *native.common,
+            ),
+            secure=[urlsplit(target).netloc for target in _targets(site) if _secure(target)],
             upstreams=[
                 {
                     "name": _upstream(balancer),
@@ -170,7 +180,7 @@ class NginxDialect:
                         for member in balancer.members
                     ],
                 }
-                for balancer in site.balancers
+                for balancer in {_upstream(balancer): balancer for balancer in site.balancers}.values()
             ],
             listen=f"{front.listen}:{front.plain}",
             listen_tls=f"{front.listen}:{front.tls}" if front.tls else "",
@@ -329,7 +339,11 @@ def _routes(balancer: Balancer) -> tuple[str, ...]:
 
 def scheme_of(balancer: Balancer) -> str:
     """What all of its members are spoken to in, ``ws`` or ``wss``."""
-    return "wss" if urlsplit(balancer.members[0].url).scheme in {"wss", "https"} else "ws"
+    return "wss" if _secure(balancer.members[0].url) else "ws"
+
+
+def _secure(url: str) -> bool:
+    return urlsplit(url).scheme in {"wss", "https"}
 
 
 def _method(balancer: Balancer) -> str:
@@ -339,24 +353,42 @@ def _method(balancer: Balancer) -> str:
 
 
 def _upstream(balancer: Balancer) -> str:
-    """Name of its upstream: one of the TLS side has members of its own, though httpd calls both by one name."""
+    """Name of its upstream: one over TLS has members of its own, though httpd calls both by one name."""
     return _value(balancer.name) + ("-tls" if scheme_of(balancer) == "wss" else "")
 
 
-def _sides(mount: Mount) -> frozenset[Listener]:
-    """The side that a mount's members are on; none, where they are on both."""
+def _over_tls(mount: Mount) -> frozenset[bool]:
+    """Whether a mount's members are spoken to over TLS; both, where some are."""
     urls = [mount.target] if isinstance(mount.target, str) else [member.url for member in mount.target.members]
-    sides = frozenset(Listener.TLS if url.startswith(("wss", "https")) else Listener.PLAIN for url in urls)
-    return sides if len(sides) == 1 else frozenset()
+    return frozenset(map(_secure, urls))
+
+
+def _targets(site: Site) -> list[str]:
+    """What ``proxy_pass`` leads to, without doubles."""
+    return list(dict.fromkeys(_target(mount) for mount in site.mounts))
+
+
+def _target(mount: Mount) -> str:
+    if isinstance(mount.target, str):
+        parts = urlsplit(mount.target)
+        place, path = _value(parts.netloc), parts.path
+    else:
+        place, path = _upstream(mount.target), mount.target_path
+    return f"{'https' if True in _over_tls(mount) else 'http'}://{place}{_value(path)}"
+
+
+def _verified(site: Site, folder: str, own: tuple[str, ...]) -> tuple[str, ...]:
+    """What makes nginx verify members, where there are some over TLS; lines of the site's own stand in place of it."""
+    if not any(map(_secure, _targets(site))):
+        return ()
+    lines = (f"trusted_certificate {folder}/tls/ca.pem", *_VERIFIED)
+    names = {line.split()[0] for line in own}
+    return tuple(f"proxy_ssl_{line};" for line in lines if f"proxy_ssl_{line.split()[0]}" not in names)
 
 
 def _locations(mount: Mount) -> list[dict[str, str]]:
     """The path itself and what is below it: ``location /ws`` alone would take ``/wsx`` too."""
-    if isinstance(mount.target, str):
-        parts = urlsplit(mount.target)
-        target = f"{_HTTP[mount.listener]}://{_value(parts.netloc)}{_value(parts.path)}"
-    else:
-        target = f"{_HTTP[mount.listener]}://{_upstream(mount.target)}{_value(mount.target_path)}"
+    target = _target(mount)
     path = _value(mount.path.rstrip("/"))
     return [{"match": f"= {path}", "target": target}, {"match": f"{path}/", "target": f"{target}/"}]
 

@@ -10,7 +10,7 @@ from wslb.config import Settings
 from wslb.errors import ConfigError, ContractError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Front, Installation, MemberChange
 from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Native, Site
-from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, balanced, cluster
+from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_NODE, balanced, cluster
 from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
 from wslb.proxies.haproxy.haproxy_product import HaproxyProduct
 from wslb.runtimes.local.local_runtime import LocalRuntime
@@ -29,7 +29,7 @@ HAPROXY = Installation(
 )
 BARE = replace(HAPROXY, built_in=frozenset())
 TLS = Mount(path="/wss", target=TLS_CLUSTER.at_root(), target_path="/CLRunner", listener=Listener.TLS)
-ONE_SIDE = "TLS on one of the two sides alone"
+SOME = "TLS to some of a balancer's members alone"
 WEIGHTED = cluster(replace(LIBERTY, loadfactor=3), replace(NODE, state=MemberState.STANDBY)).at_root()
 SITE = Site(
     mounts=(*balanced(WEIGHTED).mounts, Mount(path="/one", target="ws://node/CLRunner"), TLS),
@@ -145,7 +145,8 @@ def test_other_lines_have_their_level_and_accesses_without_a_member_that_could_b
     ("site", "lacking"),
     [
         (balanced(CLUSTER), ()),
-        (Site(mounts=(replace(TLS, target="ws://node"),)), (ONE_SIDE,)),
+        (Site(mounts=(replace(TLS, target="ws://node"),)), ()),
+        (balanced(cluster(LIBERTY, TLS_NODE)), (SOME,)),
         (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
         (balanced(replace(CLUSTER, stickysession="ROUTEID")), ()),
         (balanced(cluster(replace(LIBERTY, state=MemberState.DRAIN), NODE)), ("state drain",)),
@@ -199,9 +200,17 @@ def test_lines_of_its_own_stand_in_their_sections_and_timeouts_in_place_of_the_l
     assert "maxconn 1" not in rendered(replace(site, native={"nginx": native})).partition("defaults")[2]
 
 
+def test_words_of_its_own_about_tls_stand_in_place_of_the_labs() -> None:
+    site = balanced(TLS_CLUSTER.at_root()).resolved(ADDRESSES)
+    text = rendered(replace(site, native={"HAProxy": Native(members={"node": "ssl verify none"})}))
+    liberty, node = re.findall(r"  server .* weight 1 (.*)\n", text)
+    assert (node, "verify required" in liberty) == ("ssl verify none", True)
+
+
 def test_without_openssl_there_is_no_tls() -> None:
     assert DIALECT.missing(Site(mounts=(TLS,)), HAPROXY) == ()
     assert DIALECT.missing(Site(mounts=(TLS,)), BARE) == ("mod_ssl",)
+    assert DIALECT.missing(Site(mounts=(replace(TLS, listener=Listener.PLAIN),)), BARE) == ("mod_ssl",)
 
 
 def test_every_measured_claim_is_a_scenario_whose_site_it_can_serve() -> None:

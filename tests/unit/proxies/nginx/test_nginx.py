@@ -28,7 +28,7 @@ NGINX = Installation(
     binary="nginx", modules_folder="", version="1.22.1", built_in=frozenset(), loadable=frozenset(), mpm=""
 )
 WITH_TLS = replace(NGINX, built_in=frozenset({"ssl"}))
-ONE_SIDE = "TLS on one of the two sides alone"
+SOME = "TLS to some of a balancer's members alone"
 WEIGHTED = cluster(replace(LIBERTY, loadfactor=3), replace(NODE, state=MemberState.STANDBY)).at_root()
 TLS = Mount(path="/wss", target=TLS_CLUSTER.at_root(), target_path="/CLRunner", listener=Listener.TLS)
 SITE = Site(
@@ -99,6 +99,22 @@ def test_lines_of_its_own_stand_in_their_blocks() -> None:
     assert "\n  proxy_read_timeout 1s;\n" in http.partition("upstream mycluster {")[0]
     assert "    ip_hash;\n" in http
     assert "    server 127.0.0.102:8888 max_conns=1;\n" in http
+
+
+def test_lines_of_its_own_about_tls_stand_in_place_of_the_labs() -> None:
+    site = replace(balanced(TLS_CLUSTER.at_root()).resolved(ADDRESSES))
+    own = replace(site, native={"nginx": Native(common=("proxy_ssl_verify off;",))})
+    assert re.findall(r"proxy_ssl_verify .*", rendered(site)) == ["proxy_ssl_verify on;"]
+    assert re.findall(r"proxy_ssl_verify .*", rendered(own)) == ["proxy_ssl_verify off;"]
+    assert "proxy_ssl" not in rendered(balanced(CLUSTER.at_root()).resolved(ADDRESSES))
+
+
+def test_each_side_may_lead_to_members_of_either() -> None:
+    plain = Site(mounts=(replace(TLS, target=CLUSTER.at_root()), replace(TLS, path="/ws", target=CLUSTER.at_root())))
+    secure = Site(mounts=(replace(TLS, listener=Listener.PLAIN),))
+    text = rendered(plain.resolved(ADDRESSES))
+    assert (text.count("upstream mycluster {"), "proxy_pass http://mycluster/CLRunner;" in text) == (1, True)
+    assert "{ default http; mycluster-tls https; }" in rendered(secure.resolved(ADDRESSES))
 
 
 def test_members_are_read_from_what_nginx_read() -> None:
@@ -225,8 +241,8 @@ def test_a_line_of_the_error_log_has_its_level(raw: str, level: str, alarming: b
     [
         (balanced(CLUSTER), ()),
         (balanced(TLS_CLUSTER), ("mod_ssl",)),
-        (Site(mounts=(replace(balanced(TLS_CLUSTER).mounts[0], listener=Listener.PLAIN),)), (ONE_SIDE,)),
-        (balanced(cluster(LIBERTY, TLS_NODE)), (ONE_SIDE,)),
+        (Site(mounts=(replace(balanced(TLS_CLUSTER).mounts[0], listener=Listener.PLAIN),)), ("mod_ssl",)),
+        (balanced(cluster(LIBERTY, TLS_NODE)), ("mod_ssl", SOME)),
         (replace(balanced(CLUSTER), directives=("ListenBackLog 8192",)), ()),
         (balanced(replace(CLUSTER, lbmethod=LbMethod.BYTRAFFIC)), ("lbmethod bytraffic",)),
         (balanced(replace(CLUSTER, stickysession="ROUTEID")), ()),
