@@ -17,7 +17,7 @@ OFFICIAL = "wslb/httpd:2.4-official-layout"
 DEBIAN = "wslb/httpd:2.4-debian"
 PUBLIC = "httpd:2.4"
 PYTHON = "wslb/python:3.11"
-BUILD = "tests/images/engine.sh up && tests/images/build-official.sh && tests/images/build-debian.sh"
+BUILD = "tests/images/engine.sh up && for what in official debian others; do tests/images/build-$what.sh; done"
 
 
 @cache
@@ -62,7 +62,7 @@ def engine() -> docker.DockerClient:
 
 
 def image(name: str | None = None) -> str:
-    """An image of httpd in the engine, or this one."""
+    """An image of httpd in the engine, or the one of this name."""
     engine()
     if name is not None and not present(name):
         _without(f"the image {name} is not in the engine; on Debian as root: {BUILD}")

@@ -12,6 +12,8 @@ from wslb.lab.launch import discover
 from wslb.model.balancer import Carrier, LbMethod, Listener
 from wslb.model.sites import wide
 from wslb.proxies.apache.dialect import ApacheDialect, Paths
+from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
+from wslb.proxies.nginx.nginx_dialect import NginxDialect
 from wslb.scenarios.scenario import Scenario
 
 __all__ = ["article_addresses", "compose_configuration", "configuration"]
@@ -35,16 +37,25 @@ def article_addresses() -> dict[str, str]:
     }
 
 
-def compose_configuration(lbmethod: LbMethod | None = None) -> str:
-    """Text of httpd.conf for ``compose.yaml``: services by name, logs on the container's own streams."""
+def compose_configuration(lbmethod: LbMethod | None = None, *, proxy: str = "apache") -> str:
+    """What ``compose.yaml`` mounts for one of its proxies: services by name, logs on the container's own streams.
+
+    nginx and HAProxy have one writable folder, in which their services link the certificates and nginx's files.
+    """
     hosts = {
         f"{scheme}://{name}": f"{name}:{port}"
         for name, program in BACKENDS.items()
         for scheme, port in (("ws", program.port), ("wss", program.tls_port))
     }
+    site = wide(lbmethod).resolved(hosts)
+    front = Front(listen="0.0.0.0", plain=8080, tls=8443, trusted=PRIVATE)  # noqa: S104 - of a container
+    if proxy == "nginx":
+        return NginxDialect().render(site, front=front, generation="compose", folder="/run/wslb", user="")
+    if proxy == "haproxy":
+        return HaproxyDialect().render(site, front=front, generation="compose", folder="/run/wslb", user=None)
     return ApacheDialect().render(
-        wide(lbmethod).resolved(hosts),
-        front=Front(listen="0.0.0.0", plain=8080, tls=8443, trusted=PRIVATE),  # noqa: S104 - of a container
+        site,
+        front=front,
         generation="compose",
         carrier=Carrier.WSTUNNEL,
         installation=_UNKNOWN,

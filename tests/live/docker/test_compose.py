@@ -1,12 +1,14 @@
-"""``docker compose up``: the article's lab from a clean checkout, and nothing of it left after ``down``."""
+"""``docker compose up``: the article's lab from a clean checkout behind each proxy, and nothing of it left after."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import ssl
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import websockets
 
 from tests.live import engine
+from wslb.proxies.registry import PROXIES
 
 pytestmark = [pytest.mark.docker, pytest.mark.live, pytest.mark.slow]
 
@@ -32,20 +35,30 @@ def free_port() -> int:
 
 
 class Project:
-    """The services, up on ports of the test's own."""
+    """The services behind one proxy, up on ports of the test's own; Apache needs no profile."""
 
-    def __init__(self, lbmethod: str = "") -> None:
-        self.command = [*engine.compose(), "-p", PROJECT, "-f", str(ROOT / "compose.yaml")]
+    def __init__(self, proxy: str = "apache") -> None:
+        self.proxy = proxy
+        profile = [] if proxy == "apache" else ["--profile", proxy]
+        self.command = [*engine.compose(), "-p", PROJECT, "-f", str(ROOT / "compose.yaml"), *profile]
         self.port, self.tls_port = free_port(), free_port()
         self.environ = {**os.environ, "WSLB_PORT": str(self.port), "WSLB_TLS_PORT": str(self.tls_port)}
+        self.environ.pop("COMPOSE_PROFILES", None)
         self.environ |= _local_images()
-        if lbmethod:
-            self.environ["LBMETHOD"] = lbmethod
 
-    def run(self, *words: str) -> str:
-        done = subprocess.run(
+    def beside(self, proxy: str = "apache", **environ: str) -> Project:
+        """The same ports for another proxy, or with other variables."""
+        other = Project(proxy)
+        other.port, other.tls_port, other.environ = self.port, self.tls_port, {**self.environ, **environ}
+        return other
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [*self.command, *words], env=self.environ, capture_output=True, text=True, timeout=400, check=False
         )
+
+    def run(self, *words: str) -> str:
+        done = self.ask(*words)
         assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -60,11 +73,11 @@ def _local_images() -> dict[str, str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def up() -> Iterator[Project]:
-    engine.image()
+@pytest.fixture(scope="module", params=PROXIES)
+def up(request: pytest.FixtureRequest) -> Iterator[Project]:
+    engine.image(None if request.param == "apache" else PROXIES[request.param].image)
     before = engine.everything()
-    project = Project()
+    project = Project(request.param)
     try:
         project.run("up", "--wait", "--quiet-pull")
         yield project
@@ -85,7 +98,7 @@ def rows(project: Project) -> list[dict[str, Any]]:
 
 def test_every_service_is_healthy_and_publishes_on_loopback_only(up: Project) -> None:
     found = {row["Service"]: row for row in rows(up)}
-    assert set(found) == {"certs", "liberty", "node", "apache"}
+    assert set(found) == {"certs", "liberty", "node", up.proxy}
     assert {row["Health"] for row in found.values()} == {"healthy"}
     published = {p["URL"] for row in found.values() for p in row["Publishers"] or () if p["PublishedPort"]}
     assert published == {"127.0.0.1"}
@@ -132,17 +145,25 @@ def page(url: str, *, referer: str = "") -> str:
         return str(answer.read().decode())
 
 
-def test_the_console_page_and_the_manager_are_served(up: Project) -> None:
+def test_the_console_page_is_served_but_by_haproxy(up: Project) -> None:
     base = f"http://localhost:{up.port}"
-    assert 'id="uri"' in page(f"{base}/WSConsole.html")
+    if up.proxy == "haproxy":
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            page(f"{base}/WSConsole.html")
+    else:
+        assert 'id="uri"' in page(f"{base}/WSConsole.html")
+
+
+def test_the_manager_is_served_and_the_lbmethod_can_be_switched(up: Project) -> None:
+    if up.proxy != "apache":
+        refused = up.beside(up.proxy, LBMETHOD="bybusyness").ask("up", "--wait", "--quiet-pull")
+        assert "bind source path does not exist" in refused.stderr
+        assert ".bybusyness.c" in refused.stderr
+        up.run("up", "--wait", "--quiet-pull")
+        return
+    base = f"http://localhost:{up.port}"
     assert "ws://liberty:10000/WSConsole" in page(f"{base}/balancer-manager")
-
-
-def test_the_lbmethod_can_be_switched(up: Project) -> None:
-    other = Project("bybusyness")
-    other.environ |= {"WSLB_PORT": str(up.port), "WSLB_TLS_PORT": str(up.tls_port)}
-    other.run("up", "--wait", "--quiet-pull")
-    base = f"http://localhost:{up.port}"
+    up.beside(LBMETHOD="bybusyness").run("up", "--wait", "--quiet-pull")
     told = page(f"{base}/balancer-manager?xml=1", referer=f"{base}/")
     assert "<httpd:lbmethod>bybusyness</httpd:lbmethod>" in told
 
@@ -152,3 +173,24 @@ def test_no_key_is_on_a_disk(up: Project) -> None:
     assert told.strip() == "tmpfs"
     modes = up.run("exec", "-T", "certs", "sh", "-c", f"stat -c %a {TLS}/*.key").split()
     assert modes == ["600"] * 3
+
+
+def test_a_second_proxy_is_told_that_the_port_is_taken(up: Project) -> None:
+    other = up.beside("haproxy" if up.proxy != "haproxy" else "nginx")
+    refused = other.ask("up", "--wait", "--quiet-pull")
+    assert refused.returncode != 0
+    told = re.search(r"Bind for 127\.0\.0\.1:(\d+) failed: port is already allocated", refused.stderr)
+    assert told, refused.stderr
+    assert int(told[1]) in {up.port, up.tls_port}
+    other.run("rm", "--stop", "--force", other.proxy)
+
+
+async def test_a_stop_ends_the_proxy_though_a_tunnel_is_open(up: Project) -> None:
+    (row,) = (row for row in rows(up) if row["Service"] == up.proxy)
+    async with websockets.connect(f"ws://localhost:{up.port}/ws", proxy=None, open_timeout=20) as tunnel:
+        await tunnel.recv()
+        up.run("stop", up.proxy)
+        with pytest.raises(websockets.ConnectionClosed):
+            await tunnel.recv()
+    state = engine.engine().api.inspect_container(row["ID"])["State"]
+    assert up.proxy == "apache" or state["ExitCode"] == 0, "only Apache waits for its processes until it is killed"

@@ -15,16 +15,11 @@ pytestmark = [pytest.mark.docker, pytest.mark.live, pytest.mark.slow]
 
 FAMILIES = ("lb", "headers", "sticky", "restart", "limits")
 
-BUILD = f"{engine.BUILD} && tests/images/build-others.sh"
-
 
 @pytest.mark.parametrize("network", [DockerNetwork.HOST, DockerNetwork.PUBLISHED])
 @pytest.mark.parametrize("name", sorted(set(PROXIES) - {"apache"}))
 def test_every_claim_that_applies_holds_in_a_container(name: str, network: DockerNetwork) -> None:
-    image = PROXIES[name].image
-    engine.engine()
-    if not engine.present(image):
-        engine.missing(f"the image {image} is not in the engine; on Debian as root: {BUILD}")
+    image = engine.image(PROXIES[name].image)
     with place() as here:
         words = ("--proxy", name, "--runtime", "docker", "--pull", "never", "--docker-network", network.value)
         done = here.run("test", *FAMILIES, *words, "--report", "out")

@@ -7,32 +7,48 @@ import pytest
 
 from wslb.commands.preview import compose_configuration
 from wslb.model.balancer import LbMethod
+from wslb.proxies.registry import PROXIES
 
 ROOT = Path(__file__).parents[3]
 FILES = {
-    LbMethod.BYREQUESTS: "httpd.conf",
-    LbMethod.BYBUSYNESS: "httpd.bybusyness.conf",
-    LbMethod.BYTRAFFIC: "httpd.bytraffic.conf",
+    "apache/httpd.conf": ("apache", LbMethod.BYREQUESTS),
+    "apache/httpd.bybusyness.conf": ("apache", LbMethod.BYBUSYNESS),
+    "apache/httpd.bytraffic.conf": ("apache", LbMethod.BYTRAFFIC),
+    "harness/wslb/proxies/nginx/nginx.conf": ("nginx", None),
+    "harness/wslb/proxies/haproxy/haproxy.cfg": ("haproxy", None),
 }
+"""What compose.yaml mounts."""
+
+_, _, SERVICES = (ROOT / "compose.yaml").read_text(encoding="utf-8").partition("\nservices:\n")
 
 
-@pytest.mark.parametrize("lbmethod", FILES)
-def test_the_committed_configuration_is_the_template_s_rendering(
-    lbmethod: LbMethod, pytestconfig: pytest.Config
-) -> None:
-    path = ROOT / "apache" / FILES[lbmethod]
-    text = compose_configuration(lbmethod)
+@pytest.mark.parametrize("name", FILES)
+def test_the_committed_configuration_is_the_template_s_rendering(name: str, pytestconfig: pytest.Config) -> None:
+    proxy, lbmethod = FILES[name]
+    text = compose_configuration(lbmethod, proxy=proxy)
     if pytestconfig.getoption("--update-golden"):
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text, f"wslb config --compose --lbmethod {lbmethod} > apache/{path.name}"
+        (ROOT / name).write_text(text, encoding="utf-8")
+    assert (ROOT / name).read_text(encoding="utf-8") == text, "pytest --update-golden writes it anew"
 
 
-def test_the_services_of_the_configuration_are_those_of_compose() -> None:
-    _, _, text = (ROOT / "compose.yaml").read_text(encoding="utf-8").partition("\nservices:\n")
-    services = re.findall(r"^  ([a-z]+):$", text, re.MULTILINE)
-    hosts = set(re.findall(r"BalancerMember wss?://([a-z]+):", compose_configuration()))
-    assert hosts == {"liberty", "node"}
-    assert {*hosts, "certs", "apache"} == set(services)
+def test_compose_mounts_the_committed_configurations_and_no_other() -> None:
+    plain = SERVICES.replace("${LBMETHOD:+.${LBMETHOD:-}}", "")
+    mounted = set(re.findall(r"source: \./(\S+\.(?:conf|cfg))$", plain, re.MULTILINE))
+    assert mounted == {name for name, (_, lbmethod) in FILES.items() if lbmethod in {None, LbMethod.BYREQUESTS}}
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_services_of_the_configuration_are_those_of_compose(proxy: str) -> None:
+    services = set(re.findall(r"^  ([a-z]+):$", SERVICES, re.MULTILINE))
+    assert services == {"liberty", "node", "certs", *PROXIES}
+    members = re.findall(r"(?:BalancerMember wss?://|server (?:\w+ )?)(\w+):\d+", compose_configuration(proxy=proxy))
+    assert sorted(members) == ["liberty"] * 2 + ["node"] * 2
+
+
+def test_each_proxy_has_a_profile_and_compose_starts_apache_by_itself() -> None:
+    assert re.findall(r"^    profiles: \[(.+)\]$", SERVICES, re.MULTILINE) == list(PROXIES)
+    chosen = (ROOT / ".env").read_text(encoding="utf-8").splitlines()[-1]
+    assert chosen == f"COMPOSE_PROFILES={next(iter(PROXIES))}"
 
 
 def test_the_backends_image_names_packages_that_are_pinned() -> None:
