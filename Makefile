@@ -55,10 +55,11 @@ check: static ## format, lint, types and unit tests
 # Branches count, in every program that a test starts; backends that gave up root must be able to write there.
 # Tests mostly wait for sockets, so two sessions run at once, each with its lab; the output of each stays together.
 # A selection in ARGS may leave a session empty (pytest's exit code 5), and proves nothing about coverage.
+SLOWEST  = --durations=12 --durations-min=5
 SELECTED = $(if $(ARGS),|| [ $$? = 5 ])
 test: static $(if $(ARGS),,pyright) ready ## everything on a real Apache, with the coverage of unit tests and of all
 	@rm -rf reports/coverage && mkdir -p reports/coverage && chmod 1777 reports/coverage
-	@$(COVERED) -m pytest $(UNIT) -m "not live" -q --no-header $(ARGS) $(SELECTED)
+	@$(COVERED) -m pytest $(UNIT) -m "not live" -q --no-header $(SLOWEST) $(ARGS) $(SELECTED)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory coverage-unit)
 	@echo "Two sessions at once; each is printed when it ends, after some minutes"
 	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
@@ -80,13 +81,13 @@ coverage: ## what the tests so far have run of every module, and whether that is
 test-scenarios:
 	@$(BIN)/python -m tests.browser.provide
 	@$(COVERED) -m pytest tests/live/test_scenarios.py tests/plugin tests/browser tests/faults -m "not docker" \
-	  -q --no-header --wslb-report=reports/all $(ARGS) $(SELECTED)
+	  -q --no-header $(SLOWEST) --wslb-report=reports/all $(ARGS) $(SELECTED)
 
 # nginx and HAProxy are asked by test-foreign, which fetches them.
 OF_OTHERS = $(addprefix tests/live/test_,$(addsuffix .py,native proxies selftest_products try_haproxy try_nginx))
 test-tools:
 	@$(COVERED) -m pytest tests/live tests/contracts $(addprefix --ignore=,tests/live/test_scenarios.py $(OF_OTHERS)) \
-	  -m "not docker" -k "not (test_products and (nginx or haproxy))" -q --no-header $(ARGS) $(SELECTED)
+	  -m "not docker" -k "not (test_products and (nginx or haproxy))" -q --no-header $(SLOWEST) $(ARGS) $(SELECTED)
 
 test-docker: $(VENV)/.ready ## the container path, where a Docker engine answers
 	@.ci/docker
