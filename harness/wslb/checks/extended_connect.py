@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wslb.checks.judging import About, called, first_wrong, judged, no_evidence, told_field, told_status
 from wslb.model.handshake import Handshake, accept_for, header_values, one_header, tokens, valid_key
 from wslb.model.results import Claim, Record, Verdict
 
-__all__ = ["bridged_to_http1", "greeting_not_lost", "not_offered", "opened_by_connect"]
+__all__ = ["bridged_to_http1", "greeting_not_lost", "not_offered", "opened_by_connect", "opened_with_accept"]
 
-_NOT_IN_HTTP2 = ("connection", "upgrade", "sec-websocket-accept")
+_ACCEPT = "sec-websocket-accept"
+_NOT_IN_HTTP2 = ("connection", "upgrade", _ACCEPT)
 """Fields that belong to the HTTP/1.1 handshake and have no place in HTTP/2 (RFC 8441 section 5, RFC 9113 8.2.2)."""
 
 
@@ -22,6 +25,26 @@ def opened_by_connect(record: Record) -> Verdict:
     return first_wrong(name, asked, expected=expected, wrong=_unlike_http2) or judged(
         name, holds=True, expected=expected, observed=f"holds on all {len(asked)} tunnels"
     )
+
+
+def opened_with_accept(record: Record) -> Verdict:
+    """Every extended CONNECT is answered with 200 and, of the HTTP/1.1 handshake, the backend's accept alone."""
+    name = About(check="opened_with_accept", phrase="a handshake was not answered 2xx", claims=Claim.OPENING)
+    expected = "status 200, the backend's Sec-WebSocket-Accept, no Connection or Upgrade, for every extended CONNECT"
+    asked = [handshake for handshake in record.handshakes if handshake.extended_connect]
+    if not asked:
+        return no_evidence(name, expected=expected, lacking="nobody asked by extended CONNECT")
+    return first_wrong(name, asked, expected=expected, wrong=_not_with_accept) or judged(
+        name, holds=True, expected=expected, observed=f"so on all {len(asked)}"
+    )
+
+
+def _not_with_accept(handshake: Handshake) -> str:
+    sent = header_values(handshake.arrival.response, _ACCEPT) if handshake.arrival else ()
+    got = header_values(handshake.response, _ACCEPT)
+    others = replace(handshake, response=tuple(pair for pair in handshake.response if pair[0].lower() != _ACCEPT))
+    told = f"the backend's accept is {', '.join(sent) or 'unknown'}, the client has {', '.join(got) or 'none'}"
+    return _unlike_http2(others) or ("" if sent and got == sent else told)
 
 
 def _unlike_http2(handshake: Handshake) -> str:

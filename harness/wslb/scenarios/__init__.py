@@ -5,6 +5,7 @@ from __future__ import annotations
 from wslb.scenarios import (
     article,
     carrier,
+    carrier_native,
     concurrency,
     failover,
     failover_health,
@@ -42,7 +43,7 @@ FAMILIES: dict[str, tuple[Scenario, ...]] = {
     "article": article.SCENARIOS,
     "weights": weights.SCENARIOS,
     "methods": methods.SCENARIOS,
-    "carrier": carrier.SCENARIOS,
+    "carrier": carrier.SCENARIOS + carrier_native.SCENARIOS,
     "concurrency": concurrency.SCENARIOS,
     "thieves": thieves.SCENARIOS,
     "limits": limits.SCENARIOS + limits_native.SCENARIOS,

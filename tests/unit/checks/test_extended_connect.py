@@ -5,8 +5,14 @@ from dataclasses import replace
 import pytest
 
 from tests.evidence import record, spoiled
-from wslb.checks.extended_connect import bridged_to_http1, greeting_not_lost, not_offered, opened_by_connect
-from wslb.model.handshake import Exchange, Headers, accept_for
+from wslb.checks.extended_connect import (
+    bridged_to_http1,
+    greeting_not_lost,
+    not_offered,
+    opened_by_connect,
+    opened_with_accept,
+)
+from wslb.model.handshake import Exchange, Headers, accept_for, header_values
 from wslb.model.results import Check, Record
 
 ASKED: Headers = ((":method", "CONNECT"), (":protocol", "websocket"), (":path", "/ws"))
@@ -33,12 +39,14 @@ def without_offer() -> Record:
     return spoiled(over_http2(), 1, status=None, error=error, arrivals=())
 
 
-@pytest.mark.parametrize("check", [opened_by_connect, bridged_to_http1, not_offered, greeting_not_lost])
+@pytest.mark.parametrize(
+    "check", [opened_by_connect, opened_with_accept, bridged_to_http1, not_offered, greeting_not_lost]
+)
 def test_without_evidence_it_fails(check: Check) -> None:
     assert not check(Record()).holds
 
 
-@pytest.mark.parametrize("check", [opened_by_connect, bridged_to_http1, not_offered])
+@pytest.mark.parametrize("check", [opened_by_connect, opened_with_accept, bridged_to_http1, not_offered])
 def test_http1_alone_is_no_evidence(check: Check) -> None:
     assert "nobody asked" in check(record(["liberty"])).observed or "no extended" in check(record(["liberty"])).observed
 
@@ -52,6 +60,18 @@ def test_fields_of_http1_have_no_place_in_the_answer() -> None:
     verdict = opened_by_connect(spoiled(over_http2(), 2, response=((":status", "200"), ("upgrade", "websocket"))))
     assert verdict.observed == "connection 2: upgrade came along"
     assert not opened_by_connect(spoiled(over_http2(), 2, status=502, error="bad")).holds
+
+
+def test_of_http1_the_answer_may_have_the_accept_of_the_backend_alone() -> None:
+    one = replace(over_http2(), handshakes=over_http2().handshakes[:1])
+    (sent,) = header_values(one.handshakes[0].arrivals[0].response, "Sec-WebSocket-Accept")
+    accept = ("sec-websocket-accept", sent)
+    assert opened_with_accept(spoiled(one, 1, response=((":status", "200"), accept))).observed == "so on all 1"
+    assert "the client has none" in opened_with_accept(one).observed
+    assert "the client has wrong" in opened_with_accept(spoiled(one, 1, response=((accept[0], "wrong"),))).observed
+    upgraded = spoiled(one, 1, response=(accept, ("upgrade", "websocket")))
+    assert opened_with_accept(upgraded).observed == "connection 1: upgrade came along"
+    assert not opened_with_accept(spoiled(one, 1, status=502, error="bad", arrivals=())).holds
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,10 @@ _SPARE = 64
 _EVENTS_LINE = "worker_connections "
 """Begins the one line of the process that stands in a block of its own."""
 
+_HTTP2 = "http2 on;"
+_HTTP2_APART = (1, 25, 1)
+"""First version that has this line; before, it is a word of ``listen``, and a plain port with it hears nothing else."""
+
 _STICKY = (1, 29, 6)
 """First version whose free build has ``sticky``."""
 
@@ -96,6 +100,8 @@ class NginxDialect:
         lacking += ["Timeout"] if site.timeout_seconds is not None else []
         lacking += [site.carrier.module] if site.carrier else []
         lacking += ["threads that come and go"] if site.process_model.changes else []
+        http2 = _HTTP2 in site.native.get(self.title, Native()).common
+        lacking += ["mod_http2"] if http2 and not installation.has("http2") else []
         for mount in site.mounts:
             secure = {mount.listener is Listener.TLS} | _over_tls(mount)
             lacking += ["mod_ssl"] if True in secure and not installation.has("ssl") else []
@@ -134,7 +140,8 @@ class NginxDialect:
             raise EvidenceError(path="the output of nginx -V", detail=f"it answers {first[:60]!r}, no version of nginx")
         built = re.search(r"^built (?:by|with) (\S.*)$", text, re.MULTILINE)
         facts = {"version": match[1], "built": built[0] if built else ""}
-        return match[1], facts | ({"tls": "yes"} if "--with-http_ssl_module" in text else {})
+        built_in = {"tls": "http_ssl", "http2": "http_v2"}
+        return match[1], facts | {fact: "yes" for fact, name in built_in.items() if f"--with-{name}_module" in text}
 
     def ready_text(self, generation: str) -> str:
         """Body that the ready path answers with once this generation serves."""
@@ -144,17 +151,21 @@ class NginxDialect:
         """Argument vector common to checking and running; ``-e`` keeps it from the log path it was compiled with."""
         return (installation.binary, "-p", folder, "-e", f"{folder}/{self.error_log}", "-c", config)
 
-    def render(self, site: Site, *, front: Front, generation: str, folder: str, user: str) -> str:
+    def render(
+        self, site: Site, *, front: Front, generation: str, folder: str, user: str, version: tuple[int, ...]
+    ) -> str:
         """Configuration text of a site whose URLs are resolved and whose members have no paths.
 
         Args:
             folder: writable one of the run.
             user: name and group that workers become, blank between; empty for an ordinary user.
+            version: of the nginx that shall read it.
 
         Raises:
             ConfigError: a value cannot be written into a configuration file.
         """
         native = site.native.get(self.title, Native())
+        listens = _HTTP2 in native.common and version < _HTTP2_APART
         return _template().render(
             title=f"nginx for wslb, {generation}",
             user=user,
@@ -167,7 +178,7 @@ class NginxDialect:
             common=(
                 *(line for balancer in site.balancers for line in _routes(balancer)),
                 *_verified(site, folder, native.common),
-                *native.common,
+                *(line for line in native.common if not (listens and line == _HTTP2)),
             ),
             secure=[urlsplit(target).netloc for target in _targets(site) if _secure(target)],
             upstreams=[
@@ -183,7 +194,7 @@ class NginxDialect:
                 for balancer in {_upstream(balancer): balancer for balancer in site.balancers}.values()
             ],
             listen=f"{front.listen}:{front.plain}",
-            listen_tls=f"{front.listen}:{front.tls}" if front.tls else "",
+            listen_tls=f"{front.listen}:{front.tls} ssl{' http2' * listens}" if front.tls else "",
             backlog=next((match[1] for line in site.directives if (match := _BACKLOG.match(line))), ""),
             ready_path=self.ready_path,
             ready_text=self.ready_text(generation),

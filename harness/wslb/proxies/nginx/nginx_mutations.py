@@ -224,6 +224,14 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"proxy_ssl_verify on;", "proxy_ssl_verify off;"),),
     ),
     (
+        "http2-off",
+        "http2 is not on: the client is not told what nginx offers, but refused",
+        "carrier-h2-unoffered",
+        ("not_offered",),
+        "",
+        ((r"^  http2 on;\n| http2(?=;$)", ""),),
+    ),
+    (
         "chain-unverified",
         "proxy_ssl_verify off: a member is believed whose certificate nobody knows has signed",
         "tls-untrusted",

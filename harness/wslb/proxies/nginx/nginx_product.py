@@ -63,7 +63,7 @@ class NginxProduct:
             binary=binary,
             modules_folder="",
             version=version,
-            built_in=frozenset({"ssl"} if "tls" in facts else ()),
+            built_in=frozenset(name for name, fact in {"ssl": "tls", "http2": "http2"}.items() if fact in facts),
             loadable=frozenset(),
             mpm="",
             facts=facts,
@@ -124,6 +124,7 @@ class NginxProduct:
             generation="checked",
             folder=runtime.folder,
             user=named(user),
+            version=installation.numbers,
         )
         await checked_dump(self.dialect, runtime, installation, config)
 

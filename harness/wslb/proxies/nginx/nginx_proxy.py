@@ -58,7 +58,12 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
 
     def _rendered(self, site: Site) -> str:
         return self.dialect.render(
-            site, front=self.front, generation=self.generation, folder=self.runtime.folder, user=self._user
+            site,
+            front=self.front,
+            generation=self.generation,
+            folder=self.runtime.folder,
+            user=self._user,
+            version=self.installation.numbers,
         )
 
     async def _begin(self, site: Site) -> None:  # noqa: ARG002 - nothing of it but what stands in the configuration

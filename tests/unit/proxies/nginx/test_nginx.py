@@ -37,10 +37,10 @@ SITE = Site(
 ).resolved(ADDRESSES)
 
 
-def rendered(site: Site = SITE) -> str:
-    return DIALECT.render(
-        site, front=Front(plain=8080, tls=8443), generation="golden", folder="/run/wslb", user="nobody nogroup"
-    )
+def rendered(site: Site = SITE, *, version: tuple[int, ...] = (1, 22, 1)) -> str:
+    front = Front(plain=8080, tls=8443)
+    user = "nobody nogroup"
+    return DIALECT.render(site, front=front, generation="golden", folder="/run/wslb", user=user, version=version)
 
 
 def test_the_configuration_is_the_golden_file(pytestconfig: pytest.Config) -> None:
@@ -107,6 +107,15 @@ def test_lines_of_its_own_about_tls_stand_in_place_of_the_labs() -> None:
     assert re.findall(r"proxy_ssl_verify .*", rendered(site)) == ["proxy_ssl_verify on;"]
     assert re.findall(r"proxy_ssl_verify .*", rendered(own)) == ["proxy_ssl_verify off;"]
     assert "proxy_ssl" not in rendered(balanced(CLUSTER.at_root()).resolved(ADDRESSES))
+
+
+@pytest.mark.parametrize(("version", "of_its_own"), [((1, 25, 0), False), ((1, 25, 1), True)])
+def test_http2_is_a_word_of_the_tls_port_before_it_is_a_line(version: tuple[int, ...], of_its_own: bool) -> None:
+    site = replace(balanced(TLS_CLUSTER.at_root()).resolved(ADDRESSES), native={"nginx": Native(common=("http2 on;",))})
+    text = rendered(site, version=version)
+    assert ("  http2 on;\n" in text, "8443 ssl http2;" in text) == (of_its_own, not of_its_own)
+    assert "listen 127.0.0.1:8080;" in text
+    assert DIALECT.missing(site, WITH_TLS) == ("mod_http2",)
 
 
 def test_each_side_may_lead_to_members_of_either() -> None:
