@@ -6,17 +6,11 @@ the product has words of its own for it; what could not be asked says why, and i
 
 from __future__ import annotations
 
-import inspect
-import json
-from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from wslb.model.results import Outcome
-from wslb.reports import pages
-from wslb.reports.files import put
 from wslb.reports.grades import WORDS
+from wslb.reports.tabled import Part, TabledDocument, encode, save, schema_of
 from wslb.reports.texts import count
 
 __all__ = [
@@ -31,16 +25,10 @@ __all__ = [
     "save",
 ]
 
-DOCUMENT, PAGE = "proxies.json", "proxies.html"
-
 _MIB = 1 << 20
 
 
-class ContrastPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the saved document."""
-
-
-class HeldTunnels(ContrastPart, frozen=True, kw_only=True):
+class HeldTunnels(Part, frozen=True, kw_only=True):
     """What a proxy's processes took for tunnels that were all open at a time.
 
     Attributes:
@@ -97,7 +85,7 @@ def _mib(size: int) -> str:
     return f"{size / _MIB:.1f}"
 
 
-class ContrastAnswer(ContrastPart, frozen=True, kw_only=True):
+class ContrastAnswer(Part, frozen=True, kw_only=True):
     """What one scenario found out.
 
     Attributes:
@@ -122,7 +110,7 @@ class ContrastAnswer(ContrastPart, frozen=True, kw_only=True):
         return WORDS[self.outcome] if self.outcome else "NOT ASKED"
 
 
-class ContrastCell(ContrastPart, frozen=True, kw_only=True):
+class ContrastCell(Part, frozen=True, kw_only=True):
     """What is told of one product.
 
     Attributes:
@@ -133,7 +121,7 @@ class ContrastCell(ContrastPart, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class ContrastRow(ContrastPart, frozen=True, kw_only=True):
+class ContrastRow(Part, frozen=True, kw_only=True):
     """One question: a cell for each column."""
 
     group: str
@@ -146,7 +134,7 @@ class ContrastRow(ContrastPart, frozen=True, kw_only=True):
         return len({answer.scenario for cell in self.cells for answer in cell.answers}) > 1
 
 
-class ContrastColumn(ContrastPart, frozen=True, kw_only=True):
+class ContrastColumn(Part, frozen=True, kw_only=True):
     """One proxy.
 
     Attributes:
@@ -169,13 +157,17 @@ class ContrastColumn(ContrastPart, frozen=True, kw_only=True):
         return self.name.partition("/")[0]
 
 
-class ContrastDocument(ContrastPart, frozen=True, kw_only=True):
+class ContrastDocument(TabledDocument, frozen=True, kw_only=True):
     """All of it.
 
     Attributes:
         started: ISO 8601, local time.
         machine: on which all of it was measured, in a few words.
     """
+
+    DOCUMENT = "proxies.json"
+    PAGE = "proxies.html"
+    TEMPLATE = "contrast.html.j2"
 
     schema: Literal["wslb.proxies/1"] = "wslb.proxies/1"
     command: str
@@ -203,28 +195,6 @@ class ContrastDocument(ContrastPart, frozen=True, kw_only=True):
         return f"{told}; not asked: {' and '.join(lacking)}" if lacking else told
 
 
-def encode(document: ContrastDocument) -> str:
-    """Text of ``proxies.json``; a line is a row."""
-    whole = json.loads(msgspec.json.encode(document))
-    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in whole.pop("rows"))
-    head = json.dumps(whole, ensure_ascii=False)
-    return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
-
-
 def json_schema() -> str:
-    """The schema of ``proxies.json``, made from the types."""
-    schema = msgspec.json.schema(ContrastDocument)
-    for one in schema["$defs"].values():
-        one["description"] = inspect.cleandoc(one["description"])  # Python 3.13 and later have done it
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
-
-
-def save(document: ContrastDocument, folder: Path) -> tuple[Path, ...]:
-    """Save the document and draw it; the page first in what is returned.
-
-    Raises:
-        EvidenceError: the folder cannot be written.
-    """
-    data = put(folder / DOCUMENT, encode(document))
-    page = pages.environment("reports/templates").get_template("contrast.html.j2")
-    return put(folder / PAGE, page.render(document=document)), data
+    """The schema of ``proxies.json``."""
+    return schema_of(ContrastDocument)

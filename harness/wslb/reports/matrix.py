@@ -7,21 +7,17 @@ differ in the same way, for the same reason, are told together, the differences 
 
 from __future__ import annotations
 
-import inspect
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from wslb.model.disclosure import redacted_all
 from wslb.model.results import Outcome
-from wslb.reports import pages
 from wslb.reports.causes.likely import likely
 from wslb.reports.document import Document, SavedScenario
-from wslb.reports.files import put
 from wslb.reports.grades import WORDS
+from wslb.reports.tabled import Part, TabledDocument, encode, save, schema_of
 from wslb.reports.texts import count, shortened
 
 __all__ = [
@@ -38,12 +34,6 @@ __all__ = [
     "matrix_of",
     "save",
 ]
-
-DOCUMENT, PAGE = "matrix.json", "matrix.html"
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A part of the saved document."""
 
 
 class MatrixColumn(Part, frozen=True, kw_only=True):
@@ -120,12 +110,16 @@ def _claims(cells: Sequence[MatrixCell]) -> tuple[str, ...]:
     return tuple(cell.limit for cell in cells) if len({cell.limit for cell in cells if cell.limit}) > 1 else ()
 
 
-class MatrixDocument(Part, frozen=True, kw_only=True):
+class MatrixDocument(TabledDocument, frozen=True, kw_only=True):
     """All of it.
 
     Attributes:
         started: ISO 8601, local time.
     """
+
+    DOCUMENT = "matrix.json"
+    PAGE = "matrix.html"
+    TEMPLATE = "matrix.html.j2"
 
     schema: Literal["wslb.matrix/1"] = "wslb.matrix/1"
     command: str
@@ -213,31 +207,9 @@ def gravest(exit_codes: Iterable[int]) -> int:
     return 4 if codes & {3, 4} else 0
 
 
-def encode(document: MatrixDocument) -> str:
-    """Text of ``matrix.json``; a line is a row."""
-    whole = json.loads(msgspec.json.encode(document))
-    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in whole.pop("rows"))
-    head = json.dumps(whole, ensure_ascii=False)
-    return f'{head[:-1]}, "rows": [\n{rows}\n]}}\n'
-
-
 def json_schema() -> str:
-    """The schema of ``matrix.json``, made from the types."""
-    schema = msgspec.json.schema(MatrixDocument)
-    for one in schema["$defs"].values():
-        one["description"] = inspect.cleandoc(one["description"])  # Python 3.13 and later have done it
-    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
-
-
-def save(document: MatrixDocument, folder: Path) -> tuple[Path, ...]:
-    """Save the document and draw it; the page first in what is returned.
-
-    Raises:
-        EvidenceError: the folder cannot be written.
-    """
-    data = put(folder / DOCUMENT, encode(document))
-    page = pages.environment("reports/templates").get_template("matrix.html.j2")
-    return put(folder / PAGE, page.render(document=document)), data
+    """The schema of ``matrix.json``."""
+    return schema_of(MatrixDocument)
 
 
 def lines(document: MatrixDocument) -> list[str]:
