@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["HANDS_ON", "ConfigMutation", "Otherwise", "OwnMutations"]
+__all__ = ["HANDS_ON", "ConfigMutation", "Otherwise", "OwnMutations", "Row", "mutations_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,26 @@ class ConfigMutation:
     cause: str = ""
     unnamed: str = ""
     known_before: tuple[int, ...] = ()
+
+
+Row = tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], ...]]
+"""Name, what is broken, the scenario, the checks that must go red, the rule that names it, and the edits."""
+
+
+def mutations_of(rows: Iterable[Row], *, unnamed: str) -> tuple[ConfigMutation, ...]:
+    """The mutations of a table; `unnamed` says why no rule names those that have none."""
+    return tuple(
+        ConfigMutation(
+            name=name,
+            what=what,
+            scenario=scenario,
+            checks=checks,
+            edits=edits,
+            cause=cause,
+            unnamed="" if cause else unnamed,
+        )
+        for name, what, scenario, checks, cause, edits in rows
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.proxies.own_mutations import HANDS_ON, ConfigMutation, Otherwise, OwnMutations
+from wslb.proxies.own_mutations import HANDS_ON, ConfigMutation, Otherwise, OwnMutations, Row, mutations_of
 
 __all__ = ["MUTATIONS"]
 
@@ -30,7 +30,7 @@ def to_servers(words: str) -> tuple[str, str]:
     return r"^  server .*$", rf"\g<0> {words}"
 
 
-EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], ...]], ...] = (
+EDITS: tuple[Row, ...] = (
     (
         "upgrade-not-passed",
         "http-request del-header takes Upgrade off",
@@ -348,8 +348,6 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"^defaults$", ".if defined(HAPROXY_MWORKER_REEXEC)\n.alert once\n.endif\n\\g<0>"),),
     ),
 )
-"""Name, what is broken, the scenario, the checks that must go red, the rule that names it, and the edits."""
-
 PROGRAM = """program lingering
   command sh -c "trap '' TERM; exec sleep 30"
   no option start-on-reload
@@ -360,18 +358,7 @@ _SHOWN_NOWHERE = "what was changed is a line that nothing of HAProxy shows"
 
 MUTATIONS = OwnMutations(
     edits=(
-        *(
-            ConfigMutation(
-                name=name,
-                what=what,
-                scenario=scenario,
-                checks=checks,
-                edits=edits,
-                cause=cause,
-                unnamed="" if cause else _SHOWN_NOWHERE,
-            )
-            for name, what, scenario, checks, cause, edits in EDITS
-        ),
+        *mutations_of(EDITS, unnamed=_SHOWN_NOWHERE),
         ConfigMutation(
             name="program-outlives",
             what="a program that the master has started ignores TERM, and the master waits for it",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.proxies.own_mutations import HANDS_ON, ConfigMutation, Otherwise, OwnMutations
+from wslb.proxies.own_mutations import HANDS_ON, Otherwise, OwnMutations, Row, mutations_of
 
 __all__ = ["MUTATIONS"]
 
@@ -19,7 +19,7 @@ def in_upstream(line: str) -> tuple[str, str]:
     return r"^ +zone \S+ 128k;$", rf"\g<0>\n    {line}"
 
 
-EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], ...]], ...] = (
+EDITS: tuple[Row, ...] = (
     (
         "upgrade-not-passed",
         "proxy_set_header Upgrade and Connection are missing",
@@ -328,23 +328,8 @@ EDITS: tuple[tuple[str, str, str, tuple[str, ...], str, tuple[tuple[str, str], .
         ((r"^pid (\S+);$", r"\g<0>\ninclude \g<1>*;"),),
     ),
 )
-"""Name, what is broken, the scenario, the checks that must go red, the rule that names it, and the edits."""
-
-_SHOWN_NOWHERE = "what was changed is a directive that nothing of nginx shows"
-
 MUTATIONS = OwnMutations(
-    edits=tuple(
-        ConfigMutation(
-            name=name,
-            what=what,
-            scenario=scenario,
-            checks=checks,
-            edits=edits,
-            cause=cause,
-            unnamed="" if cause else _SHOWN_NOWHERE,
-        )
-        for name, what, scenario, checks, cause, edits in EDITS
-    ),
+    edits=mutations_of(EDITS, unnamed="what was changed is a directive that nothing of nginx shows"),
     otherwise={
         **HANDS_ON,
         "member-dead": Otherwise(
