@@ -35,7 +35,7 @@ def opened_with_accept(record: Record) -> Verdict:
     if not asked:
         return no_evidence(name, expected=expected, lacking="nobody asked by extended CONNECT")
     return first_wrong(name, asked, expected=expected, wrong=_not_with_accept) or judged(
-        name, holds=True, expected=expected, observed=f"so on all {len(asked)}"
+        name, holds=True, expected=expected, observed=f"holds on all {len(asked)} tunnels"
     )
 
 

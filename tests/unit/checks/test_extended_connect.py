@@ -66,7 +66,9 @@ def test_of_http1_the_answer_may_have_the_accept_of_the_backend_alone() -> None:
     one = replace(over_http2(), handshakes=over_http2().handshakes[:1])
     (sent,) = header_values(one.handshakes[0].arrivals[0].response, "Sec-WebSocket-Accept")
     accept = ("sec-websocket-accept", sent)
-    assert opened_with_accept(spoiled(one, 1, response=((":status", "200"), accept))).observed == "so on all 1"
+    assert (
+        opened_with_accept(spoiled(one, 1, response=((":status", "200"), accept))).observed == "holds on all 1 tunnels"
+    )
     assert "the client has none" in opened_with_accept(one).observed
     assert "the client has wrong" in opened_with_accept(spoiled(one, 1, response=((accept[0], "wrong"),))).observed
     upgraded = spoiled(one, 1, response=(accept, ("upgrade", "websocket")))

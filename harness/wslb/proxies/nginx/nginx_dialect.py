@@ -152,14 +152,21 @@ class NginxDialect:
         return (installation.binary, "-p", folder, "-e", f"{folder}/{self.error_log}", "-c", config)
 
     def render(
-        self, site: Site, *, front: Front, generation: str, folder: str, user: str, version: tuple[int, ...]
+        self,
+        site: Site,
+        *,
+        front: Front,
+        generation: str,
+        folder: str,
+        user: str,
+        version: tuple[int, ...] = _HTTP2_APART,
     ) -> str:
         """Configuration text of a site whose URLs are resolved and whose members have no paths.
 
         Args:
             folder: writable one of the run.
             user: name and group that workers become, blank between; empty for an ordinary user.
-            version: of the nginx that shall read it.
+            version: of the nginx that shall read it; where nobody knows, one that has every directive.
 
         Raises:
             ConfigError: a value cannot be written into a configuration file.
