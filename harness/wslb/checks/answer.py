@@ -75,9 +75,11 @@ def _maker(handshake: Handshake) -> str:
     wire = handshake.wire
     if handshake.status is None and (wire is None or not wire.received):
         return NOBODY
-    by_name = (one_header(handshake.response, "Server") or "").startswith("Apache")
-    own = by_name or (wire is not None and any(page in wire.body for page in _OWN_PAGES))
-    return HTTPD if own else "somebody unknown"
+    server = one_header(handshake.response, "Server") or ""
+    body = wire.body if wire else ""
+    of_haproxy = not server and body.startswith(f"<html><body><h1>{handshake.status} ")  # its http_err_msgs
+    by_itself = server.startswith(("Apache", "nginx/")) or any(page in body for page in _OWN_PAGES) or of_haproxy
+    return HTTPD if by_itself else "somebody unknown"
 
 
 def _passed_on(handshake: Handshake) -> bool:

@@ -68,7 +68,7 @@ def never_stalled(count: int) -> Check:
 
 
 def behind_the_handshake(text: str) -> Check:
-    """A message in the same segment as the request: mod_proxy_http passes it on, mod_proxy_wstunnel keeps it.
+    """A message in the same segment as the request: only mod_proxy_wstunnel keeps it.
 
     mod_proxy_wstunnel polls the client's socket, but httpd has already read the frame into its own buffer, so the
     poll does not wake before the client sends again.
@@ -79,12 +79,12 @@ def behind_the_handshake(text: str) -> Check:
         came = next((e.at for e in handshake.exchanges if not e.sent and e.text == text), None)
         if came is None or wire is None:
             return "the message never came back"
-        if carrier is Carrier.HTTP:
+        if carrier is not Carrier.WSTUNNEL:
             return "" if wire.nudged_at is None else "it came only after a ping"
         return "" if wire.nudged_at is not None and came >= wire.nudged_at else "it came without a ping"
 
     def check(record: Record) -> Verdict:
-        when = "at once" if record.carrier is Carrier.HTTP else "only after the client's next byte"
+        when = "at once" if record.carrier is not Carrier.WSTUNNEL else "only after the client's next byte"
         expected = f"with {record.carrier.module} the message behind the handshake is echoed {when}"
         return each("behind_the_handshake", record, expected=expected, wrong=lambda h: rule(h, record.carrier))
 
@@ -92,14 +92,14 @@ def behind_the_handshake(text: str) -> Check:
 
 
 def body_in_tunnel(body: str, message: str) -> Check:
-    """The body of a handshake, itself a frame: mod_proxy_http keeps it out, mod_proxy_wstunnel lets it into the tunnel.
+    """The body of a handshake, itself a frame: only mod_proxy_wstunnel lets it into the tunnel.
 
     Args:
         body, message: texts of the frame in the body and of the one sent later in the tunnel.
     """
 
     def check(record: Record) -> Verdict:
-        wanted = (message,) if record.carrier is Carrier.HTTP else (body, message)
+        wanted = (message,) if record.carrier is not Carrier.WSTUNNEL else (body, message)
         expected = f"with {record.carrier.module} the backend echoes {' and '.join(wanted)}"
 
         def rule(handshake: Handshake) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wslb.checks import accounting, carrier, conversation, distribution, handshake
+from wslb.checks import accounting, carrier, conversation, distribution, handed_on, handshake
 from wslb.model.results import Check
 from wslb.scenarios.scenario import Elsewhere
 
@@ -17,6 +17,7 @@ __all__ = [
     "LEAST_CONN",
     "MODELLED",
     "SERVED",
+    "handed_on_as_it_is",
 ]
 
 SERVED: tuple[Check, ...] = (
@@ -83,3 +84,31 @@ DRAINS_UNSEEN = Elsewhere(
     does="balancer-manager's XML does not show that a member drains",
     source="mod_proxy_balancer.c; measured on 2.4.12 and 2.4.23",
 )
+
+_ANSWERED = {
+    "nginx": (
+        "Server and Date are nginx's own",
+        "proxy_set_header, ngx_http_header_filter_module; measured on 1.31.3",
+        handed_on.answer_but(writes={"Server": "nginx", "Date": ""}),
+    ),
+    "HAProxy": (
+        "no Content-Length reaches the client",
+        "option forwardfor is off; measured on 2.8.25",
+        handed_on.answer_but(drops=("Content-Length",)),
+    ),
+}
+"""What becomes of the backend's answer, where that is written, and the check that looks at it."""
+
+
+def handed_on_as_it_is(limit: str, *checks: Check) -> tuple[Elsewhere, ...]:
+    """What nginx and HAProxy do instead of telling the backend of the client: less."""
+    return tuple(
+        Elsewhere(
+            proxy=title,
+            does=f"the backend gets the client's Host and no X-Forwarded field; {answer}",
+            source=source,
+            limit=f"Host as the client sent it, no X-Forwarded field; {answer}; {limit}",
+            checks=(*checks, handed_on.host_kept, handshake.only_known_changes, check),
+        )
+        for title, (answer, source, check) in _ANSWERED.items()
+    )

@@ -11,6 +11,7 @@ _FIELDS = (
 _HANDED = "answered_101 accept_is_right arrived_intact host_kept only_known_changes answer_but arrived_at"
 _UNCHANGED = "arrived_intact forwarded_headers only_known_changes"
 _SHAPE = f"answered_101 accept_is_right answer_reaches_client {_UNCHANGED}"
+_HANDED_SHAPE = "answered_101 accept_is_right arrived_intact host_kept only_known_changes answer_but"
 _TALK = "alternates follows_model members_as_claimed witnesses_agree elected_counted listed"
 _REFUSED = "served_by elected_between log_tells | answers reached elected_between log_tells"
 
@@ -125,11 +126,12 @@ OPENING = {
         {
             "wrong-version": "carries answered",
             "body": "body_in_tunnel",
+            "backend-hangup": "answered elected_between | answered",
             "frame-behind": "behind_the_handshake",
             "backend-302*": "redirected",
             "backend-silent": "gives_up_after answered",
             "backend-wrong-accept": "carries arrived_intact answered",
-            "as-*": _SHAPE,
+            "as-*": f"{_SHAPE} | {_HANDED_SHAPE}",
             "*": "answered | answered_101 accept_is_right greeted alternates",
         },
         {
@@ -174,6 +176,10 @@ OPENING = {
             "judging it is the client's part": "answered",
             "# and the greeting on # of #": "answered_101 greeted alternates",
             "nothing changed but Host, Upgrade, Connection and X-Forwarded-*": _UNCHANGED,
+            "Host as the client sent it, no X-Forwarded field": "host_kept only_known_changes arrived_intact",
+            "Server and Date are nginx's own": "answer_but",
+            "no Content-Length reaches the client": "answer_but",
+            "each member elected once": "elected_between",
             "Chrome's handshake opens": "answered",
             "Firefox's gets # from httpd": "answered",
             "# for Chrome's and Firefox's handshake": "answered_101 alternates",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wslb.checks import accounting, distribution, handshake, stall
 from wslb.checks.answer import BACKEND, HTTPD, Expected, answered, carries
@@ -14,69 +14,47 @@ from wslb.model.balancer import Carrier
 from wslb.model.results import Check, Witness
 from wslb.model.sites import CLUSTER, LIBERTY, balanced, cluster
 from wslb.scenarios.acts import sending
-from wslb.scenarios.claims import ACCEPTED, BEFORE_UPGRADES_IN_HTTP
+from wslb.scenarios.claims import ACCEPTED
+from wslb.scenarios.handshake_elsewhere import (
+    ANY_UPGRADE,
+    ANYTHING,
+    BARE_LF,
+    BODY,
+    BOTH_KEYS,
+    H2C_PASSED,
+    HTTP10,
+    KEY_JUDGED,
+    LENIENT,
+    LONG_HEAD,
+    MANY_FIELDS,
+    NEVER_ASKED,
+    NO_HOST,
+    REFUSED_THERE,
+    STRIPPED,
+    TAKEN_BY_NODE,
+    TUNNEL,
+    TWO_HOSTS,
+    UNHANDLED,
+    UNNAMED_UPGRADE,
+    Each,
+    each,
+    logged_as_502,
+    opened_by,
+    refused,
+    row,
+    told_of,
+)
 from wslb.scenarios.scenario import Elsewhere, Family, Scenario
 from wslb.wire.frames import Frame, Opcode
 from wslb.wire.http1 import OPENING, RawRequest
 
-__all__ = ["SCENARIOS", "refused"]
+__all__ = ["SCENARIOS"]
 
 TOO_LONG = 8192
 """LimitRequestLine and LimitRequestFieldSize are 8190 by default; the first line that fails has 8192 bytes."""
 
 FRAME = Frame(opcode=Opcode.TEXT, payload=b"first")
 STALL_SECONDS = 1.0
-
-
-def refused(status: int, says: str = "", *, logged: int = 200) -> tuple[Expected, Expected]:
-    """A backend's own answer: with mod_proxy_http logged as it is, with mod_proxy_wstunnel as ``logged``."""
-    expected = Expected(status=status, says=says, logged=status)
-    return expected, replace(expected, logged=logged)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Each:
-    """What the two originals answer, where that is not the same; the first turn is Liberty's."""
-
-    liberty: Expected
-    node: Expected
-
-    @property
-    def told(self) -> str:
-        """Both as a clause."""
-        return f"Liberty's {_own(self.liberty)}, and Node.js's {_own(self.node)}, as the originals do"
-
-    @property
-    def by(self) -> str:
-        """Who made them."""
-        return self.liberty.by
-
-    @property
-    def row(self) -> tuple[Expected, Expected]:
-        """In order."""
-        return self.liberty, self.node
-
-    def logging_502(self) -> Each:
-        """With 502 in the access log for what is refused."""
-        return Each(liberty=_logging_502(self.liberty), node=_logging_502(self.node))
-
-
-def _own(expected: Expected) -> str:
-    return expected.told.replace(f" by {BACKEND}", "")
-
-
-def _logging_502(expected: Expected) -> Expected:
-    return expected if expected.status == 101 else replace(expected, logged=502)
-
-
-def _row(expected: Expected | Each) -> Expected | tuple[Expected, Expected]:
-    return expected if isinstance(expected, Expected) else expected.row
-
-
-def each(liberty: tuple[Expected, Expected], node: tuple[Expected, Expected]) -> tuple[Each, Each]:
-    """Answers of the two, with mod_proxy_http and with mod_proxy_wstunnel."""
-    http, wstunnel = (Each(liberty=one, node=other) for one, other in zip(liberty, node, strict=True))
-    return http, wstunnel
 
 
 ask = Family(name="handshake")
@@ -94,11 +72,11 @@ def _case(
     elsewhere: tuple[Elsewhere, ...] = (),
 ) -> Scenario:
     """One kind of request, sent to both members in turn."""
-    limit = f"{_told(http)}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
+    limit = f"{told_of(http)}" + (f"; mod_proxy_wstunnel: {wstunnel.told}" if wstunnel else "")
 
     async def act(lab: Lab) -> None:
         expected = wstunnel if wstunnel and lab.carrier is Carrier.WSTUNNEL else http
-        if lab.fleet.real and expected.by == BACKEND:
+        if lab.fleet.real and (expected.by == BACKEND or lab.carrier is Carrier.OWN):
             raise NotAskable(needs="a known answer to a handshake that is not as it should be")
         await sending(request, request)(lab)
 
@@ -109,36 +87,13 @@ def _case(
         question,
         limit,
         act,
-        (answered(http=_row(http), wstunnel=_row(wstunnel) if wstunnel else None), *checks),
+        (answered(http=row(http), wstunnel=row(wstunnel) if wstunnel else None), *checks),
         explanation=explanation,
         elsewhere=elsewhere,
     )
 
 
-def _told(expected: Expected | Each) -> str:
-    return f"2 of 2: {expected.told}" if isinstance(expected, Expected) else expected.told
-
-
-def logged_as_502(limit: str, wstunnel: Expected | Each, *checks: Check) -> Elsewhere:
-    """The claim of versions whose access log told every refusal of a backend wrongly.
-
-    Args:
-        limit: what the client sees, in words.
-        wstunnel: what it sees, of mod_proxy_wstunnel, which alone carried tunnels then.
-        checks: further ones.
-    """
-    logged = _logging_502(wstunnel) if isinstance(wstunnel, Expected) else wstunnel.logging_502()
-    return Elsewhere(
-        since=(2, 4, 13),
-        before=(2, 4, 28),
-        does="a handshake that the backend refused stands in the access log as 502",
-        source="CHANGES 2.4.28, PR 61283; measured on 2.4.23 and 2.4.27",
-        limit=f"{limit}; 502 in the access log",
-        checks=(answered(http=_row(logged)), *checks),
-    )
-
-
-def _good(name: str, question: str, request: RawRequest, *, explanation: str = "") -> Scenario:
+def _good(name: str, question: str, request: RawRequest, *elsewhere: Elsewhere, explanation: str = "") -> Scenario:
     """A request that must lead to a tunnel on either backend."""
     return ask(
         name,
@@ -147,70 +102,19 @@ def _good(name: str, question: str, request: RawRequest, *, explanation: str = "
         sending(request, request),
         ACCEPTED,
         explanation=explanation,
+        elsewhere=elsewhere,
     )
 
 
 def _rejected(name: str, question: str, request: RawRequest, *elsewhere: Elsewhere, explanation: str = "") -> Scenario:
     """A request that httpd refuses itself, before any backend is asked."""
-    expected = Expected(status=400, by=HTTPD, arrives=False)
-    return _case(name, question, request, expected, explanation=explanation, elsewhere=elsewhere)
+    return _case(name, question, request, REFUSED_THERE, explanation=explanation, elsewhere=elsewhere)
 
 
-LENIENT = Elsewhere(
-    before=(2, 4, 24),
-    does="httpd lets malformed requests pass",
-    source="manual, core: HttpProtocolOptions (2.2.32 and 2.4.24); measured on 2.4.12 and 2.4.23",
-)
-NEVER_ASKED = Expected(status=426, by=HTTPD, arrives=False, says="Upgrade Required")
-NO_MODULE = Expected(status=500, by=HTTPD, arrives=False)
-NO_PAGE = refused(404, "SRVE0190E")
-TUNNEL = refused(101)
-STRIPPED = Each(liberty=NO_PAGE[0], node=Expected(status=404, says="404 Not Found", logged=404))
-TAKEN_BY_NODE = each(NO_PAGE, TUNNEL)
 NOT_WEBSOCKET = (
     "mod_proxy_wstunnel answers 426 itself (AH02900) and no backend sees the request, though its member was elected; "
     "mod_proxy_http forwards an ordinary GET, for which neither server has a page."
 )
-ANYTHING = Elsewhere(
-    before=(2, 4, 13),
-    does="mod_proxy_wstunnel asks the member for a tunnel whatever the request says",
-    source="CHANGES 2.4.13; measured on 2.4.12",
-)
-UNHANDLED = replace(
-    BEFORE_UPGRADES_IN_HTTP,
-    limit=f"2 of 2: {NO_MODULE.told}",
-    checks=(answered(http=NO_MODULE),),
-)
-ANY_UPGRADE = Elsewhere(
-    proxy="nginx",
-    does="any Upgrade is passed on, and the package websocket of Node.js takes whatever asks for one",
-    source="measured on 1.31.3",
-    limit=TAKEN_BY_NODE[0].told,
-    checks=(answered(http=TAKEN_BY_NODE[0].row),),
-)
-
-
-H2C_PASSED = tuple(
-    replace(
-        ANY_UPGRADE,
-        proxy="HAProxy",
-        since=since,
-        before=before,
-        source="changelog of 2.8.13: do not forward h2c upgrade header token; measured on 2.6.12",
-    )
-    for since, before in (((), (2, 6, 22)), ((2, 7), (2, 8, 13)), ((2, 9), (2, 9, 12)), ((3, 0), (3, 0, 6)))
-)
-"""The mend went to each branch that was alive."""
-
-
-def opened_by(proxy: str, does: str, source: str) -> Elsewhere:
-    """The claim of a product before which both servers open a tunnel."""
-    return Elsewhere(
-        proxy=proxy, does=does, source=source, limit=f"2 of 2: {TUNNEL[0].told}", checks=(answered(http=TUNNEL[0]),)
-    )
-
-
-BOTH_KEYS = "both fields are passed on: Liberty reads the first alone, and Node.js answers to the two as one"
 RAW_LOG = (
     "mod_proxy_wstunnel passes the backend's refusal byte for byte, closes the connection and writes 200 to the access "
     "log: there the log does not tell a refused handshake from a good tunnel."
@@ -238,6 +142,8 @@ async def _behind(lab: Lab) -> None:
 async def _http10(lab: Lab) -> None:
     if Witness.GREETING in lab.fleet.silent and lab.carrier is Carrier.HTTP:
         raise NotAskable(needs="a greeting, the only thing that comes where no status line does")
+    if lab.fleet.real and lab.carrier is Carrier.OWN:
+        raise NotAskable(needs="servers whose answer to HTTP/1.0 is known")
     await sending(*[replace(OPENING, version="HTTP/1.0")] * 2)(lab)
 
 
@@ -260,12 +166,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "no-connection",
         "Does a handshake without a Connection field open a tunnel?",
         OPENING.without("Connection"),
+        *UNNAMED_UPGRADE,
         explanation="Upgrade alone is enough for either module: Apache writes its own Connection: Upgrade.",
     ),
     _good(
         "connection-keep-alive",
         "Does a handshake open a tunnel when Connection says only keep-alive?",
         OPENING.having("Connection", "keep-alive"),
+        *UNNAMED_UPGRADE,
         explanation="RFC 9110 section 7.8 wants Connection: upgrade; Apache looks at Upgrade alone and adds it.",
     ),
     _good(
@@ -327,6 +235,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         OPENING.without("Sec-WebSocket-Key"),
         *refused(400),
         explanation=RAW_LOG,
+        elsewhere=(KEY_JUDGED,),
     ),
     _case(
         "bad-key",
@@ -334,6 +243,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         OPENING.having("Sec-WebSocket-Key", "c2hvcnQ="),
         *each(refused(400), TUNNEL),
         explanation=UNREAD_BY_NODE,
+        elsewhere=(KEY_JUDGED,),
     ),
     _case(
         "two-keys",
@@ -379,6 +289,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "mod_proxy_wstunnel sends the head without Content-Length and without the body, which stays in the "
             "connection and becomes the first bytes of the tunnel: a body that is a WebSocket frame is obeyed as one."
         ),
+        elsewhere=(BODY,),
     ),
     ask(
         "http10",
@@ -393,6 +304,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "ap_send_interim_response says nothing to an HTTP/1.0 client, so with mod_proxy_http the tunnel opens and "
             "the 101 never leaves; nginx speaks HTTP/1.0 to its backends unless proxy_http_version says otherwise."
         ),
+        elsewhere=HTTP10,
     ),
     ask(
         "frame-behind",
@@ -406,15 +318,20 @@ SCENARIOS: tuple[Scenario, ...] = (
             "is left to wake it. RFC 6455 section 4.1 lets a client send only after the 101."
         ),
     ),
-    _rejected("no-host", "Does httpd refuse a handshake without Host?", OPENING.without("Host")),
+    _rejected("no-host", "Does httpd refuse a handshake without Host?", OPENING.without("Host"), NO_HOST),
     _rejected(
-        "two-hosts", "Does httpd refuse a handshake with two Host fields?", OPENING.adding(("Host", "{host}")), LENIENT
+        "two-hosts",
+        "Does httpd refuse a handshake with two Host fields?",
+        OPENING.adding(("Host", "{host}")),
+        LENIENT,
+        TWO_HOSTS,
     ),
     _rejected(
         "bare-lf",
         "Does httpd refuse a handshake whose lines end in LF alone?",
         replace(OPENING, line_end="\n"),
         LENIENT,
+        *BARE_LF,
         explanation="HttpProtocolOptions Strict, the default, insists on CRLF (RFC 9112 section 2.2 would allow LF).",
     ),
     _rejected(
@@ -427,6 +344,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         sending(*(OPENING.adding(("X-Long", "x" * (size - len("X-Long: ")))) for size in (8000, TOO_LONG))),
         (answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
         explanation="LimitRequestFieldSize is 8190 by default (core): cookies and tokens of a browser count.",
+        elsewhere=(LONG_HEAD,),
     ),
     ask(
         "field-count",
@@ -435,6 +353,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         sending(*(OPENING.adding(*((f"X-{n}", "1") for n in range(count - 6))) for count in (100, 101))),
         (answered(http=[Expected(status=101), Expected(status=400, by=HTTPD, arrives=False)]),),
         explanation="LimitRequestFields is 100 by default (core).",
+        elsewhere=(MANY_FIELDS,),
     ),
     ask(
         "line-size",
@@ -443,5 +362,6 @@ SCENARIOS: tuple[Scenario, ...] = (
         sending(*(replace(OPENING, target="/ws?" + "q" * (size - 17)) for size in (8000, TOO_LONG))),
         (answered(http=[Expected(status=101), Expected(status=414, by=HTTPD, arrives=False)]),),
         explanation="LimitRequestLine is 8190 by default (core): tokens in a query count.",
+        elsewhere=(LONG_HEAD,),
     ),
 )

@@ -12,7 +12,7 @@ from wslb.lab.lab import Lab
 from wslb.model.balancer import Carrier
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, balanced, cluster
 from wslb.scenarios.acts import misbehave, sending
-from wslb.scenarios.handshake import logged_as_502, refused
+from wslb.scenarios.handshake_elsewhere import HUNG_UP, UNJUDGED, logged_as_502, refused
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 from wslb.wire.http1 import OPENING
 
@@ -133,6 +133,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                 limit="2 of 2 end without a byte",
                 checks=(answered(http=Expected(status=None, by=NOBODY, logged=200, ends=True)),),
             ),
+            HUNG_UP,
         ),
     ),
     ask(
@@ -172,6 +173,7 @@ SCENARIOS: tuple[Scenario, ...] = (
                 "mod_proxy_http insists on the protocol it asked for (CVE-2019-17567 was a tunnel without that); "
                 "mod_proxy_wstunnel passes the bytes and leaves the judgement to the client."
             ),
+            elsewhere=UNJUDGED,
         )
         for name, what, value in (
             ("wrong-upgrade", "switches to another protocol", "h2c"),

@@ -11,6 +11,7 @@ from wslb.model.results import Check
 from wslb.model.sites import CLUSTER, balanced
 from wslb.scenarios.acts import sending
 from wslb.scenarios.claims import ACCEPTED
+from wslb.scenarios.handshake_elsewhere import AS_CLIENTS
 from wslb.scenarios.scenario import Family, Scenario
 from wslb.wire.clients import CLIENTS
 
@@ -47,6 +48,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             "101 and the greeting on 2 of 2, nothing changed but Host, Upgrade, Connection and X-Forwarded-*",
             sending(request, request),
             (*ACCEPTED, *STATIONS),
+            elsewhere=AS_CLIENTS,
         )
         for client, request in CLIENTS.items()
     ),

@@ -11,7 +11,7 @@ from wslb.model.balancer import Carrier, Listener
 from wslb.model.results import Check
 from wslb.model.sites import NODE, TLS_CLUSTER, balanced, cluster
 from wslb.scenarios.acts import sending
-from wslb.scenarios.claims import ACCEPTED
+from wslb.scenarios.claims import ACCEPTED, handed_on_as_it_is
 from wslb.scenarios.scenario import Act, Elsewhere, Family, Scenario
 from wslb.wire.http1 import OPENING
 
@@ -40,44 +40,15 @@ HANDED_ON: tuple[Check, ...] = (
     handshake.answered_101,
     handshake.accept_is_right,
     handshake.arrived_intact,
-    handed_on.host_kept,
-    handshake.only_known_changes,
     handshake.arrived_at("/CLRunner"),
     accounting.witnesses_agree,
     carrier.carried_as_asked,
 )
 """Of a proxy that hands the handshake on."""
 
-ANSWERED = {
-    "nginx": (
-        "Server and Date are nginx's own",
-        handed_on.answer_but(writes={"Server": "nginx", "Date": ""}),
-    ),
-    "HAProxy": (
-        "no Content-Length reaches the client",
-        handed_on.answer_but(drops=("Content-Length",)),
-    ),
-}
-"""What becomes of the backend's answer, and the check that looks at it."""
-
-SOURCES = {
-    "nginx": "proxy_set_header, ngx_http_header_filter_module; measured on 1.31.3",
-    "HAProxy": "option forwardfor is off; measured on 2.8.25",
-}
-
 
 def _handed_on(limit: str, *further: Check) -> tuple[Elsewhere, ...]:
-    """What nginx and HAProxy do instead of telling the backend of the client: less."""
-    return tuple(
-        Elsewhere(
-            proxy=title,
-            does=f"the backend gets the client's Host and no X-Forwarded field; {answer}",
-            source=SOURCES[title],
-            limit=f"Host as the client sent it, no X-Forwarded field; {answer}; {limit}",
-            checks=(*HANDED_ON, check, *further),
-        )
-        for title, (answer, check) in ANSWERED.items()
-    )
+    return handed_on_as_it_is(limit, *HANDED_ON, *further)
 
 
 def _as_browser(*, count: int = 4, subprotocols: tuple[str, ...] = ()) -> Act:

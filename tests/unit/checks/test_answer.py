@@ -30,6 +30,12 @@ BY_BACKEND = Handshake(
     wire=WireView(received=20, head=True, body="a bad key", ended="closed"),
 )
 BY_HTTPD = replace(BY_BACKEND, signers=(), response=(("Server", "Apache/2.4"),), arrivals=())
+BY_NGINX = replace(BY_HTTPD, response=(("Server", "nginx/1.31.3"),))
+BY_HAPROXY = replace(
+    BY_HTTPD,
+    response=(("Cache-Control", "no-cache"),),
+    wire=WireView(received=20, head=True, body="<html><body><h1>400 Bad request</h1>\n", ended="closed"),
+)
 HEADLESS = replace(
     BY_BACKEND,
     status=None,
@@ -51,6 +57,7 @@ def record(*handshakes: Handshake, carrier: Carrier = Carrier.HTTP) -> Record:
         (BY_BACKEND, Expected(status=400, by=BACKEND, says="bad key", logged=200, ends=True)),
         (BY_HTTPD, Expected(status=400, by=HTTPD, arrives=False)),
         (BY_NGINX, Expected(status=400, by=HTTPD, arrives=False)),
+        (BY_HAPROXY, Expected(status=400, by=HTTPD, arrives=False)),
         (HEADLESS, Expected(status=None, by=HTTPD, says="502", ends=True)),
         (NOTHING, Expected(status=None, by=NOBODY)),
     ],
@@ -71,6 +78,7 @@ def test_an_answer_as_expected_passes(handshake: Handshake, expected: Expected) 
         (BY_BACKEND, Expected(status=400, logged=400), "the access log has 200"),
         (replace(BY_BACKEND, wire=WireView(received=1)), Expected(status=400, ends=True), "stayed open"),
         (replace(BY_HTTPD, response=()), Expected(status=400, by=HTTPD, arrives=False), "somebody unknown"),
+        (replace(BY_HAPROXY, status=502), Expected(status=502, by=HTTPD, arrives=False), "somebody unknown"),
         (replace(BY_BACKEND, wire=None), Expected(status=400, says="x"), "nobody kept"),
     ],
 )

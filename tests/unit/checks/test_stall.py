@@ -65,6 +65,8 @@ def test_without_a_stall_nobody_had_to_send(handshakes: tuple[Handshake, ...], h
     [
         (echoing("first", at=0.1, nudged=None), Carrier.HTTP, True),
         (echoing("first", at=1.1, nudged=1.0), Carrier.HTTP, False),
+        (echoing("first", at=0.1, nudged=None), Carrier.OWN, True),
+        (echoing("first", at=1.1, nudged=1.0), Carrier.OWN, False),
         (echoing("first", at=1.1, nudged=1.0), Carrier.WSTUNNEL, True),
         (echoing("first", at=0.1, nudged=None), Carrier.WSTUNNEL, False),
         (echoing("first", at=0.1, nudged=1.0), Carrier.WSTUNNEL, False),
@@ -81,6 +83,8 @@ def test_a_message_behind_the_handshake(handshake: Handshake, carrier: Carrier, 
     [
         (("second",), Carrier.HTTP, True),
         (("first", "second"), Carrier.HTTP, False),
+        (("second",), Carrier.OWN, True),
+        (("first", "second"), Carrier.OWN, False),
         (("first", "second"), Carrier.WSTUNNEL, True),
         (("second",), Carrier.WSTUNNEL, False),
         ((), Carrier.HTTP, False),

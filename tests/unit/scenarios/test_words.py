@@ -28,11 +28,11 @@ def test_no_claim_that_is_asked_of_it_speaks_of_httpd(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("no warning in httpd's log but AH00898, AH01084, AH00957", "no warning in {}'s log but {refused}"),
+        ("no warning in httpd's log but AH01114, AH01084, AH00957", "no warning in {}'s log but {refused}"),
         ("no warning in httpd's log but AH00957, AH02452, AH01114", "no warning in {}'s log but {refused}"),
         ("no warning in httpd's log but AH02452, AH01114", "no warning in {}'s log"),
         ("2 of 2: 426 by a backend; mod_proxy_wstunnel: 426 by httpd itself", "2 of 2: 426 by a backend"),
-        ("mod_proxy_http: 502 (AH00898); mod_proxy_wstunnel: 101; 2 of 2", "502; 2 of 2"),
+        ("mod_proxy_http: 502 (AH01084); mod_proxy_wstunnel: 101; 2 of 2", "502; 2 of 2"),
         ("2 of 2 with 302; mod_proxy_http: with the proxy's", "2 of 2 with 302"),
     ],
 )

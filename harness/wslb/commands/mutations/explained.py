@@ -87,10 +87,11 @@ UNEXPLAINED: dict[str, str] = {
         "proxied-spelt-anew proxied-host-last idle-close-altered refragmented reply-fragmented "
         "bytes-added deflate-refused listing-short listing-heading listings-crossed frame-behind-late body-altered "
         "keys-alike head-longer head-longer-compared signature-other-compared reason-short chat-cut-short "
-        "idleness-disturbed listing-twice close-reason-altered"
+        "idleness-disturbed listing-twice close-reason-altered behind-body-altered"
     ),
     "what does not come leaves nothing behind that could name who kept it": (
-        "proxied-reset pong-lost pongs-lost push-lost push-lost-in-duplex reply-lost abandoned-lost connection-held"
+        "proxied-reset pong-lost pongs-lost push-lost push-lost-in-duplex reply-lost abandoned-lost connection-held "
+        "frame-behind-lost"
     ),
     "whoever ended, accepted or answered in the place of another did it as that one would": (
         "closed-before-timeout silence-broken frozen-answered-for accepted-for-httpd answered-for-httpd"

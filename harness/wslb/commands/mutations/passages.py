@@ -97,6 +97,22 @@ ROWS: tuple[tuple[str, str, str, tuple[str, ...], Wire, Carrier | None], ...] = 
         Carrier.WSTUNNEL,
     ),
     (
+        "frame-behind-lost",
+        "a message right behind its handshake is lost",
+        "handshake-frame-behind",
+        ("behind_the_handshake",),
+        at(FRONT, drop, flow=UP, number=1),
+        None,
+    ),
+    (
+        "behind-body-altered",
+        "a bit of the message is flipped that follows a handshake with a body",
+        "handshake-body",
+        ("body_in_tunnel",),
+        at(FRONT, payload(flipped), flow=UP, number=2),
+        None,
+    ),
+    (
         "keys-alike",
         "every handshake reaches node with the same key",
         "carrier-h2-wstunnel",

@@ -33,6 +33,14 @@ _APART = "Each backend has turns of its own."
 
 _FORWARDED = "HAProxy judges of a handshake little more than its key: it passes it on, and the answer comes back."
 
+_STRICT = "HAProxy answers 400 itself to a head that is no HTTP, unless option accept-invalid-http-request is on."
+
+_COUNT = "tune.http.maxhdr is 101 by default: the 101st field is refused with 400 (seen on 2.6.12 and 2.8.25)."
+
+_BODY = "The body goes to the server as the body that Content-Length says it is."
+
+_HANGUP = "Without retry-on a request that has reached a server is not sent again: 502, SH in the log."
+
 _ANSWER = "An answer is an answer: without retry-on, HAProxy asks another server only where a connect failed."
 
 _BYTES = "After the 101 HAProxy copies bytes and knows no frames."
@@ -111,12 +119,17 @@ MEASURED: Mapping[str, str] = {
     "handshake-wrong-version": _FORWARDED,
     "handshake-no-version": _FORWARDED,
     "handshake-post": _FORWARDED,
+    "handshake-body": _BODY,
+    "handshake-frame-behind": _BYTES,
+    "handshake-blank-before-colon": _STRICT,
+    "handshake-field-count": _COUNT,
     "handshake-backend-200": _ANSWER,
     "handshake-backend-302": _ANSWER,
     "handshake-backend-302-ws": _ANSWER,
     "handshake-backend-403": _ANSWER,
     "handshake-backend-426": _ANSWER,
     "handshake-backend-503": _ANSWER,
+    "handshake-backend-hangup": _HANGUP,
     "handshake-backend-wrong-accept": _ANSWER,
     "payload-text": _BYTES,
     "payload-binary": _BYTES,

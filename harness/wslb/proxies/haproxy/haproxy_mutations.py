@@ -148,6 +148,14 @@ EDITS: tuple[Row, ...] = (
         (to_servers("check inter 100ms"),),
     ),
     (
+        "fields-may-be-many",
+        "tune.http.maxhdr takes more fields than it should",
+        "handshake-field-count",
+        ("answered",),
+        "",
+        ((r"^  nbthread 1$", r"\g<0>\n  tune.http.maxhdr 300"),),
+    ),
+    (
         "refusal-restated-by-it",
         "http-response set-status makes 404 of a server's 403",
         "thieves-refused",

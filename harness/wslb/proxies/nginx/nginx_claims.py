@@ -33,7 +33,10 @@ _UNBALANCED = "Only a request that is passed to the upstream takes a turn."
 
 _SEGMENTS = "The locations are the path itself and what is below it; location /ws alone would take /wsx too."
 
-_BUFFER = "A header line must fit into one of large_client_header_buffers (4 of 8 kB), or nginx answers 400 itself."
+_BUFFER = (
+    "A line of the head must fit into one of large_client_header_buffers (4 of 8 kB), or nginx itself answers 400, of "
+    "the request line 414."
+)
 
 _APART = "Each upstream has turns of its own."
 
@@ -45,6 +48,12 @@ _DEAD = (
 _CONNECTION = "The map of the template writes Connection: upgrade whenever the client sends Upgrade."
 
 _FORWARDED = "nginx judges no handshake: it passes it on, and the backend's answer comes back."
+
+_STRICT = "nginx answers 400 itself to a head that is no HTTP, before it elects (ngx_http_process_request_headers)."
+
+_BODY = "nginx reads the body, and sends it to the member with its Content-Length, as of any request."
+
+_REDIRECT = "proxy_redirect rewrites a Location that begins with the name of the upstream, not with a member's address."
 
 _ANSWER = "An answer is an answer: proxy_next_upstream is for errors and timeouts unless it names statuses."
 
@@ -124,7 +133,16 @@ MEASURED: Mapping[str, str] = {
     "handshake-wrong-version": _FORWARDED,
     "handshake-no-version": _FORWARDED,
     "handshake-post": _FORWARDED,
+    "handshake-body": _BODY,
+    "handshake-frame-behind": _BYTES,
+    "handshake-no-host": _STRICT,
+    "handshake-two-hosts": _STRICT,
+    "handshake-blank-before-colon": _STRICT,
+    "handshake-field-size": _BUFFER,
+    "handshake-line-size": _BUFFER,
     "handshake-backend-200": _ANSWER,
+    "handshake-backend-302": _REDIRECT,
+    "handshake-backend-302-ws": _REDIRECT,
     "handshake-backend-403": _ANSWER,
     "handshake-backend-426": _ANSWER,
     "handshake-backend-503": _ANSWER,

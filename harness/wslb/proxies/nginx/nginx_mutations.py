@@ -144,6 +144,22 @@ EDITS: tuple[Row, ...] = (
         ((r"^ +server \S+:\d+(?=;)", r"\g<0> max_fails=0"),),
     ),
     (
+        "lines-may-be-long",
+        "large_client_header_buffers takes a request line that should be refused",
+        "handshake-line-size",
+        ("answered",),
+        "",
+        ((r"^ +log_format ", r"  large_client_header_buffers 4 32k;\n\g<0>"),),
+    ),
+    (
+        "hang-ups-forgiven",
+        "max_fails=0: who hung up is asked again by the next client",
+        "handshake-backend-hangup",
+        ("answered", "elected_between"),
+        "",
+        ((r"^ +server \S+:\d+(?=;)", r"\g<0> max_fails=0"),),
+    ),
+    (
         "refusal-intercepted",
         "proxy_intercept_errors makes 404 of a member's 403",
         "thieves-refused",

@@ -12,6 +12,7 @@ EVENTS = (
     ("upstream server temporarily disabled", "AH00959"),
     ("connect() failed", "AH00957"),
     ("upstream timed out", "AH01102"),
+    ("upstream prematurely closed connection", "AH00898"),
     ("upstream SSL certificate verify error", "AH02039"),
     ("upstream SSL certificate does not match", "AH02411"),
 )

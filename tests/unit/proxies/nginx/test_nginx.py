@@ -203,6 +203,7 @@ def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
         "2026/11/26 04:00:00 [error] 13#13: *5 upstream SSL certificate verify error: (21:unable to verify)",
         '2026/11/26 04:00:00 [error] 13#13: *5 upstream SSL certificate does not match "localhost" while',
         "2026/11/26 04:00:00 [error] 13#13: *5 upstream timed out (110: Connection timed out) while reading response",
+        "2026/11/26 04:00:00 [error] 13#13: *5 upstream prematurely closed connection while reading response header",
         "2026/11/26 04:00:00 [alert] 12#12: worker process 13 exited on signal 11",
     )
     assert [line.code for line in DIALECT.parse_log("\n".join(told))] == [
@@ -211,6 +212,7 @@ def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:
         "AH02039",
         "AH02411",
         "AH01102",
+        "AH00898",
         "",
     ]
 
