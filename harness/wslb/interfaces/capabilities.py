@@ -23,6 +23,7 @@ class Capability(StrEnum):
     MEMBER_PATHS = "path of its own for each member of a balancer"
     CONTROL = "way to change its members while it runs"
     MANAGER = "manager that sets every state and method"
+    WAITING_ROOM = "bound on its tunnels that lets the next client wait"
     CARRIERS = "modules to choose from that carry the tunnels"
 
 

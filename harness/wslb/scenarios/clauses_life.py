@@ -319,8 +319,9 @@ LIFE = {
             "*": "served_by new_child",
         },
         {
-            "no": "shown_at | busy_at answered | served_by",
+            "no": "shown_at | busy_at answered | served_by | answers",
             "yes": "answers | busy_at | served_by",
+            "the next client is served beside the old tunnel": "answers answered",
             "# of # tunnels live": "answered still_open | answered",
             "busy is # beside them": "busy_at",
             "the next # take turns from the first-listed member": "served_by",

@@ -92,7 +92,7 @@ TURNS = {
     ),
     "methods": (
         {
-            "*-chatty": "follows_model logged_by_logio bytes_counted",
+            "*-chatty": "follows_model logged_by_logio bytes_counted | follows_model logged_by_logio | follows_model",
             "byrequests-refill": "served_by",
             "bybusyness-refill": "served_by",
             "bytraffic-refill": "follows_model bytes_counted",
@@ -174,6 +174,9 @@ TURNS = {
             "which all land on the living one": "served_by answers",
             "after # pinned to liberty": "served_by",
             "the free ones go to node until the credit is even": "served_by",
+            "node is next": "served_by",
+            "the free ones take strict turns": "served_by",
+            "liberty first": "served_by",
             "# held WebSockets and # GETs as the model says": "follows_model requests_answered",
             "# and # tunnels": "split_within",
             "with a GET of * after each": "requests_answered turns_taken",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from wslb.checks import accounting, carrier, conversation, distribution, handshake, queue, refusals, turns
+from wslb.interfaces import Capability
 from wslb.lab.conversation import Conversation
 from wslb.lab.lab import Lab
 from wslb.model.balancer import ProcessModel
@@ -146,7 +147,7 @@ NOT_WOKEN = Elsewhere(
     source="CHANGES 2.4.49, mpm_event, lingering close; measured on 2.4.46, 2.4.48 and 2.4.54",
 )
 
-ask = Family(name="limits", site=SMALL, allow_log=FULL_LOG)
+ask = Family(name="limits", site=SMALL, asks=(Capability.WAITING_ROOM,), allow_log=FULL_LOG)
 
 SCENARIOS: tuple[Scenario, ...] = (
     ask(
@@ -195,6 +196,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         (queue.requests_waited(200, waited_seconds=PATIENCE_SECONDS), handshake.answered_101, *SERVED),
         allow_log=(*FULL_LOG, "AH10187"),
         explanation="balancer-manager needs a worker thread like any request; drain members before the slots run out.",
+        elsewhere=(
+            Elsewhere(
+                proxy="HAProxy",
+                does="tells of its members at a socket of its own, where no tunnel takes a place",
+                source="stats socket in the management guide; other scenarios read it on 2.6.12 and 2.8.25 while full",
+            ),
+        ),
     ),
     ask(
         "last-slot",

@@ -242,6 +242,31 @@ SCENARIOS: tuple[Scenario, ...] = (
         ),
         site=balanced(replace(CLUSTER, stickysession="ROUTEID|routeid")),
         explanation="A pinned request takes its member's turn too: lbstatus moves as if that member had been elected.",
+        elsewhere=(
+            Elsewhere(
+                proxy="nginx",
+                does="a member that is as deep in debt as one election leaves it does not pay again",
+                source="measured on 1.31.3",
+                limit="yes: after 3 pinned to liberty node is next, and the free ones take strict turns",
+                checks=(
+                    distribution.served_by(L, L, L, *[N, L] * 3),
+                    turns.turns_taken(thieves=0, whose="the pinned connections"),
+                    accounting.witnesses_agree,
+                    accounting.elected_counted,
+                ),
+            ),
+            Elsewhere(
+                proxy="HAProxy",
+                does="who is pinned takes no turn, and is not counted as elected (lbtot)",
+                source="measured on 2.6.12 and 2.8.25",
+                limit="no: after 3 pinned to liberty the free ones take strict turns, liberty first",
+                checks=(
+                    distribution.served_by(L, L, L, *[L, N] * 3),
+                    turns.turns_taken(thieves=-3, whose="the pinned connections, which are not counted"),
+                    accounting.witnesses_agree,
+                ),
+            ),
+        ),
     ),
     ask(
         "bybusyness",
@@ -285,6 +310,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"no: strict turns over {PAIRS} WebSockets with a GET of /WSConsole.html after each",
         between(get("/WSConsole.html")),
         (refusals.requests_answered(PAIRS, 200), *innocent("a GET of /WSConsole.html after each connection")),
+        elsewhere=(
+            Elsewhere(
+                proxy="HAProxy",
+                does="serves no files",
+                source="what it returns itself must fit into a buffer: http-request return in the manual",
+            ),
+        ),
     ),
     ask(
         "neighbour",
@@ -307,6 +339,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         f"no: strict turns over {PAIRS} WebSockets with 3 readings after each",
         between(lambda lab: lab.status(), times=3),
         innocent("three readings of balancer-manager after each connection"),
+        elsewhere=(
+            Elsewhere(
+                proxy="nginx",
+                does="has nothing that tells of its members",
+                source="stub_status in the manual tells of its own connections alone",
+            ),
+        ),
     ),
     ask(
         "readiness",
@@ -315,6 +354,19 @@ SCENARIOS: tuple[Scenario, ...] = (
         between(get("/wslb-ready"), times=3),
         (refusals.requests_answered(3 * PAIRS, 404), *innocent("three readiness requests after each connection")),
         explanation="The readiness path is not balanced; it answers with the id of this run's configuration.",
+        elsewhere=tuple(
+            Elsewhere(
+                proxy=proxy,
+                does="the readiness path is answered 200",
+                source=f"measured on {versions}",
+                limit=f"no: strict turns over {PAIRS} WebSockets with 3 readiness requests after each",
+                checks=(
+                    refusals.requests_answered(3 * PAIRS, 200),
+                    *innocent("three readiness requests after each connection"),
+                ),
+            )
+            for proxy, versions in (("nginx", "1.22.1 and 1.31.3"), ("HAProxy", "2.6.12 and 2.8.25"))
+        ),
     ),
     ask(
         "other-balancer",

@@ -76,7 +76,7 @@ class HaproxyDialect:
 
     title = "HAProxy"
     capabilities = Capabilities(
-        can=frozenset({Capability.CONTROL}),
+        can=frozenset({Capability.CONTROL, Capability.WAITING_ROOM}),
         measured=MEASURED,
         words=WORDS_OF_HTTPD,
         writes=WRITES,

@@ -366,6 +366,7 @@ MUTATIONS = OwnMutations(
             checks=("nothing_left_open",),
             cause="busy",
         ),
+        "chat-cut-short": Otherwise(why="what clients send through tunnels is not in its access log"),
         "tunnel-outlives-httpd": Otherwise(why="TERM ends nginx at once, whatever is open"),
     },
     asked_in={"idleness-disturbed": "timeouts-other-limits", "pongs-lost": "timeouts-idle-pings"},
