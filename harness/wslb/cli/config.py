@@ -18,7 +18,7 @@ __all__ = ["command"]
 @click.argument("name", required=False, metavar="[SCENARIO]", shell_complete=scenario_names)
 @lab_options
 @lbmethod_option("lbmethod of both balancers.")
-@click.option("--compose", is_flag=True, help="The one that compose.yaml mounts.")
+@click.option("--compose", is_flag=True, help="The one that compose.yaml mounts for Apache.")
 def command(name: str | None, compose: bool, **options: Any) -> None:
     """Print the httpd.conf that `wslb up` serves, or that of one scenario.
 
