@@ -200,7 +200,7 @@ SCENARIOS: tuple[Scenario, ...] = (
             Elsewhere(
                 proxy="HAProxy",
                 does="tells of its members at a socket of its own, where no tunnel takes a place",
-                source="stats socket in the management guide; other scenarios read it on 2.6.12 and 2.8.25 while full",
+                source="manual for management, stats socket; read by other scenarios on 2.6.12 and 2.8.25 while full",
             ),
         ),
     ),

@@ -225,7 +225,7 @@ RELOADED_BY_HUP = tuple(
     )
     for proxy, signal, source in (
         ("nginx", "HUP", "manual, Controlling nginx"),
-        ("HAProxy", "USR2", "management guide, section 4"),
+        ("HAProxy", "USR2", "manual for management, section 4"),
     )
 )
 ROOM_FOR_ALL = tuple(
