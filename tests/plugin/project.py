@@ -20,7 +20,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def run(
-    folder: Path, *words: str, quiet: tuple[str, ...] = QUIET, limit: float = 120, **more: str
+    folder: Path, *words: str, quiet: tuple[str, ...] = QUIET, limit: float = 600, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest there."""
     return subprocess.run(
