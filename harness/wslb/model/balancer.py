@@ -177,6 +177,11 @@ class Balancer:
         if len(set(routes)) != len(routes):
             raise ConfigError(option="members", value=routes, allowed="different routes")
 
+    @property
+    def scheme(self) -> str:
+        """What its first member is spoken to in, ``ws`` or ``wss``; nginx and HAProxy have no balancer of both."""
+        return "wss" if urlsplit(self.members[0].url).scheme in {"wss", "https"} else "ws"
+
     def member(self, route: str) -> Member:
         """Member of this route; KeyError when there is none."""
         for member in self.members:

@@ -74,6 +74,16 @@ class ProgramProxy(ABC, Generic[D, P]):
         self._ports = ports
         self._count = 0
 
+    def _served(self, balancer: Balancer | None) -> tuple[Balancer, ...]:
+        """Balancers as they are served: all, or the one that is asked about.
+
+        httpd may call two by one name, one for each scheme of its members; where this scheme is not served, whatever
+        has the name is shown.
+        """
+        site = self.site.balancers if self.site else ()
+        named = tuple(one for one in site if balancer is None or one.name == balancer.name)
+        return tuple(one for one in named if balancer and one.scheme == balancer.scheme) or named
+
     @abstractmethod
     def _rendered(self, site: Site) -> str:
         """Configuration text of this generation."""

@@ -31,7 +31,7 @@ from wslb.proxies.haproxy.haproxy_claims import MEASURED
 from wslb.proxies.haproxy.haproxy_vocabulary import EVENTS, METHODS_TOLD, WORDS_OF_HTTPD, WRITES
 from wslb.resources import resource
 
-__all__ = ["HaproxyDialect", "scheme_of"]
+__all__ = ["HaproxyDialect"]
 
 _ACCESS = re.compile(
     r'^wslb (?P<status>-?\d+) (?P<in>\d+) (?P<out>\d+) (?P<ms>\d+) "(?P<member>[^"]*)" '
@@ -223,7 +223,7 @@ class HaproxyDialect:
             MemberStatus(
                 balancer=balancer.name,
                 route=member.route,
-                url=f"{scheme_of(balancer)}://{row['addr']}",
+                url=f"{balancer.scheme}://{row['addr']}",
                 status=_status(row),
                 elected=int(row["lbtot"]),
                 busy=int(row["scur"]),
@@ -349,14 +349,9 @@ def _secure(url: str) -> bool:
     return urlsplit(url).scheme in {"wss", "https"}
 
 
-def scheme_of(balancer: Balancer) -> str:
-    """What all of its members are spoken to in, ``ws`` or ``wss``."""
-    return "wss" if _secure(balancer.members[0].url) else "ws"
-
-
 def _backend(balancer: Balancer) -> str:
     """Name of its backend: one over TLS has servers of its own, though httpd calls both by one name."""
-    return _value(balancer.name) + (_TLS if scheme_of(balancer) == "wss" else "")
+    return _value(balancer.name) + (_TLS if balancer.scheme == "wss" else "")
 
 
 def _over_tls(mount: Mount) -> frozenset[bool]:

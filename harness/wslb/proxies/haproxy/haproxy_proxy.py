@@ -14,7 +14,7 @@ from wslb.errors import ContractError
 from wslb.interfaces import BalancerChange, Installation, MemberChange, Runtime
 from wslb.model.balancer import Balancer, Site
 from wslb.model.results import MemberStatus
-from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect, scheme_of
+from wslb.proxies.haproxy.haproxy_dialect import HaproxyDialect
 from wslb.proxies.haproxy.haproxy_program import HaproxyProgram
 from wslb.proxies.program_proxy import ProgramProxy
 
@@ -87,8 +87,7 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
         if not self.running:
             raise ContractError(backend="HAProxy", detail="it does not run")
         stat = await self._asked("show stat")
-        served = [b for b in self.site.balancers if balancer is None or _same(b, balancer)]
-        return tuple(member for one in served for member in self.dialect.status(one, stat))
+        return tuple(member for one in self._served(balancer) for member in self.dialect.status(one, stat))
 
     async def _asked(self, command: str) -> str:
         """What it answers at its socket, which of a container only programs in it can reach.
@@ -142,10 +141,6 @@ class HaproxyProxy(ProgramProxy[HaproxyDialect, HaproxyProgram]):
             ContractError: always.
         """
         return 0, await self.change(balancer, change)
-
-
-def _same(one: Balancer, other: Balancer) -> bool:
-    return (one.name, scheme_of(one)) == (other.name, scheme_of(other))
 
 
 def named(user: tuple[str, str] | None) -> tuple[str, str] | None:

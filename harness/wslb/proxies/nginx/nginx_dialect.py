@@ -22,7 +22,7 @@ from wslb.proxies.nginx.nginx_claims import MEASURED
 from wslb.proxies.nginx.nginx_vocabulary import EVENTS, METHODS_TOLD, WORDS_OF_HTTPD, WRITES
 from wslb.resources import resource
 
-__all__ = ["NginxDialect", "scheme_of"]
+__all__ = ["NginxDialect"]
 
 _LINE = re.compile(r"^(?P<at>\S+ \S+) \[(?P<level>[a-z]+)\] \d+#\d+: (?P<text>.*)$")
 _ACCESS = re.compile(
@@ -230,7 +230,6 @@ class NginxDialect:
         """
         elected, sent, read = _tally(access, _upstream(balancer))
         busy = open_to(connections)
-        scheme = scheme_of(balancer)
         block = dict(_UPSTREAM.findall(dump)).get(_upstream(balancer), "")
         told = METHODS_TOLD.search(block)
         method = told[1] if told else LbMethod.ROUND_ROBIN.value
@@ -239,7 +238,7 @@ class NginxDialect:
             MemberStatus(
                 balancer=balancer.name,
                 route=routes.get(address, address),
-                url=f"{scheme}://{address}",
+                url=f"{balancer.scheme}://{address}",
                 status=status,
                 elected=elected[address],
                 busy=busy[address],
@@ -355,11 +354,6 @@ def _routes(balancer: Balancer) -> tuple[str, ...]:
     )
 
 
-def scheme_of(balancer: Balancer) -> str:
-    """What all of its members are spoken to in, ``ws`` or ``wss``."""
-    return "wss" if _secure(balancer.members[0].url) else "ws"
-
-
 def _secure(url: str) -> bool:
     return urlsplit(url).scheme in {"wss", "https"}
 
@@ -372,7 +366,7 @@ def _method(balancer: Balancer) -> str:
 
 def _upstream(balancer: Balancer) -> str:
     """Name of its upstream: one over TLS has members of its own, though httpd calls both by one name."""
-    return _value(balancer.name) + ("-tls" if scheme_of(balancer) == "wss" else "")
+    return _value(balancer.name) + ("-tls" if balancer.scheme == "wss" else "")
 
 
 def _over_tls(mount: Mount) -> frozenset[bool]:

@@ -12,7 +12,7 @@ from wslb.errors import ContractError
 from wslb.interfaces import BalancerChange, Installation, MemberChange, Runtime
 from wslb.model.balancer import Balancer, Site
 from wslb.model.results import MemberStatus
-from wslb.proxies.nginx.nginx_dialect import NginxDialect, scheme_of
+from wslb.proxies.nginx.nginx_dialect import NginxDialect
 from wslb.proxies.nginx.nginx_program import NginxProgram
 from wslb.proxies.program_proxy import ProgramProxy
 
@@ -90,10 +90,9 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
         if done.returncode != 0:
             raise ContractError(backend="nginx", detail=f"{_CONNECTIONS}, which tells its tunnels, cannot be read")
         access = (await self.runtime.read(self.dialect.access_log)).decode(errors="replace")
-        served = [b for b in self.site.balancers if balancer is None or _same(b, balancer)]
         return tuple(
             member
-            for one in served
+            for one in self._served(balancer)
             for member in self.dialect.status(one, self._dump, access=access, connections=done.output)
         )
 
@@ -119,10 +118,6 @@ class NginxProxy(ProgramProxy[NginxDialect, NginxProgram]):
             ContractError: always.
         """
         return 0, await self.change(balancer, change)
-
-
-def _same(one: Balancer, other: Balancer) -> bool:
-    return (one.name, scheme_of(one)) == (other.name, scheme_of(other))
 
 
 def named(user: tuple[str, str] | None) -> str:

@@ -11,7 +11,7 @@ from wslb.errors import ConfigError, EvidenceError, RuntimeUnavailable
 from wslb.interfaces import Capability, Front, Installation
 from wslb.model.balancer import Carrier, LbMethod, Listener, MemberState, Mount, Native, ProcessModel, Site
 from wslb.model.sites import CLUSTER, LIBERTY, NODE, TLS_CLUSTER, TLS_NODE, balanced, cluster, with_parameters
-from wslb.proxies.nginx.nginx_dialect import NginxDialect, open_to, scheme_of
+from wslb.proxies.nginx.nginx_dialect import NginxDialect, open_to
 from wslb.proxies.nginx.nginx_product import NginxProduct
 from wslb.runtimes.local.local_runtime import LocalRuntime
 from wslb.scenarios import SCENARIOS
@@ -193,7 +193,7 @@ def test_balancers_of_one_name_on_both_sides_are_counted_apart() -> None:
         ("node", "wss://127.0.0.102:8443", 0),
     ]
     assert [line.member_url for line in DIALECT.parse_access(access)] == ["wss://127.0.0.101:10443"]
-    assert (scheme_of(CLUSTER), scheme_of(TLS_CLUSTER)) == ("ws", "wss")
+    assert (CLUSTER.scheme, TLS_CLUSTER.scheme) == ("ws", "wss")
 
 
 def test_what_the_catalogue_announces_is_known_in_nginx_words() -> None:

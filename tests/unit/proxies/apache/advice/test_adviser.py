@@ -23,6 +23,7 @@ from wslb.proxies.apache.advice.rules.timing import capacity
 from wslb.proxies.apache.conf.configuration import Configuration
 from wslb.proxies.apache.conf.dump import parse_dump, parse_modules
 from wslb.proxies.apache.conf.textfiles import LocalFiles
+from wslb.proxies.apache.dialect import ApacheDialect
 from wslb.scenarios import SCENARIOS
 from wslb.scenarios.scenario import Scenario
 
@@ -59,6 +60,9 @@ TRAPS = {
 """Scenarios that lay a trap on purpose, and the rules that name it; every other rendering is clean but for notes."""
 
 
+OF_HTTPD = [scenario for scenario in SCENARIOS if scenario.concerns(ApacheDialect.title)]
+
+
 async def no_httpd(settings: Settings) -> Installation:
     raise RuntimeUnavailable(runtime="local", reason="this test asks none", hint="")
 
@@ -70,7 +74,7 @@ async def answer_on(text: str | bytes, folder: Path) -> FileAdvice:
 
 
 @pytest.mark.parametrize("carrier", list(Carrier))
-@pytest.mark.parametrize("scenario", [None, *SCENARIOS], ids=lambda scenario: scenario.name if scenario else "up")
+@pytest.mark.parametrize("scenario", [None, *OF_HTTPD], ids=lambda scenario: scenario.name if scenario else "up")
 async def test_the_projects_own_rendering_is_accused_of_the_traps_it_lays_and_of_no_other(
     scenario: Scenario | None, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
