@@ -23,7 +23,6 @@ class Figures:
         kind: in a few words.
         tried: how many.
         lost: a sentence for each that was not survived.
-        again: a sentence for each that was tried a second time.
         skipped: a reason for each that could not be tried here.
     """
 
@@ -33,7 +32,6 @@ class Figures:
         self.kind = kind
         self.tried = 0
         self.lost: list[str] = []
-        self.again: list[str] = []
         self.skipped: list[str] = []
         self.every.append(self)
 
@@ -49,7 +47,6 @@ class Figures:
         return [
             f"faults: {told}",
             *(f"  skipped {one}" for one in self.skipped),
-            *(f"  tried again {one}" for one in self.again),
             *(f"  lost {one}" for one in self.lost),
         ]
 

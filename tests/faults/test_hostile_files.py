@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import signal
 import socket
 import subprocess
 import sys
@@ -220,29 +218,13 @@ def planted(folder: Path) -> Iterator[tuple[str, str]]:
         yield name, name if name.startswith("/") else str(folder / name)
 
 
-OUT_OF_TIME = frozenset({-signal.SIGXCPU, -signal.SIGALRM})
-
-
-def asked(words: list[tuple[list[str], Path, int]], figures: Figures) -> list[dict[str, Any]]:
-    """What came of each command line.
-
-    One that ran out of time is asked once more, and told: a machine that stood still is charged to whom it found
-    running, and a command that comes to no end comes to none again.
-    """
+def asked(words: list[tuple[list[str], Path, int]]) -> list[dict[str, Any]]:
+    """What came of each command line."""
     limits = {"try": 4 * LIMIT_SECONDS}  # httpd reads it too, and is started a few times
-    rows = [(argv, str(folder), user, limits.get(argv[0], LIMIT_SECONDS)) for argv, folder, user in words]
-    found = _asked(rows)
-    for number, told in enumerate(found):
-        if told["code"] in OUT_OF_TIME:
-            figures.again.append(f"{shlex.join(rows[number][0])}: {lost(told, frozenset())}")
-            [found[number]] = _asked([rows[number]])
-    return found
-
-
-def _asked(rows: list[tuple[list[str], str, int, int]]) -> list[dict[str, Any]]:
+    text = json.dumps([(argv, str(folder), user, limits.get(argv[0], LIMIT_SECONDS)) for argv, folder, user in words])
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.asked"],
-        input=json.dumps(rows),
+        input=text,
         capture_output=True,
         text=True,
         timeout=600,
@@ -289,7 +271,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
             folder = tmp_path / f"{number}-{place}"
             folder.mkdir()
             rows.append((f"{use}: {name}", spec, (spec.words(path, folder), folder, 0)))
-    for (name, spec, _), told in zip(rows, asked([row[2] for row in rows], figures), strict=True):
+    for (name, spec, _), told in zip(rows, asked([row[2] for row in rows]), strict=True):
         figures.judge(name, lost(told, spec.codes))
     figures.survived()
     assert figures.tried >= 100
@@ -311,6 +293,6 @@ def test_configurations_that_are_traps(tmp_path: Path) -> None:
         if FULL or name in TRIED_AS_WELL:
             trying = ["try", str(file), "--report", str(tmp_path / f"{number}")]
             rows.append((f"try: {name}", frozenset({0, 1, 2, 3}), (trying, tmp_path, 0)))
-    for (name, codes, _), told in zip(rows, asked([row[2] for row in rows], figures), strict=True):
+    for (name, codes, _), told in zip(rows, asked([row[2] for row in rows]), strict=True):
         figures.judge(name, lost(told, codes))
     figures.survived()

@@ -6,17 +6,18 @@ that mod_proxy_balancer makes of its server, so the path is not known, but nearl
 
 Both hashes are linear in the characters modulo 2**32: h1 multiplies by 33, h2 by another odd factor at each place, and
 odd factors have inverses. So the hashes can be followed forwards through folder and first digits, and backwards through
-the end of the path, and the two meet in the middle: 16**4 states on each side in place of 16**8 paths. Both hashes, 64
-bits, must meet: a segment of somebody else's does so once in some 10**7.
+the end of the path, and the two meet in the middle: 16**4 states on each side in place of 16**8 paths. Four digits add
+less than 2**21 to h1, so of the sorted states before them some 30 can meet any of those behind. Both hashes, 64 bits,
+must meet: a segment of somebody else's does so once in some 10**7.
 """
 
 from __future__ import annotations
 
 import platform
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator
 from functools import lru_cache
-from itertools import product
 
 __all__ = ["made_in", "segment_name"]
 
@@ -36,6 +37,8 @@ _SIGN = 256 if platform.machine().lower() in {"x86_64", "amd64", "i386", "i686"}
 """What a byte above 127 is less to the second hash, which adds C's ``char``."""
 
 _State = tuple[int, int]
+_Digits = tuple[int, int, bytes]
+"""Both hashes behind some digits, and the digits."""
 
 
 def segment_name(path: str) -> str:
@@ -105,22 +108,43 @@ def _id(begin: str, end: bytes, hashes: _State) -> str | None:
         place = len(begin.encode()) + length
         behind, factors = _forward((0, 0), end, place), _factors(len(end), place)
         t1, t2 = ((h - b) * pow(f, -1, 1 << 32) & _MASK for h, b, f in zip(hashes, behind, factors, strict=True))
-        left, right = _halves(begin, length)
-        for digits, (r1, r2) in right.items():
-            if (first := left.get(((t1 - r1) & _MASK, (t2 - r2) & _MASK))) is not None:
-                return (first + digits).decode()
+        firsts, left, lasts, (least_last, most_last) = _halves(begin, length)
+        low, high = (t1 - most_last) & _MASK, (t1 - least_last) & _MASK
+        for least, most in ((low, high),) if low <= high else ((low, _MASK), (0, high)):
+            for at in range(bisect_left(firsts, least), bisect_right(firsts, most)):
+                l1, l2, first = left[at]
+                for r2, last in lasts.get((t1 - l1) & _MASK, ()):
+                    if (l2 + r2) & _MASK == t2:
+                        return (first + last).decode()
     return None
 
 
 @lru_cache(maxsize=len(_LENGTHS))
-def _halves(begin: str, length: int) -> tuple[dict[_State, bytes], dict[bytes, _State]]:
-    """What the first digits of an id add to the hashes behind it, and what its last ones do, by the digits."""
+def _halves(
+    begin: str, length: int
+) -> tuple[list[int], list[_Digits], dict[int, list[tuple[int, bytes]]], tuple[int, int]]:
+    """What the first digits of an id add to the hashes behind it, in order of the first hash, which stands apart too;
+    what its last ones add to the second, by the first; and the least and the most that they add to the first.
+    """
     text = begin.encode()
-    start, middle = _forward((0, 0), text, 0), len(text) + length - _RIGHT
+    middle = len(text) + length - _RIGHT
     f1, f2 = _factors(_RIGHT, middle)
-    left: dict[_State, bytes] = {}
-    for chosen in product(_DIGITS, repeat=length - _RIGHT):
-        h1, h2 = _forward(start, bytes(chosen), len(text))
-        left[h1 * f1 & _MASK, h2 * f2 & _MASK] = bytes(chosen)
-    right = {bytes(chosen): _forward((0, 0), bytes(chosen), middle) for chosen in product(_DIGITS, repeat=_RIGHT)}
-    return left, right
+    start = _forward((0, 0), text, 0)
+    left = sorted((h1 * f1 & _MASK, h2 * f2 & _MASK, digits) for h1, h2, digits in _written(start, len(text), middle))
+    lasts: dict[int, list[tuple[int, bytes]]] = {}
+    for h1, h2, digits in _written((0, 0), middle, middle + _RIGHT):
+        lasts.setdefault(h1, []).append((h2, digits))
+    return [h1 for h1, _, _ in left], left, lasts, (min(lasts), max(lasts))
+
+
+def _written(state: _State, place: int, until: int) -> list[_Digits]:
+    """The hashes behind all that can be written in digits from one place to another."""
+    found = [(*state, b"")]
+    for at in range(place, until):
+        factor = _FIRST * pow(_FACTOR, at, 1 << 32) & _MASK
+        found = [
+            ((h1 * 33 + digit) & _MASK, (h2 * factor + digit) & _MASK, digits + bytes((digit,)))
+            for h1, h2, digits in found
+            for digit in _DIGITS
+        ]
+    return found
