@@ -26,6 +26,7 @@ from wslb.errors import PlaceLost
 from wslb.lab.lab import Lab
 from wslb.lab.launch import open_lab
 from wslb.model.results import Outcome, ScenarioResult
+from wslb.runtimes.apr_names import segment_name
 from wslb.scenarios import SCENARIOS, runner
 from wslb.scenarios import acts as do
 from wslb.scenarios.scenario import Scenario
@@ -267,6 +268,7 @@ from wslb.lab.launch import open_lab
 from wslb.scenarios import SCENARIOS, runner
 
 async def act(lab):
+    Path(sys.argv[2]).touch()
     held = await lab.open_in_turn(2, hold=sys.argv[1] in {"ports", "memory"})
     if sys.argv[1] == "loopback":
         subprocess.run(["ip", "link", "set", "lo", "down"], check=True)
@@ -295,6 +297,16 @@ asyncio.run(main())
 """
 
 
+@contextlib.contextmanager
+def foreign_segment() -> Iterator[str]:
+    """Where a program that is not the lab's leaves shared memory in mid-run: looking at it takes what is short."""
+    path = Path(f"/dev/shm/{segment_name(f'/run/{os.getpid()}/slotmem-shm-p1a2b3c4d_0.shm')}")  # noqa: S108
+    try:
+        yield str(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
 @pytest.mark.skipif(not unshared("--net --mount"), reason="this system permits no namespaces of network and mounts")
 @pytest.mark.parametrize(
     ("what", "sentence"),
@@ -307,10 +319,23 @@ asyncio.run(main())
 )
 def test_the_machine_fails(what: str, sentence: str) -> None:
     ready = 'ip link set lo up && mount -t tmpfs -o size=2m,mode=1777 none "$TMPDIR" && exec "$@"'
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # where httpd's user can go
-        Path(folder).chmod(0o755)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, foreign_segment() as segment:
+        Path(folder).chmod(0o755)  # httpd's user goes there
         done = subprocess.run(
-            ["/usr/bin/unshare", "--net", "--mount", "/bin/sh", "-c", ready, "sh", sys.executable, "-c", INSIDE, what],
+            [
+                "/usr/bin/unshare",
+                "--net",
+                "--mount",
+                "/bin/sh",
+                "-c",
+                ready,
+                "sh",
+                sys.executable,
+                "-c",
+                INSIDE,
+                what,
+                segment,
+            ],
             env={**os.environ, "TMPDIR": folder},
             capture_output=True,
             text=True,

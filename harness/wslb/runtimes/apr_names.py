@@ -4,11 +4,11 @@ mod_slotmem_shm names a segment by a path, ``<folder>/slotmem-shm-p<id>[_<balanc
 shm_open with ``/ShM.<h1>H<h2>``, two hashes of that path (make_shm_open_safe_name in APR's shm.c). The id is 32 bits
 that mod_proxy_balancer makes of its server, so the path is not known, but nearly: all but eight hexadecimal digits.
 
-Both hashes are linear in the characters modulo 2**32: h1 multiplies by 33, h2 by another odd factor at each place, and
-odd factors have inverses. So the hashes can be followed forwards through folder and first digits, and backwards through
-the end of the path, and the two meet in the middle: 16**4 states on each side in place of 16**8 paths. Four digits add
-less than 2**21 to h1, so of the sorted states before them some 30 can meet any of those behind. Both hashes, 64 bits,
-must meet: a segment of somebody else's does so once in some 10**7.
+The first hash is linear in the characters modulo 2**32: it multiplies by 33, which has an inverse. So it can be
+followed backwards through the end of the path, and what is left of it is what the digits of the id add. Of the 16**3
+first ones some 64 leave a rest that five more can make, and the rest says them digit by digit, as a number of base 33
+whose digits go up to 102 does: few fit at each place. That leaves about one id of 16**8, and the second hash judges it.
+A segment of somebody else's passes both once in some 10**7.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator
 from functools import lru_cache
+from itertools import product
 
 __all__ = ["made_in", "segment_name"]
 
 _MASK = 0xFFFF_FFFF
-_DIGITS = b"0123456789abcdef"
-_RIGHT = 4
-"""Digits behind the middle."""
+_DIGITS = sorted(b"0123456789abcdef")
+_LEAST, _MOST = _DIGITS[0], _DIGITS[-1]
+_FIRSTS = 3
+"""Digits of an id that are tried; the others are computed."""
 
 _LENGTHS = (8, 7, 6)
 """Digits of an id, which is printed without leading zeros: one in 4,096 has fewer."""
@@ -37,8 +39,7 @@ _SIGN = 256 if platform.machine().lower() in {"x86_64", "amd64", "i386", "i686"}
 """What a byte above 127 is less to the second hash, which adds C's ``char``."""
 
 _State = tuple[int, int]
-_Digits = tuple[int, int, bytes]
-"""Both hashes behind some digits, and the digits."""
+"""Both hashes."""
 
 
 def segment_name(path: str) -> str:
@@ -94,57 +95,52 @@ def _forward(state: _State, text: bytes, place: int) -> _State:
     return h1, h2
 
 
-def _factors(length: int, place: int) -> _State:
-    """By what a text of this length multiplies the hashes before it."""
-    second = 1
-    for offset in range(length):
-        second = second * _FIRST * pow(_FACTOR, place + offset, 1 << 32) & _MASK
-    return pow(33, length, 1 << 32), second
-
-
 def _id(begin: str, end: bytes, hashes: _State) -> str | None:
     """The id that makes these hashes between begin and end of the path; None where none does."""
+    text = begin.encode()
+    before, _ = _forward((0, 0), text, 0)
     for length in _LENGTHS:
-        place = len(begin.encode()) + length
-        behind, factors = _forward((0, 0), end, place), _factors(len(end), place)
-        t1, t2 = ((h - b) * pow(f, -1, 1 << 32) & _MASK for h, b, f in zip(hashes, behind, factors, strict=True))
-        firsts, left, lasts, (least_last, most_last) = _halves(begin, length)
-        low, high = (t1 - most_last) & _MASK, (t1 - least_last) & _MASK
-        for least, most in ((low, high),) if low <= high else ((low, _MASK), (0, high)):
-            for at in range(bisect_left(firsts, least), bisect_right(firsts, most)):
-                l1, l2, first = left[at]
-                for r2, last in lasts.get((t1 - l1) & _MASK, ()):
-                    if (l2 + r2) & _MASK == t2:
-                        return (first + last).decode()
+        behind, _ = _forward((0, 0), end, len(text) + length)
+        added = (hashes[0] - behind) * pow(33, -len(end), 1 << 32) - before * pow(33, length, 1 << 32)
+        for slot in _adding(added & _MASK, length):
+            if _forward((0, 0), text + slot + end, 0) == hashes:
+                return slot.decode()
     return None
 
 
+def _adding(added: int, length: int) -> Iterator[bytes]:
+    """The digits that add this to the first hash, modulo 2**32."""
+    rest = length - _FIRSTS
+    least, most = _bounds(rest)
+    sums, firsts = _first_digits(rest)
+    low, high = (added - most) & _MASK, (added - least) & _MASK
+    for least, most in ((low, high),) if low <= high else ((low, _MASK), (0, high)):
+        for at in range(bisect_left(sums, least), bisect_right(sums, most)):
+            yield from (firsts[at] + last for last in _digits((added - sums[at]) & _MASK, rest))
+
+
+def _digits(value: int, count: int) -> Iterator[bytes]:
+    """All ways to write a value with so many digits in base 33."""
+    if count == 0:
+        if value == 0:
+            yield b""
+        return
+    scale, (least, most) = 33 ** (count - 1), _bounds(count - 1)
+    for digit in _DIGITS:
+        if least <= (left := value - digit * scale) <= most:
+            yield from (bytes((digit,)) + last for last in _digits(left, count - 1))
+
+
+def _bounds(count: int) -> tuple[int, int]:
+    """The least and the most that so many digits add."""
+    ones = (33**count - 1) // 32
+    return _LEAST * ones, _MOST * ones
+
+
 @lru_cache(maxsize=len(_LENGTHS))
-def _halves(
-    begin: str, length: int
-) -> tuple[list[int], list[_Digits], dict[int, list[tuple[int, bytes]]], tuple[int, int]]:
-    """What the first digits of an id add to the hashes behind it, in order of the first hash, which stands apart too;
-    what its last ones add to the second, by the first; and the least and the most that they add to the first.
-    """
-    text = begin.encode()
-    middle = len(text) + length - _RIGHT
-    f1, f2 = _factors(_RIGHT, middle)
-    start = _forward((0, 0), text, 0)
-    left = sorted((h1 * f1 & _MASK, h2 * f2 & _MASK, digits) for h1, h2, digits in _written(start, len(text), middle))
-    lasts: dict[int, list[tuple[int, bytes]]] = {}
-    for h1, h2, digits in _written((0, 0), middle, middle + _RIGHT):
-        lasts.setdefault(h1, []).append((h2, digits))
-    return [h1 for h1, _, _ in left], left, lasts, (min(lasts), max(lasts))
-
-
-def _written(state: _State, place: int, until: int) -> list[_Digits]:
-    """The hashes behind all that can be written in digits from one place to another."""
-    found = [(*state, b"")]
-    for at in range(place, until):
-        factor = _FIRST * pow(_FACTOR, at, 1 << 32) & _MASK
-        found = [
-            ((h1 * 33 + digit) & _MASK, (h2 * factor + digit) & _MASK, digits + bytes((digit,)))
-            for h1, h2, digits in found
-            for digit in _DIGITS
-        ]
-    return found
+def _first_digits(rest: int) -> tuple[list[int], list[bytes]]:
+    """What first digits add with so many behind them, in order, and the digits."""
+    found = sorted(
+        (_forward((0, 0), bytes(one), 0)[0] * 33**rest & _MASK, bytes(one)) for one in product(_DIGITS, repeat=_FIRSTS)
+    )
+    return [added for added, _ in found], [digits for _, digits in found]

@@ -102,11 +102,15 @@ class RunFolder:
                 raise
 
     def remove(self) -> None:
-        """Remove the folder, and the shared memory that its programs left; twice is once."""
+        """Remove the folder, and the shared memory that its programs left; twice is once.
+
+        Where memory does not suffice for that, it is left to the next run's `sweep`.
+        """
         if self._lock is None:
             return
-        forget_shared_memory(self.path)
-        _remove(self.path)
+        with contextlib.suppress(MemoryError):
+            forget_shared_memory(self.path)
+            _remove(self.path)
         os.close(self._lock)
         self._lock = None
 

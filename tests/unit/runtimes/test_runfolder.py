@@ -53,6 +53,19 @@ def children() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
         process.communicate()
 
 
+def test_what_no_memory_is_left_for_is_done_by_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(folder: Path) -> None:
+        raise MemoryError
+
+    folder = RunFolder(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(runfolder, "forget_shared_memory", none_left)
+        folder.remove()
+    assert folder.path.exists()
+    assert [leftover.run_id for leftover in sweep(tmp_path)] == [folder.run_id]
+    assert not folder.path.exists()
+
+
 def test_a_living_run_is_not_touched(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     assert sweep(tmp_path) == ()
