@@ -33,11 +33,13 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 ready: $(VENV)/.ready
 	@$(BIN)/wslb doctor --install --quiet
 
+# Hypothesis takes a third of a second to be imported, and no scenario needs it.
+SCENARIOS = $(BIN)/python -m pytest -p no:hypothesispytest tests/live/test_scenarios.py -q --no-header
 test-lb: ready ## the main job: prove on a real Apache that WebSockets are balanced
-	@$(BIN)/python -m pytest tests/live/test_scenarios.py -m wslb_lb -q --no-header --wslb-report=$(REPORT) $(ARGS)
+	@$(SCENARIOS) -m wslb_lb --wslb-report=$(REPORT) $(ARGS)
 
 test-behaviour: ready ## every other behaviour that decides whether balancing works
-	@$(BIN)/python -m pytest tests/live/test_scenarios.py -m wslb_behaviour -q --no-header --wslb-report=reports/behaviour $(ARGS)
+	@$(SCENARIOS) -m wslb_behaviour --wslb-report=reports/behaviour $(ARGS)
 
 .PHONY: static pyright
 static: $(VENV)/.ready

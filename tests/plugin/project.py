@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly")
+QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest")
 """What these tests do without, unless they are about it."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wslb.model.handshake import Headers, header_values
+from wslb.model.handshake import Headers
 
 __all__ = ["HOP_BY_HOP", "FieldChange", "changes"]
 
@@ -32,11 +32,15 @@ class FieldChange:
 def changes(before: Headers, after: Headers) -> tuple[FieldChange, ...]:
     """Fields of both stations, compared by name without case: first those of the first station, then the new ones."""
     names: dict[str, str] = {}
-    for name, _ in (*before, *after):
-        names.setdefault(name.lower(), name)
+    stations: tuple[dict[str, tuple[str, ...]], ...] = ({}, {})
+    for headers, values in zip((before, after), stations, strict=True):
+        for name, value in headers:
+            lower = name.lower()
+            names.setdefault(lower, name)
+            values[lower] = (*values.get(lower, ()), value)
     found: list[FieldChange] = []
     for lower, name in names.items():
-        old, new = header_values(before, name), header_values(after, name)
+        old, new = (values.get(lower, ()) for values in stations)
         if not old:
             what = "added"
         elif not new:

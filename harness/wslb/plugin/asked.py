@@ -17,6 +17,7 @@ from wslb.plugin.parcel import PARCEL, Parcel
 
 if TYPE_CHECKING:
     from wslb.model.results import ScenarioResult
+    from wslb.reports.document import Document
     from wslb.reports.ongoing import Ongoing
 
 
@@ -67,6 +68,7 @@ class Asked:
         self._sent = 0
         self._taken: list[tuple[int, ScenarioResult]] = []
         self._failed = self._lost = ""
+        self._saved: Document | None = None
         self._written: tuple[Path, ...] = ()
         self._causes: dict[tuple[str, str], str] = {}
         self._lines: dict[str, str] = {}
@@ -211,12 +213,12 @@ class Asked:
             from wslb.reports import github, json_file
             from wslb.reports.files import write
 
-            report = self.run.report()
+            self._saved = json_file.document(self.run.report())
             try:
-                self._written = write(report, Path(self._folder))
+                self._written = write(self._saved, Path(self._folder))
             except EvidenceError as exc:
                 raise pytest.exit.Exception(f"{exc} {exc.hint}", returncode=exitstatus or 4) from exc
-            github.publish(json_file.document(report), os.environ.get("GITHUB_STEP_SUMMARY"))
+            github.publish(self._saved, os.environ.get("GITHUB_STEP_SUMMARY"))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
@@ -226,7 +228,8 @@ class Asked:
         from wslb.reports import json_file
         from wslb.reports.causes.explained import explanation
 
-        for line in explanation(json_file.document(self.run.report())).lines():
+        saved = self._saved or json_file.document(self.run.report())
+        for line in explanation(saved).lines():
             terminalreporter.write_line(clean(line))
         for path in self._written:
             if path.suffix == ".html":
