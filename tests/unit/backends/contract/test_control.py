@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import http.client
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +19,7 @@ from backends.contract import options, sockets
 from backends.contract.control import Control
 from backends.contract.profile import NODE
 from backends.contract.stand_in import StandIn
+from wslb.waiting import disconnect
 
 TOKEN = "a token"
 LATEST = 10.0
@@ -86,3 +90,60 @@ async def test_a_fault_is_active_once_it_was_answered() -> None:
         assert (await asyncio.to_thread(ask, "POST", "/fault", {"kind": "hangup", "times": 1}))[0] == 201
         assert list(backend.faults.take()) == ["hangup"]
         assert backend.faults.take() == {}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "fields", "status"),
+    [
+        ("GET /nothing", "", 404),
+        ("PUT /fault", "", 405),
+        ("POST /fault", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", 411),
+        ("POST /fault", "Content-Type: application/json\r\nContent-Length: -1\r\n", 411),
+        ("POST /fault", "Content-Type: application/json\r\nContent-Length: 65537\r\n", 413),
+        ("POST /fault", "Content-Type: text/plain\r\n", 415),
+        ("GET /fault", "Origin: http://localhost\r\n", 403),
+    ],
+)
+async def test_what_it_does_not_take_is_refused_in_json(request_line: str, fields: str, status: int) -> None:
+    async with controlled() as (backend, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", backend.health()["control"])
+        head = f"{request_line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n{fields}\r\n"
+        writer.write(head.encode())
+        answer, _, body = (await reader.readuntil(b"}")).partition(b"\r\n\r\n")
+        assert int(answer.split()[1]) == status
+        assert list(json.loads(body)) == ["error"]
+        assert (b"Allow: GET, POST, DELETE" in answer) == (status == 405)
+        assert backend.faults.as_json() == []
+        await disconnect(writer)
+
+
+async def test_it_goes_on_where_there_was_no_thread_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = iter([RuntimeError("can't start new thread")] * 2)
+
+    class Scarce(threading.Thread):
+        def start(self) -> None:
+            if (exc := next(refused, None)) is not None:
+                raise exc
+            super().start()
+
+    async with controlled() as (_, ask):
+        monkeypatch.setattr("backends.contract.control.threading", SimpleNamespace(Thread=Scarce))
+        for _ in range(2):
+            with pytest.raises(ConnectionError):
+                await asyncio.to_thread(ask, "GET", "/healthz")
+        assert (await asyncio.to_thread(ask, "GET", "/healthz"))[0] == 200
+
+
+async def test_it_goes_on_where_there_was_no_open_file_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = iter([OSError(errno.EMFILE, "too many open files")] * 2)
+    accept = socket.socket.accept
+
+    def scarce(listener: socket.socket) -> tuple[socket.socket, object]:
+        if (exc := next(refused, None)) is not None:
+            raise exc
+        return accept(listener)
+
+    monkeypatch.setattr(socket.socket, "accept", scarce)
+    async with controlled() as (_, ask):
+        assert (await asyncio.to_thread(ask, "GET", "/healthz"))[0] == 200
+    assert next(refused, None) is None
