@@ -139,6 +139,8 @@ async def new_page(browser: Browser, request: pytest.FixtureRequest) -> AsyncIte
                 for page in opened.context.pages:
                     await page.screenshot(path=KEPT / f"{name}-{number}.png")
                 await opened.context.tracing.stop(path=KEPT / f"{name}-{number}.zip")
+            else:
+                await opened.context.tracing.stop()  # what it had written goes
         finally:
             await opened.context.close()
     assert not complaints
