@@ -25,6 +25,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ __all__ = ["Leftover", "RunFolder", "dead", "sweep"]
 
 _NAME = re.compile(r"wslb-([0-9a-f]{8})")
 _OWNER = "owner"
+_KILLED_SECONDS = 5.0
 _NAMEABLE = re.compile(r"[^\x00-\x1f\x7f\"'$\\<>\ud800-\udfff]{1,200}")
 """Paths that stand in a configuration as they are: no quotes, no variables of httpd, no bytes that are no text."""
 
@@ -234,17 +236,22 @@ def _open_to_all(folder: Path) -> bool:
 
 
 def _kill_all(folder: Path) -> tuple[str, ...]:
-    """End every process of ours that names the folder, or something in it, on its command line."""
-    victims = _naming(folder)
-    names = [f"{process.info['name']} ({process.pid})" for process in victims]
-    for process in victims:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    for process in victims:
-        # a process that init reaps in this moment is no such file to some kernels (pidfd_open)
-        with contextlib.suppress(psutil.Error, FileNotFoundError):
-            process.wait(timeout=5)
-    return tuple(names)
+    """End every process of ours that names the folder, or something in it, on its command line.
+
+    A server that starts may make children behind the look and before its end: whoever is there then is ended, too.
+    """
+    names: list[str] = []
+    deadline = time.monotonic() + _KILLED_SECONDS
+    while (victims := _naming(folder)) and time.monotonic() < deadline:
+        names += [f"{process.info['name']} ({process.pid})" for process in victims]
+        for process in victims:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        for process in victims:
+            # a process that init reaps in this moment is no such file to some kernels (pidfd_open)
+            with contextlib.suppress(psutil.Error, FileNotFoundError):
+                process.wait(timeout=max(0, deadline - time.monotonic()))
+    return tuple(dict.fromkeys(names))
 
 
 def _naming(folder: Path) -> list[psutil.Process]:

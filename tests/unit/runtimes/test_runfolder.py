@@ -105,6 +105,42 @@ def test_a_dead_run_is_removed_with_every_process_that_names_its_folder(
     assert sweep(tmp_path) == ()
 
 
+FORKING = """
+import os, sys
+sys.stdin.readline()
+if os.fork():
+    sys.stdout.write("forked\\n")
+    sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+def test_a_child_that_is_made_behind_the_look_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As httpd that starts makes its children while a sweep has seen it alone."""
+    folder = abandoned(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKING, folder / "httpd.conf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        order, answer = parent.stdin, parent.stdout
+        assert order
+        assert answer
+        looks, look = [], runfolder._naming
+
+        def naming(where: Path) -> list[psutil.Process]:
+            looks.append(look(where))
+            if len(looks) == 1:
+                order.write(b"\n")
+                order.flush()
+                assert answer.readline() == b"forked\n"
+            return looks[-1]
+
+        monkeypatch.setattr(runfolder, "_naming", naming)
+        (leftover,) = sweep(tmp_path)
+    assert [len(look) for look in looks] == [1, 1, 0]
+    assert len(leftover.killed) == 2
+    assert not look(folder)
+
+
 def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "wslb-notes").mkdir()
     (tmp_path / "wslb-notes" / "owner").write_text("1")
