@@ -68,15 +68,17 @@ test: static $(if $(ARGS),,pyright) ready ## everything on a real Apache, with t
 	  test-scenarios test-tools
 	@$(if $(ARGS),,$(MAKE) --no-print-directory coverage)
 
+# A program that ends just now, such as a helper of multiprocessing, writes under another name first.
+MEASURED = reports/coverage/data.*.pid*.X*.H*
 .PHONY: coverage-unit
 coverage-unit:
-	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.unit reports/coverage/data.*
+	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.unit $(MEASURED)
 	@echo "Coverage of the unit tests alone:"
 	@$(BIN)/coverage report --data-file=reports/coverage.unit --format=total --fail-under=$(UNIT_FLOOR)
 
 .PHONY: coverage
 coverage: ## what the tests so far have run of every module, and whether that is enough
-	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.all reports/coverage/data.*
+	@$(BIN)/coverage combine --quiet --keep --data-file=reports/coverage.all $(MEASURED)
 	@$(BIN)/coverage report --data-file=reports/coverage.all --fail-under=$(FLOOR)
 
 .PHONY: test-scenarios test-tools
