@@ -33,7 +33,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 ready: $(VENV)/.ready
 	@$(BIN)/wslb doctor --install --quiet
 
-# Hypothesis takes a third of a second to be imported, and no scenario needs it.
+# Hypothesis takes a quarter of a second to be imported, and no scenario needs it.
 SCENARIOS = $(BIN)/python -m pytest -p no:hypothesispytest tests/live/test_scenarios.py -q --no-header
 test-lb: ready ## the main job: prove on a real Apache that WebSockets are balanced
 	@$(SCENARIOS) -m wslb_lb --wslb-report=$(REPORT) $(ARGS)

@@ -10,8 +10,10 @@ import asyncio
 import concurrent.futures
 import contextlib
 import json
+import re
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import ClassVar, TypeVar
@@ -29,6 +31,9 @@ IDLE_SECONDS = 75
 
 RETRY_SECONDS = 0.1
 """After how long somebody is accepted again where there was no open file left."""
+
+LINGER_SECONDS = 1.0
+"""How long somebody is listened to whose body was not read."""
 
 STOP_SECONDS = 0.5
 """How long the end of the program waits for who accepts."""
@@ -84,6 +89,12 @@ class Control:
     def _converse(self, connection: socket.socket, peer: object) -> None:
         with connection, contextlib.suppress(OSError):
             _Conversation(connection, peer, self)  # type: ignore[arg-type]  # a server of its own kind
+            # What was not read would reset the connection, and the answer with it (RFC 9112 section 9.6).
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(LINGER_SECONDS)
+            until = time.monotonic() + LINGER_SECONDS
+            while connection.recv(BODY_LIMIT) and time.monotonic() < until:
+                pass
 
     def _in_turn(self, call: Callable[[], _Done]) -> _Done:
         """Return what a call returns, made once: by the loop of the tunnels, or here when it does not get to it."""
@@ -93,7 +104,8 @@ class Control:
             if made.set_running_or_notify_cancel():
                 made.set_result(call())
 
-        self._tunnels.call_soon_threadsafe(make)
+        with contextlib.suppress(RuntimeError):  # that loop has ended
+            self._tunnels.call_soon_threadsafe(make)
         concurrent.futures.wait({made}, timeout=PATIENCE_SECONDS)
         return call() if made.cancel() else made.result()
 
@@ -147,7 +159,7 @@ class _Conversation(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdecimal()):
+        if "Transfer-Encoding" in self.headers or not re.fullmatch("[0-9]{1,18}", length):
             self._send(411, {"error": "A body needs Content-Length."}, end=True)
         elif int(length) > BODY_LIMIT:
             self._send(413, {"error": f"The body has more than {BODY_LIMIT} bytes."}, end=True)

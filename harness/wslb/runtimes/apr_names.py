@@ -114,8 +114,8 @@ def _adding(added: int, length: int) -> Iterator[bytes]:
     least, most = _bounds(rest)
     sums, firsts = _first_digits(rest)
     low, high = (added - most) & _MASK, (added - least) & _MASK
-    for least, most in ((low, high),) if low <= high else ((low, _MASK), (0, high)):
-        for at in range(bisect_left(sums, least), bisect_right(sums, most)):
+    for begin, end in ((low, high),) if low <= high else ((low, _MASK), (0, high)):
+        for at in range(bisect_left(sums, begin), bisect_right(sums, end)):
             yield from (firsts[at] + last for last in _digits((added - sums[at]) & _MASK, rest))
 
 

@@ -41,6 +41,8 @@ __all__ = ["Leftover", "RunFolder", "dead", "sweep"]
 _NAME = re.compile(r"wslb-([0-9a-f]{8})")
 _OWNER = "owner"
 _KILLED_SECONDS = 5.0
+"""How long processes that were killed may take to be gone."""
+
 _NAMEABLE = re.compile(r"[^\x00-\x1f\x7f\"'$\\<>\ud800-\udfff]{1,200}")
 """Paths that stand in a configuration as they are: no quotes, no variables of httpd, no bytes that are no text."""
 

@@ -100,6 +100,7 @@ async def test_a_fault_is_active_once_it_was_answered() -> None:
         ("POST /fault", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", 411),
         ("POST /fault", "Content-Type: application/json\r\nContent-Length: -1\r\n", 411),
         ("POST /fault", "Content-Type: application/json\r\nContent-Length: 65537\r\n", 413),
+        ("POST /fault", f"Content-Type: application/json\r\nContent-Length: {'9' * 5000}\r\n", 411),
         ("POST /fault", "Content-Type: text/plain\r\n", 415),
         ("GET /fault", "Origin: http://localhost\r\n", 403),
     ],
@@ -115,6 +116,12 @@ async def test_what_it_does_not_take_is_refused_in_json(request_line: str, field
         assert (b"Allow: GET, POST, DELETE" in answer) == (status == 405)
         assert backend.faults.as_json() == []
         await disconnect(writer)
+
+
+async def test_a_body_that_is_too_long_costs_nobody_the_answer() -> None:
+    async with controlled() as (_, ask):
+        for _ in range(10):
+            assert (await asyncio.to_thread(ask, "POST", "/fault", "x" * 1_000_000))[0] == 413
 
 
 async def test_it_goes_on_where_there_was_no_thread_left(monkeypatch: pytest.MonkeyPatch) -> None:
